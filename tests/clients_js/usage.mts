@@ -1,0 +1,37 @@
+/** Compiled, never run: what an application writes. */
+import { AgentStream, type Agent, type State } from "../../clients/js/agentstream.js";
+
+const stream = new AgentStream("/ws/", { ticket: async () => "t", WebSocket: class {} });
+stream.on("state", (state: State) => console.log(state, stream.retryAt, stream.closeCode));
+stream.on("error", ({ code }) => console.log(code.length));
+
+const agent = stream.agent("id", { since: 3, at: "2026-01-01T00:00:00.000Z" });
+const off: () => void = agent.on("output", ({ content, messageId }, event) => console.log(content + (messageId ?? ""), event.seq + 1));
+agent.on("subscribed", ({ state, complete }) => console.log((state satisfies Agent).name, complete));
+agent.on("context", ({ contextLevel }) => contextLevel + 1);
+agent.on("unsubscribed", ({ reason }) => reason === "refused");
+agent.on("event", (event) => {
+  if (event.type === "agent:terminated") console.log(event.payload.exitCode);
+});
+off();
+
+stream.workspace("id").on("updated", (update) => {
+  if (update.change === "agent_status") console.log(update.data.previousStatus);
+  if (update.change === "agent_added") console.log(update.data.contextLevel ?? "none");
+});
+
+for await (const message of agent) {
+  if (message.type === "subscribed") continue;
+  console.log(message.seq);
+}
+
+// @ts-expect-error no such event
+agent.on("outputs", () => {});
+// @ts-expect-error output has no such field
+agent.on("output", ({ text }) => text);
+// @ts-expect-error a place is a number
+stream.agent("id", { since: "3" });
+// @ts-expect-error a status is one of six
+const status: Agent["status"] = "busy";
+
+stream.close();
