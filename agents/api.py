@@ -1,0 +1,185 @@
+"""The HTTP API of agents."""
+
+import uuid
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Query, Router
+from pydantic import Field
+
+from agents.events import AgentEvent, Context, Input, Output, PublishPayload, StatusReport
+from agents.kinds import as_publication
+from agents.models import Agent
+from agents.publications import agent_stream
+from agents.services import AgentService, agent_state
+from streams import history
+from streams.conf import conf
+from streams.kinds import Access
+from streams.messages import Code, ProtocolError, parse, parse_json
+from workspaces.api import Camel, HistoryQuery
+from workspaces.requests import authorize, caller, read, write
+
+router = Router(tags=["agents"])
+
+
+class AgentOut(Camel):
+    id: uuid.UUID
+    workspace_id: uuid.UUID
+    name: str
+    status: str
+    reason: str | None = None
+    context_level: int | None = Field(description="percent of the context window in use; null: not reported")
+    tokens_used: int | None = None
+    tokens_limit: int | None = None
+    created_at: str
+    updated_at: str
+
+
+class AgentIn(Camel):
+    name: str
+
+
+class InputIn(Camel):
+    content: str
+
+
+class RecordedOut(Camel):
+    agent_id: uuid.UUID
+    seq: int = Field(description="of the event in the agent's stream")
+
+
+class PublishedOut(RecordedOut):
+    n: int = Field(description="the highest number stored for this producer")
+
+
+def _states(workspace_id: uuid.UUID) -> list[dict[str, Any]]:
+    return [agent_state(agent) for agent in Agent.objects.filter(workspace=workspace_id)]
+
+
+def _state(agent_id: uuid.UUID) -> dict[str, Any]:
+    agent = Agent.objects.filter(pk=agent_id).first()
+    if agent is None:
+        raise ProtocolError(Code.NOT_FOUND, f"there is no agent {agent_id}")
+    return agent_state(agent)
+
+
+@router.get(
+    "/workspaces/{uuid:workspace_id}/agents",
+    response=list[AgentOut],
+    by_alias=True,
+    exclude_unset=True,
+    summary="The workspace's agents",
+)
+async def list_agents(request: HttpRequest, workspace_id: uuid.UUID) -> list[dict[str, Any]]:
+    await authorize(request, "workspace", workspace_id, Access.READ)
+    return await read(_states, workspace_id)
+
+
+@router.post(
+    "/workspaces/{uuid:workspace_id}/agents",
+    response={201: AgentOut},
+    by_alias=True,
+    exclude_unset=True,
+    summary="Add an agent",
+)
+async def create_agent(request: HttpRequest, workspace_id: uuid.UUID, body: AgentIn) -> tuple[int, dict[str, Any]]:
+    await authorize(request, "workspace", workspace_id, Access.WRITE)
+    return 201, agent_state(await write(AgentService.create, workspace_id, body.name))
+
+
+@router.get("/agents/{uuid:agent_id}", response=AgentOut, by_alias=True, exclude_unset=True, summary="One agent")
+async def get_agent(request: HttpRequest, agent_id: uuid.UUID) -> dict[str, Any]:
+    await authorize(request, "agent", agent_id, Access.READ)
+    return await read(_state, agent_id)
+
+
+@router.patch(
+    "/agents/{uuid:agent_id}", response=AgentOut, by_alias=True, exclude_unset=True, summary="Rename an agent"
+)
+async def rename_agent(request: HttpRequest, agent_id: uuid.UUID, body: AgentIn) -> dict[str, Any]:
+    await authorize(request, "agent", agent_id, Access.WRITE)
+    return agent_state(await write(AgentService.rename, agent_id, body.name))
+
+
+@router.delete("/agents/{uuid:agent_id}", response={204: None}, summary="Delete an agent and its history")
+async def delete_agent(request: HttpRequest, agent_id: uuid.UUID) -> tuple[int, None]:
+    await authorize(request, "agent", agent_id, Access.MANAGE)
+    await write(AgentService.delete, agent_id)
+    return 204, None
+
+
+@router.post(
+    "/agents/{uuid:agent_id}/output", response={201: RecordedOut}, by_alias=True, summary="Report a piece of output"
+)
+async def report_output(request: HttpRequest, agent_id: uuid.UUID, body: Output) -> tuple[int, RecordedOut]:
+    return await _report(request, agent_id, body)
+
+
+@router.post("/agents/{uuid:agent_id}/status", response={201: RecordedOut}, by_alias=True, summary="Report the status")
+async def report_status(request: HttpRequest, agent_id: uuid.UUID, body: StatusReport) -> tuple[int, RecordedOut]:
+    return await _report(request, agent_id, body)
+
+
+@router.post(
+    "/agents/{uuid:agent_id}/context", response={201: RecordedOut}, by_alias=True, summary="Report the context level"
+)
+async def report_context(request: HttpRequest, agent_id: uuid.UUID, body: Context) -> tuple[int, RecordedOut]:
+    return await _report(request, agent_id, body)
+
+
+@router.post(
+    "/agents/{uuid:agent_id}/input", response={201: RecordedOut}, by_alias=True, summary="Send the agent a message"
+)
+async def send_input(request: HttpRequest, agent_id: uuid.UUID, body: InputIn) -> tuple[int, RecordedOut]:
+    return await _report(request, agent_id, Input(content=body.content, sender=caller(request).name))
+
+
+async def _report(request: HttpRequest, agent_id: uuid.UUID, event: AgentEvent) -> tuple[int, RecordedOut]:
+    await authorize(request, "agent", agent_id, Access.WRITE)
+    event.encode(agent_id)
+    published = await AgentService.areport(agent_id, event)
+    return 201, RecordedOut(agent_id=agent_id, seq=published.seq)
+
+
+@router.post(
+    "/agents/{uuid:agent_id}/events",
+    response=PublishedOut,
+    by_alias=True,
+    summary="Report many events, exactly once",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": PublishPayload.model_json_schema(by_alias=True)},
+                "application/x-ndjson": {"schema": {"type": "string", "description": "a line per event; X-Producer"}},
+            },
+        }
+    },
+)
+async def publish_events(request: HttpRequest, agent_id: uuid.UUID) -> PublishedOut:
+    await authorize(request, "agent", agent_id, Access.WRITE)
+    publication = as_publication(parse(PublishPayload, {**_body(request), "agentId": agent_id}))
+    published = await AgentService.apublish(publication)
+    return PublishedOut(agent_id=agent_id, n=published.n, seq=published.seq)
+
+
+def _body(request: HttpRequest) -> dict[str, Any]:
+    """The publication in the request's body: JSON, or NDJSON with the header X-Producer."""
+    limit = conf().PUBLISH_BYTES
+    if len(request.body) > limit:
+        raise ProtocolError(Code.TOO_LARGE, f"expected a body of at most {limit} bytes, got {len(request.body)}")
+    producer = request.headers.get("X-Producer")
+    if request.content_type == "application/x-ndjson" or producer:
+        lines = [line for line in request.body.split(b"\n") if line.strip()]
+        return {"producer": producer, "events": [parse_json(line) for line in lines]}
+    data = parse_json(request.body)
+    if not isinstance(data, dict):
+        raise ProtocolError(Code.INVALID_MESSAGE, "expected an object with producer and events")
+    return data
+
+
+@router.get("/agents/{uuid:agent_id}/events", summary="A page of the agent's history")
+async def agent_events(request: HttpRequest, agent_id: uuid.UUID, query: Query[HistoryQuery]) -> HttpResponse:
+    await authorize(request, "agent", agent_id, Access.READ)
+    page = await read(history.page, agent_stream(agent_id), query.since, query.limit)
+    return HttpResponse(page.encode(), content_type="application/json")

@@ -1,0 +1,156 @@
+"""What is recorded on an agent's stream, as types: payloads of the contract, checked once for every way in."""
+
+import uuid
+from enum import StrEnum
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from agents.models import REASON_LENGTH, Status
+from streams.conf import conf
+from streams.messages import BIGINT, Code, ProtocolError, PublishedItem, Wire, brief, parse
+
+Label = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Count = Annotated[int, Field(ge=0, le=BIGINT, strict=True)]
+
+
+def _bounded(content: str) -> str:
+    size = len(content.encode())
+    if size > conf().CONTENT_BYTES:
+        raise ProtocolError(
+            Code.TOO_LARGE, f"expected content of at most {conf().CONTENT_BYTES} bytes of UTF-8, got {size}"
+        )
+    return content
+
+
+Content = Annotated[str, AfterValidator(_bounded)]
+
+
+class Outcome(StrEnum):
+    """Why an agent's process ended."""
+
+    COMPLETED = "completed"
+    ERROR = "error"
+    USER_STOPPED = "user_stopped"
+    LOST = "lost"
+
+
+class AgentEvent(Wire):
+    """Base of the payloads; `agentId` is added when one is recorded."""
+
+    type: ClassVar[str]
+
+    def encode(self, agent_id: uuid.UUID) -> str:
+        """The payload as JSON text. Raises ProtocolError (TOO_LARGE) where escapes make it too long for a frame."""
+        fields = self.model_dump_json(by_alias=True, exclude_none=True)
+        comma = "," if len(fields) > 2 else ""
+        text = f'{{"agentId":"{agent_id}"{comma}{fields[1:]}'
+        limit = conf().EVENT_BYTES
+        if len(text) * 4 > limit and len(text.encode()) > limit:
+            raise ProtocolError(Code.TOO_LARGE, f"expected an event of at most {limit} bytes as JSON, got more")
+        return text
+
+
+class Output(AgentEvent):
+    """`agent:output`: something the agent said, or a piece of it."""
+
+    type = "agent:output"
+    content: Content
+    role: Literal["assistant", "user", "system", "tool"] = "assistant"
+    message_id: Label | None = None
+    is_streaming: bool | None = None
+    kind: Literal["text", "thinking", "tool_call", "tool_result"] | None = None
+    tool_call_id: Label | None = None
+    tool_name: Label | None = None
+
+
+class StatusReport(AgentEvent):
+    """`agent:status` as a producer reports it."""
+
+    type = "agent:status"
+    status: Status
+    reason: Annotated[str, StringConstraints(max_length=REASON_LENGTH)] | None = None
+
+
+class StatusChange(StatusReport):
+    """`agent:status` as it is recorded."""
+
+    previous_status: Status
+
+
+class Context(AgentEvent):
+    """`agent:context`: how full the context window is, in whole percent."""
+
+    type = "agent:context"
+    context_level: Annotated[int, Field(ge=0, le=100, strict=True)]
+    tokens_used: Count | None = None
+    tokens_limit: Count | None = None
+
+
+class Trouble(Wire):
+    """What went wrong, as `agent:error` carries it."""
+
+    code: Label
+    message: Content
+
+
+class Failure(AgentEvent):
+    """`agent:error`."""
+
+    type = "agent:error"
+    error: Trouble
+
+
+class Terminated(AgentEvent):
+    """`agent:terminated`: the process has ended."""
+
+    type = "agent:terminated"
+    exit_code: Annotated[int, Field(ge=-(2**31), lt=2**32, strict=True)] | None = None
+    signal: Label | None = None
+    reason: Outcome = Outcome.COMPLETED
+
+
+class Input(AgentEvent):
+    """`agent:input`: what a person sent to the agent. Not for producers: the server says who it was."""
+
+    type = "agent:input"
+    content: Content
+    sender: str = Field(serialization_alias="from", validation_alias="from")
+
+
+PUBLISHABLE: dict[str, type[AgentEvent]] = {
+    model.type: model for model in (Output, StatusReport, Context, Failure, Terminated)
+}
+
+ProducerName = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,64}$")]
+
+
+class PublishPayload(Wire):
+    """Payload of `publish:agent`, and the body of `POST /api/agents/{id}/events` (there without agentId)."""
+
+    key: uuid.UUID = Field(alias="agentId")
+    producer: ProducerName
+    events: Annotated[list[PublishedItem], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _consecutive(self) -> Self:
+        if len(self.events) > conf().PUBLISH_EVENTS:
+            limit = conf().PUBLISH_EVENTS
+            raise ProtocolError(Code.TOO_LARGE, f"expected at most {limit} events at once, got {len(self.events)}")
+        first = self.events[0].n
+        for offset, item in enumerate(self.events):
+            if item.n != first + offset:
+                raise ProtocolError(
+                    Code.INVALID_MESSAGE, f"events.{offset}.n: expected {first + offset}, got {item.n}"
+                )
+        return self
+
+
+def parse_event(type_: str, payload: object, where: str) -> AgentEvent:
+    """An event that a producer reports. Raises ProtocolError (INVALID_MESSAGE, TOO_LARGE)."""
+    model = PUBLISHABLE.get(type_)
+    if model is None:
+        raise ProtocolError(
+            Code.INVALID_MESSAGE, f"{where}.type: expected one of {', '.join(PUBLISHABLE)}; got {brief(type_)}"
+        )
+    return parse(model, payload, f"{where}.payload")

@@ -1,0 +1,56 @@
+"""Agents as a kind of stream, and as a part of their workspace."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from agents.events import PublishPayload, parse_event
+from agents.models import Agent
+from agents.publications import Publication, agent_stream
+from agents.services import AgentService, agent_state
+from streams.kinds import Access, Kind
+from workspaces.access import workspace_access
+from workspaces.sections import Section
+
+
+class AgentKind(Kind):
+    name = "agent"
+    publication = PublishPayload
+
+    def access(self, asked: Sequence[tuple[int, uuid.UUID]]) -> list[Access]:
+        keys = {key for _, key in asked}
+        homes: dict[uuid.UUID, uuid.UUID] = dict(Agent.objects.filter(pk__in=keys).values_list("pk", "workspace_id"))
+        known = [(user_id, homes[key]) for user_id, key in asked if key in homes]
+        granted = dict(zip(known, workspace_access(known), strict=True))
+        return [granted[user_id, homes[key]] if key in homes else Access.NONE for user_id, key in asked]
+
+    def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, dict[str, Any]]:
+        return {agent.pk: agent_state(agent) for agent in Agent.objects.filter(pk__in=keys)}
+
+    async def publish(self, key: uuid.UUID, publication: PublishPayload) -> dict[str, Any]:
+        published = await AgentService.apublish(as_publication(publication))
+        return {"agentId": str(key), "n": published.n, "seq": published.seq}
+
+
+class AgentSection(Section):
+    name = "agents"
+
+    def states(self, workspace_ids: Collection[uuid.UUID]) -> Mapping[uuid.UUID, list[dict[str, Any]]]:
+        found: defaultdict[uuid.UUID, list[dict[str, Any]]] = defaultdict(list)
+        for agent in Agent.objects.filter(workspace__in=workspace_ids):
+            found[agent.workspace_id].append(agent_state(agent))
+        return found
+
+    def streams(self, workspace_id: uuid.UUID) -> list[str]:
+        return [agent_stream(pk) for pk in Agent.objects.filter(workspace=workspace_id).values_list("pk", flat=True)]
+
+
+def as_publication(payload: PublishPayload) -> Publication:
+    """What was sent as what can be stored. Raises ProtocolError (INVALID_MESSAGE, TOO_LARGE)."""
+    events = []
+    for index, item in enumerate(payload.events):
+        event = parse_event(item.type, item.payload, f"events.{index}")
+        event.encode(payload.key)  # too large is found out now, not in the middle of somebody's transaction
+        events.append(event)
+    return Publication(payload.key, events, payload.producer, payload.events[0].n)

@@ -1,0 +1,48 @@
+"""The agents that a workspace watches."""
+
+import uuid
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models.functions import Lower
+
+from workspaces.models import NAME_LENGTH, Workspace
+
+REASON_LENGTH = 64
+
+
+class Status(models.TextChoices):
+    """What an agent is doing. Any may follow any other."""
+
+    IDLE = "idle", "idle"
+    RUNNING = "running", "running"
+    WAITING = "waiting", "waiting for a person"
+    ERROR = "error", "error"
+    FINISHED = "finished", "finished"
+    OFFLINE = "offline", "offline: its runner is gone"
+
+
+class Agent(models.Model):
+    """An agent as it is now; how it came to be so is on its stream."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="agents")
+    name = models.CharField(max_length=NAME_LENGTH)
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.IDLE)
+    reason = models.CharField(max_length=REASON_LENGTH, blank=True, help_text="why it has this status, where known")
+    context_level = models.PositiveSmallIntegerField(
+        null=True,
+        validators=[MinValueValidator(0), MaxValueValidator(100)],
+        help_text="percent of the context window in use",
+    )
+    tokens_used = models.PositiveBigIntegerField(null=True)
+    tokens_limit = models.PositiveBigIntegerField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = [Lower("name")]
+        constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="one_agent_per_name")]
+
+    def __str__(self) -> str:
+        return self.name

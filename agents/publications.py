@@ -1,0 +1,126 @@
+"""What producers hand in, and how it is stored: many publications in one transaction, each on its own terms."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agents.events import AgentEvent, Context, StatusChange, StatusReport
+from agents.models import Agent
+from streams import log
+from streams.log import Writer, stream_name
+from streams.messages import Code, ProtocolError
+from workspaces.events import Change
+from workspaces.services import record, workspace_stream
+
+
+def agent_stream(agent_id: uuid.UUID) -> str:
+    return stream_name("agent", agent_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """Events for one agent. With a producer, `n` is the number of the first; the others follow it."""
+
+    agent_id: uuid.UUID
+    events: Sequence[AgentEvent]
+    producer: str | None = None
+    n: int = 1
+
+    @property
+    def last_n(self) -> int:
+        return self.n + len(self.events) - 1
+
+    @property
+    def changes_agent(self) -> bool:
+        return any(isinstance(event, StatusReport | Context) for event in self.events)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What has been stored: the producer's highest number (0 without one) and the last event's seq."""
+
+    agent_id: uuid.UUID
+    n: int
+    seq: int
+
+
+class Store:
+    """One transaction's work. Rows are locked in one order by everyone: agents by id, then streams by name."""
+
+    def __init__(self, publications: Sequence[Publication]) -> None:
+        self._publications = publications
+        changing = {publication.agent_id for publication in publications if publication.changes_agent}
+        rows = Agent.objects.select_for_update().filter(pk__in=changing).order_by("pk") if changing else ()
+        self._agents = {agent.pk: agent for agent in rows}
+        self._changed: set[uuid.UUID] = set()
+
+    @property
+    def stream_names(self) -> set[str]:
+        names = {agent_stream(publication.agent_id) for publication in self._publications}
+        return names | {workspace_stream(agent.workspace_id) for agent in self._agents.values()}
+
+    def run(self, writer: Writer) -> list[Published | ProtocolError]:
+        """Store what is new in each publication. A refused one changes nothing and leaves the others alone."""
+        writer.load_progress(
+            [
+                (agent_stream(item.agent_id), item.producer)
+                for item in self._publications
+                if item.producer and agent_stream(item.agent_id) in writer
+            ]
+        )
+        outcomes = [self._publish(writer, publication) for publication in self._publications]
+        changed = [self._agents[pk] for pk in sorted(self._changed)]
+        Agent.objects.bulk_update(
+            changed, ["status", "reason", "context_level", "tokens_used", "tokens_limit", "updated_at"]
+        )
+        return outcomes
+
+    def _publish(self, writer: Writer, publication: Publication) -> Published | ProtocolError:
+        name = agent_stream(publication.agent_id)
+        if name not in writer:
+            return ProtocolError(Code.NOT_FOUND, f"there is no agent {publication.agent_id}")
+        events = publication.events
+        if publication.producer:
+            progress = writer.progress(name, publication.producer)
+            expected = progress.n + 1
+            if publication.n > expected:
+                return ProtocolError(
+                    Code.INVALID_MESSAGE, f"expected n {expected} next from this producer, got {publication.n}"
+                )
+            if publication.last_n < expected:  # a retry: stored already
+                return Published(publication.agent_id, progress.n, progress.seq)
+            events = events[expected - publication.n :]
+        for event in events:
+            self._record(writer, publication.agent_id, event)
+        if publication.producer:
+            writer.advance(name, publication.producer, publication.last_n)
+            return Published(publication.agent_id, publication.last_n, writer.head(name))
+        return Published(publication.agent_id, 0, writer.head(name))
+
+    def _record(self, writer: Writer, agent_id: uuid.UUID, event: AgentEvent) -> None:
+        match event:
+            case StatusReport():
+                self._change_status(writer, self._agents[agent_id], event)
+            case Context():
+                self._change_context(writer, self._agents[agent_id], event)
+            case _:
+                writer.append(agent_stream(agent_id), event.type, event.encode(agent_id))
+
+    def _change_status(self, writer: Writer, agent: Agent, report: StatusReport) -> None:
+        if report.status == agent.status:
+            return
+        change = StatusChange(status=report.status, reason=report.reason, previous_status=agent.status)
+        agent.status, agent.reason = report.status, report.reason or ""
+        self._changed_agent(writer, agent, change, Change.AGENT_STATUS)
+
+    def _change_context(self, writer: Writer, agent: Agent, context: Context) -> None:
+        agent.context_level = context.context_level
+        agent.tokens_used, agent.tokens_limit = context.tokens_used, context.tokens_limit
+        self._changed_agent(writer, agent, context, Change.AGENT_CONTEXT)
+
+    def _changed_agent(self, writer: Writer, agent: Agent, event: AgentEvent, change: Change) -> None:
+        agent.updated_at = log.as_datetime(writer.time)
+        self._changed.add(agent.pk)
+        writer.append(agent_stream(agent.pk), event.type, event.encode(agent.pk))
+        data = {"agentId": str(agent.pk), **event.model_dump(mode="json", by_alias=True, exclude_none=True)}
+        record(writer, agent.workspace_id, change, data)

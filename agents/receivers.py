@@ -1,0 +1,20 @@
+"""Broadcasts what the agent service has recorded over the channel layer: `group_send` to `agent.<id>` and
+`workspace.<id>`."""
+
+from typing import Any
+
+from django.dispatch import receiver
+
+from agents.signals import agent_deleted, events_recorded
+from streams import bell
+from streams.log import News
+
+
+@receiver(events_recorded)
+def broadcast_events(news: list[News], **kwargs: Any) -> None:
+    bell.ring(news)
+
+
+@receiver(agent_deleted)
+def broadcast_deleted(stream: str, **kwargs: Any) -> None:
+    bell.ring_dropped([stream])

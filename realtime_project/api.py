@@ -1,0 +1,82 @@
+"""The HTTP API, put together: routers, who may call, and how a refusal is answered."""
+
+import logging
+from typing import Any
+
+from django.core.exceptions import RequestDataTooBig
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.parser import Parser
+
+from agents.api import router as agents
+from streams.messages import Code, ProtocolError, brief, parse_json
+from workspaces.api import router as workspaces
+from workspaces.requests import Caller
+
+logger = logging.getLogger(__name__)
+
+
+class StrictParser(Parser):
+    """Reads bodies as the WebSocket reads messages: no NaN, no lone surrogates."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        return parse_json(request.body)
+
+
+api = NinjaAPI(
+    title="Agentstream",
+    version="1",
+    description="Report what agents do, and read it back. The WebSocket is described in the protocol reference.",
+    auth=Caller(),
+    parser=StrictParser(),
+    urls_namespace="api",
+    openapi_extra={"tags": []},
+)
+api.add_router("", workspaces)
+api.add_router("", agents)
+
+
+def _answer(request: HttpRequest, code: Code, message: str) -> HttpResponse:
+    return api.create_response(request, {"code": code, "message": message}, status=code.http_status)
+
+
+@api.exception_handler(ProtocolError)
+def refused(request: HttpRequest, error: ProtocolError) -> HttpResponse:
+    return _answer(request, error.code, error.message)
+
+
+@api.exception_handler(AuthenticationError)
+def unauthenticated(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
+    response = _answer(request, Code.UNAUTHENTICATED, "expected a bearer token that holds, or a signed-in session")
+    response["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+@api.exception_handler(ValidationError)
+def invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    first = error.errors[0]
+    place = ".".join(str(part) for part in first["loc"])
+    came = f"; got {brief(first['input'])}" if "input" in first and first["type"] != "missing" else ""
+    return _answer(request, Code.INVALID_MESSAGE, f"{place}: {first['msg']}{came}")
+
+
+@api.exception_handler(Http404)
+def not_found(request: HttpRequest, error: Http404) -> HttpResponse:
+    return _answer(request, Code.NOT_FOUND, "there is no such thing here")
+
+
+@api.exception_handler(RequestDataTooBig)
+def too_large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
+    return _answer(request, Code.TOO_LARGE, "the body is too large")
+
+
+@api.exception_handler(HttpError)
+def http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
+    return _answer(request, Code.INVALID_MESSAGE, str(error))
+
+
+@api.exception_handler(Exception)
+def unexpected(request: HttpRequest, error: Exception) -> HttpResponse:
+    logger.error("%s %s failed", request.method, request.path, exc_info=error)
+    return _answer(request, Code.UNAVAILABLE, "the server could not handle this request")

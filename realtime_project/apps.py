@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class RealtimeProjectConfig(AppConfig):
+    name = "realtime_project"

@@ -1,0 +1,55 @@
+"""The engine's settings: one place for every number that an operator may want to change."""
+
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any
+
+import environ
+from django.conf import settings
+from django.core.signals import setting_changed
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSettings:
+    """Bounds and intervals of the engine. Each is set by the environment variable STREAM_<NAME>.
+
+    Times are seconds, sizes are bytes. Tests may also set them in Django's `STREAMS` setting.
+    """
+
+    HEARTBEAT: float = 30.0  # between two unasked `pong`s on a quiet or busy socket
+    POLL: float = 1.0  # between two comparisons of the served streams with the log
+    STALL: float = 10.0  # a reader that takes nothing for this long is closed with 4408
+    DRAIN: float = 3.0  # over which an orderly stop spreads the closing of its sockets
+    FLUSH_MIN: float = 0.002  # the shortest pause between two flushes under load
+    WINDOW_EVENTS: int = 2_000  # newest events of a stream kept in memory while somebody watches it
+    WINDOW_BYTES: int = 2_097_152
+    FRAME_BYTES: int = 229_376  # 224 KiB: where a frame is closed; the contract's limit is 256 KiB
+    EVENT_BYTES: int = 245_760  # 240 KiB: the largest event, encoded, so that it always fits a frame
+    CONTENT_BYTES: int = 65_536  # of UTF-8 in one event's `content`
+    MESSAGE_BYTES: int = 65_536  # a client's frame, other than a publication
+    PUBLISH_BYTES: int = 1_048_576  # a publication over WebSocket; over HTTP
+    PUBLISH_EVENTS: int = 5_000  # events in one publication
+    SUBSCRIPTIONS: int = 1_000  # of one connection
+    MESSAGES_PER_SECOND: float = 200.0  # of one connection, sustained
+    MESSAGES_BURST: int = 1_000  # of one connection, at once
+    BAD_MESSAGES: int = 50  # of one connection, refilled over a minute, before 4400
+    READ_THREADS: int = 4  # threads that read the log for the sockets
+
+
+@cache
+def conf() -> StreamSettings:
+    """The settings in force."""
+    env = environ.Env()
+    given: dict[str, Any] = dict(getattr(settings, "STREAMS", {}))
+    for field in fields(StreamSettings):
+        default = given.get(field.name, field.default)
+        given[field.name] = env.get_value(f"STREAM_{field.name}", cast=type(field.default), default=default)
+    return StreamSettings(**given)
+
+
+def _forget(setting: str, **kwargs: Any) -> None:
+    if setting == "STREAMS":
+        conf.cache_clear()
+
+
+setting_changed.connect(_forget)

@@ -1,0 +1,266 @@
+"""The hub: one ear per process on the channel layer, and the clock that keeps it honest.
+
+It joins a stream's group when the first connection here follows the stream and leaves when the last one has gone.
+News goes to the stream's feed; connections are woken to pull. Whatever the channel layer loses is found by comparing
+the feeds' heads with the log.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from channels.layers import get_channel_layer
+
+from streams.bell import ACCESS_GROUP, Bell
+from streams.conf import conf
+from streams.connection import Connection, Cursor
+from streams.feed import Feed, Heard
+from streams.flusher import Flusher
+from streams.frames import Window
+from streams.messages import ProtocolError
+from streams.reader import Reader
+
+logger = logging.getLogger(__name__)
+
+LINGER = 10.0  # seconds a feed outlives its last cursor, so that a reconnecting crowd is served from memory
+
+
+class Hub:
+    """The feeds and connections of one event loop. Use `Hub.here()`."""
+
+    _of_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, "Hub"] = WeakKeyDictionary()
+
+    def __init__(self) -> None:
+        self.reader = Reader()
+        self.feeds: dict[str, Feed] = {}
+        self.connections: dict[Connection, None] = {}
+        self._flusher = Flusher(self._flush)
+        self._unread: dict[Cursor, None] = {}  # whose last read of the log failed
+        self._channel: str | None = None
+        self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._keep_time())]
+        self._healers: set[asyncio.Task[None]] = set()
+        Bell.here()  # so that other threads' news find their way to this loop
+
+    @classmethod
+    def here(cls) -> "Hub":
+        """The hub of the running event loop, started on first use."""
+        loop = asyncio.get_running_loop()
+        if loop not in cls._of_loop:
+            cls._of_loop[loop] = cls()
+        return cls._of_loop[loop]
+
+    async def close(self) -> None:
+        """Stop listening; for event loops that end before their process does."""
+        for task in [*self._tasks, *self._healers]:
+            task.cancel()
+        await asyncio.gather(*self._tasks, *self._healers, return_exceptions=True)
+        Hub._of_loop.pop(asyncio.get_running_loop(), None)
+
+    # Feeds
+
+    async def feed(self, name: str) -> Feed:
+        """The feed of a stream, open. Raises ProtocolError (NOT_FOUND, UNAVAILABLE) if the log has or gives none."""
+        feed = self.feeds.get(name)
+        if feed is None:
+            feed = self.feeds[name] = Feed(name)
+            feed.idle_since = asyncio.get_running_loop().time()
+            await self._open(feed)
+        await asyncio.shield(feed.opened)
+        return feed
+
+    async def _open(self, feed: Feed) -> None:
+        # The group first, the head second: what is committed in between is then heard, or already counted.
+        await self._join(feed)
+        try:
+            span = (await self.reader.spans([feed.name])).get(feed.name)
+        except ProtocolError as error:
+            self._drop(feed)
+            feed.opened.set_exception(error)
+            return
+        feed.start(span.head if span else 0)
+        if feed.wanted > feed.head:
+            self._heal(feed)
+
+    async def _join(self, feed: Feed) -> None:
+        if self._channel is None:
+            return
+        try:
+            await get_channel_layer().group_add(feed.name, self._channel)
+            feed.joined = True
+        except Exception as error:
+            logger.debug("cannot join %s yet: %s", feed.name, error)
+
+    async def _leave(self, name: str) -> None:
+        if self._channel is None or name in self.feeds:
+            return
+        try:
+            await get_channel_layer().group_discard(name, self._channel)
+        except Exception as error:
+            logger.debug("cannot leave %s: %s", name, error)
+
+    def _drop(self, feed: Feed) -> None:
+        if self.feeds.get(feed.name) is feed:
+            del self.feeds[feed.name]
+
+    async def page(self, name: str, seq: int) -> Window | None:
+        """A piece of the log for a cursor at `seq`; None if the log cannot be read now."""
+        try:
+            return await self.reader.page(name, seq)
+        except ProtocolError:
+            return None
+
+    # Hearing
+
+    async def _listen(self) -> None:
+        """Receive from the channel layer for ever; a layer that is away is tried again each second."""
+        layer = get_channel_layer()
+        while True:
+            try:
+                if self._channel is None:
+                    channel = await layer.new_channel()
+                    await layer.group_add(ACCESS_GROUP, channel)
+                    self._channel = channel
+                self._hear(await layer.receive(self._channel))
+            except Exception as error:
+                logger.warning("channel layer unavailable: %s", error)
+                await asyncio.sleep(1.0)
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        match message["type"]:
+            case "stream.news":
+                text: str = message["text"]
+                texts = text.encode().split(b"\n") if text else []
+                self._news(message["stream"], message["first"], message["last"], texts)
+            case "stream.dropped":
+                self._dropped(message["stream"])
+            case "access.changed":
+                self.recheck(message["users"])
+
+    def _news(self, name: str, first: int, last: int, texts: list[bytes]) -> None:
+        feed = self.feeds.get(name)
+        if feed is None:
+            return
+        match feed.hear(first, last, texts):
+            case Heard.NEW:
+                self._flusher.add(feed)
+            case Heard.GAP if feed.opened.done():
+                self._heal(feed)
+
+    def _heal(self, feed: Feed) -> None:
+        if not feed.healing:
+            feed.healing = True
+            task = asyncio.create_task(self._fill(feed))
+            self._healers.add(task)
+            task.add_done_callback(self._healers.discard)
+
+    async def _fill(self, feed: Feed) -> None:
+        """Read what the bell did not bring, up to the newest seq heard of."""
+        try:
+            while feed.head < feed.wanted and self.feeds.get(feed.name) is feed:
+                if feed.wanted - feed.head > conf().WINDOW_EVENTS:
+                    feed.jump(feed.wanted)  # too much for the window: each cursor reads the log itself
+                else:
+                    page = await self.page(feed.name, feed.head)
+                    if page is None or page.last <= feed.head:
+                        return  # the next round of the clock tries again
+                    if page.after > feed.head:
+                        feed.jump(page.after)
+                    feed.hear(page.after + 1, page.last, page.texts())
+                self._flusher.add(feed)
+        finally:
+            feed.healing = False
+
+    def _flush(self, feeds: Iterable[Feed]) -> None:
+        for feed in feeds:
+            for cursor in list(feed.cursors):
+                try:
+                    cursor.connection.wake(cursor)
+                except Exception:
+                    logger.exception("cannot write to %s", cursor.connection.viewer.name)
+
+    def wake_later(self, cursor: Cursor) -> None:
+        """Wake the cursor on the next round of the clock: the log could not be read for it now."""
+        self._unread[cursor] = None
+
+    def _dropped(self, name: str) -> None:
+        feed = self.feeds.pop(name, None)
+        if feed is None:
+            return
+        for cursor in list(feed.cursors):
+            cursor.connection.owner.dropped(name)
+        self._spawn(self._leave(name))
+
+    def recheck(self, user_ids: Iterable[int]) -> None:
+        """These users' rights may have changed: have their connections ask again."""
+        users = set(user_ids)
+        for connection in list(self.connections):
+            if connection.viewer.id in users:
+                connection.owner.access_changed()
+
+    # The clock
+
+    async def _keep_time(self) -> None:
+        """Every second: compare heads with the log, let go of idle feeds, close stalled readers."""
+        while True:
+            await asyncio.sleep(conf().POLL)
+            try:
+                await self._compare()
+                await self._tidy()
+                self._wake_unread()
+            except ProtocolError:
+                pass  # the database is away, which has been logged; sockets stay open until it is back
+            except Exception:
+                logger.exception("the hub's round failed")
+            self._close_stalled()
+
+    async def _compare(self) -> None:
+        heads = {feed: feed.head for feed in self.feeds.values() if feed.opened.done()}
+        if not heads:
+            return
+        spans = await self.reader.spans([feed.name for feed in heads])
+        for feed, head in heads.items():
+            span = spans.get(feed.name)
+            if span is None:
+                self._dropped(feed.name)
+            elif span.head < head:
+                self._went_back(feed, span.head)
+            elif span.head > feed.head:
+                feed.wanted = max(feed.wanted, span.head)
+                self._heal(feed)
+
+    def _went_back(self, feed: Feed, head: int) -> None:
+        """The log is shorter than what was heard from it, as after a restored backup: everybody starts anew."""
+        logger.warning("%s went back from %d to %d: was the database restored?", feed.name, feed.head, head)
+        feed.jump(head)
+        feed.wanted = head
+        for cursor in list(feed.cursors):
+            cursor.connection.owner.lost(cursor)
+
+    def _wake_unread(self) -> None:
+        unread, self._unread = self._unread, {}
+        for cursor in unread:
+            if cursor in cursor.feed.cursors:
+                cursor.connection.wake(cursor)
+
+    async def _tidy(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for feed in list(self.feeds.values()):
+            if feed.cursors:
+                if not feed.joined:
+                    await self._join(feed)
+            elif feed.idle_since is not None and now - feed.idle_since > LINGER:
+                self._drop(feed)
+                await self._leave(feed.name)
+
+    def _close_stalled(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for connection in list(self.connections):
+            if connection.stalled(now):
+                connection.owner.stalled()
+
+    def _spawn(self, coroutine: Any) -> None:
+        task = asyncio.create_task(coroutine)
+        self._healers.add(task)
+        task.add_done_callback(self._healers.discard)

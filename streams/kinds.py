@@ -1,0 +1,94 @@
+"""What an app registers to own a kind of stream: who may see it, who may write, what it looks like now."""
+
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+from enum import IntEnum
+from functools import cached_property
+from typing import Any, ClassVar, Protocol
+
+from pydantic import BaseModel, Field, create_model
+from pydantic.alias_generators import to_camel
+
+from streams.log import stream_name
+from streams.messages import Subscribe, Wire
+
+
+class Access(IntEnum):
+    """What somebody may do with a stream; each includes those before it."""
+
+    NONE = 0
+    READ = 1
+    WRITE = 2
+    MANAGE = 3
+
+
+class Viewer(Protocol):
+    """Whoever is at the other end of a connection, as the authentication around the consumer found them."""
+
+    @property
+    def id(self) -> int: ...
+
+    @property
+    def name(self) -> str: ...
+
+    def valid(self) -> bool:
+        """Whether the credential still holds. Reads the database."""
+        ...
+
+
+class Kind(ABC):
+    """A kind of stream. `access` and `states` read the database, for many askers at once."""
+
+    name: ClassVar[str]
+    publication: ClassVar[type[BaseModel] | None] = None
+    """The payload of `publish:<name>`, if clients may publish to streams of this kind."""
+
+    @abstractmethod
+    def access(self, asked: Sequence[tuple[int, uuid.UUID]]) -> list[Access]:
+        """What each (user id, key) may do, in the order asked; NONE also where there is no such key."""
+
+    @abstractmethod
+    def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, dict[str, Any]]:
+        """The present state, ready for JSON, of those that exist."""
+
+    async def publish(self, key: uuid.UUID, publication: Any) -> dict[str, Any]:
+        """Store a publication and return the payload of its `published` answer."""
+        raise NotImplementedError
+
+    def stream(self, key: uuid.UUID) -> str:
+        return stream_name(self.name, key)
+
+    @property
+    def id_key(self) -> str:
+        """How payloads name a key of this kind: `agentId`."""
+        return to_camel(f"{self.name}_id")
+
+    @cached_property
+    def reference(self) -> type[Wire]:
+        """The payload that names one stream of this kind, as its field `key`."""
+        return self._model(Wire)
+
+    @cached_property
+    def subscription(self) -> type[Subscribe]:
+        """The payload of `subscribe:<name>`, with the id as its field `key`."""
+        return self._model(Subscribe)
+
+    def _model(self, base: Any) -> Any:
+        return create_model(f"{base.__name__}_{self.name}", __base__=base, key=(uuid.UUID, Field(alias=self.id_key)))
+
+
+_kinds: dict[str, Kind] = {}
+
+
+def register(kind: Kind) -> None:
+    """Make `kind` known; an app does so when it is ready."""
+    _kinds[kind.name] = kind
+
+
+def find(name: str) -> Kind | None:
+    return _kinds.get(name)
+
+
+def all_kinds() -> list[Kind]:
+    return list(_kinds.values())

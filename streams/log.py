@@ -1,0 +1,189 @@
+"""The log: append, read, positions, trim. The only writer of the streams' tables.
+
+A stream's events get their seq from the stream's own row, locked in the transaction that writes them, so the order
+in which seqs are given is the order in which they are committed. Rows are locked in the order of their names by
+everyone, so two writers cannot wait for each other.
+"""
+
+import time
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from django.db import connection, transaction
+
+from streams.messages import encode_event
+from streams.models import Event, Producer, Stream
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Events `first`, `first + 1`, … of a stream, each as the text that viewers receive."""
+
+    stream: str
+    first: int
+    texts: list[str]
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.texts) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What the log holds of a stream: everything after `floor` up to and including `head`."""
+
+    head: int
+    floor: int
+
+    @property
+    def oldest(self) -> int:
+        return self.floor + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a producer has been stored on a stream: its highest number, and the newest seq at that time."""
+
+    n: int = 0
+    seq: int = 0
+
+
+def now() -> int:
+    """The present time in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+def as_datetime(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def as_milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+def stream_name(kind: str, key: object) -> str:
+    """The name of a stream, which is also its channel-layer group: `agent.<uuid>`."""
+    return f"{kind}.{key}"
+
+
+@dataclass(slots=True)
+class Writer:
+    """One transaction's appends to the streams it has locked. Made by `writing`."""
+
+    streams: dict[str, Stream]
+    time: int
+    _events: list[Event] = field(default_factory=list)
+    _texts: dict[str, list[str]] = field(default_factory=dict)
+    _progress: dict[tuple[str, str], Progress] = field(default_factory=dict)
+    _advanced: set[tuple[str, str]] = field(default_factory=set)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.streams
+
+    def append(self, name: str, type_: str, payload: str) -> int:
+        """Add an event (`payload` is JSON text) and return its seq. The stream must be among those locked."""
+        stream = self.streams[name]
+        stream.head += 1
+        self._events.append(Event(stream=stream, seq=stream.head, type=type_, payload=payload, time=self.time))
+        self._texts.setdefault(name, []).append(encode_event(type_, payload, self.time, stream.head))
+        return stream.head
+
+    def head(self, name: str) -> int:
+        return self.streams[name].head
+
+    def load_progress(self, producers: Collection[tuple[str, str]]) -> None:
+        """Read how far these (stream name, producer) pairs have come, all in one query."""
+        if not producers:
+            return
+        names = {self.streams[name].pk: name for name, _ in producers}
+        rows = Producer.objects.filter(stream__in=names, name__in={producer for _, producer in producers})
+        for pk, producer, n, seq in rows.values_list("stream_id", "name", "n", "seq"):
+            self._progress[names[pk], producer] = Progress(n, seq)
+
+    def progress(self, name: str, producer: str) -> Progress:
+        return self._progress.get((name, producer), Progress())
+
+    def advance(self, name: str, producer: str, n: int) -> None:
+        """Note that the producer's events up to `n` are stored, with this transaction."""
+        self._progress[name, producer] = Progress(n, self.head(name))
+        self._advanced.add((name, producer))
+
+    @property
+    def news(self) -> list[News]:
+        """What was appended, stream by stream."""
+        return [News(name, self.head(name) - len(texts) + 1, texts) for name, texts in self._texts.items()]
+
+    def store(self) -> None:
+        Event.objects.bulk_create(self._events)
+        Stream.objects.bulk_update([self.streams[name] for name in self._texts], ["head"])
+        Producer.objects.bulk_create(
+            [
+                Producer(stream=self.streams[name], name=producer, n=progress.n, seq=progress.seq, time=self.time)
+                for name, producer in self._advanced
+                for progress in (self._progress[name, producer],)
+            ],
+            update_conflicts=True,
+            unique_fields=["stream", "name"],
+            update_fields=["n", "seq", "time"],
+        )
+
+
+@contextmanager
+def writing(names: Iterable[str]) -> Iterator[Writer]:
+    """Lock the streams that exist among `names`; on leaving, store what was appended, in the same transaction."""
+    with transaction.atomic():
+        locked = Stream.objects.select_for_update().filter(name__in=set(names)).order_by("name")
+        writer = Writer({stream.name: stream for stream in locked}, now())
+        yield writer
+        writer.store()
+
+
+def open_stream(name: str) -> None:
+    """Begin a stream, empty."""
+    Stream.objects.create(name=name)
+
+
+def drop_streams(names: Iterable[str]) -> None:
+    """End streams and forget all their events."""
+    Stream.objects.filter(name__in=set(names)).delete()
+
+
+def spans(names: Collection[str]) -> dict[str, Span]:
+    """Where the streams that exist among `names` stand."""
+    rows = Stream.objects.filter(name__in=names).values_list("name", "head", "floor")
+    return {name: Span(head, floor) for name, head, floor in rows}
+
+
+def read(name: str, after: int, limit: int) -> list[tuple[int, str]]:
+    """Up to `limit` events following seq `after`, each with its seq and text, in order."""
+    rows = Event.objects.filter(stream__name=name, seq__gt=after).order_by("seq")
+    return [
+        (seq, encode_event(type_, payload, time_, seq))
+        for seq, type_, payload, time_ in rows.values_list("seq", "type", "payload", "time")[:limit]
+    ]
+
+
+def time_at(name: str, seq: int) -> int | None:
+    """When event `seq` was written, in milliseconds since 1970; None if it is not retained."""
+    return Event.objects.filter(stream__name=name, seq=seq).values_list("time", flat=True).first()
+
+
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """Several reads that see the database at one moment, without taking a writer's lock."""
+    if connection.in_atomic_block:
+        yield
+    elif connection.vendor == "sqlite":
+        # Not atomic(): that begins IMMEDIATE here and would queue this reader behind the writers.
+        with connection.cursor() as cursor:
+            cursor.execute("BEGIN DEFERRED")
+            try:
+                yield
+            finally:
+                cursor.execute("ROLLBACK")
+    else:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield

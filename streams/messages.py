@@ -1,0 +1,160 @@
+"""The protocol's messages as types, and the one place that turns them into JSON text."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import IntEnum, StrEnum
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+from pydantic_core import from_json, to_json
+
+SUBPROTOCOL = "agentstream.v1"
+BIGINT = 2**63 - 1
+Position = Annotated[int, Field(ge=0, le=BIGINT, strict=True)]
+
+
+class Code(StrEnum):
+    """Why something was refused, on the WebSocket and over HTTP alike."""
+
+    INVALID_JSON = "INVALID_JSON"
+    INVALID_MESSAGE = "INVALID_MESSAGE"
+    UNKNOWN_MESSAGE_TYPE = "UNKNOWN_MESSAGE_TYPE"
+    NOT_FOUND = "NOT_FOUND"
+    FORBIDDEN = "FORBIDDEN"
+    TOO_MANY_SUBSCRIPTIONS = "TOO_MANY_SUBSCRIPTIONS"
+    RATE_LIMITED = "RATE_LIMITED"
+    TOO_LARGE = "TOO_LARGE"
+    UNAVAILABLE = "UNAVAILABLE"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+
+    @property
+    def http_status(self) -> int:
+        match self:
+            case Code.UNAUTHENTICATED:
+                return 401
+            case Code.FORBIDDEN:
+                return 403
+            case Code.NOT_FOUND:
+                return 404
+            case Code.TOO_LARGE:
+                return 413
+            case Code.RATE_LIMITED | Code.TOO_MANY_SUBSCRIPTIONS:
+                return 429
+            case Code.UNAVAILABLE:
+                return 503
+            case _:
+                return 400
+
+
+class Close(IntEnum):
+    """Close codes the server uses of its own accord. 4400, 4401 and 4403 mean: do not come back unchanged."""
+
+    TRY_AGAIN = 1011
+    RESTARTING = 1012
+    TOO_MANY_BAD_MESSAGES = 4400
+    NOT_SIGNED_IN = 4401
+    ACCESS_WITHDRAWN = 4403
+    TOO_SLOW = 4408
+    TOO_MANY_MESSAGES = 4429
+
+
+class Reason(StrEnum):
+    """Why a subscription ended."""
+
+    REQUESTED = "requested"
+    DELETED = "deleted"
+    FORBIDDEN = "forbidden"
+
+
+class ProtocolError(Exception):
+    """A request that is refused, with what was expected and what came. It changes nothing."""
+
+    def __init__(self, code: Code, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class Wire(BaseModel):
+    """Base of everything that crosses the wire: camelCase there, snake_case here, unknown keys ignored."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+
+
+class Request(BaseModel):
+    """What a client sends: a type, its payload and, if it wants the answer marked, an id."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    type: str
+    payload: dict[str, Any] = {}
+    id: str | int | float | None = None
+
+
+class Subscribe(Wire):
+    """Payload of `subscribe:*` beside the id: where to start, and the timestamp of the event there."""
+
+    since: Position | None = None
+    at: str | None = None
+
+
+class PublishedItem(Wire):
+    """One event of a publication; `n` counts the events of its producer from 1."""
+
+    n: Annotated[int, Field(ge=1, le=BIGINT, strict=True)]
+    type: str
+    payload: dict[str, Any]
+
+
+def parse_json(text: str | bytes) -> object:
+    """`text` as JSON. Raises ProtocolError (INVALID_JSON), also for NaN and lone surrogates."""
+    try:
+        return from_json(text, allow_inf_nan=False)
+    except ValueError as error:
+        raise ProtocolError(Code.INVALID_JSON, f"expected JSON, got {brief(text)}: {error}") from None
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def parse(model: type[Model], data: object, where: str = "") -> Model:
+    """`data` as `model`. Raises ProtocolError (INVALID_MESSAGE) that names the first wrong field."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise ProtocolError(Code.INVALID_MESSAGE, explain(error, where)) from None
+
+
+def explain(error: ValidationError, where: str = "") -> str:
+    """The first problem in words: where it is, what was expected, what came."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    place = ".".join(str(part) for part in ((where,) if where else ()) + first["loc"]) or "message"
+    if first["type"] == "missing":
+        return f"{place}: missing"
+    return f"{place}: {first['msg']}; got {brief(first['input'])}"
+
+
+def brief(value: object, length: int = 80) -> str:
+    """`value` for an error message: bounded, whatever it is."""
+    text = repr(value[: length + 1]) if isinstance(value, str | bytes) else repr(value)
+    return text if len(text) <= length else f"{text[:length]}…"
+
+
+def timestamp(milliseconds: int) -> str:
+    """RFC 3339 in UTC with milliseconds: 2026-01-31T12:00:00.000Z."""
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
+
+
+def encode_event(type_: str, payload: str, time: int, seq: int) -> str:
+    """The text of one event of a stream, from its stored parts."""
+    return f'{{"type":"{type_}","payload":{payload},"timestamp":"{timestamp(time)}","seq":{seq}}}'
+
+
+def encode_answer(type_: str, payload: Mapping[str, Any], time: int, request_id: str | float | None = None) -> str:
+    """The text of an answer, echoing the request's id if it had one."""
+    message: dict[str, Any] = {"type": type_, "payload": payload, "timestamp": timestamp(time)}
+    if request_id is not None:
+        message["id"] = request_id
+    return to_json(message).decode()

@@ -1,0 +1,137 @@
+"""The sockets' reads of the database, each shared by everyone who asks for the like at that moment."""
+
+import asyncio
+import uuid
+from collections import OrderedDict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from streams import log
+from streams.batching import Batcher, in_thread, readers
+from streams.frames import Window
+from streams.kinds import Access, Kind, Viewer, find
+from streams.log import Span
+
+PAGE_EVENTS = 128
+PAGE_BYTES = 1_048_576
+CACHE_BYTES = 16_777_216
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """What a stream's subject looks like after event `span.head`."""
+
+    state: dict[str, Any]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question about one stream, by one user."""
+
+    kind: str
+    key: uuid.UUID
+    user_id: int
+
+
+class Reader:
+    """Reads for one event loop's sockets."""
+
+    def __init__(self) -> None:
+        self.access = Batcher(_access, readers(), BATCH)
+        self.present = Batcher(_present, readers(), BATCH)
+        self.valid = Batcher(_valid, readers(), BATCH)
+        self._pages: OrderedDict[tuple[str, int], Window] = OrderedDict()
+        self._pages_size = 0
+        self._reading: dict[tuple[str, int], asyncio.Task[Window]] = {}
+
+    async def spans(self, names: Collection[str]) -> dict[str, Span]:
+        return await in_thread(readers(), _spans, list(names))
+
+    async def time_at(self, name: str, seq: int) -> int | None:
+        return await in_thread(readers(), log.time_at, name, seq)
+
+    async def page(self, name: str, seq: int) -> Window:
+        """A piece of the log holding what follows `seq`, or starting later (or empty) where that is gone.
+
+        Pages begin at fixed places, so that readers who are behind by different amounts share them.
+        """
+        page = await self._page(name, seq - seq % PAGE_EVENTS)
+        if page.after <= seq < page.last:
+            return page
+        return await self._page(name, seq)
+
+    async def _page(self, name: str, after: int) -> Window:
+        key = (name, after)
+        page = self._pages.get(key)
+        if page is not None:
+            self._pages.move_to_end(key)
+            return page
+        task = self._reading.get(key)
+        if task is None:
+            task = self._reading[key] = asyncio.create_task(self._load(key))
+            task.add_done_callback(lambda _: self._reading.pop(key, None))
+        return await asyncio.shield(task)
+
+    async def _load(self, key: tuple[str, int]) -> Window:
+        name, after = key
+        page = await in_thread(readers(), _load, name, after)
+        if len(page) == PAGE_EVENTS or page.size > PAGE_BYTES:  # full, so it will read the same the next time
+            self._pages[key] = page
+            self._pages_size += page.size
+            while self._pages_size > CACHE_BYTES:
+                self._pages_size -= self._pages.popitem(last=False)[1].size
+        return page
+
+
+def _load(name: str, after: int) -> Window:
+    page = Window(after)
+    for seq, text in log.read(name, after, PAGE_EVENTS):
+        if not len(page):
+            page.after = seq - 1
+        page.extend([text.encode()])
+        if page.size > PAGE_BYTES:
+            break
+    return page
+
+
+def _spans(names: list[str]) -> dict[str, Span]:
+    found: dict[str, Span] = {}
+    for start in range(0, len(names), BATCH):
+        found.update(log.spans(names[start : start + BATCH]))
+    return found
+
+
+def _access(asked: Sequence[Asked]) -> list[Access | Exception]:
+    answers: dict[Asked, Access | Exception] = {}
+    for name, group in groupby(sorted(set(asked), key=lambda item: item.kind), key=lambda item: item.kind):
+        items = list(group)
+        granted = _kind(name).access([(item.user_id, item.key) for item in items])
+        answers.update(zip(items, granted, strict=True))
+    return [answers[item] for item in asked]
+
+
+def _present(asked: Sequence[tuple[str, uuid.UUID]]) -> list[Present | None | Exception]:
+    with log.snapshot():
+        spans = log.spans({_kind(name).stream(key) for name, key in asked})
+        states = {name: _kind(name).states({key for kind, key in asked if kind == name}) for name, _ in set(asked)}
+    found: list[Present | None | Exception] = []
+    for name, key in asked:
+        state, span = states[name].get(key), spans.get(_kind(name).stream(key))
+        found.append(Present(state, span) if state is not None and span is not None else None)
+    return found
+
+
+def _valid(viewers: Sequence[Viewer]) -> list[bool | Exception]:
+    return [viewer.valid() for viewer in viewers]
+
+
+def _kind(name: str) -> Kind:
+    kind = find(name)
+    assert kind is not None, f"no kind of stream is called {name}"
+    return kind
+
+

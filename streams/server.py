@@ -1,0 +1,185 @@
+"""daphne with backpressure and an orderly drain.
+
+Three things are added to daphne's classes: frames already assembled are written straight to the transport, which says
+when it is full (daphne gives an application no such word); a client that sends faster than it is answered is not read
+from meanwhile; and a stop closes the sockets in steps with 1012 instead of cutting them.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from daphne.cli import CommandLineInterface
+from daphne.server import Server
+from daphne.ws_protocol import WebSocketProtocol
+from twisted.internet import defer, reactor
+from twisted.internet.interfaces import IPushProducer
+from zope.interface import implementer
+
+from streams.conf import conf
+from streams.consumer import SINK
+from streams.frames import Frame
+from streams.messages import Close
+
+logger = logging.getLogger(__name__)
+
+INBOX = 64  # messages of one client waiting to be handled before the server stops reading from it
+ABORT_AFTER = 5.0  # seconds for a client to answer our close frame before the connection is cut
+DRAIN_STEPS = 20
+
+
+@implementer(IPushProducer)
+class TransportSink:
+    """Writes frames to a WebSocket's transport and says when that is full, as Twisted's push producers are told."""
+
+    def __init__(self, protocol: "StreamProtocol") -> None:
+        self.ready = True
+        self.on_ready: Callable[[], None] = lambda: None
+        self._protocol = protocol
+        transport = protocol.transport
+        transport.unregisterProducer()  # the HTTP channel's, which the upgrade has left behind
+        transport.registerProducer(self, True)
+
+    @property
+    def backlog(self) -> int:
+        """Bytes that the kernel has not taken yet."""
+        transport = self._protocol.transport
+        return len(transport.dataBuffer) - transport.offset + transport._tempDataLen
+
+    def write(self, frame: Frame) -> None:
+        if self._protocol.state == self._protocol.STATE_OPEN:
+            self._protocol.transport.write(frame.wire)
+
+    def close(self, code: int) -> None:
+        self.ready = False
+        self._protocol.close_soon(code)
+
+    def pauseProducing(self) -> None:  # noqa: N802 (Twisted's name)
+        self.ready = False
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        if self._protocol.state == self._protocol.STATE_OPEN:
+            self.ready = True
+            self.on_ready()
+
+    def stopProducing(self) -> None:  # noqa: N802
+        self.ready = False
+
+
+class Inbox(asyncio.Queue[dict[str, Any]]):
+    """What a client has sent and the application has not read; while it is full the client is not read from."""
+
+    def __init__(self, protocol: "StreamProtocol") -> None:
+        super().__init__()
+        self._protocol = protocol
+        self._paused = False
+
+    def put_nowait(self, item: dict[str, Any]) -> None:
+        super().put_nowait(item)
+        if not self._paused and self.qsize() >= INBOX and self._protocol.transport is not None:
+            self._paused = True
+            self._protocol.transport.pauseProducing()
+
+    async def get(self) -> dict[str, Any]:
+        item = await super().get()
+        if self._paused and self.empty() and self._protocol.transport is not None:
+            self._paused = False
+            self._protocol.transport.resumeProducing()
+        return item
+
+
+class StreamProtocol(WebSocketProtocol):
+    """daphne's WebSocket protocol, closing within a bounded time."""
+
+    def close_soon(self, code: int) -> None:
+        """Send a close frame; cut the connection if the client does not answer it."""
+        if self.state == self.STATE_OPEN:
+            self.muted = True
+            self.sendClose(code=code)
+            reactor.callLater(ABORT_AFTER, self._abort)  # type: ignore[attr-defined]
+
+    def _abort(self) -> None:
+        if self.state != self.STATE_CLOSED and self.transport is not None:
+            self.transport.abortConnection()
+
+    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:  # noqa: N802, N803
+        self.muted = False  # the application must hear of the end even where it asked for it
+        super().onClose(wasClean, code, reason)
+
+
+class StreamServer(Server):  # type: ignore[misc]
+    """daphne's server with the above, which stops in order on SIGTERM and SIGINT."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._ports: list[Any] = []
+        self._when_ready = self.ready_callable
+        self.ready_callable = self._configure
+
+    def _configure(self) -> None:
+        self.ws_factory.protocol = StreamProtocol
+        # Close with a code (1009 for a frame too large) instead of dropping the connection without a word.
+        self.ws_factory.setProtocolOptions(failByDrop=False, utf8validateIncoming=True)
+        if self._when_ready:
+            self._when_ready()
+
+    def listen_success(self, port: Any) -> None:
+        self._ports.append(port)
+        super().listen_success(port)
+
+    def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
+        if not isinstance(protocol, StreamProtocol):
+            return super().create_application(protocol, scope)
+        scope.setdefault("asgi", {"version": "3.0"})
+        scope["extensions"] = {SINK: TransportSink(protocol)}
+        inbox = Inbox(protocol)
+
+        async def send(message: dict[str, Any]) -> None:
+            await self.handle_reply(protocol, message)
+
+        application = self.application(scope=scope, receive=inbox.get, send=send)
+        self.connections[protocol]["application_instance"] = asyncio.ensure_future(application)
+        return inbox
+
+    def kill_all_applications(self) -> Any:
+        """Called before the reactor stops: drain, then let daphne cancel what is left."""
+        return defer.Deferred.fromFuture(asyncio.ensure_future(self._drain())).addBoth(lambda _: self._kill())
+
+    def _kill(self) -> Any:
+        for details in self.connections.values():
+            # daphne trips over a connection whose application has been reaped already
+            details.setdefault("application_instance", _finished())
+        return super().kill_all_applications()
+
+    async def _drain(self) -> None:
+        """Stop listening; close the sockets in steps, so that their clients do not all come back in one instant."""
+        for port in self._ports:
+            port.stopListening()
+        sockets = [p for p in self.connections if isinstance(p, StreamProtocol) and p.state == p.STATE_OPEN]
+        logger.info("stopping: closing %d sockets", len(sockets))
+        steps = min(DRAIN_STEPS, len(sockets))
+        for step in range(steps):
+            for protocol in sockets[step::steps]:
+                protocol.close_soon(Close.RESTARTING)
+            await asyncio.sleep(conf().DRAIN / steps if len(sockets) > 1 else 0)
+        await self._settle()
+
+    async def _settle(self) -> None:
+        """Give close frames and answers under way a moment to leave."""
+        for _ in range(20):
+            if not any("disconnected" not in details for details in self.connections.values()):
+                return
+            await asyncio.sleep(0.05)
+
+
+def _finished() -> asyncio.Future[None]:
+    future: asyncio.Future[None] = asyncio.get_event_loop().create_future()
+    future.set_result(None)
+    return future
+
+
+class StreamCommandLine(CommandLineInterface):  # type: ignore[misc]
+    """daphne's command line, serving with our server."""
+
+    server_class = StreamServer

@@ -1,0 +1,29 @@
+"""What the tests share. Each test runs against the real thing: server processes, sockets, SQLite, PostgreSQL, Redis."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.api import Api
+from tests.support.server import LiveServer
+
+
+@pytest.fixture(scope="session")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A server that tests share: SQLite, in-memory layer. Do not stop it."""
+    with LiveServer(tmp_path_factory.mktemp("live")) as server:
+        yield server
+
+
+@pytest.fixture
+def own_live(tmp_path: Path) -> Iterator[LiveServer]:
+    """A server of the test's own, to be killed and restarted at will."""
+    with LiveServer(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def root(live: LiveServer) -> Api:
+    """The shared server's API, as a superuser."""
+    return Api(live.url, live.token("root", "--superuser"))

@@ -1,0 +1,50 @@
+"""Who may do what in a workspace."""
+
+import uuid
+from collections.abc import Sequence
+
+from django.contrib.auth import get_user_model
+
+from streams.kinds import Access
+from streams.messages import Code, ProtocolError
+from workspaces.models import Membership, Role, Workspace
+
+
+def access_of(role: str) -> Access:
+    """What a role allows."""
+    match Role(role):
+        case Role.VIEWER:
+            return Access.READ
+        case Role.OPERATOR:
+            return Access.WRITE
+        case Role.OWNER:
+            return Access.MANAGE
+
+
+def workspace_access(asked: Sequence[tuple[int, uuid.UUID]]) -> list[Access]:
+    """What each (user id, workspace id) may do; NONE also where either does not exist. Three queries at most."""
+    users = {user_id for user_id, _ in asked}
+    workspaces = {workspace_id for _, workspace_id in asked}
+    active = get_user_model()._default_manager.filter(pk__in=users, is_active=True)
+    superuser: dict[int, bool] = dict(active.values_list("pk", "is_superuser"))
+    rows = Membership.objects.filter(user__in=superuser, workspace__in=workspaces)
+    roles = {(user, workspace): role for user, workspace, role in rows.values_list("user", "workspace", "role")}
+    existing: set[uuid.UUID] = set()
+    if any(superuser.values()):
+        existing = set(Workspace.objects.filter(pk__in=workspaces).values_list("pk", flat=True))
+
+    def one(user_id: int, workspace_id: uuid.UUID) -> Access:
+        if superuser.get(user_id):
+            return Access.MANAGE if workspace_id in existing else Access.NONE
+        role = roles.get((user_id, workspace_id))
+        return access_of(role) if role else Access.NONE
+
+    return [one(user_id, workspace_id) for user_id, workspace_id in asked]
+
+
+def require(granted: Access, needed: Access, what: str) -> None:
+    """Raise ProtocolError unless `granted` suffices: NOT_FOUND for those who may not see `what`, else FORBIDDEN."""
+    if granted < Access.READ:
+        raise ProtocolError(Code.NOT_FOUND, f"there is no such {what}, or you may not see it")
+    if granted < needed:
+        raise ProtocolError(Code.FORBIDDEN, f"your role in this {what}'s workspace does not allow this")

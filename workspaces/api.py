@@ -1,0 +1,103 @@
+"""The HTTP API of workspaces, and the tickets for the WebSocket."""
+
+import uuid
+from datetime import datetime
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Query, Router, Schema
+from pydantic import Field
+from pydantic.alias_generators import to_camel
+
+from streams import history
+from streams.kinds import Access
+from streams.messages import BIGINT
+from workspaces.credentials import TICKET_SECONDS, issue_ticket
+from workspaces.models import Workspace
+from workspaces.requests import authorize, caller, read, write
+from workspaces.services import WorkspaceService, workspace_stream
+from workspaces.visible import visible_workspaces
+
+router = Router(tags=["workspaces"])
+
+
+class Camel(Schema):
+    model_config = {"alias_generator": to_camel, "populate_by_name": True}
+
+
+class WorkspaceOut(Camel):
+    id: uuid.UUID
+    name: str
+    slug: str
+    role: str = Field(description="the caller's: viewer, operator or owner")
+    created_at: datetime
+
+
+class WorkspaceIn(Camel):
+    name: str
+    slug: str = ""
+
+
+class WorkspacePatch(Camel):
+    name: str | None = None
+    slug: str | None = None
+
+
+class TicketOut(Camel):
+    ticket: str = Field(description="for the query of one WebSocket handshake: /ws/?ticket=…")
+    expires_in: int = Field(description="seconds")
+
+
+class HistoryQuery(Schema):
+    since: int = Field(0, ge=0, le=BIGINT, description="the seq after which to begin")
+    limit: int = Field(500, ge=1, le=history.PAGE_LIMIT)
+
+
+def _one(user_id: int, workspace_id: uuid.UUID) -> Workspace:
+    return visible_workspaces(user_id).get(pk=workspace_id)
+
+
+@router.get("/workspaces", response=list[WorkspaceOut], by_alias=True, summary="Workspaces the caller can see")
+async def list_workspaces(request: HttpRequest) -> list[Workspace]:
+    return await read(lambda: list(visible_workspaces(caller(request).id)))
+
+
+@router.post("/workspaces", response={201: WorkspaceOut}, by_alias=True, summary="Make a workspace, owned by the caller")
+async def create_workspace(request: HttpRequest, body: WorkspaceIn) -> tuple[int, Workspace]:
+    user_id = caller(request).id
+    workspace = await write(WorkspaceService.create, body.name, body.slug, owner_id=user_id)
+    return 201, await read(_one, user_id, workspace.pk)
+
+
+@router.get("/workspaces/{uuid:workspace_id}", response=WorkspaceOut, by_alias=True, summary="One workspace")
+async def get_workspace(request: HttpRequest, workspace_id: uuid.UUID) -> Workspace:
+    await authorize(request, "workspace", workspace_id, Access.READ)
+    return await read(_one, caller(request).id, workspace_id)
+
+
+@router.patch("/workspaces/{uuid:workspace_id}", response=WorkspaceOut, by_alias=True, summary="Rename a workspace")
+async def update_workspace(request: HttpRequest, workspace_id: uuid.UUID, body: WorkspacePatch) -> Workspace:
+    await authorize(request, "workspace", workspace_id, Access.MANAGE)
+    await write(WorkspaceService.update, workspace_id, body.name, body.slug)
+    return await read(_one, caller(request).id, workspace_id)
+
+
+@router.delete("/workspaces/{uuid:workspace_id}", response={204: None}, summary="Delete a workspace with all it holds")
+async def delete_workspace(request: HttpRequest, workspace_id: uuid.UUID) -> tuple[int, None]:
+    await authorize(request, "workspace", workspace_id, Access.MANAGE)
+    await write(WorkspaceService.delete, workspace_id)
+    return 204, None
+
+
+@router.get("/workspaces/{uuid:workspace_id}/events", summary="A page of the workspace's history")
+async def workspace_events(request: HttpRequest, workspace_id: uuid.UUID, query: Query[HistoryQuery]) -> HttpResponse:
+    await authorize(request, "workspace", workspace_id, Access.READ)
+    page = await read(history.page, workspace_stream(workspace_id), query.since, query.limit)
+    return HttpResponse(page.encode(), content_type="application/json")
+
+
+@router.post("/tickets", response={201: TicketOut}, by_alias=True, summary="A single-use WebSocket ticket")
+async def create_ticket(request: HttpRequest) -> tuple[int, TicketOut]:
+    ticket = await write(issue_ticket, caller(request))
+    return 201, TicketOut(ticket=ticket, expires_in=TICKET_SECONDS)
+
+

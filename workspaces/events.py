@@ -1,0 +1,34 @@
+"""What is recorded on a workspace's stream."""
+
+import uuid
+from enum import StrEnum
+from typing import Any
+
+from streams.messages import Wire
+
+WORKSPACE_UPDATED = "workspace:updated"
+
+
+class Change(StrEnum):
+    """What `workspace:updated` tells of; docs/reference/protocol.md says what `data` holds for each."""
+
+    WORKSPACE_UPDATED = "workspace_updated"
+    AGENT_ADDED = "agent_added"
+    AGENT_UPDATED = "agent_updated"
+    AGENT_REMOVED = "agent_removed"
+    AGENT_STATUS = "agent_status"
+    AGENT_CONTEXT = "agent_context"
+    MEMBER_ADDED = "member_added"
+    MEMBER_UPDATED = "member_updated"
+    MEMBER_REMOVED = "member_removed"
+
+
+class WorkspaceUpdated(Wire):
+    """Payload of `workspace:updated`."""
+
+    workspace_id: uuid.UUID
+    change: Change
+    data: dict[str, Any]
+
+    def encode(self) -> str:
+        return self.model_dump_json(by_alias=True)

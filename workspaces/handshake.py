@@ -1,0 +1,78 @@
+"""Who opens a WebSocket: origin and credentials, looked at before the consumer sees the connection."""
+
+from collections.abc import Awaitable, Callable
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from django.conf import settings
+from django.http.request import split_domain_port, validate_host
+
+from streams.batching import in_thread, readers
+from streams.messages import Close, ProtocolError
+from workspaces.credentials import identify_session, identify_token, redeem_ticket
+from workspaces.identity import Identity
+
+Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
+
+
+class Handshake:
+    """ASGI middleware that refuses foreign origins (HTTP 403) and puts the `viewer` into the scope.
+
+    A ticket counts before a bearer token and that before a session; one that is presented and does not hold is not
+    made up for by another. Without any, `viewer` is None.
+    """
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        headers = {name.decode("latin1"): value.decode("latin1") for name, value in scope["headers"]}
+        if not origin_allowed(headers):
+            await receive()
+            await send({"type": "websocket.close"})  # before accepting: HTTP 403
+            return
+        try:
+            viewer = await in_thread(readers(), identify, headers, scope["query_string"])
+        except ProtocolError:
+            await receive()
+            await send({"type": "websocket.accept"})
+            await send({"type": "websocket.close", "code": Close.TRY_AGAIN})
+            return
+        await self._application(scope | {"viewer": viewer}, receive, send)
+
+
+def identify(headers: dict[str, str], query: bytes) -> Identity | None:
+    """Whose handshake this is. Reads the database."""
+    tickets = parse_qs(query.decode("latin1")).get("ticket")
+    if tickets:
+        return redeem_ticket(tickets[0])
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return identify_token(token.strip())
+    return identify_session(_cookie(headers, settings.SESSION_COOKIE_NAME))
+
+
+def origin_allowed(headers: dict[str, str]) -> bool:
+    """Whether a page of this origin may open a socket here: our own pages, and those in ALLOWED_ORIGINS.
+
+    No Origin header means no browser, and nobody's cookies.
+    """
+    origin = headers.get("origin")
+    if origin is None:
+        return True
+    if origin in settings.ALLOWED_ORIGINS:
+        return True
+    host = headers.get("host", "")
+    parts = urlsplit(origin)
+    if parts.scheme not in ("http", "https") or (settings.HTTPS and parts.scheme != "https"):
+        return False
+    return parts.netloc == host and validate_host(split_domain_port(host)[0], settings.ALLOWED_HOSTS)
+
+
+def _cookie(headers: dict[str, str], name: str) -> str | None:
+    try:
+        morsel = SimpleCookie(headers.get("cookie", "")).get(name)
+    except CookieError:
+        return None
+    return morsel.value if morsel else None

@@ -1,0 +1,62 @@
+"""Who calls the HTTP API, and whether they may."""
+
+import uuid
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from django.conf import settings
+from django.http import HttpRequest
+from ninja.security import HttpBearer
+from ninja.utils import check_csrf
+
+from streams.batching import in_thread, readers, writer
+from streams.kinds import Access, find
+from streams.messages import Code, ProtocolError
+from workspaces.access import require
+from workspaces.credentials import identify_session, identify_token
+from workspaces.identity import Identity
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Caller(HttpBearer):
+    """`Authorization: Bearer TOKEN`, or else a browser's session, whose writes need the CSRF token."""
+
+    async def __call__(self, request: HttpRequest) -> Identity | None:
+        scheme, _, token = request.headers.get(self.header, "").partition(" ")
+        if scheme:
+            return await self.authenticate(request, token.strip()) if scheme.lower() == "bearer" else None
+        identity = await in_thread(readers(), identify_session, request.COOKIES.get(settings.SESSION_COOKIE_NAME))
+        if identity is not None and check_csrf(request):
+            raise ProtocolError(Code.FORBIDDEN, "expected the CSRF token of the session in the header X-CSRFToken")
+        return identity
+
+    async def authenticate(self, request: HttpRequest, token: str) -> Identity | None:
+        return await in_thread(readers(), identify_token, token)
+
+
+def caller(request: HttpRequest) -> Identity:
+    """Who calls: what `Caller` found."""
+    identity: Identity = request.auth  # type: ignore[attr-defined]
+    return identity
+
+
+async def authorize(request: HttpRequest, kind_name: str, key: uuid.UUID, needed: Access) -> None:
+    """Raise ProtocolError (NOT_FOUND, FORBIDDEN) unless the caller may do `needed` with this stream."""
+    kind = find(kind_name)
+    assert kind is not None
+    [granted] = await in_thread(readers(), kind.access, [(caller(request).id, key)])
+    require(granted, needed, kind_name)
+
+
+async def read(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run a function that reads the database."""
+    return await in_thread(readers(), function, *args, **kwargs)
+
+
+async def write(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run a service that changes the database."""
+    return await in_thread(writer(), function, *args, **kwargs)
+
+

@@ -1,0 +1,48 @@
+"""The dashboard's pages of workspaces, and signing in and out."""
+
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import LoginView, LogoutView
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from sesame.views import LoginView as LinkView
+
+from workspaces.visible import visible_workspaces
+
+
+@login_required
+def home(request: HttpRequest) -> HttpResponse:
+    return render(request, "home.html", {"workspaces": visible_workspaces(request.user.pk)})
+
+
+@login_required
+def workspace(request: HttpRequest, slug: str) -> HttpResponse:
+    found = visible_workspaces(request.user.pk).filter(slug=slug).first()
+    if found is None:
+        raise Http404
+    return render(request, "workspace.html", {"workspace": found, "role": found.role})
+
+
+class SignIn(LoginView):
+    """Signing in with a name and a password."""
+
+    template_name = "sign_in.html"
+    redirect_authenticated_user = True
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(link_failed="link-failed" in self.request.GET, **kwargs)
+
+
+class SignInByLink(LinkView):
+    """Signing in with a link that works once."""
+
+    next_page = "home"
+
+    def login_failed(self) -> HttpResponse:
+        return redirect(reverse("sign_in") + "?link-failed")
+
+
+class SignOut(LogoutView):
+    http_method_names = ["post", "options"]
