@@ -1,0 +1,40 @@
+"""Show people, live, what your AI agents are doing: publish, watch and run from Python."""
+
+from agentstream.api import Api
+from agentstream.errors import (
+    AgentstreamError,
+    Forbidden,
+    InvalidMessage,
+    NotFound,
+    RateLimited,
+    Refused,
+    TooLarge,
+    TooManySubscriptions,
+    TryLater,
+    Unauthenticated,
+    Unavailable,
+    Unreachable,
+)
+from agentstream.events import Event, Gap
+from agentstream.publisher import Publisher
+from agentstream.watch import watch
+
+__all__ = [
+    "AgentstreamError",
+    "Api",
+    "Event",
+    "Forbidden",
+    "Gap",
+    "InvalidMessage",
+    "NotFound",
+    "Publisher",
+    "RateLimited",
+    "Refused",
+    "TooLarge",
+    "TooManySubscriptions",
+    "TryLater",
+    "Unauthenticated",
+    "Unavailable",
+    "Unreachable",
+    "watch",
+]

@@ -1,0 +1,35 @@
+"""From what a command prints to what its viewers see; one small module for each kind of command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from agentstream.messages import Message
+
+Stream = Literal["stdout", "stderr"]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """What one read of one stream gave: whole lines, or a part of one when its end is slow in coming.
+
+    `text` keeps its newlines; `at` is when it came, in seconds of a clock that never goes back.
+    """
+
+    stream: Stream
+    text: str
+    at: float
+
+
+class Adapter(Protocol):
+    """Turns chunks into messages. It keeps what it must remember and does nothing else: no I/O, no clock."""
+
+    def feed(self, chunk: Chunk) -> Iterable[Message]:
+        """The messages this chunk gives."""
+        ...
+
+    def close(self) -> Iterable[Message]:
+        """The messages that were still waiting, once both streams have ended."""
+        ...

@@ -1,0 +1,51 @@
+"""Plain text: what any command prints, shown as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from agentstream.adapters import Chunk, Stream
+from agentstream.messages import Output, Role
+
+_ROLES: dict[Stream, Role] = {"stdout": "assistant", "stderr": "system"}
+
+# Lines of one stream that follow each other closely are one message, up to a size a viewer can redraw often.
+PAUSE = 1.0
+LONGEST = 16 * 1024
+
+
+class TextAdapter:
+    """Standard output as the assistant's words, standard error as the system's.
+
+    `run` must be unique to this run of the command; the message ids begin with it.
+    """
+
+    def __init__(self, run: str) -> None:
+        self._run = run
+        self._message = 0
+        self._length = 0
+        self._last = Chunk("stdout", "", float("-inf"))
+
+    def feed(self, chunk: Chunk) -> Iterator[Output]:
+        """The chunk as the next part of a message; `is_streaming` where its line goes on."""
+        if self._starts_message(chunk):
+            self._message += 1
+            self._length = 0
+        self._length += len(chunk.text)
+        self._last = chunk
+        yield self._output(chunk.text, None if chunk.text.endswith("\n") else True)
+
+    def close(self) -> Iterator[Output]:
+        """The end of a last line that had none."""
+        if self._last.text and not self._last.text.endswith("\n"):
+            yield self._output("", False)
+
+    def _starts_message(self, chunk: Chunk) -> bool:
+        if chunk.stream != self._last.stream or self._message == 0:
+            return True
+        whole = self._last.text.endswith("\n")
+        return whole and (chunk.at - self._last.at > PAUSE or self._length >= LONGEST)
+
+    def _output(self, text: str, is_streaming: bool | None) -> Output:
+        message_id = f"{self._run}-{self._message}"
+        return Output(text, _ROLES[self._last.stream], message_id, is_streaming, "text")

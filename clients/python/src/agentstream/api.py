@@ -1,0 +1,104 @@
+"""The few HTTP calls that turn names into ids."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from http.client import HTTPException, HTTPMessage
+from typing import IO, Any
+from urllib.error import HTTPError
+from urllib.parse import quote, urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+from agentstream import errors
+
+TIMEOUT = 10.0
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A workspace the token's user can see."""
+
+    id: str
+    slug: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Agent:
+    """An agent of a workspace."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Api:
+    """A server's HTTP interface; `url` is its base, like ``http://host:8000``.
+
+    Every call raises `Unreachable` or a `Refused`.
+    """
+
+    url: str
+    token: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if urlsplit(self.url).scheme not in ("http", "https"):
+            raise ValueError(f"url: expected one like http://host:8000; got {self.url!r}")
+
+    async def workspace(self, slug: str) -> Workspace:
+        """The workspace with that slug. Raises `NotFound` if there is none the token's user may see."""
+        for found in await self._call("GET", "workspaces"):
+            if found["slug"] == slug:
+                return Workspace(found["id"], found["slug"], found["name"])
+        raise errors.NotFound("NOT_FOUND", f"expected the slug of a workspace you can see; got {slug!r}")
+
+    async def agent(self, workspace_id: str, name: str) -> Agent:
+        """The workspace's agent with that name, made if there is none."""
+        path = f"workspaces/{quote(workspace_id)}/agents"
+        for found in await self._call("GET", path):
+            if found["name"] == name:
+                return Agent(found["id"], found["name"])
+        made = await self._call("POST", path, {"name": name})
+        return Agent(made["id"], made["name"])
+
+    async def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        return await asyncio.to_thread(self._request, method, path, body)
+
+    def _request(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
+        request = Request(
+            f"{self.url.rstrip('/')}/api/{path}",
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
+            method=method,
+        )
+        try:
+            with _opener.open(request, timeout=TIMEOUT) as answer:
+                return json.load(answer)
+        except HTTPError as refused:
+            raise _refusal(refused) from None
+        except (OSError, HTTPException, json.JSONDecodeError) as failed:
+            raise errors.Unreachable(f"{request.full_url}: {getattr(failed, 'reason', failed)}") from failed
+
+
+def _refusal(answer: HTTPError) -> errors.AgentstreamError:
+    try:
+        match json.load(answer):
+            case {"code": str(code), "message": str(message)}:
+                return errors.from_code(code, message)
+    except (OSError, ValueError):
+        pass
+    return errors.from_status(answer.code, f"{answer.url} answered with HTTP {answer.code}")
+
+
+class _NoRedirect(HTTPRedirectHandler):
+    """Following a redirect would hand the token to whatever host it names."""
+
+    def redirect_request(
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> None:
+        return None
+
+
+_opener = build_opener(_NoRedirect)

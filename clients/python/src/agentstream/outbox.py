@@ -1,0 +1,117 @@
+"""What was said and is not acknowledged yet."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from uuid import uuid4
+
+from agentstream import text
+from agentstream.messages import MAX_CONTENT, Message, Output, encode
+from agentstream.pulse import Pulse
+
+MAX_EVENTS = 10_000
+MAX_BYTES = 8 * 1024 * 1024
+
+# Well under the 1 MiB a server takes, so that no frame is ever refused for its size.
+FRAME_EVENTS = 500
+FRAME_BYTES = 512 * 1024
+
+# Half of what one event may hold, because a joined event must fit in JSON too, whatever it holds.
+JOINED_BYTES = MAX_CONTENT // 2
+# What an event takes beside its text, roughly.
+OVERHEAD = 200
+
+
+@dataclass
+class Entry:
+    """One numbered event. Once `sealed` to JSON it may have been sent, and never changes again."""
+
+    n: int
+    message: Message
+    size: int
+    sealed: str | None = None
+
+    def seal(self) -> str:
+        """The event's JSON, the same each time."""
+        if self.sealed is None:
+            self.sealed = encode({"n": self.n, "type": self.message.type, "payload": self.message.payload()})
+        return self.sealed
+
+    def join(self, message: Message, size: int) -> bool:
+        """Take `message` in, if it continues this one and nobody can have seen this one yet."""
+        match self.message, message:
+            case Output() as mine, Output() as other if mine.continued_by(other):
+                if self.sealed is not None or self.size + size > JOINED_BYTES:
+                    return False
+                self.message = mine.joined(other)
+                self.size += size
+                return True
+            case _:
+                return False
+
+
+class Outbox:
+    """A bounded queue of numbered events in order, from which only an acknowledgement removes.
+
+    `producer` names this queue's numbering on the server, which stores each number once. `changed` beats
+    whenever something was added or removed.
+    """
+
+    def __init__(self, max_events: int = MAX_EVENTS, max_bytes: int = MAX_BYTES) -> None:
+        self.producer = str(uuid4())
+        self.changed = Pulse()
+        self._max_events = max_events
+        self._max_bytes = max_bytes
+        self._entries: deque[Entry] = deque()
+        self._bytes = 0
+        self._last = 0
+
+    @property
+    def last(self) -> int:
+        """The number of the newest event, 0 before the first."""
+        return self._last
+
+    @property
+    def acknowledged(self) -> int:
+        """The number up to which the server has everything."""
+        return self._last - len(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def full(self) -> bool:
+        """Whether a caller must wait before it adds more."""
+        return len(self._entries) >= self._max_events or self._bytes >= self._max_bytes
+
+    def add(self, message: Message) -> None:
+        """Queue `message`: as an event of its own, or joined to the chunk before it that still waits."""
+        size = _size(message)
+        if not (self._entries and self._entries[-1].join(message, size)):
+            self._last += 1
+            size += OVERHEAD
+            self._entries.append(Entry(self._last, message, size))
+        self._bytes += size
+        self.changed.beat()
+
+    def batch(self) -> list[Entry]:
+        """The oldest events, sealed, as many as one frame takes. Empty when there is nothing to send."""
+        batch: list[Entry] = []
+        room = FRAME_BYTES
+        for entry in self._entries:
+            room -= text.size(entry.seal())
+            if batch and (room < 0 or len(batch) == FRAME_EVENTS):
+                break
+            batch.append(entry)
+        return batch
+
+    def acknowledge(self, n: int) -> None:
+        """Forget everything up to number `n`: the server has it."""
+        while self._entries and self._entries[0].n <= n:
+            self._bytes -= self._entries.popleft().size
+        self.changed.beat()
+
+
+def _size(message: Message) -> int:
+    return text.size(message.content if isinstance(message, Output) else encode(message.payload()))

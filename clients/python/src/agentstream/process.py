@@ -1,0 +1,147 @@
+"""A command in a process group of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import IO, cast
+
+# How long what the command left running may take to end by itself.
+GRACE = 2.0
+POLL = 0.05
+
+
+class NotStarted(Exception):
+    """A command that cannot be started; `code` is what a shell answers: 127 if there is none, else 126."""
+
+    def __init__(self, command: str, failed: OSError) -> None:
+        missing = isinstance(failed, FileNotFoundError)
+        super().__init__(f"{command}: {'command not found' if missing else failed.strerror}")
+        self.code = 127 if missing else 126
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How a command ended: its exit code, 128 + the signal's number if a signal killed it."""
+
+    code: int
+    signal: str | None = None
+
+
+class Process:
+    """A running command and its output, `stdout` and `stderr`; made by `started`."""
+
+    stdout: asyncio.StreamReader
+    stderr: asyncio.StreamReader
+
+    def __init__(self, popen: subprocess.Popen[bytes]) -> None:
+        self._popen = popen
+        self._exited = asyncio.Event()
+        self._over = False
+
+    @property
+    def over(self) -> bool:
+        """Whether the command and everything in its group has ended."""
+        return self._over
+
+    async def open(self) -> None:
+        """Listen to the command: its output and its end."""
+        # A thread waits, because the event loop's own way differs between platforms and Python versions, and
+        # on some of them waits for the pipes too, which a child of the command can hold open.
+        threading.Thread(target=self._reap, args=(asyncio.get_running_loop(),), daemon=True).start()
+        self.stdout = await _reader(self._popen.stdout)
+        self.stderr = await _reader(self._popen.stderr)
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the command and all its children that stayed in its group."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._popen.pid, number)
+
+    async def wait(self) -> Exit:
+        """Wait until the command itself has ended; its children may still run."""
+        await self._exited.wait()
+        code = cast(int, self._popen.returncode)
+        return Exit(code) if code >= 0 else Exit(128 - code, _name(-code))
+
+    async def end(self) -> None:
+        """End the whole group: ask, and after 2 s insist."""
+        if self._over:
+            return
+        self.signal(signal.SIGTERM)
+        try:
+            for _ in range(int(GRACE / POLL)):
+                if not self._alive():
+                    break
+                await asyncio.sleep(POLL)
+        finally:
+            if self._alive():
+                self.signal(signal.SIGKILL)
+            self._over = True
+
+    def _alive(self) -> bool:
+        try:
+            os.killpg(self._popen.pid, 0)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return True
+
+    def _reap(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._popen.wait()
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(self._exited.set)
+
+
+@asynccontextmanager
+async def started(command: Sequence[str], environment: Mapping[str, str]) -> AsyncIterator[Process]:
+    """A new process for the length of a block; leaving it ends whatever is left of its group.
+
+    Raises `NotStarted`.
+    """
+    process = Process(_popen(command, environment))
+    try:
+        await process.open()
+        yield process
+    finally:
+        await process.end()
+
+
+def _popen(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            command,
+            stdin=_stdin(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            bufsize=0,
+            # A session of its own is a group of its own: signals reach the command's children as well, and
+            # a terminal's Ctrl-C reaches only this program, which passes it on once.
+            start_new_session=True,
+        )
+    except OSError as failed:
+        raise NotStarted(command[0], failed) from failed
+
+
+def _stdin() -> int | None:
+    # In its own session a command cannot read from this terminal; it is told so instead of being stopped.
+    return subprocess.DEVNULL if sys.stdin is None or sys.stdin.isatty() else None
+
+
+async def _reader(pipe: IO[bytes] | None) -> asyncio.StreamReader:
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+    return reader
+
+
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"SIG{number}"

@@ -1,0 +1,150 @@
+"""Tell the server what an agent is doing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import cast
+
+from agentstream.connection import socket_url
+from agentstream.delivery import Delivery
+from agentstream.errors import AgentstreamError
+from agentstream.link import Link
+from agentstream.messages import (
+    MAX_CONTENT,
+    Context,
+    Ending,
+    Failure,
+    Kind,
+    Message,
+    Output,
+    Role,
+    Status,
+    StatusChange,
+    Terminated,
+)
+from agentstream.outbox import Outbox
+from agentstream.text import clean, split
+
+# How long a block that failed may take to tell what it had said before.
+LAST_WORDS = 5.0
+
+
+class Publisher:
+    """One run of one producer of an agent's events; each of them is stored exactly once, in order.
+
+        async with Publisher("http://host:8000", token, agent_id) as publisher:
+            await publisher.output("Hello")
+
+    Calls return as soon as the event is queued. While the server cannot be reached up to 10,000 events or
+    8 MiB are kept, then calls wait. Leaving the block waits until everything is acknowledged; a block left by
+    an error waits at most 5 s, a cancelled one not at all.
+
+    Every call, `flush` and the end of the block raise `Refused` once the server will not take the events:
+    `Unauthenticated`, `Forbidden`, `NotFound`, `InvalidMessage` or `TooLarge`.
+    """
+
+    def __init__(self, url: str, token: str, agent_id: str) -> None:
+        """`url` is the server's HTTP base. Raises ValueError if it is not one."""
+        socket_url(url)
+        self._outbox = Outbox()
+        self._delivery = Delivery(Link(url, token), str(agent_id), self._outbox)
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def pending(self) -> int:
+        """How many events are not acknowledged yet."""
+        return len(self._outbox)
+
+    @property
+    def producer(self) -> str:
+        """The name under which the server counts this run's events."""
+        return self._outbox.producer
+
+    async def __aenter__(self) -> Publisher:
+        self._task = asyncio.create_task(self._delivery.run())
+        self._task.add_done_callback(lambda _: self._outbox.changed.beat())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self._leave(error)
+        finally:
+            task, self._task = cast("asyncio.Task[None]", self._task), None
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _leave(self, error: BaseException | None) -> None:
+        if error is None:
+            await self.flush()
+        elif isinstance(error, Exception):
+            # The block's own error is the one to be seen.
+            with suppress(Exception):
+                await asyncio.wait_for(self.flush(), LAST_WORDS)
+
+    async def output(
+        self,
+        content: str,
+        *,
+        role: Role = "assistant",
+        message_id: str | None = None,
+        is_streaming: bool | None = None,
+        kind: Kind | None = None,
+        tool_call_id: str | None = None,
+        tool_name: str | None = None,
+    ) -> None:
+        """Text the agent produced.
+
+        Chunks with the same `message_id` are one message; `is_streaming` says that more of it follows. Chunks
+        that wait for the network are joined, and content over 64 KiB is sent as several.
+        """
+        await self.send(Output(content, role, message_id, is_streaming, kind, tool_call_id, tool_name))
+
+    async def status(self, status: Status, *, reason: str | None = None) -> None:
+        """What the agent does now: idle, running, waiting, error, finished or offline."""
+        await self.send(StatusChange(status, reason))
+
+    async def context(
+        self, level: float, *, tokens_used: int | None = None, tokens_limit: int | None = None
+    ) -> None:
+        """How full the context window is, in percent (0 to 100, sent as a whole number)."""
+        await self.send(Context(round(level), tokens_used, tokens_limit))
+
+    async def error(self, code: str, message: str) -> None:
+        """Something went wrong inside the agent; `code` is short and for machines.
+
+        Of the message its first 32 KiB are kept.
+        """
+        await self.send(Failure(code, next(split(clean(message), MAX_CONTENT // 2))))
+
+    async def terminated(
+        self, exit_code: int, *, signal: str | None = None, reason: Ending = "completed"
+    ) -> None:
+        """The agent's process is over; `signal` is the name of what killed it, e.g. "SIGKILL"."""
+        await self.send(Terminated(exit_code, signal, reason))
+
+    async def send(self, message: Message) -> None:
+        """Queue any message; waits while the queue is full."""
+        for part in message.split() if isinstance(message, Output) else (message,):
+            await self._until(lambda: not self._outbox.full)
+            self._outbox.add(part)
+
+    async def flush(self) -> None:
+        """Wait until the server has acknowledged everything said so far."""
+        last = self._outbox.last
+        await self._until(lambda: self._outbox.acknowledged >= last)
+
+    async def _until(self, reached: Callable[[], bool]) -> None:
+        while self._working() and not reached():
+            await self._outbox.changed.wait()
+
+    def _working(self) -> bool:
+        if self._task is None:
+            raise AgentstreamError("expected a Publisher inside its `async with` block")
+        if self._task.done():
+            self._task.result()
+        return True

@@ -1,0 +1,94 @@
+"""Carries one stream of a command to its viewers, and to this program's own output."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from agentstream.adapters import Adapter, Chunk, Stream
+from agentstream.lines import LineReader
+from agentstream.messages import MAX_CONTENT, Message
+from agentstream.process import Process
+
+READ = 64 * 1024
+# How long a line may be without its end before it is shown as it is.
+PARTIAL = 0.15
+# How long to wait for more once the command is over: a child that left its group may hold the pipe for ever.
+ESCAPED = 1.0
+
+
+@dataclass
+class Tee:
+    """Copies bytes to a file descriptor for as long as somebody reads it; None copies nowhere."""
+
+    descriptor: int | None
+
+    async def write(self, data: bytes) -> None:
+        """Write all of `data`, in a thread because a terminal may be paused."""
+        if self.descriptor is None:
+            return
+        try:
+            await asyncio.to_thread(self._write, self.descriptor, data)
+        except OSError:
+            self.descriptor = None
+
+    @staticmethod
+    def _write(descriptor: int, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(descriptor, view) :]
+
+
+@dataclass
+class Pump:
+    """Reads one stream until it ends. `send` may wait; then reading waits, and so at last the command."""
+
+    process: Process
+    stream: Stream
+    adapter: Adapter
+    tee: Tee
+    send: Callable[[Message], Awaitable[None]]
+    _lines: LineReader = field(default_factory=lambda: LineReader(MAX_CONTENT))
+    _due: float | None = None
+
+    async def run(self) -> None:
+        while (data := await self._read()) != b"":
+            if data is None:
+                await self._show(self._lines.take())
+            else:
+                await self.tee.write(data)
+                await self._show(self._lines.feed(data))
+            self._schedule(self._lines.held > 0)
+        await self._show(self._lines.close())
+
+    async def _read(self) -> bytes | None:
+        """What comes next; nothing at the end; None when a partial line has waited long enough."""
+        reader = self.process.stdout if self.stream == "stdout" else self.process.stderr
+        while True:
+            try:
+                return await asyncio.wait_for(reader.read(READ), self._patience())
+            except asyncio.TimeoutError:
+                if self._due is not None:
+                    return None
+                if self.process.over:
+                    return b""
+
+    def _patience(self) -> float:
+        return ESCAPED if self._due is None else max(0.0, self._due - _now())
+
+    def _schedule(self, held: bool) -> None:
+        if not held:
+            self._due = None
+        elif self._due is None:
+            self._due = _now() + PARTIAL
+
+    async def _show(self, text: str) -> None:
+        if text:
+            for message in self.adapter.feed(Chunk(self.stream, text, _now())):
+                await self.send(message)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

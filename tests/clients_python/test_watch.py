@@ -1,0 +1,169 @@
+"""Watching through breaks, gaps and refusals, injected one by one."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+from agentstream import Event, Forbidden, Gap, NotFound, Refused, TooManySubscriptions, Unauthenticated, watch
+from websockets.asyncio.server import ServerConnection
+
+from .scripted import AGENT, TIME, Handler, answer, output, scripted, subscribed, within
+
+WORKSPACE = "6f9c1de2-0000-4000-8000-000000000002"
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agentstream.backoff.FIRST", 0.01)
+
+
+async def first(count: int, events: AsyncIterator[Event]) -> list[Event]:
+    got: list[Event] = []
+    async with aclosing(events):  # type: ignore[type-var]
+        async for event in events:
+            got.append(event)
+            if len(got) == count:
+                break
+    return got
+
+
+def see(handler: Handler, count: int, since: int | None = 0) -> list[Event]:
+    async def go() -> list[Event]:
+        async with scripted(handler) as url:
+            return await first(count, watch(url, "token", agents=[AGENT.upper()], since=since))
+
+    return within(10, go())
+
+
+def connections(*scripts: list[str | int]) -> tuple[Handler, list[dict[str, Any]]]:
+    """A handler that plays one script per connection (a text is sent, a number closes), and what was asked."""
+    asked: list[dict[str, Any]] = []
+
+    async def handler(websocket: ServerConnection) -> None:
+        script = scripts[len(asked)]
+        asked.append(json.loads(await websocket.recv()))
+        for step in script:
+            if isinstance(step, int):
+                await websocket.close(step)
+            else:
+                await websocket.send(step)
+        await websocket.wait_closed()
+
+    return handler, asked
+
+
+def test_events_come_one_by_one_from_frames_of_many() -> None:
+    handler, _ = connections(
+        ["\n".join([subscribed(3), output(1, "a"), output(2, "b"), answer("pong"), output(3, "c")])]
+    )
+    events = see(handler, 3)
+    assert [(event.seq, event.payload["content"]) for event in events] == [(1, "a"), (2, "b"), (3, "c")]
+    assert {event.stream for event in events} == {f"agent.{AGENT}"}
+
+
+def test_after_a_break_it_continues_where_it_was() -> None:
+    handler, asked = connections(
+        [subscribed(9), output(1), output(2), 1012], [subscribed(9), output(2), output(3), 1001], [output(4)]
+    )
+    assert [event.seq for event in see(handler, 4)] == [1, 2, 3, 4]
+    assert [request["payload"] for request in asked] == [
+        {"agentId": AGENT, "since": 0},
+        {"agentId": AGENT, "since": 2, "at": TIME},
+        {"agentId": AGENT, "since": 3, "at": TIME},
+    ]
+
+
+def test_from_now_on_survives_a_break_before_the_first_event() -> None:
+    handler, asked = connections([subscribed(7), 1012], [subscribed(9), output(8)])
+    assert [event.seq for event in see(handler, 1, since=None)] == [8]
+    assert asked[0]["payload"] == {"agentId": AGENT}
+    assert asked[1]["payload"] == {"agentId": AGENT, "since": 7}
+
+
+def test_a_gap_is_an_item_of_its_own() -> None:
+    handler, _ = connections([subscribed(20, oldest=11, complete=False), output(11)])
+    gap, event = see(handler, 2, since=4)
+    assert isinstance(gap, Gap)
+    assert gap.type == "gap"
+    assert (gap.seq, gap.payload["oldest"], gap.payload["seq"], gap.state["name"]) == (10, 11, 20, "A")
+    assert event.seq == 11
+
+
+def test_several_streams_keep_their_own_places() -> None:
+    asked: list[dict[str, Any]] = []
+
+    async def handler(websocket: ServerConnection) -> None:
+        asked.extend([json.loads(await websocket.recv()), json.loads(await websocket.recv())])
+        update = {"workspaceId": WORKSPACE, "change": "agent_status", "data": {}}
+        workspace = json.dumps({"type": "workspace:updated", "payload": update, "timestamp": TIME, "seq": 5})
+        await websocket.send("\n".join([output(len(asked)), workspace, workspace]))
+        await websocket.close(1012)
+
+    async def go() -> list[Event]:
+        async with scripted(handler) as url:
+            since = {AGENT: 1, f"workspace.{WORKSPACE}": 4}
+            return await first(3, watch(url, "token", agents=[AGENT], workspaces=[WORKSPACE], since=since))
+
+    events = within(10, go())
+    assert [(event.type, event.seq) for event in events] == [
+        ("agent:output", 2),
+        ("workspace:updated", 5),
+        ("agent:output", 4),
+    ]
+    assert [request["payload"]["since"] for request in asked] == [1, 4, 2, 5]
+
+
+@pytest.mark.parametrize(
+    ("code", "exception"), [("NOT_FOUND", NotFound), ("TOO_MANY_SUBSCRIPTIONS", TooManySubscriptions)]
+)
+def test_a_refused_subscription_is_raised(code: str, exception: type[Refused]) -> None:
+    handler, _ = connections([answer("error", code=code, message="no such agent")])
+    with pytest.raises(exception, match="no such agent"):
+        see(handler, 1)
+
+
+def test_a_subscription_refused_for_now_is_asked_again() -> None:
+    handler, asked = connections([answer("error", code="UNAVAILABLE", message="later")], [subscribed(1), output(1)])
+    assert [event.seq for event in see(handler, 1)] == [1]
+    assert len(asked) == 2
+
+
+@pytest.mark.parametrize(("reason", "exception"), [("deleted", NotFound), ("forbidden", Forbidden)])
+def test_the_end_of_a_stream_is_raised(reason: str, exception: type[Refused]) -> None:
+    ended = answer("unsubscribed", type="agent", id=AGENT, reason=reason)
+    handler, _ = connections([subscribed(1), output(1), ended])
+    with pytest.raises(exception, match=AGENT):
+        see(handler, 2)
+
+
+@pytest.mark.parametrize(("code", "exception"), [(4401, Unauthenticated), (4403, Forbidden)])
+def test_a_final_close_code_is_raised(code: int, exception: type[Refused]) -> None:
+    handler, _ = connections([subscribed(1), output(1), code])
+    with pytest.raises(exception):
+        see(handler, 2)
+
+
+def test_leaving_the_loop_closes_the_connection() -> None:
+    closed = asyncio.Event()
+
+    async def handler(websocket: ServerConnection) -> None:
+        await websocket.recv()
+        await websocket.send(output(1))
+        await websocket.wait_closed()
+        closed.set()
+
+    async def go() -> None:
+        async with scripted(handler) as url:
+            async for _ in watch(url, "token", agents=[AGENT], since=0):
+                break
+            await closed.wait()
+
+    within(5, go())
+
+
+def test_what_is_not_an_id_is_named() -> None:
+    with pytest.raises(ValueError, match="expected the id of an agent or workspace; got 'x'"):
+        watch("http://localhost", "token", agents=["x"])
