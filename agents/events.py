@@ -140,9 +140,7 @@ class PublishPayload(Wire):
         first = self.events[0].n
         for offset, item in enumerate(self.events):
             if item.n != first + offset:
-                raise ProtocolError(
-                    Code.INVALID_MESSAGE, f"events.{offset}.n: expected {first + offset}, got {item.n}"
-                )
+                raise ProtocolError(Code.INVALID_MESSAGE, f"events.{offset}.n: expected {first + offset}, got {item.n}")
         return self
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agents.events import AgentEvent, Context, StatusChange, StatusReport
-from agents.models import Agent
+from agents.models import Agent, Status
 from streams import log
 from streams.log import Writer, stream_name
 from streams.messages import Code, ProtocolError
@@ -109,7 +109,7 @@ class Store:
     def _change_status(self, writer: Writer, agent: Agent, report: StatusReport) -> None:
         if report.status == agent.status:
             return
-        change = StatusChange(status=report.status, reason=report.reason, previous_status=agent.status)
+        change = StatusChange(status=report.status, reason=report.reason, previous_status=Status(agent.status))
         agent.status, agent.reason = report.status, report.reason or ""
         self._changed_agent(writer, agent, change, Change.AGENT_STATUS)
 

@@ -128,9 +128,7 @@ class AgentService:
             record(stream_writer, agent.workspace_id, Change.AGENT_REMOVED, {"agentId": str(agent_id)})
             _signal(stream_writer)
         log.drop_streams([stream])
-        transaction.on_commit(
-            lambda: agent_deleted.send(AgentService, agent_id=agent_id, stream=stream), robust=True
-        )
+        transaction.on_commit(lambda: agent_deleted.send(AgentService, agent_id=agent_id, stream=stream), robust=True)
 
 
 def _lock(agent_id: uuid.UUID) -> Agent:

@@ -1,6 +1,7 @@
 """The ASGI application: HTTP to Django, WebSockets to the stream consumer."""
 
 import os
+from typing import Any
 
 from django.core.asgi import get_asgi_application
 
@@ -14,9 +15,8 @@ from realtime_project.deny import deny  # noqa: E402
 from streams.consumer import StreamConsumer  # noqa: E402
 from workspaces.handshake import Handshake  # noqa: E402
 
-application = ProtocolTypeRouter(
-    {
-        "http": http,
-        "websocket": URLRouter([re_path(r"^ws/?$", Handshake(StreamConsumer.as_asgi())), re_path(r"", deny)]),
-    }
-)
+streams: Any = Handshake(StreamConsumer.as_asgi())
+nowhere: Any = deny
+routes: list[Any] = [re_path(r"^ws/?$", streams), re_path(r"", nowhere)]
+
+application = ProtocolTypeRouter({"http": http, "websocket": URLRouter(routes)})

@@ -12,9 +12,9 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from asgiref.sync import async_to_sync
-from channels.layers import InMemoryChannelLayer, get_channel_layer
+from channels.layers import InMemoryChannelLayer
 
-from streams.conf import conf
+from streams.conf import channel_layer, conf
 from streams.log import News
 
 logger = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ class Bell:
 
     async def _send_one(self, group: str, message: dict[str, Any]) -> None:
         try:
-            await get_channel_layer().group_send(group, message)
+            await channel_layer().group_send(group, message)
         except Exception as error:
             if not self._failing:
                 logger.warning("channel layer unavailable, viewers now rely on polling: %s", error)
@@ -108,7 +108,7 @@ def _send(messages: list[Message]) -> None:
         bell = Bell.anywhere()
     if bell is not None:
         bell.ring_soon(messages)
-    elif not isinstance(get_channel_layer(), InMemoryChannelLayer):
+    elif not isinstance(channel_layer(), InMemoryChannelLayer):
         async_to_sync(_send_now)(messages)
 
 

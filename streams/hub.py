@@ -11,10 +11,8 @@ from collections.abc import Iterable
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from channels.layers import get_channel_layer
-
 from streams.bell import ACCESS_GROUP, Bell
-from streams.conf import conf
+from streams.conf import channel_layer, conf
 from streams.connection import Connection, Cursor
 from streams.feed import Feed, Heard
 from streams.flusher import Flusher
@@ -87,7 +85,7 @@ class Hub:
         if self._channel is None:
             return
         try:
-            await get_channel_layer().group_add(feed.name, self._channel)
+            await channel_layer().group_add(feed.name, self._channel)
             feed.joined = True
         except Exception as error:
             logger.debug("cannot join %s yet: %s", feed.name, error)
@@ -96,7 +94,7 @@ class Hub:
         if self._channel is None or name in self.feeds:
             return
         try:
-            await get_channel_layer().group_discard(name, self._channel)
+            await channel_layer().group_discard(name, self._channel)
         except Exception as error:
             logger.debug("cannot leave %s: %s", name, error)
 
@@ -115,7 +113,7 @@ class Hub:
 
     async def _listen(self) -> None:
         """Receive from the channel layer for ever; a layer that is away is tried again each second."""
-        layer = get_channel_layer()
+        layer = channel_layer()
         while True:
             try:
                 if self._channel is None:

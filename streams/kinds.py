@@ -4,14 +4,12 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from enum import IntEnum
-from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
 from streams.log import stream_name
-from streams.messages import Subscribe, Wire
 
 
 class Access(IntEnum):
@@ -63,19 +61,6 @@ class Kind(ABC):
     def id_key(self) -> str:
         """How payloads name a key of this kind: `agentId`."""
         return to_camel(f"{self.name}_id")
-
-    @cached_property
-    def reference(self) -> type[Wire]:
-        """The payload that names one stream of this kind, as its field `key`."""
-        return self._model(Wire)
-
-    @cached_property
-    def subscription(self) -> type[Subscribe]:
-        """The payload of `subscribe:<name>`, with the id as its field `key`."""
-        return self._model(Subscribe)
-
-    def _model(self, base: Any) -> Any:
-        return create_model(f"{base.__name__}_{self.name}", __base__=base, key=(uuid.UUID, Field(alias=self.id_key)))
 
 
 _kinds: dict[str, Kind] = {}

@@ -30,21 +30,18 @@ class Code(StrEnum):
 
     @property
     def http_status(self) -> int:
-        match self:
-            case Code.UNAUTHENTICATED:
-                return 401
-            case Code.FORBIDDEN:
-                return 403
-            case Code.NOT_FOUND:
-                return 404
-            case Code.TOO_LARGE:
-                return 413
-            case Code.RATE_LIMITED | Code.TOO_MANY_SUBSCRIPTIONS:
-                return 429
-            case Code.UNAVAILABLE:
-                return 503
-            case _:
-                return 400
+        return _HTTP_STATUS.get(self, 400)
+
+
+_HTTP_STATUS = {
+    Code.UNAUTHENTICATED: 401,
+    Code.FORBIDDEN: 403,
+    Code.NOT_FOUND: 404,
+    Code.TOO_LARGE: 413,
+    Code.RATE_LIMITED: 429,
+    Code.TOO_MANY_SUBSCRIPTIONS: 429,
+    Code.UNAVAILABLE: 503,
+}
 
 
 class Close(IntEnum):

@@ -114,11 +114,11 @@ def _access(asked: Sequence[Asked]) -> list[Access | Exception]:
     return [answers[item] for item in asked]
 
 
-def _present(asked: Sequence[tuple[str, uuid.UUID]]) -> list[Present | None | Exception]:
+def _present(asked: Sequence[tuple[str, uuid.UUID]]) -> list[Present | Exception | None]:
     with log.snapshot():
         spans = log.spans({_kind(name).stream(key) for name, key in asked})
         states = {name: _kind(name).states({key for kind, key in asked if kind == name}) for name, _ in set(asked)}
-    found: list[Present | None | Exception] = []
+    found: list[Present | Exception | None] = []
     for name, key in asked:
         state, span = states[name].get(key), spans.get(_kind(name).stream(key))
         found.append(Present(state, span) if state is not None and span is not None else None)
@@ -133,5 +133,3 @@ def _kind(name: str) -> Kind:
     kind = find(name)
     assert kind is not None, f"no kind of stream is called {name}"
     return kind
-
-

@@ -45,7 +45,8 @@ class TransportSink:
     def backlog(self) -> int:
         """Bytes that the kernel has not taken yet."""
         transport = self._protocol.transport
-        return len(transport.dataBuffer) - transport.offset + transport._tempDataLen
+        unsent: int = len(transport.dataBuffer) - transport.offset + transport._tempDataLen
+        return unsent
 
     def write(self, frame: Frame) -> None:
         if self._protocol.state == self._protocol.STATE_OPEN:
@@ -89,7 +90,7 @@ class Inbox(asyncio.Queue[dict[str, Any]]):
         return item
 
 
-class StreamProtocol(WebSocketProtocol):
+class StreamProtocol(WebSocketProtocol):  # type: ignore[misc]
     """daphne's WebSocket protocol, closing within a bounded time."""
 
     def close_soon(self, code: int) -> None:
@@ -97,7 +98,7 @@ class StreamProtocol(WebSocketProtocol):
         if self.state == self.STATE_OPEN:
             self.muted = True
             self.sendClose(code=code)
-            reactor.callLater(ABORT_AFTER, self._abort)  # type: ignore[attr-defined]
+            reactor.callLater(ABORT_AFTER, self._abort)
 
     def _abort(self) -> None:
         if self.state != self.STATE_CLOSED and self.transport is not None:
@@ -112,10 +113,9 @@ class StreamServer(Server):  # type: ignore[misc]
     """daphne's server with the above, which stops in order on SIGTERM and SIGINT."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        self._when_ready: Callable[[], None] | None = kwargs.pop("ready_callable", None)
+        super().__init__(*args, ready_callable=self._configure, **kwargs)
         self._ports: list[Any] = []
-        self._when_ready = self.ready_callable
-        self.ready_callable = self._configure
 
     def _configure(self) -> None:
         self.ws_factory.protocol = StreamProtocol

@@ -1,11 +1,13 @@
 """What the tests share. Each test runs against the real thing: server processes, sockets, SQLite, PostgreSQL, Redis."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.api import Api
+from tests.support.machine import TOOLS
 from tests.support.server import LiveServer
 
 
@@ -27,3 +29,13 @@ def own_live(tmp_path: Path) -> Iterator[LiveServer]:
 def root(live: LiveServer) -> Api:
     """The shared server's API, as a superuser."""
     return Api(live.url, live.token("root", "--superuser"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip, by name, what this machine cannot run; under CI that is a failure of the machine."""
+    for tool in TOOLS:
+        if tool.find() or os.environ.get("CI") == "true":
+            continue
+        for item in items:
+            if item.get_closest_marker(tool.marker):
+                item.add_marker(pytest.mark.skip(reason=f"{tool.names[0]} is not installed"))

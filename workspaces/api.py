@@ -53,7 +53,8 @@ class HistoryQuery(Schema):
 
 
 def _one(user_id: int, workspace_id: uuid.UUID) -> Workspace:
-    return visible_workspaces(user_id).get(pk=workspace_id)
+    found: Workspace = visible_workspaces(user_id).get(pk=workspace_id)
+    return found
 
 
 @router.get("/workspaces", response=list[WorkspaceOut], by_alias=True, summary="Workspaces the caller can see")
@@ -61,7 +62,9 @@ async def list_workspaces(request: HttpRequest) -> list[Workspace]:
     return await read(lambda: list(visible_workspaces(caller(request).id)))
 
 
-@router.post("/workspaces", response={201: WorkspaceOut}, by_alias=True, summary="Make a workspace, owned by the caller")
+@router.post(
+    "/workspaces", response={201: WorkspaceOut}, by_alias=True, summary="Make a workspace, owned by the caller"
+)
 async def create_workspace(request: HttpRequest, body: WorkspaceIn) -> tuple[int, Workspace]:
     user_id = caller(request).id
     workspace = await write(WorkspaceService.create, body.name, body.slug, owner_id=user_id)
@@ -99,5 +102,3 @@ async def workspace_events(request: HttpRequest, workspace_id: uuid.UUID, query:
 async def create_ticket(request: HttpRequest) -> tuple[int, TicketOut]:
     ticket = await write(issue_ticket, caller(request))
     return 201, TicketOut(ticket=ticket, expires_in=TICKET_SECONDS)
-
-

@@ -79,5 +79,3 @@ def redeem_ticket(secret: str) -> Identity | None:
     credential = TokenCredential(ticket.token_id) if ticket.token_id else SessionCredential(ticket.session_key)
     identity = Identity(ticket.user_id, ticket.user.get_username(), credential)
     return identity if identity.valid() else None
-
-

@@ -13,7 +13,7 @@ from streams.messages import Close, ProtocolError
 from workspaces.credentials import identify_session, identify_token, redeem_ticket
 from workspaces.identity import Identity
 
-Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
+Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 class Handshake:

@@ -41,7 +41,7 @@ def session_ended(user: Any, **kwargs: Any) -> None:
 @receiver(post_save, sender=get_user_model())
 @receiver(post_delete, sender=get_user_model())
 def user_changed(instance: Any, update_fields: frozenset[str] | None = None, **kwargs: Any) -> None:
-    if update_fields == {"last_login"}:
+    if update_fields == frozenset({"last_login"}):
         return
     pk = instance.pk
     transaction.on_commit(lambda: bell.ring_access([pk]))

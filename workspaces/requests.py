@@ -58,5 +58,3 @@ async def read(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R
 async def write(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Run a service that changes the database."""
     return await in_thread(writer(), function, *args, **kwargs)
-
-

@@ -147,5 +147,3 @@ def _new_slug(wanted: str, exact: bool) -> str:
     if exact:
         raise ProtocolError(Code.INVALID_MESSAGE, f"expected a slug that is not taken, got {slug}")
     return next(f"{slug}-{i}" for i in range(2, len(taken) + 3) if f"{slug}-{i}" not in taken)
-
-

@@ -35,7 +35,7 @@ class SignIn(LoginView):
         return super().get_context_data(link_failed="link-failed" in self.request.GET, **kwargs)
 
 
-class SignInByLink(LinkView):
+class SignInByLink(LinkView):  # type: ignore[misc]
     """Signing in with a link that works once."""
 
     next_page = "home"

@@ -55,7 +55,9 @@ class LiveServer:
 
     def start(self) -> None:
         with self.log_path.open("ab") as log:
-            self._process = subprocess.Popen([sys.executable, *self._command], cwd=ROOT, env=self.env, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                [sys.executable, *self._command], cwd=ROOT, env=self.env, stdout=log, stderr=log
+            )
         self.wait_until_up()
 
     def wait_until_up(self, seconds: float = 20) -> None:
@@ -95,7 +97,12 @@ class LiveServer:
     def manage(self, *arguments: str) -> str:
         """Run `manage.py …` with the server's settings; its standard output, stripped."""
         result = subprocess.run(
-            [sys.executable, "manage.py", *arguments], cwd=ROOT, env=self.env, capture_output=True, text=True, check=False
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if result.returncode:
             raise RuntimeError(f"manage.py {' '.join(arguments)} failed:\n{result.stdout}{result.stderr}")

@@ -1,0 +1,42 @@
+# make run    start Agentstream on HOST:PORT (127.0.0.1:8000) with its data in DATA_DIR (var/)
+# make test   run every test: Python, JavaScript, browser
+# make lint   ruff and mypy
+
+PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3,$(shell command -v $(name) 2>/dev/null)))
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test lint clean screenshots
+.DELETE_ON_ERROR:
+
+run: $(VENV)/run.stamp
+	@exec $(BIN)/python manage.py up
+
+test: $(VENV)/test.stamp
+	@$(BIN)/python -m tests.support.machine
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) clients/js/node_modules
+
+$(BIN)/pip:
+	@test -n "$(PYTHON)" || { echo "Agentstream needs Python 3.11 or newer; none was found." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Agentstream needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V)." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+		test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -q && apt-get install -y -q python3-venv; } || \
+		{ echo "Python's venv module is missing; on Debian: sudo apt install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: requirements.txt clients/python/pyproject.toml | $(BIN)/pip
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/test.stamp: requirements-dev.txt $(VENV)/run.stamp
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,62 @@
+"""What the tests need and pip cannot give: Chromium and Node.js.
+
+Run as a program it installs what is missing where it may (root on Debian) and says what it could not. Tests that need
+what is missing are skipped by name; with CI=true they fail instead.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A program of the machine, under the names it goes by."""
+
+    marker: str
+    names: tuple[str, ...]
+    packages: tuple[str, ...]
+
+    def find(self) -> str | None:
+        return next((path for name in self.names if (path := shutil.which(name))), None)
+
+
+CHROMIUM = Tool(
+    "browser",
+    (
+        "chromium",
+        "chromium-browser",
+        "google-chrome",
+        "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    ),
+    ("chromium",),
+)
+NODE = Tool("node", ("node",), ("nodejs", "npm"))
+TOOLS = (CHROMIUM, NODE)
+
+
+def main() -> int:
+    missing = [tool for tool in TOOLS if not tool.find()]
+    if missing and os.geteuid() == 0 and shutil.which("apt-get"):
+        packages = [package for tool in missing for package in tool.packages]
+        print(f"installing {', '.join(packages)} with apt", flush=True)
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        subprocess.run(["apt-get", "update", "-qq"], env=environment, check=False)
+        subprocess.run(
+            ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages], env=environment, check=False
+        )
+    for tool in TOOLS:
+        if not tool.find():
+            print(f"missing: {tool.names[0]}; the tests marked {tool.marker} will be skipped", file=sys.stderr)
+    if NODE.find() and not (ROOT / "clients/js/node_modules").exists():
+        subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=ROOT / "clients/js", check=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
