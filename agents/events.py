@@ -40,9 +40,13 @@ class AgentEvent(Wire):
 
     type: ClassVar[str]
 
+    def fields(self) -> str:
+        """Everything but the agent's id, as a JSON object."""
+        return self.model_dump_json(by_alias=True, exclude_none=True)
+
     def encode(self, agent_id: uuid.UUID) -> str:
         """The payload as JSON text. Raises ProtocolError (TOO_LARGE) where escapes make it too long for a frame."""
-        fields = self.model_dump_json(by_alias=True, exclude_none=True)
+        fields = self.fields()
         comma = "," if len(fields) > 2 else ""
         text = f'{{"agentId":"{agent_id}"{comma}{fields[1:]}'
         limit = conf().EVENT_BYTES
@@ -102,12 +106,16 @@ class Failure(AgentEvent):
 
 
 class Terminated(AgentEvent):
-    """`agent:terminated`: the process has ended."""
+    """`agent:terminated`: the process has ended. `exit_code` is None where there is none to tell."""
 
     type = "agent:terminated"
     exit_code: Annotated[int, Field(ge=-(2**31), lt=2**32, strict=True)] | None = None
     signal: Label | None = None
     reason: Outcome = Outcome.COMPLETED
+
+    def fields(self) -> str:
+        # The contract has exitCode always; null where a signal or a loss left none.
+        return self.model_dump_json(by_alias=True, exclude={"signal"} if self.signal is None else None)
 
 
 class Input(AgentEvent):

@@ -32,7 +32,7 @@ class StreamConsumer(AsyncConsumer):
         await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL if merge else None})
         viewer: Viewer | None = scope.get("viewer")
         if viewer is None:
-            await send({"type": "websocket.close", "code": Close.NOT_SIGNED_IN})
+            await send({"type": "websocket.close", "code": int(Close.NOT_SIGNED_IN)})
             return
         sink: Sink = scope.get("extensions", {}).get(SINK) or AsgiSink(send)
         conversation = Conversation(viewer, sink, merge)

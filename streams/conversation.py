@@ -61,7 +61,7 @@ class Conversation:
         if not self._closed:
             logger.info("closing the socket of %s with %d: %s", self._viewer.name, code, why)
             self.end()
-            self._sink.close(code)
+            self._sink.close(int(code))  # autobahn takes no other integer
 
     # What the client says
 
@@ -158,7 +158,7 @@ class Conversation:
     async def _publish(self, kind: Kind, request: Request) -> None:
         assert kind.publication is not None
         key = self._key(kind, request)
-        publication = parse(kind.publication, request.payload, "payload")
+        publication = parse(kind.publication, request.payload)
         access = self._grants.get(kind.stream(key))
         if access is None:
             access = await self._hub.reader.access(Asked(kind.name, key, self._viewer.id))

@@ -161,7 +161,7 @@ class StreamServer(Server):  # type: ignore[misc]
         steps = min(DRAIN_STEPS, len(sockets))
         for step in range(steps):
             for protocol in sockets[step::steps]:
-                protocol.close_soon(Close.RESTARTING)
+                protocol.close_soon(int(Close.RESTARTING))
             await asyncio.sleep(conf().DRAIN / steps if len(sockets) > 1 else 0)
         await self._settle()
 

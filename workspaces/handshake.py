@@ -37,7 +37,7 @@ class Handshake:
         except ProtocolError:
             await receive()
             await send({"type": "websocket.accept"})
-            await send({"type": "websocket.close", "code": Close.TRY_AGAIN})
+            await send({"type": "websocket.close", "code": int(Close.TRY_AGAIN)})
             return
         await self._application(scope | {"viewer": viewer}, receive, send)
 

@@ -1,0 +1,55 @@
+"""The admin of agents. Every change goes through AgentService, so that open dashboards show it at once."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.forms.widgets import Media, Script
+from django.http import HttpRequest
+from django.utils.html import format_html
+
+from agents.models import Agent
+from agents.services import AgentService
+from workspaces.admin import NamedForm
+
+
+@admin.register(Agent)
+class AgentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    form = NamedForm
+    list_display = ["name", "workspace", "live_status", "live_context", "updated_at"]
+    list_filter = ["status", "workspace"]
+    search_fields = ["name", "workspace__name"]
+    list_select_related = ["workspace"]
+    autocomplete_fields = ["workspace"]
+    fields = ["workspace", "name", "status", "reason", "context_level", "created_at", "updated_at"]
+
+    @property
+    def media(self) -> Media:
+        return super().media + Media(js=[Script("agents/admin.js", type="module")])
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Agent | None = None) -> list[str]:
+        reported = ["status", "reason", "context_level", "created_at", "updated_at"]  # by the agent, not by people
+        return ["workspace", *reported] if obj else reported
+
+    @admin.display(description="status", ordering="status")
+    def live_status(self, agent: Agent) -> str:
+        return format_html('<span data-agent="{}" data-field="status">{}</span>', agent.pk, agent.status)
+
+    @admin.display(description="context", ordering="context_level")
+    def live_context(self, agent: Agent) -> str:
+        level = "–" if agent.context_level is None else f"{agent.context_level} %"
+        return format_html('<span data-agent="{}" data-field="context">{}</span>', agent.pk, level)
+
+    def save_model(self, request: HttpRequest, obj: Agent, form: Any, change: bool) -> None:
+        if change:
+            AgentService.rename(obj.pk, obj.name)
+        else:
+            obj.pk = AgentService.create(obj.workspace_id, obj.name).pk
+            obj._state.adding = False
+
+    def delete_model(self, request: HttpRequest, obj: Agent) -> None:
+        AgentService.delete(obj.pk)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Agent]) -> None:
+        for agent in queryset:
+            AgentService.delete(agent.pk)

@@ -1,0 +1,209 @@
+"""Bad input gets a clear error, costs nobody else anything, and leaves one line in the log at most."""
+
+import asyncio
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from tests.streams.test_subscriptions import agent_of, report
+from tests.support.api import Api
+from tests.support.server import LiveServer
+from tests.support.viewer import contents, viewer
+
+NOBODY = str(uuid.uuid4())
+
+BAD: list[tuple[str, str | bytes, str]] = [
+    ("not JSON", "hello", "INVALID_JSON"),
+    ("nothing", "", "INVALID_JSON"),
+    ("cut JSON", '{"type": "ping"', "INVALID_JSON"),
+    ("NaN", '{"type": "ping", "id": NaN}', "INVALID_JSON"),
+    ("a lone surrogate", '{"type": "\\ud800"}', "INVALID_JSON"),
+    ("too deep", "[" * 50_000, "INVALID_JSON"),
+    ("1 MiB of nothing", " " * (1024 * 1024), "INVALID_JSON"),
+    ("not an object", "[1, 2]", "INVALID_MESSAGE"),
+    ("null", "null", "INVALID_MESSAGE"),
+    ("no type", "{}", "INVALID_MESSAGE"),
+    ("a number for a type", '{"type": 5}', "INVALID_MESSAGE"),
+    ("a list for a payload", '{"type": "ping", "payload": []}', "INVALID_MESSAGE"),
+    ("an object for an id", '{"type": "ping", "id": {}}', "INVALID_MESSAGE"),
+    ("binary", b"\x00\x01", "INVALID_MESSAGE"),
+    ("an unknown type", '{"type": "dance"}', "UNKNOWN_MESSAGE_TYPE"),
+    ("an unknown kind", '{"type": "subscribe:planet"}', "UNKNOWN_MESSAGE_TYPE"),
+    ("nothing to publish to", '{"type": "publish:workspace"}', "UNKNOWN_MESSAGE_TYPE"),
+    ("ping of something", '{"type": "ping:agent"}', "UNKNOWN_MESSAGE_TYPE"),
+    ("no id", '{"type": "subscribe:agent"}', "INVALID_MESSAGE"),
+    ("an id that is none", '{"type": "subscribe:agent", "payload": {"agentId": "x"}}', "INVALID_MESSAGE"),
+    ("a number for an id", '{"type": "subscribe:agent", "payload": {"agentId": 7}}', "INVALID_MESSAGE"),
+    ("the other id", json.dumps({"type": "subscribe:agent", "payload": {"workspaceId": NOBODY}}), "INVALID_MESSAGE"),
+    ("nobody's id", json.dumps({"type": "subscribe:agent", "payload": {"agentId": NOBODY}}), "NOT_FOUND"),
+    (
+        "since before the beginning",
+        json.dumps({"type": "subscribe:agent", "payload": {"agentId": NOBODY, "since": -1}}),
+        "INVALID_MESSAGE",
+    ),
+    (
+        "since as text",
+        json.dumps({"type": "subscribe:agent", "payload": {"agentId": NOBODY, "since": "1"}}),
+        "INVALID_MESSAGE",
+    ),
+    (
+        "since beyond all numbers",
+        json.dumps({"type": "subscribe:agent", "payload": {"agentId": NOBODY, "since": 10**30}}),
+        "INVALID_MESSAGE",
+    ),
+    (
+        "a publication without events",
+        json.dumps({"type": "publish:agent", "payload": {"agentId": NOBODY, "producer": "p", "events": []}}),
+        "INVALID_MESSAGE",
+    ),
+    (
+        "a message over 64 KiB",
+        json.dumps({"type": "ping", "payload": {"x": "y" * 70_000}}),
+        "TOO_LARGE",
+    ),
+]
+
+
+@pytest.mark.parametrize(("sent", "code"), [row[1:] for row in BAD], ids=[row[0] for row in BAD])
+def test_bad_input_gets_the_contracts_error(live: LiveServer, root: Api, sent: str | bytes, code: str) -> None:
+    logged = len(live.log)
+
+    async def scenario() -> None:
+        async with viewer(live.ws_url, root.token) as one:
+            await one.socket.send(sent)
+            answer = await one.next()
+            assert answer["type"] == "error", answer
+            assert answer["payload"]["code"] == code, answer
+            assert answer["payload"]["message"]
+            assert answer["timestamp"].endswith("Z")
+            assert await one.silent(0.01), "the connection goes on"
+
+    asyncio.run(scenario())
+    assert "Traceback" not in live.log[logged:]
+    assert live.log[logged:].count("\n") <= 1
+
+
+EVENTS: list[tuple[str, dict[str, Any], str]] = [
+    ("input is a person's", {"n": 1, "type": "agent:input", "payload": {"content": "x"}}, "INVALID_MESSAGE"),
+    ("an unknown event", {"n": 1, "type": "agent:dance", "payload": {}}, "INVALID_MESSAGE"),
+    ("no content", {"n": 1, "type": "agent:output", "payload": {}}, "INVALID_MESSAGE"),
+    ("a number for content", {"n": 1, "type": "agent:output", "payload": {"content": 3}}, "INVALID_MESSAGE"),
+    ("a role that is none", {"n": 1, "type": "agent:output", "payload": {"content": "", "role": "x"}}, "INVALID_MESSAGE"),
+    ("a status that is none", {"n": 1, "type": "agent:status", "payload": {"status": "busy"}}, "INVALID_MESSAGE"),
+    ("101 %", {"n": 1, "type": "agent:context", "payload": {"contextLevel": 101}}, "INVALID_MESSAGE"),
+    ("half a percent", {"n": 1, "type": "agent:context", "payload": {"contextLevel": 0.5}}, "INVALID_MESSAGE"),
+    ("n from 0", {"n": 0, "type": "agent:output", "payload": {"content": "x"}}, "INVALID_MESSAGE"),
+    ("a jump in n", {"n": 2, "type": "agent:output", "payload": {"content": "x"}}, "INVALID_MESSAGE"),
+    ("64 KiB and one", {"n": 1, "type": "agent:output", "payload": {"content": "x" * 65_537}}, "TOO_LARGE"),
+    ("64 KiB of escapes", {"n": 1, "type": "agent:output", "payload": {"content": "\0" * 65_536}}, "TOO_LARGE"),
+]
+
+
+@pytest.mark.parametrize(("event", "code"), [row[1:] for row in EVENTS], ids=[row[0] for row in EVENTS])
+def test_a_bad_event_is_refused_the_same_everywhere_and_nothing_is_stored(
+    live: LiveServer, root: Api, event: dict[str, Any], code: str
+) -> None:
+    _, agent_id = agent_of(root)
+    publication = {"producer": "p", "events": [event]}
+
+    async def over_websocket() -> dict[str, Any]:
+        async with viewer(live.ws_url, root.token) as one:
+            answer = await one.ask("publish:agent", {"agentId": agent_id, **publication}, id="a")
+            assert (answer["type"], answer["id"]) == ("error", "a")
+            assert answer["payload"]["request"] == "publish:agent"
+            payload: dict[str, Any] = answer["payload"]
+            return payload
+
+    over_http = root.post(f"/agents/{agent_id}/events", publication)
+    assert over_http.data["code"] == code
+    assert over_http.status == (413 if code == "TOO_LARGE" else 400)
+    answer = asyncio.run(over_websocket())
+    assert {key: answer[key] for key in ("code", "message")} == over_http.data
+    assert root.get(f"/agents/{agent_id}/events").data == {"events": [], "oldest": 1, "seq": 0, "complete": True}
+
+
+def test_a_frame_over_1_mib_is_closed_with_1009(live: LiveServer, root: Api) -> None:
+    async def scenario() -> None:
+        async with viewer(live.ws_url, root.token) as one:
+            with pytest.raises(ConnectionClosed) as closed:
+                await one.socket.send(" " * (1024 * 1024 + 1))
+                await one.next()
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1009
+
+    asyncio.run(scenario())
+
+
+def test_10_000_messages_in_a_second_are_limited_and_others_notice_nothing(live: LiveServer, root: Api) -> None:
+    _, agent_id = agent_of(root)
+
+    async def flood() -> int:
+        async with viewer(live.ws_url, root.token) as one:
+            codes = []
+            try:
+                for _ in range(10_000):
+                    await one.socket.send('{"type":"ping"}')
+                while True:
+                    message = await one.next(3)
+                    codes.append(message["payload"].get("code"))
+            except ConnectionClosed as closed:
+                assert "RATE_LIMITED" in codes or not codes
+                assert closed.rcvd is not None
+                return closed.rcvd.code
+        raise AssertionError("the flood was taken")
+
+    async def scenario() -> None:
+        async with viewer(live.ws_url, root.token) as calm:
+            await calm.subscribe("agent", agent_id)
+            flooding = asyncio.create_task(flood())
+            await report(root, agent_id, *(f"line {i}" for i in range(20)))
+            assert contents(await calm.events(20)) == [f"line {i}" for i in range(20)]
+            assert await flooding == 4429
+
+    asyncio.run(scenario())
+
+
+def test_too_many_bad_messages_are_closed_with_4400(live: LiveServer, root: Api) -> None:
+    async def scenario() -> None:
+        async with viewer(live.ws_url, root.token) as one:
+            with pytest.raises(ConnectionClosed) as closed:
+                for _ in range(200):
+                    await one.ask("dance")
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 4400
+
+    asyncio.run(scenario())
+
+
+def test_an_unknown_path_is_refused_without_a_traceback(live: LiveServer, root: Api) -> None:
+    async def scenario() -> None:
+        with pytest.raises(InvalidStatus) as refused:
+            async with viewer(live.ws_url.replace("/ws/", "/nowhere/"), root.token):
+                pass
+        assert refused.value.response.status_code == 403
+
+    asyncio.run(scenario())
+    assert "Traceback" not in live.log
+
+
+def test_too_many_subscriptions_are_refused(tmp_path: Path) -> None:
+    with LiveServer(tmp_path, STREAM_SUBSCRIPTIONS="2") as server:
+        root = Api(server.url, server.token("root", "--superuser"))
+        workspace = root.workspace("many")
+        agents = [root.agent(workspace["id"], f"a{i}")["id"] for i in range(3)]
+
+        async def scenario() -> None:
+            async with viewer(server.ws_url, root.token) as one:
+                await one.subscribe("agent", agents[0])
+                await one.subscribe("agent", agents[1])
+                await one.subscribe("agent", agents[1])
+                refused = await one.ask("subscribe:agent", {"agentId": agents[2]})
+                assert refused["payload"]["code"] == "TOO_MANY_SUBSCRIPTIONS"
+                await one.ask("unsubscribe:agent", {"agentId": agents[0]})
+                await one.subscribe("agent", agents[2])
+
+        asyncio.run(scenario())
