@@ -103,5 +103,25 @@ def test_nobody_there() -> None:
         within(5, Api("http://127.0.0.1:9", "token").workspace("lab"))
 
 
+def test_an_agent_that_somebody_else_makes_meanwhile_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: list[Any] = [[], InvalidMessage("INVALID_MESSAGE", "taken"), [{"id": "9", "name": "Build"}]]
+
+    async def call(*args: Any) -> Any:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(Api, "_call", call)
+    assert within(5, Api("http://localhost", "token").agent("1", "Build")).id == "9"
+
+
+@pytest.mark.parametrize("token", ["", "secret token", "secret\n", "sécret"])
+def test_what_cannot_be_a_token_is_not_repeated(token: str) -> None:
+    with pytest.raises(ValueError, match="token: expected printable ASCII") as raised:
+        Api("http://localhost", token)
+    assert "cret" not in str(raised.value)
+
+
 def test_the_token_is_not_shown() -> None:
     assert "secret" not in repr(Api("http://localhost", "secret"))

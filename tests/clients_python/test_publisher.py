@@ -20,7 +20,9 @@ from agentstream import (
 )
 from agentstream import connection as connection_module
 from agentstream import outbox as outbox_module
-from websockets.asyncio.server import ServerConnection
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
 
 from .scripted import AGENT, Handler, Store, answer, scripted, within
 
@@ -312,6 +314,26 @@ def test_the_token_is_never_told(caplog: pytest.LogCaptureFixture) -> None:
     within(5, go())
     assert "trying again" in caplog.text
     assert TOKEN not in caplog.text
+
+
+def test_a_redirect_is_not_followed_with_the_token() -> None:
+    async def handler(websocket: ServerConnection) -> None:
+        raise AssertionError("the redirect was followed")
+
+    async def go() -> None:
+        async with scripted(handler) as elsewhere:
+
+            def redirect(connection: ServerConnection, request: Request) -> Response:
+                headers = Headers({"Location": elsewhere.replace("http", "ws") + "/ws/"})
+                return Response(302, "Found", headers)
+
+            async with serve(handler, "127.0.0.1", 0, process_request=redirect) as server:
+                port = server.sockets[0].getsockname()[1]
+                async with Publisher(f"http://127.0.0.1:{port}", TOKEN, AGENT) as publisher:
+                    await publisher.output("a")
+
+    with pytest.raises(Refused, match="HTTP 302"):
+        within(10, go())
 
 
 def test_a_wrong_url_is_named() -> None:

@@ -1,7 +1,6 @@
 """Content is cut by its size in UTF-8, never inside a character."""
 
 import json
-from functools import partial
 from typing import Any
 
 import pytest
@@ -76,15 +75,15 @@ def test_payloads_are_the_contracts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "words"),
+    ("kind", "values", "words"),
     [
-        (partial(Output, "a", role="robot"), "role: expected one of assistant, user, system, tool; got 'robot'"),
-        (partial(Output, "a", kind="song"), "kind: expected one of"),
-        (partial(StatusChange, "busy"), "status: expected one of idle, running"),
-        (partial(Context, 101), "from 0 to 100; got 101"),
-        (partial(Terminated, 0, reason="bored"), "reason: expected one of"),
+        (Output, {"content": "a", "role": "robot"}, "role: expected one of assistant, user, system, tool; got 'robot'"),
+        (Output, {"content": "a", "kind": "song"}, "kind: expected one of"),
+        (StatusChange, {"status": "busy"}, "status: expected one of idle, running"),
+        (Context, {"level": 101}, "from 0 to 100; got 101"),
+        (Terminated, {"exit_code": 0, "reason": "bored"}, "reason: expected one of"),
     ],
 )
-def test_a_wrong_value_is_named_where_it_is_said(make: partial[Any], words: str) -> None:
+def test_a_wrong_value_is_named_where_it_is_said(kind: type, values: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        make()
+        kind(**values)

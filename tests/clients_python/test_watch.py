@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
@@ -20,9 +20,9 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agentstream.backoff.FIRST", 0.01)
 
 
-async def first(count: int, events: AsyncIterator[Event]) -> list[Event]:
+async def first(count: int, events: AsyncGenerator[Event, None]) -> list[Event]:
     got: list[Event] = []
-    async with aclosing(events):  # type: ignore[type-var]
+    async with aclosing(events):
         async for event in events:
             got.append(event)
             if len(got) == count:

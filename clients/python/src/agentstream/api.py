@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from agentstream import errors
+from agentstream.credentials import authorization
 
 TIMEOUT = 10.0
 
@@ -44,6 +45,7 @@ class Api:
     token: str = field(repr=False)
 
     def __post_init__(self) -> None:
+        authorization(self.token)
         if urlsplit(self.url).scheme not in ("http", "https"):
             raise ValueError(f"url: expected one like http://host:8000; got {self.url!r}")
 
@@ -57,11 +59,20 @@ class Api:
     async def agent(self, workspace_id: str, name: str) -> Agent:
         """The workspace's agent with that name, made if there is none."""
         path = f"workspaces/{quote(workspace_id)}/agents"
-        for found in await self._call("GET", path):
-            if found["name"] == name:
-                return Agent(found["id"], found["name"])
-        made = await self._call("POST", path, {"name": name})
+        if found := await self._find_agent(path, name):
+            return found
+        try:
+            made = await self._call("POST", path, {"name": name})
+        except errors.InvalidMessage:
+            # Names are unique; somebody may have made it since.
+            if found := await self._find_agent(path, name):
+                return found
+            raise
         return Agent(made["id"], made["name"])
+
+    async def _find_agent(self, path: str, name: str) -> Agent | None:
+        agents = await self._call("GET", path)
+        return next((Agent(agent["id"], name) for agent in agents if agent["name"] == name), None)
 
     async def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         return await asyncio.to_thread(self._request, method, path, body)
@@ -70,7 +81,7 @@ class Api:
         request = Request(
             f"{self.url.rstrip('/')}/api/{path}",
             data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
+            headers={**authorization(self.token), "Content-Type": "application/json"},
             method=method,
         )
         try:

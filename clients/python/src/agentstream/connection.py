@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.typing import Subprotocol
 
 from agentstream import errors
+from agentstream.credentials import authorization
 
 SUBPROTOCOL = Subprotocol("agentstream.v1")
 # The server sends a heartbeat each 30 s: two missed and some grace mean that nobody is there.
@@ -47,6 +48,13 @@ class Connection:
         return [json.loads(line) for line in frame.split("\n")]
 
 
+class _Handshake(websocket_connect):
+    """Following a redirect would hand the token to whatever host it names."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
 @asynccontextmanager
 async def connect(url: str, token: str) -> AsyncIterator[Connection]:
     """A connection to the server whose HTTP base is `url`.
@@ -55,10 +63,10 @@ async def connect(url: str, token: str) -> AsyncIterator[Connection]:
     """
     address = socket_url(url)
     try:
-        websocket = await websocket_connect(
+        websocket = await _Handshake(
             address,
             subprotocols=[SUBPROTOCOL],
-            additional_headers={"Authorization": f"Bearer {token}"},
+            additional_headers=authorization(token),
             # The server's frames are joined once for all viewers; compressing would undo that.
             compression=None,
             # Pings would call a line dead whose reader is only slow; the server's heartbeat does not.

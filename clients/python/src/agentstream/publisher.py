@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import cast
 
 from agentstream.connection import socket_url
+from agentstream.credentials import authorization
 from agentstream.delivery import Delivery
 from agentstream.errors import AgentstreamError
 from agentstream.link import Link
@@ -47,8 +48,9 @@ class Publisher:
     """
 
     def __init__(self, url: str, token: str, agent_id: str) -> None:
-        """`url` is the server's HTTP base. Raises ValueError if it is not one."""
+        """`url` is the server's HTTP base. Raises ValueError if it is not one, or `token` cannot be one."""
         socket_url(url)
+        authorization(token)
         self._outbox = Outbox()
         self._delivery = Delivery(Link(url, token), str(agent_id), self._outbox)
         self._task: asyncio.Task[None] | None = None

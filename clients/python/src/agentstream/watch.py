@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from agentstream.connection import socket_url
+from agentstream.credentials import authorization
 from agentstream.cursor import Cursor
 from agentstream.errors import Forbidden, NotFound, Refused, TryLater, Unreachable, from_code
 from agentstream.events import Event
@@ -32,9 +33,10 @@ def watch(
     was. Where that is not possible, because the server no longer has those events, a `Gap` comes first.
 
     Raises `Refused`: `NotFound` (also when an agent or workspace is deleted), `Forbidden` (also when access
-    is withdrawn), `Unauthenticated`, `TooManySubscriptions`; ValueError for a wrong `url` or id.
+    is withdrawn), `Unauthenticated`, `TooManySubscriptions`; ValueError for a wrong url, token or id.
     """
     socket_url(url)
+    authorization(token)
     cursors = [Cursor("agent", _id(id)) for id in agents]
     cursors += [Cursor("workspace", _id(id)) for id in workspaces]
     for cursor in cursors:

@@ -1,0 +1,316 @@
+"""`agentstream run`, end to end: a real process, a real server, and what is stored in the end."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from agentstream import Event
+
+from tests.support.api import Api
+from tests.support.server import LiveServer
+
+from .place import Place
+
+PYTHON = sys.executable
+
+
+@contextmanager
+def running(
+    place: Place, *command: str, name: str = "agent", options: tuple[str, ...] = ()
+) -> Iterator[subprocess.Popen[bytes]]:
+    """`agentstream run` in a process of its own, ended with the block."""
+    line = [PYTHON, "-m", "agentstream", "run", "--workspace", place.slug, "--name", name, *options, "--", *command]
+    environment = {**os.environ, "AGENTSTREAM_URL": place.url, "AGENTSTREAM_TOKEN": place.token}
+    process = subprocess.Popen(
+        line, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def run(place: Place, *command: str, name: str = "agent", options: tuple[str, ...] = ()) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of `agentstream run` for this command."""
+    with running(place, *command, name=name, options=options) as process:
+        out, err = process.communicate(timeout=30)
+    return process.returncode, out.decode(errors="replace"), err.decode(errors="replace")
+
+
+def python(code: str) -> tuple[str, ...]:
+    return (PYTHON, "-c", code)
+
+
+def wait_for(place: Place, text: str, seconds: float = 10, name: str = "agent") -> None:
+    """Wait until the agent has said `text`."""
+    deadline = time.monotonic() + seconds
+    while text not in place.text(name):
+        assert time.monotonic() < deadline, f"{text!r} did not arrive; {place.text(name)!r} did"
+        time.sleep(0.05)
+
+
+def ending(events: list[Event]) -> tuple[str, str | None, int, str | None, str]:
+    """Status, its reason, exit code, signal and reason of the end."""
+    status, over = events[-2:]
+    assert (status.type, over.type) == ("agent:status", "agent:terminated")
+    end = over.payload
+    return status.payload["status"], status.payload.get("reason"), end["exitCode"], end.get("signal"), end["reason"]
+
+
+def clock(event: Event) -> float:
+    """When the event was stored, in seconds."""
+    return datetime.fromisoformat(event.timestamp).timestamp()
+
+
+def gone(pid: int) -> bool:
+    """Whether the process has ended, if need be as a zombie nobody has asked about yet."""
+    try:
+        return ") Z " in Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return True
+
+
+def test_what_a_command_prints_is_shown_from_start_to_end(place: Place) -> None:
+    code, out, err = run(place, "sh", "-c", "echo one; sleep 0.3; echo two >&2; sleep 0.3; echo three")
+    assert (code, out, err) == (0, "one\nthree\n", "two\n")
+    events = place.history()
+    assert events[0].payload["status"] == "running"
+    assert [(event.payload["content"], event.payload["role"], event.payload["kind"]) for event in events[1:-2]] == [
+        ("one\n", "assistant", "text"),
+        ("two\n", "system", "text"),
+        ("three\n", "assistant", "text"),
+    ]
+    assert ending(events) == ("finished", "completed", 0, None, "completed")
+
+
+def test_an_agent_is_made_where_there_is_none(place: Place) -> None:
+    run(place, "echo", "hi", name="brand new")
+    assert place.text("brand new") == "hi\n"
+
+
+def test_a_failing_command_is_an_error(place: Place) -> None:
+    assert run(place, "sh", "-c", "exit 3")[0] == 3
+    assert ending(place.history()) == ("error", "process_error", 3, None, "error")
+
+
+def test_a_killed_command_is_an_error_with_the_signal(place: Place) -> None:
+    assert run(place, "sh", "-c", "kill -9 $$")[0] == 137
+    assert ending(place.history()) == ("error", "process_error", 137, "SIGKILL", "error")
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "words"),
+    [("no-such-command", 127, "no-such-command: command not found"), ("/etc/passwd", 126, "Permission denied")],
+)
+def test_a_command_that_cannot_be_started(place: Place, command: str, code: int, words: str) -> None:
+    got, out, err = run(place, command)
+    assert (got, out) == (code, "")
+    assert words in err
+    assert "Traceback" not in err
+    events = place.history()
+    assert words in events[0].payload["error"]["message"]
+    assert ending(events) == ("error", "process_error", code, None, "error")
+
+
+def test_a_line_is_shown_before_it_ends(place: Place) -> None:
+    with running(place, *python("import time; print('go\\n50%', end=''); time.sleep(1); print(' done')")) as process:
+        assert process.wait(20) == 0
+    line, partial, rest = place.history()[1:-2]
+    assert line.payload["content"] == "go\n"
+    assert 0.1 < clock(partial) - clock(line) < 0.4
+    assert clock(rest) - clock(partial) > 0.5
+    assert (partial.payload["content"], partial.payload["isStreaming"]) == ("50%", True)
+    assert (rest.payload["content"], rest.payload.get("isStreaming")) == (" done\n", None)
+    assert partial.payload["messageId"] == rest.payload["messageId"]
+
+
+def test_bytes_that_are_no_text_are_replaced(place: Place) -> None:
+    run(place, *python("import os; os.write(1, b'a\\xff\\xc3'); os.write(1, b'\\xa9\\0b\\n')"))
+    assert place.text() == "a\ufffdé\0b\n"
+
+
+def test_many_and_long_lines_arrive_whole(place: Place) -> None:
+    code, out, _ = run(place, *python("for n in range(20_000): print(n)\nprint('é' * 200_000, end='')"))
+    expected = "".join(f"{n}\n" for n in range(20_000)) + "é" * 200_000
+    assert (code, out) == (0, expected)
+    assert place.text() == expected
+
+
+def test_quiet_prints_nothing_here(place: Place) -> None:
+    assert run(place, "sh", "-c", "echo out; echo err >&2", options=("--quiet",)) == (0, "", "")
+    assert place.text() == "out\n"
+
+
+def test_a_closed_stdout_does_not_stop_the_command(place: Place) -> None:
+    with running(place, "sh", "-c", "echo one; sleep 0.5; echo two; sleep 0.2; echo three") as process:
+        assert process.stdout
+        process.stdout.close()
+        assert process.wait(20) == 0
+    assert place.text() == "one\ntwo\nthree\n"
+
+
+def test_the_command_cannot_read_the_token(place: Place) -> None:
+    run(place, "env")
+    assert "PYTHONUNBUFFERED=1" in place.text()
+    assert place.token not in place.text()
+
+
+def test_the_command_reads_the_runners_stdin(place: Place) -> None:
+    line = [PYTHON, "-m", "agentstream", "run", "--url", place.url, "--token", place.token]
+    line += ["--workspace", place.slug, "--name", "agent", "--", "cat"]
+    assert subprocess.run(line, input=b"piped\n", stdout=subprocess.DEVNULL, timeout=30, check=False).returncode == 0
+    assert place.text() == "piped\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_reaches_the_command_and_its_children(place: Place, number: signal.Signals) -> None:
+    with running(place, "sh", "-c", "sleep 60 & echo child $!; echo ready; wait") as process:
+        wait_for(place, "ready")
+        process.send_signal(number)
+        assert process.wait(20) == 128 + number
+    child = re.search(r"child (\d+)", place.text())
+    assert child
+    assert gone(int(child[1]))
+    assert ending(place.history()) == ("finished", "user_stopped", 128 + number, number.name, "user_stopped")
+
+
+def test_a_command_may_take_its_time_to_stop(place: Place) -> None:
+    with running(place, "sh", "-c", "trap 'echo bye; exit 5' INT; echo ready; while :; do sleep 0.1; done") as process:
+        wait_for(place, "ready")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 5
+    assert place.text() == "ready\nbye\n"
+    assert ending(place.history()) == ("finished", "user_stopped", 5, None, "user_stopped")
+
+
+def test_a_second_interrupt_kills(place: Place) -> None:
+    with running(
+        place, *python("import signal, time; signal.signal(2, signal.SIG_IGN); print('ready'); time.sleep(60)")
+    ) as process:
+        wait_for(place, "ready")
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 137
+    assert ending(place.history()) == ("finished", "user_stopped", 137, "SIGKILL", "user_stopped")
+
+
+def test_the_end_of_the_command_is_the_end_of_its_group(place: Place) -> None:
+    assert run(place, "sh", "-c", "sleep 60 & echo child $!")[0] == 0
+    child = re.search(r"child (\d+)", place.text())
+    assert child
+    assert gone(int(child[1]))
+    assert ending(place.history()) == ("finished", "completed", 0, None, "completed")
+
+
+def test_a_child_that_left_the_group_is_not_waited_for(place: Place) -> None:
+    started = time.monotonic()
+    assert run(place, "sh", "-c", "setsid sleep 20 & echo left")[0] == 0
+    assert time.monotonic() - started < 10
+    assert place.text() == "left\n"
+
+
+@pytest.mark.parametrize("quick", [False, True], ids=["a line now and then", "as fast as it can"])
+def test_a_server_restart_in_the_middle(own_live: LiveServer, own_place: Place, quick: bool) -> None:
+    count, burst = (60_000, 200) if quick else (300, 1)
+    code = f"import time\nfor n in range({count}): print(n); n % {burst} or time.sleep(0.01)"
+    with running(own_place, *python(code)) as process:
+        wait_for(own_place, "9\n")
+        for _ in range(2):
+            own_live.restart()
+            time.sleep(0.7)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 0
+    expected = "".join(f"{n}\n" for n in range(count))
+    assert out.decode() == expected
+    assert "Traceback" not in err.decode()
+    assert own_place.text() == expected
+    assert ending(own_place.history()) == ("finished", "completed", 0, None, "completed")
+
+
+def test_it_waits_for_a_server_that_is_not_up_yet(own_live: LiveServer, own_place: Place) -> None:
+    own_live.kill()
+    with running(own_place, "echo", "hi") as process:
+        time.sleep(1)
+        own_live.start()
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (0, b"hi\n")
+    assert b"trying again" in err
+    assert own_place.text() == "hi\n"
+
+
+def test_waiting_for_a_server_that_is_gone_can_be_cut_short(own_live: LiveServer, own_place: Place) -> None:
+    with running(own_place, "sh", "-c", "echo ready; sleep 1; echo over") as process:
+        wait_for(own_place, "ready")
+        own_live.kill()
+        assert process.stdout
+        assert process.stdout.readline() + process.stdout.readline() == b"ready\nover\n"
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert b"stopped with 3 events not acknowledged" in err
+    assert b"Traceback" not in err
+
+
+def test_a_wrong_token_ends_it_before_the_command_starts(place: Place) -> None:
+    wrong = Place(place.url, "wrong-token", place.workspace, place.slug, place.agent)
+    code, out, err = run(wrong, "echo", "hi")
+    assert (code, out) == (1, "")
+    assert "UNAUTHENTICATED" in err
+    assert "wrong-token" not in err
+    assert "Traceback" not in err
+
+
+def test_a_workspace_nobody_knows_is_named(place: Place) -> None:
+    nowhere = Place(place.url, place.token, place.workspace, "nowhere", place.agent)
+    code, _, err = run(nowhere, "echo", "hi")
+    assert code == 1
+    assert "got 'nowhere'" in err
+
+
+def test_a_refusal_on_the_way_does_not_cost_the_command(place: Place) -> None:
+    with running(place, "sh", "-c", "echo ready; sleep 1.5; echo more; sleep 0.5; exit 4") as process:
+        wait_for(place, "ready")
+        assert Api(place.url, place.token).call("DELETE", f"/agents/{place.agent}").status == 204
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (4, b"ready\nmore\n")
+    assert err.decode().count("publishing has ended") == 1
+    assert "NOT_FOUND" in err.decode()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "--workspace", "w", "--name", "n", "--", "true"], "expected a token"),
+        (["run", "--workspace", "w", "--name", "n", "--token", "t"], "expected a command"),
+        (["run", "--workspace", "w", "--token", "t", "--", "true"], "--name"),
+        (
+            ["run", "--url", "nonsense", "--workspace", "w", "--name", "n", "--token", "t", "--", "true"],
+            "got 'nonsense'",
+        ),
+    ],
+)
+def test_a_wrong_command_line_is_explained(arguments: list[str], words: str) -> None:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("AGENTSTREAM_")}
+    result = subprocess.run(
+        [PYTHON, "-m", "agentstream", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert result.returncode in {1, 2}
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
