@@ -97,8 +97,11 @@ class StreamProtocol(WebSocketProtocol):  # type: ignore[misc]
         """Send a close frame; cut the connection if the client does not answer it."""
         if self.state == self.STATE_OPEN:
             self.muted = True
-            self.sendClose(code=code)
+            self.sendCloseFrame(code=code)  # sendClose would refuse 1011 and 1012
             reactor.callLater(ABORT_AFTER, self._abort)
+
+    def serverClose(self, code: int | None = None) -> None:  # noqa: N802 (daphne's name)
+        self.close_soon(1000 if code is None else int(code))
 
     def _abort(self) -> None:
         if self.state != self.STATE_CLOSED and self.transport is not None:
@@ -120,7 +123,8 @@ class StreamServer(Server):  # type: ignore[misc]
     def _configure(self) -> None:
         self.ws_factory.protocol = StreamProtocol
         # Close with a code (1009 for a frame too large) instead of dropping the connection without a word.
-        self.ws_factory.setProtocolOptions(failByDrop=False, utf8validateIncoming=True)
+        # A null origin is for the application to refuse, like any other.
+        self.ws_factory.setProtocolOptions(failByDrop=False, allowNullOrigin=True)
         if self._when_ready:
             self._when_ready()
 
@@ -144,7 +148,14 @@ class StreamServer(Server):  # type: ignore[misc]
 
     def kill_all_applications(self) -> Any:
         """Called before the reactor stops: drain, then let daphne cancel what is left."""
-        return defer.Deferred.fromFuture(asyncio.ensure_future(self._drain())).addBoth(lambda _: self._kill())
+        return defer.Deferred.fromFuture(asyncio.ensure_future(self._stop()))
+
+    async def _stop(self) -> None:
+        try:
+            await self._drain()
+        except Exception:
+            logger.exception("the sockets could not be closed in order")
+        await self._kill().asFuture(asyncio.get_running_loop())
 
     def _kill(self) -> Any:
         for details in self.connections.values():

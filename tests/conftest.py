@@ -9,6 +9,7 @@ import pytest
 from tests.support.api import Api
 from tests.support.machine import TOOLS
 from tests.support.server import LiveServer
+from tests.support.services import Postgres, Redis, running
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +40,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker(tool.marker):
                 item.add_marker(pytest.mark.skip(reason=f"{tool.names[0]} is not installed"))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    with running(Postgres) as service:
+        assert isinstance(service, Postgres)
+        yield service
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[Redis]:
+    with running(Redis) as service:
+        assert isinstance(service, Redis)
+        yield service

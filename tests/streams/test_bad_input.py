@@ -92,7 +92,11 @@ EVENTS: list[tuple[str, dict[str, Any], str]] = [
     ("an unknown event", {"n": 1, "type": "agent:dance", "payload": {}}, "INVALID_MESSAGE"),
     ("no content", {"n": 1, "type": "agent:output", "payload": {}}, "INVALID_MESSAGE"),
     ("a number for content", {"n": 1, "type": "agent:output", "payload": {"content": 3}}, "INVALID_MESSAGE"),
-    ("a role that is none", {"n": 1, "type": "agent:output", "payload": {"content": "", "role": "x"}}, "INVALID_MESSAGE"),
+    (
+        "a role that is none",
+        {"n": 1, "type": "agent:output", "payload": {"content": "", "role": "x"}},
+        "INVALID_MESSAGE",
+    ),
     ("a status that is none", {"n": 1, "type": "agent:status", "payload": {"status": "busy"}}, "INVALID_MESSAGE"),
     ("101 %", {"n": 1, "type": "agent:context", "payload": {"contextLevel": 101}}, "INVALID_MESSAGE"),
     ("half a percent", {"n": 1, "type": "agent:context", "payload": {"contextLevel": 0.5}}, "INVALID_MESSAGE"),

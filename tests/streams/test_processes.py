@@ -1,0 +1,65 @@
+"""Several server processes on one PostgreSQL and one Redis behave as one."""
+
+import asyncio
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.streams.test_subscriptions import agent_of, report
+from tests.support.api import Api
+from tests.support.server import LiveServer
+from tests.support.services import Postgres, Redis
+from tests.support.viewer import viewer
+
+Pair = tuple[LiveServer, LiveServer]
+
+
+@pytest.fixture
+def pair(tmp_path: Path, postgres: Postgres, redis_server: Redis) -> Iterator[Pair]:
+    shared = {
+        "DATABASE_URL": postgres.create_database(f"t{uuid.uuid4().hex}"),
+        "REDIS_URL": redis_server.url,
+        "SECRET_KEY": "shared by the two",
+    }
+    folders = tmp_path / "one", tmp_path / "two"
+    for folder in folders:
+        folder.mkdir()
+    with LiveServer(folders[0], **shared) as one, LiveServer(folders[1], **shared) as two:
+        yield one, two
+
+
+def test_what_is_published_on_one_process_is_seen_on_all_in_the_same_order(pair: Pair) -> None:
+    one, two = pair
+    root = Api(one.url, one.token("root", "--superuser"))
+    elsewhere = Api(two.url, root.token)
+    _, agent_id = agent_of(root)
+
+    async def scenario() -> None:
+        async with viewer(one.ws_url, root.token) as here, viewer(two.ws_url, root.token) as there:
+            await here.subscribe("agent", agent_id)
+            await there.subscribe("agent", agent_id)
+            await asyncio.gather(
+                report(root, agent_id, *(f"one {i}" for i in range(25))),
+                report(elsewhere, agent_id, *(f"two {i}" for i in range(25))),
+            )
+            seen = await here.events(50)
+            assert [event["seq"] for event in seen] == list(range(1, 51))
+            assert await there.events(50) == seen
+
+    asyncio.run(scenario())
+
+
+def test_a_deletion_on_one_process_ends_subscriptions_on_the_other(pair: Pair) -> None:
+    one, two = pair
+    root = Api(one.url, one.token("root", "--superuser"))
+    _, agent_id = agent_of(root)
+
+    async def scenario() -> None:
+        async with viewer(two.ws_url, root.token) as there:
+            await there.subscribe("agent", agent_id)
+            await asyncio.to_thread(root.call, "DELETE", f"/agents/{agent_id}")
+            assert (await there.next())["payload"] == {"type": "agent", "id": agent_id, "reason": "deleted"}
+
+    asyncio.run(scenario())

