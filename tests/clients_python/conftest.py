@@ -1,5 +1,7 @@
 """Live servers as the Python client sees them."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.support.api import Api
@@ -13,6 +15,23 @@ def place(root: Api) -> Place:
     return Place.made(root)
 
 
+@pytest.fixture(scope="session")
+def phoenix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LiveServer, Api]]:
+    with LiveServer(tmp_path_factory.mktemp("phoenix")) as server:
+        yield server, Api(server.url, server.token("root", "--superuser"))
+
+
 @pytest.fixture
-def own_place(own_live: LiveServer) -> Place:
-    return Place.made(Api(own_live.url, own_live.token("root", "--superuser")))
+def mortal(phoenix: tuple[LiveServer, Api]) -> LiveServer:
+    """A server that may be killed and started again."""
+    server, _ = phoenix
+    try:
+        server.wait_until_up(1)
+    except RuntimeError:
+        server.start()
+    return server
+
+
+@pytest.fixture
+def mortal_place(mortal: LiveServer, phoenix: tuple[LiveServer, Api]) -> Place:
+    return Place.made(phoenix[1])

@@ -1,11 +1,9 @@
 """A workspace and an agent of a test's own on a live server."""
 
 import uuid
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from dataclasses import dataclass
 
-from agentstream import Event, watch
+from agentstream import Event, Watch, watch
 
 from tests.support.api import Api
 
@@ -44,10 +42,10 @@ class Place:
         return "".join(output["content"] for output in outputs if output["role"] == role)
 
 
-async def until(last: str, events: AsyncGenerator[Event, None]) -> list[Event]:
+async def until(last: str, events: Watch) -> list[Event]:
     """Events up to the first whose content ends with `last`."""
     seen: list[Event] = []
-    async with aclosing(events):
+    async with events:
         async for event in events:
             seen.append(event)
             if event.payload.get("content", "").endswith(last):
@@ -55,5 +53,5 @@ async def until(last: str, events: AsyncGenerator[Event, None]) -> list[Event]:
     return seen
 
 
-def follow(place: Place, last: str, since: int | None = 0) -> AsyncGenerator[Event, None]:
+def follow(place: Place, last: str, since: int | None = 0) -> Watch:
     return watch(place.url, place.token, agents=[place.agent], since=since)

@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import uuid
-from contextlib import aclosing
 
 import pytest
 from agentstream import Forbidden, Gap, NotFound, Publisher, Unauthenticated, watch
@@ -67,13 +66,13 @@ def test_any_content_arrives(place: Place, content: str) -> None:
 
 @pytest.mark.parametrize("message_id", [None, "m"], ids=["apart", "joined"])
 def test_exactly_once_while_the_server_is_killed_under_load(
-    own_live: LiveServer, own_place: Place, message_id: str | None
+    mortal: LiveServer, mortal_place: Place, message_id: str | None
 ) -> None:
     """Three times kill -9, with a producer and a watcher that never stop."""
     killed = 0
 
     async def talk() -> int:
-        async with publisher(own_place) as said:
+        async with publisher(mortal_place) as said:
             for number in itertools.count():
                 await said.output(f"{number}\n", message_id=message_id)
                 if killed == 3 and number % 100 == 0:
@@ -86,32 +85,32 @@ def test_exactly_once_while_the_server_is_killed_under_load(
         nonlocal killed
         for _ in range(3):
             await asyncio.sleep(1)
-            await asyncio.to_thread(own_live.restart)
+            await asyncio.to_thread(mortal.restart)
             killed += 1
 
     async def go() -> None:
-        live, last, _ = await asyncio.gather(until("end", follow(own_place, "end")), talk(), kill())
+        live, last, _ = await asyncio.gather(until("end", follow(mortal_place, "end")), talk(), kill())
         expected = "".join(f"{number}\n" for number in range(last + 1)) + "end"
         assert "".join(event.payload["content"] for event in live) == expected
-        assert own_place.text() == expected
-        stored = own_place.history()
+        assert mortal_place.text() == expected
+        stored = mortal_place.history()
         assert [event.seq for event in stored] == list(range(1, len(stored) + 1))
         assert message_id or len(stored) == last + 2
 
     within(90, go())
 
 
-def test_what_was_said_while_the_server_was_away_arrives(own_live: LiveServer, own_place: Place) -> None:
+def test_what_was_said_while_the_server_was_away_arrives(mortal: LiveServer, mortal_place: Place) -> None:
     async def go() -> None:
-        own_live.kill()
-        async with publisher(own_place) as said:
+        mortal.kill()
+        async with publisher(mortal_place) as said:
             for number in range(1000):
                 await said.output(f"{number},")
             assert said.pending == 1000
-            own_live.start()
+            mortal.start()
 
     within(60, go())
-    assert own_place.text() == "".join(f"{number}," for number in range(1000))
+    assert mortal_place.text() == "".join(f"{number}," for number in range(1000))
 
 
 def test_watching_from_any_point(place: Place) -> None:
@@ -143,7 +142,7 @@ def test_watching_a_workspace_is_enough_for_a_board(place: Place) -> None:
     async def board() -> list[tuple[str, object]]:
         changes: list[tuple[str, object]] = []
         events = watch(place.url, place.token, workspaces=[place.workspace], since=0)
-        async with aclosing(events):
+        async with events:
             async for event in events:
                 data = event.payload["data"]
                 changes.append((event.payload["change"], data.get("status", data.get("contextLevel"))))

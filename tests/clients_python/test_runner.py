@@ -221,38 +221,38 @@ def test_a_child_that_left_the_group_is_not_waited_for(place: Place) -> None:
 
 
 @pytest.mark.parametrize("quick", [False, True], ids=["a line now and then", "as fast as it can"])
-def test_a_server_restart_in_the_middle(own_live: LiveServer, own_place: Place, quick: bool) -> None:
+def test_a_server_restart_in_the_middle(mortal: LiveServer, mortal_place: Place, quick: bool) -> None:
     count, burst = (60_000, 200) if quick else (300, 1)
     code = f"import time\nfor n in range({count}): print(n); n % {burst} or time.sleep(0.01)"
-    with running(own_place, *python(code)) as process:
-        wait_for(own_place, "9\n")
+    with running(mortal_place, *python(code)) as process:
+        wait_for(mortal_place, "9\n")
         for _ in range(2):
-            own_live.restart()
+            mortal.restart()
             time.sleep(0.7)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 0
     expected = "".join(f"{n}\n" for n in range(count))
     assert out.decode() == expected
     assert "Traceback" not in err.decode()
-    assert own_place.text() == expected
-    assert ending(own_place.history()) == ("finished", "completed", 0, None, "completed")
+    assert mortal_place.text() == expected
+    assert ending(mortal_place.history()) == ("finished", "completed", 0, None, "completed")
 
 
-def test_it_waits_for_a_server_that_is_not_up_yet(own_live: LiveServer, own_place: Place) -> None:
-    own_live.kill()
-    with running(own_place, "echo", "hi") as process:
+def test_it_waits_for_a_server_that_is_not_up_yet(mortal: LiveServer, mortal_place: Place) -> None:
+    mortal.kill()
+    with running(mortal_place, "echo", "hi") as process:
         time.sleep(1)
-        own_live.start()
+        mortal.start()
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (0, b"hi\n")
     assert b"trying again" in err
-    assert own_place.text() == "hi\n"
+    assert mortal_place.text() == "hi\n"
 
 
-def test_waiting_for_a_server_that_is_gone_can_be_cut_short(own_live: LiveServer, own_place: Place) -> None:
-    with running(own_place, "sh", "-c", "echo ready; sleep 1; echo over") as process:
-        wait_for(own_place, "ready")
-        own_live.kill()
+def test_waiting_for_a_server_that_is_gone_can_be_cut_short(mortal: LiveServer, mortal_place: Place) -> None:
+    with running(mortal_place, "sh", "-c", "echo ready; sleep 1; echo over") as process:
+        wait_for(mortal_place, "ready")
+        mortal.kill()
         assert process.stdout
         assert process.stdout.readline() + process.stdout.readline() == b"ready\nover\n"
         time.sleep(0.5)

@@ -2,12 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from typing import Any
 
 import pytest
-from agentstream import Event, Forbidden, Gap, NotFound, Refused, TooManySubscriptions, Unauthenticated, watch
+from agentstream import Event, Forbidden, Gap, NotFound, Refused, TooManySubscriptions, Unauthenticated, Watch, watch
 from websockets.asyncio.server import ServerConnection
 
 from .scripted import AGENT, TIME, Handler, answer, output, scripted, subscribed, within
@@ -20,9 +18,9 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agentstream.backoff.FIRST", 0.01)
 
 
-async def first(count: int, events: AsyncGenerator[Event, None]) -> list[Event]:
+async def first(count: int, events: Watch) -> list[Event]:
     got: list[Event] = []
-    async with aclosing(events):
+    async with events:
         async for event in events:
             got.append(event)
             if len(got) == count:
@@ -146,7 +144,8 @@ def test_a_final_close_code_is_raised(code: int, exception: type[Refused]) -> No
         see(handler, 2)
 
 
-def test_leaving_the_loop_closes_the_connection() -> None:
+@pytest.mark.parametrize("politely", [True, False], ids=["async with", "break"])
+def test_leaving_the_loop_closes_the_connection(politely: bool) -> None:
     closed = asyncio.Event()
 
     async def handler(websocket: ServerConnection) -> None:
@@ -157,9 +156,49 @@ def test_leaving_the_loop_closes_the_connection() -> None:
 
     async def go() -> None:
         async with scripted(handler) as url:
-            async for _ in watch(url, "token", agents=[AGENT], since=0):
-                break
+            if politely:
+                assert len(await first(1, watch(url, "token", agents=[AGENT], since=0))) == 1
+            else:
+                async for _ in watch(url, "token", agents=[AGENT], since=0):
+                    break
             await closed.wait()
+
+    within(5, go())
+
+
+def test_waiting_for_an_event_can_be_cancelled_and_tried_again() -> None:
+    gate = asyncio.Event()
+
+    async def handler(websocket: ServerConnection) -> None:
+        await websocket.recv()
+        await websocket.send("\n".join([subscribed(1), output(1)]))
+        await gate.wait()
+        await websocket.send("\n".join([output(2), output(3)]))
+        await websocket.wait_closed()
+
+    async def go() -> list[int]:
+        async with scripted(handler) as url, watch(url, "token", agents=[AGENT], since=0) as events:
+            seqs = [(await anext(events)).seq]
+            for _ in range(3):
+                with pytest.raises(asyncio.TimeoutError):
+                    await asyncio.wait_for(anext(events), 0.05)
+            gate.set()
+            return seqs + [(await anext(events)).seq for _ in range(2)]
+
+    assert within(5, go()) == [1, 2, 3]
+
+
+def test_after_a_refusal_there_is_nothing_more() -> None:
+    handler, _ = connections([subscribed(1), "\n".join([output(1), answer("error", code="NOT_FOUND", message="gone")])])
+
+    async def go() -> None:
+        async with scripted(handler) as url:
+            events = watch(url, "token", agents=[AGENT], since=0)
+            assert (await anext(events)).seq == 1
+            with pytest.raises(NotFound):
+                await anext(events)
+            with pytest.raises(StopAsyncIteration):
+                await anext(events)
 
     within(5, go())
 

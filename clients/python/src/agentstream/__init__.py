@@ -17,7 +17,7 @@ from agentstream.errors import (
 )
 from agentstream.events import Event, Gap
 from agentstream.publisher import Publisher
-from agentstream.watch import watch
+from agentstream.watch import Watch, watch
 
 __all__ = [
     "AgentstreamError",
@@ -36,5 +36,6 @@ __all__ = [
     "Unauthenticated",
     "Unavailable",
     "Unreachable",
+    "Watch",
     "watch",
 ]

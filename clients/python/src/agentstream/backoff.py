@@ -36,6 +36,6 @@ class Backoff:
         """The trouble is over: start from the shortest pause again."""
         self.attempt = 0
 
-    async def sleep(self, lasted: float = 0.0) -> None:
-        """Wait for the next pause."""
-        await asyncio.sleep(self.delay(lasted))
+    async def sleep(self) -> None:
+        """Pause."""
+        await asyncio.sleep(self.delay())

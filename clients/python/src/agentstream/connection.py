@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from websockets.asyncio.client import ClientConnection
-from websockets.asyncio.client import connect as websocket_connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.typing import Subprotocol
 
@@ -33,50 +33,74 @@ def socket_url(url: str) -> str:
 
 
 class Connection:
-    """An open WebSocket; both calls raise what ends it."""
+    """An open WebSocket; leaving its block closes it. Both ways raise what has ended it.
 
-    def __init__(self, websocket: ClientConnection) -> None:
+    That is `Unreachable` where it is worth coming back, and a `Refused` where it is not.
+    """
+
+    def __init__(self, websocket: ClientConnection, address: str) -> None:
         self._websocket = websocket
+        self._address = address
+
+    @classmethod
+    async def open(cls, url: str, token: str) -> Connection:
+        """Connect to the server whose HTTP base is `url`."""
+        address = socket_url(url)
+        with _failures(address):
+            return cls(await _handshake(address, token), address)
 
     async def send(self, message: str) -> None:
         """Send one message, already JSON; waits while the network is not taking it."""
-        await self._websocket.send(message)
+        with _failures(self._address):
+            await self._websocket.send(message)
 
     async def receive(self) -> list[dict[str, Any]]:
         """The messages of the next frame. Silence of 75 s counts as a broken connection."""
-        frame = await asyncio.wait_for(self._websocket.recv(decode=True), SILENCE)
-        return [json.loads(line) for line in frame.split("\n")]
+        with _failures(self._address):
+            frame = await asyncio.wait_for(self._websocket.recv(decode=True), SILENCE)
+            return [json.loads(line) for line in frame.split("\n")]
+
+    async def close(self) -> None:
+        """Say goodbye; waits at most 2 s for the server to do so too."""
+        await self._websocket.close()
+
+    def abort(self) -> None:
+        """Break it off, for when nobody is left to wait."""
+        self._websocket.transport.abort()
+
+    async def __aenter__(self) -> Connection:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
 
 
-class _Handshake(websocket_connect):
+async def _handshake(address: str, token: str) -> ClientConnection:
+    return await _Connect(
+        address,
+        subprotocols=[SUBPROTOCOL],
+        additional_headers=authorization(token),
+        # The server's frames are joined once for all viewers; compressing would undo that.
+        compression=None,
+        # Pings would call a line dead whose reader is only slow; the server's heartbeat does not.
+        ping_interval=None,
+        close_timeout=2,
+    )
+
+
+class _Connect(connect):
     """Following a redirect would hand the token to whatever host it names."""
 
     def process_redirect(self, exc: Exception) -> Exception | str:
         return exc
 
 
-@asynccontextmanager
-async def connect(url: str, token: str) -> AsyncIterator[Connection]:
-    """A connection to the server whose HTTP base is `url`.
-
-    Whatever ends it, in the handshake or in the body, is raised as `Unreachable` (come back) or `Refused`.
-    """
-    address = socket_url(url)
+@contextmanager
+def _failures(address: str) -> Iterator[None]:
     try:
-        websocket = await _Handshake(
-            address,
-            subprotocols=[SUBPROTOCOL],
-            additional_headers=authorization(token),
-            # The server's frames are joined once for all viewers; compressing would undo that.
-            compression=None,
-            # Pings would call a line dead whose reader is only slow; the server's heartbeat does not.
-            ping_interval=None,
-            close_timeout=2,
-        )
-        try:
-            yield Connection(websocket)
-        finally:
-            await websocket.close()
+        yield
     except ConnectionClosed as closed:
         raise _closed(closed) from closed
     except InvalidStatus as refused:

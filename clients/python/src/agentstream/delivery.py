@@ -36,10 +36,10 @@ class Delivery:
         """Never returns. Raises `Refused` when the server will not take these events from this producer."""
         while True:
             try:
-                async with self._link.connected() as connection:
+                async with await self._link.connect() as connection:
                     await _first(self._listen(connection), self._send(connection))
             except Unreachable as lost:
-                await self._link.pause(lost)
+                self._link.lost(lost)
 
     async def _send(self, connection: Connection) -> None:
         backoff = Backoff()

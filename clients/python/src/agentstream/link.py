@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import time
 from dataclasses import dataclass, field
 
 from agentstream.backoff import Backoff
-from agentstream.connection import Connection, connect
+from agentstream.connection import Connection
 from agentstream.errors import AgentstreamError
 
 log = logging.getLogger("agentstream")
@@ -17,31 +16,29 @@ log = logging.getLogger("agentstream")
 
 @dataclass
 class Link:
-    """Where to connect, and how patiently. One `connected()` after the other, a `pause()` between them."""
+    """Where to connect, and how patiently: after each `lost()`, `connect()` waits longer before it tries."""
 
     url: str
     token: str = field(repr=False)
     _backoff: Backoff = field(default_factory=Backoff)
-    _lasted: float = 0.0
+    _opened: float | None = None
+    _earliest: float = 0.0
     _broken: bool = False
 
-    @asynccontextmanager
-    async def connected(self) -> AsyncIterator[Connection]:
-        """One connection; raises as `connection.connect` does."""
-        self._lasted = 0.0
-        async with connect(self.url, self.token) as connection:
-            if self._broken:
-                log.warning("connected to %s again", self.url)
-            self._broken = False
-            clock = asyncio.get_running_loop().time
-            opened = clock()
-            try:
-                yield connection
-            finally:
-                self._lasted = clock() - opened
+    async def connect(self) -> Connection:
+        """A new connection; raises as `Connection.open` does."""
+        self._opened = None
+        await asyncio.sleep(max(0.0, self._earliest - time.monotonic()))
+        connection = await Connection.open(self.url, self.token)
+        self._opened = time.monotonic()
+        if self._broken:
+            log.warning("connected to %s again", self.url)
+        self._broken = False
+        return connection
 
-    async def pause(self, lost: AgentstreamError) -> None:
-        """Wait before the next connection. Says why once for each time the connection is lost."""
-        log.log(logging.DEBUG if self._broken else logging.WARNING, "%s; trying again", lost)
+    def lost(self, error: AgentstreamError) -> None:
+        """The connection, or the attempt, has failed. Logged once for each time a connection is lost."""
+        log.log(logging.DEBUG if self._broken else logging.WARNING, "%s; trying again", error)
         self._broken = True
-        await self._backoff.sleep(self._lasted)
+        now = time.monotonic()
+        self._earliest = now + self._backoff.delay(0.0 if self._opened is None else now - self._opened)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import suppress
+from types import TracebackType
 from typing import Any
 from uuid import UUID
 
-from agentstream.connection import socket_url
+from agentstream.connection import Connection, socket_url
 from agentstream.credentials import authorization
 from agentstream.cursor import Cursor
 from agentstream.errors import Forbidden, NotFound, Refused, TryLater, Unreachable, from_code
@@ -22,7 +25,7 @@ def watch(
     agents: Iterable[str] = (),
     workspaces: Iterable[str] = (),
     since: Mapping[str, int] | int | None = None,
-) -> AsyncGenerator[Event, None]:
+) -> Watch:
     """Every event of the given agents and workspaces (their ids), each once, in order within its stream.
 
         async for event in watch("http://host:8000", token, agents=[agent_id], since=0):
@@ -41,7 +44,76 @@ def watch(
     cursors += [Cursor("workspace", _id(id)) for id in workspaces]
     for cursor in cursors:
         cursor.since = _start(cursor, since)
-    return _follow(Link(url, token), {cursor.stream: cursor for cursor in cursors})
+    return Watch(Link(url, token), cursors)
+
+
+class Watch(AsyncIterator[Event]):
+    """What `watch` returns. Waiting for the next event may be cancelled, and tried again, without loss.
+
+    The connection ends with the object, with `aclose()`, or with its `async with` block if it is used as one.
+    """
+
+    def __init__(self, link: Link, cursors: Iterable[Cursor]) -> None:
+        self._link = link
+        self._cursors = {cursor.stream: cursor for cursor in cursors}
+        self._connection: Connection | None = None
+        self._messages: deque[dict[str, Any]] = deque()
+
+    async def __anext__(self) -> Event:
+        while self._cursors:
+            try:
+                if event := await self._next():
+                    return event
+            except (Unreachable, TryLater) as lost:
+                self._link.lost(lost)
+                await self._disconnect()
+            except Refused:
+                await self.aclose()
+                raise
+        raise StopAsyncIteration
+
+    async def _next(self) -> Event | None:
+        if not self._messages:
+            connection = self._connection or await self._subscribe()
+            self._messages.extend(await connection.receive())
+        return _receive(self._cursors, self._messages.popleft())
+
+    async def _subscribe(self) -> Connection:
+        connection = await self._link.connect()
+        try:
+            for cursor in self._cursors.values():
+                await connection.send(encode(cursor.request()))
+        except BaseException:
+            # Half subscribed, also when cancelled, is of no use to the next attempt.
+            connection.abort()
+            raise
+        self._connection = connection
+        return connection
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        self._messages.clear()
+        if connection:
+            await connection.close()
+
+    async def aclose(self) -> None:
+        """Close the connection; no more events come."""
+        self._cursors.clear()
+        await self._disconnect()
+
+    async def __aenter__(self) -> Watch:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        # A loop left with `break` ends here, where nothing can be awaited; its event loop may be over, too.
+        if self._connection:
+            with suppress(RuntimeError):
+                self._connection.abort()
 
 
 def _id(given: object) -> str:
@@ -57,20 +129,6 @@ def _start(cursor: Cursor, since: Mapping[str, int] | int | None) -> int | None:
             return since.get(cursor.stream, since.get(cursor.id))
         case _:
             return since
-
-
-async def _follow(link: Link, cursors: dict[str, Cursor]) -> AsyncGenerator[Event, None]:
-    while cursors:
-        try:
-            async with link.connected() as connection:
-                for cursor in cursors.values():
-                    await connection.send(encode(cursor.request()))
-                while True:
-                    for message in await connection.receive():
-                        if event := _receive(cursors, message):
-                            yield event
-        except (Unreachable, TryLater) as lost:
-            await link.pause(lost)
 
 
 def _receive(cursors: dict[str, Cursor], message: dict[str, Any]) -> Event | None:
