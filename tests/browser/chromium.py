@@ -1,0 +1,71 @@
+"""Chromium, and what these tests do with it."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.support.machine import CHROMIUM
+from tests.support.server import LiveServer
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@contextmanager
+def launched() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM.find(), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Complaints(list[str]):
+    """What a page had to complain of: console errors, uncaught exceptions, violations of the content policy."""
+
+    def watch(self, page: Page) -> None:
+        page.on("console", lambda message: self._note(message.type, message.text, message.location["url"]))
+        page.on("pageerror", lambda error: self.append(f"uncaught: {error}"))
+
+    def _note(self, kind: str, text: str, where: str) -> None:
+        # A server that is down cannot be reached, and Chromium says so on the console whatever a page does.
+        if kind in ("error", "warning") and not text.startswith("WebSocket connection to"):
+            self.append(f"{kind}: {text} ({where})")
+
+
+def sign_in(page: Page, server: LiveServer, username: str = "root") -> None:
+    """Sign in by link the first time, and from then on with the session that gave, which is quicker."""
+    session = _sessions.get((server.url, username))
+    if session:
+        page.context.add_cookies(session)
+    page.goto(server.url if session else server.manage("signinlink", username))
+    expect(page.locator("h1")).to_have_text("Workspaces")
+    _sessions[server.url, username] = [*page.context.cookies()]
+
+
+_sessions: dict[tuple[str, str], list[Any]] = {}
+
+
+def expect_state(page: Page, words: str | re.Pattern[str], seconds: float = 15) -> None:
+    """Wait until the page's header says so of the connection."""
+    expect(page.get_by_role("status")).to_have_text(words, timeout=seconds * 1000)
+
+
+def transcript(page: Page) -> str:
+    """Everything that is said on an agent's page, in order."""
+    texts: list[str] = page.locator(".entry-text").evaluate_all("all => all.map(one => one.textContent)")
+    return "".join(texts)
+
+
+def scroll(page: Page) -> Any:
+    return page.locator("[data-scroll]")

@@ -1,0 +1,115 @@
+"""Fixtures of the browser tests. Nothing here is mocked: real servers, real Chromium."""
+
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from tests.browser.chromium import Complaints, launched
+from tests.support.api import Api
+from tests.support.server import LiveServer
+
+RESULTS = Path("test-results")
+
+
+# Not for the whole session: as long as Playwright's synchronous API is in use, its event loop counts as running in this
+# thread, and no other test could run one of its own.
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture
+def complaints() -> Iterator[Complaints]:
+    """Fails the test if any of its pages complained; a test that expects complaints clears them."""
+    complaints = Complaints()
+    yield complaints
+    assert complaints == []
+
+
+@pytest.fixture
+def fresh_browser(
+    chromium: Browser, complaints: Complaints, request: pytest.FixtureRequest
+) -> Iterator[Callable[[], BrowserContext]]:
+    """Makes browsers without memory, each like another person's."""
+    contexts: list[BrowserContext] = []
+
+    def make() -> BrowserContext:
+        context = chromium.new_context(viewport={"width": 1280, "height": 800})
+        context.on("page", complaints.watch)
+        contexts.append(context)
+        return context
+
+    yield make
+    pages = [page for context in contexts for page in context.pages]
+    if request.node.stash.get(FAILED, False):
+        for number, page in enumerate(pages):
+            page.screenshot(path=RESULTS / f"{request.node.name}-{number}.png")
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def tab(fresh_browser: Callable[[], BrowserContext]) -> Page:
+    """A page of a fresh browser."""
+    return fresh_browser().new_page()
+
+
+@dataclass(frozen=True)
+class Place:
+    """A workspace of the test's own with one agent in it."""
+
+    api: Api
+    workspace: dict[str, Any]
+    agent: dict[str, Any]
+
+    @classmethod
+    def make(cls, server: LiveServer) -> Self:
+        """On a server of the test's own, where the superuser is made too."""
+        api = Api(server.url, server.token("root", "--superuser"))
+        workspace = api.workspace("Workshop")
+        return cls(api, workspace, api.agent(workspace["id"], "worker"))
+
+    @property
+    def workspace_url(self) -> str:
+        return f"{self.api.url}/w/{self.workspace['slug']}/"
+
+    @property
+    def agent_url(self) -> str:
+        return f"{self.api.url}/a/{self.agent['id']}/"
+
+    def say(self, content: str) -> None:
+        self.api.output(self.agent["id"], content)
+
+    def status(self, status: str, reason: str | None = None) -> None:
+        body = {"status": status} if reason is None else {"status": status, "reason": reason}
+        assert self.api.post(f"/agents/{self.agent['id']}/status", body).status == 201
+
+    def context(self, level: int) -> None:
+        assert self.api.post(f"/agents/{self.agent['id']}/context", {"contextLevel": level}).status == 201
+
+    def publish(self, producer: str, *events: tuple[str, dict[str, Any]]) -> None:
+        items = [{"n": n, "type": type_, "payload": payload} for n, (type_, payload) in enumerate(events, 1)]
+        published = self.api.post(f"/agents/{self.agent['id']}/events", {"producer": producer, "events": items})
+        assert published.status == 200, published
+
+
+@pytest.fixture
+def place(root: Api, request: pytest.FixtureRequest) -> Place:
+    workspace = root.workspace(f"{request.node.name[:60]} workspace")
+    return Place(root, workspace, root.agent(workspace["id"], "worker"))
+
+
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.when == "call":
+        item.stash[FAILED] = report.failed
+    return report

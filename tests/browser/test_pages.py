@@ -1,0 +1,85 @@
+"""Every page: signing in and out, a clean console, a way through by keyboard."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.browser.chromium import Complaints, sign_in
+from tests.browser.conftest import Place
+from tests.support.server import LiveServer
+
+pytestmark = pytest.mark.browser
+
+
+def test_no_page_complains_or_breaks_the_content_policy(tab: Page, live: LiveServer, place: Place) -> None:
+    """The fixture `complaints` is the assertion."""
+    place.say("hello")
+    tab.goto(f"{live.url}/sign-in/")
+    sign_in(tab, live)
+    for path in ("/", place.workspace_url, place.agent_url, "/admin/", "/admin/agents/agent/"):
+        response = tab.goto(path if path.startswith("http") else live.url + path)
+        assert response is not None
+        assert response.ok, path
+        policy = response.headers["content-security-policy"]
+        assert "default-src 'self'" in policy
+        assert "unsafe" not in policy
+        tab.wait_for_load_state("networkidle")
+
+
+def test_a_missing_page_says_so(tab: Page, live: LiveServer, complaints: Complaints) -> None:
+    sign_in(tab, live)
+    tab.goto(f"{live.url}/w/no-such-workspace/")
+    expect(tab.get_by_role("heading", level=1)).to_have_text("There is nothing here")
+    assert all("404" in complaint for complaint in complaints)
+    complaints.clear()
+    tab.get_by_role("link", name="Go to your workspaces").click()
+    expect(tab.get_by_role("heading", level=1)).to_have_text("Workspaces")
+
+
+def test_a_sign_in_link_works_once(live: LiveServer, place: Place, fresh_browser: Callable[[], BrowserContext]) -> None:
+    link = live.manage("signinlink", "root")
+    first, second = fresh_browser().new_page(), fresh_browser().new_page()
+    first.goto(link)
+    expect(first.get_by_role("heading", level=1)).to_have_text("Workspaces")
+    second.goto(link)
+    expect(second.get_by_role("alert")).to_contain_text("That link no longer works")
+
+
+def test_signing_out_and_a_wrong_password(tab: Page, live: LiveServer, place: Place) -> None:
+    live.token("leaver")
+    sign_in(tab, live, "leaver")
+    tab.get_by_role("button", name="Account: leaver").click()
+    tab.get_by_role("button", name="Sign out").click()
+    expect(tab.get_by_role("heading", level=1)).to_have_text("Sign in")
+    tab.get_by_label("Username").fill("leaver")
+    tab.get_by_label("Password").fill("wrong")
+    tab.get_by_role("button", name="Sign in").click()
+    expect(tab.get_by_role("alert")).to_contain_text("correct username and password")
+
+
+def test_the_way_to_a_transcript_by_keyboard(tab: Page, live: LiveServer, place: Place) -> None:
+    sign_in(tab, live)
+    tab.goto(place.workspace_url)
+    expect(tab.locator(".agent-row")).to_be_visible()
+    tab.keyboard.press("Tab")
+    expect(tab.get_by_role("link", name="Skip to the content")).to_be_focused()
+    tab.keyboard.press("Enter")
+    tab.keyboard.press("Tab")  # the breadcrumb
+    tab.keyboard.press("Tab")
+    expect(tab.locator(".agent-row a")).to_be_focused()
+    tab.keyboard.press("Enter")
+    expect(tab.get_by_role("log")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [360, 768, 2560])
+def test_no_page_is_wider_than_the_screen(tab: Page, live: LiveServer, place: Place, width: int) -> None:
+    place.publish(
+        "a", ("agent:output", {"content": "x" * 5_000}), ("agent:status", {"status": "waiting", "reason": "r" * 60})
+    )
+    tab.set_viewport_size({"width": width, "height": 740})
+    sign_in(tab, live)
+    for url in (live.url, place.workspace_url, place.agent_url, f"{live.url}/sign-in/"):
+        tab.goto(url)
+        tab.wait_for_load_state("networkidle")
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width, url

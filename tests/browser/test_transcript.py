@@ -1,0 +1,138 @@
+"""An agent's page: everything it says, once and in order, and nothing it says does any harm."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.chromium import expect_state, scroll, sign_in, transcript
+from tests.browser.conftest import Place
+from tests.support.server import LiveServer
+
+pytestmark = pytest.mark.browser
+
+OUTPUT = "agent:output"
+
+
+@pytest.fixture
+def reader(tab: Page, live: LiveServer, place: Place) -> Page:
+    sign_in(tab, live)
+    tab.goto(place.agent_url)
+    expect_state(tab, "Live")
+    return tab
+
+
+def lines(first: int, last: int) -> list[tuple[str, dict[str, Any]]]:
+    return [(OUTPUT, {"content": f"line {number}\n"}) for number in range(first, last + 1)]
+
+
+def expected(first: int, last: int) -> str:
+    return "".join(f"line {number}\n" for number in range(first, last + 1))
+
+
+def test_chunks_of_one_message_are_one_entry(reader: Page, place: Place) -> None:
+    chunk = {"messageId": "m1", "role": "assistant", "isStreaming": True}
+    place.publish("a", (OUTPUT, {**chunk, "content": "Once upon "}), (OUTPUT, {**chunk, "content": "a "}))
+    expect(reader.locator(".entry-text")).to_have_text("Once upon a ")
+    place.publish("b", (OUTPUT, {**chunk, "content": "time"}), (OUTPUT, {"messageId": "m2", "content": "The end"}))
+    expect(reader.locator(".entry-text")).to_have_text(["Once upon a time", "The end"])
+
+
+def test_what_happened_is_told_between_what_was_said(reader: Page, place: Place) -> None:
+    expect(reader.get_by_role("heading", name="Nothing has been said yet")).to_be_visible()
+    error = {"error": {"code": "BROKEN", "message": "It broke"}}
+    place.publish(
+        "a",
+        ("agent:status", {"status": "running"}),
+        ("agent:context", {"contextLevel": 40}),
+        ("agent:context", {"contextLevel": 42, "tokensUsed": 84_000, "tokensLimit": 200_000}),
+        ("agent:error", error),
+        ("agent:terminated", {"exitCode": 3, "reason": "error"}),
+        ("agent:status", {"status": "error", "reason": "process_error"}),
+    )
+    notes = reader.locator('.entry[data-type="note"] .entry-body')
+    process = "Process ended with exit code 3 · failed"
+    expect(notes).to_have_text(["Running", "Context 42 %, 84,000 of 200,000 tokens", process, "Error · process failed"])
+    expect(reader.locator('.entry[data-type="error"]')).to_contain_text("It broke")
+    head = reader.locator(".agent-head")
+    expect(head).to_contain_text("Error")
+    expect(head).to_contain_text("84,000 of 200,000 tokens")
+
+
+def test_hostile_output_is_only_ever_text(reader: Page, place: Place) -> None:
+    hostile = [
+        "<img src=x onerror=\"document.title='pwned'\">",
+        "<script>document.title='pwned'</script>",
+        "<style>body{display:none}</style>",
+        '<a href="javascript:document.title=1">click</a>',
+        "\u202egnp.exe\u202c \x1b[31mred\x1b[0m \x00 \ufeff",
+        "]]></pre></div><h1>",
+    ]
+    for text in hostile:
+        place.say(text)
+    place.status("waiting", "<img src=x onerror=alert(1)>")
+    expect(reader.locator(".entry-text")).to_have_count(len(hostile))
+    assert transcript(reader) == "".join(hostile)
+    assert reader.locator("[data-entries] :is(img, script, style, a, h1)").count() == 0
+    assert reader.locator(".agent-head img").count() == 0
+    assert "pwned" not in reader.title()
+
+
+def test_the_end_is_followed_until_the_reader_scrolls_up(reader: Page, place: Place) -> None:
+    place.publish("a", *lines(1, 200))
+    expect(reader.locator(".entry").last).to_be_in_viewport()
+    button = reader.locator("[data-new]")
+    expect(button).to_be_hidden()
+    scroll(reader).evaluate("one => one.scrollTop = 200")
+    expect(button).to_have_text("↓ To the end")
+    top = scroll(reader).evaluate("one => one.scrollTop")
+    place.publish("b", *lines(201, 212))
+    expect(button).to_have_text("↓ 12 new entries")
+    assert scroll(reader).evaluate("one => one.scrollTop") == top
+    button.click()
+    expect(reader.locator(".entry").last).to_be_in_viewport()
+    expect(button).to_be_hidden()
+    place.publish("c", *lines(213, 260))
+    expect(reader.get_by_text("line 260")).to_be_in_viewport()
+
+
+def test_earlier_output_is_loaded_until_the_beginning(reader: Page, place: Place) -> None:
+    place.publish("a", *lines(1, 1_800))
+    reader.reload()
+    expect(reader.get_by_text("line 1800")).to_be_in_viewport()
+    assert transcript(reader) == expected(1_301, 1_800)
+    for first in (801, 301, 1):
+        scroll(reader).evaluate("one => one.scrollTop = 0")
+        reader.get_by_role("button", name="Load earlier").click()
+        expect(reader.locator(".entry")).to_have_count(1_800 - first + 1)
+        assert transcript(reader) == expected(first, 1_800)
+    expect(reader.get_by_text("The beginning")).to_be_attached()
+    expect(reader.get_by_role("button", name="Load earlier")).to_be_hidden()
+
+
+def test_the_start_of_a_long_message_is_joined_to_its_rest(reader: Page, place: Place) -> None:
+    words = [(OUTPUT, {"content": f"{number} ", "messageId": "long"}) for number in range(700)]
+    place.publish("a", *words)
+    reader.reload()
+    expect(reader.locator(".entry-text")).to_have_count(1)
+    assert transcript(reader).startswith("200 ")
+    reader.get_by_role("button", name="Load earlier").click()
+    expect(reader.get_by_text("The beginning")).to_be_attached()
+    expect(reader.locator(".entry-text")).to_have_count(1)
+    assert transcript(reader) == "".join(f"{number} " for number in range(700))
+
+
+def test_the_page_keeps_a_bound_and_still_reaches_what_it_let_go(reader: Page, place: Place) -> None:
+    for first in range(1, 6_001, 2_000):
+        place.publish(f"p{first}", *lines(first, first + 1_999))
+    expect(reader.get_by_text("line 6000")).to_be_in_viewport(timeout=20_000)
+    assert transcript(reader) == expected(1_001, 6_000)
+    scroll(reader).evaluate("one => one.scrollTop = 0")
+    reader.get_by_role("button", name="Load earlier").click()
+    expect(reader.locator(".entry")).to_have_count(5_500)
+    assert transcript(reader) == expected(501, 6_000)
+
+
+def test_a_deleted_agent_is_said_to_be_deleted(reader: Page, place: Place) -> None:
+    assert place.api.call("DELETE", f"/agents/{place.agent['id']}").status == 204
+    expect(reader.get_by_role("alert")).to_have_text("This agent was deleted.")

@@ -1,0 +1,81 @@
+/** The dashboard's pure parts. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { earlier } from "../../static/js/history.js";
+import { attention, byUrgency, reasonWords } from "../../static/js/status.js";
+import { WorkspaceState } from "../../static/js/workspace-state.js";
+
+const agent = (id, fields = {}) => ({ id, name: id, status: "idle", contextLevel: null, updatedAt: "t0", ...fields });
+const updated = (seq, change, data) => ({ seq, timestamp: `t${seq}`, payload: { change, data } });
+
+test("state and the events after it are a workspace's present; a replay of what led to it changes nothing", () => {
+  const workspace = new WorkspaceState();
+  workspace.reset({ name: "Old", agents: [agent("a", { status: "waiting", reason: "awaiting_input" })] }, 4);
+  assert.equal(workspace.apply(updated(4, "agent_status", { agentId: "a", status: "running" })), false);
+  assert.equal(workspace.agents.get("a").status, "waiting");
+  workspace.apply(updated(5, "agent_status", { agentId: "a", status: "running", previousStatus: "waiting" }));
+  workspace.apply(updated(6, "agent_context", { agentId: "a", contextLevel: 12 }));
+  workspace.apply(updated(7, "agent_added", agent("b")));
+  workspace.apply(updated(8, "agent_updated", agent("b", { name: "Bee" })));
+  workspace.apply(updated(9, "workspace_updated", { name: "New" }));
+  workspace.apply(updated(10, "agent_status", { agentId: "unknown", status: "error" }));
+  const { reason, ...rest } = workspace.agents.get("a");
+  assert.deepEqual([rest.status, reason, rest.contextLevel, rest.updatedAt], ["running", undefined, 12, "t6"]);
+  assert.deepEqual([workspace.name, workspace.agents.get("b").name, workspace.agents.size], ["New", "Bee", 2]);
+  workspace.apply(updated(11, "agent_removed", { agentId: "b" }));
+  assert.equal(workspace.agents.has("b"), false);
+  assert.equal(workspace.apply(updated(12, "member_added", {})), false);
+});
+
+test("errors first, then who waits, then who runs out of context", () => {
+  const agents = [agent("idle"), agent("full", { status: "running", contextLevel: 81 }), agent("running", { status: "running", contextLevel: 80 })];
+  agents.push(agent("waiting", { status: "waiting", contextLevel: 99 }), agent("error", { status: "error" }));
+  assert.deepEqual(agents.sort(byUrgency).map(({ id }) => id), ["error", "waiting", "full", "running", "idle"]);
+  assert.deepEqual(agents.map(attention), ["error", "waiting", "context", null, null]);
+  assert.deepEqual([reasonWords("rate_limited"), reasonWords("out_of_coffee"), reasonWords(null)], ["rate limited", "out of coffee", ""]);
+});
+
+/** A server's history with `head` events of which the first `oldest - 1` are gone, and which gives at most `most` a page. */
+function pretendHistory(t, { head, oldest = 1, most = 1_000 }) {
+  const asked = [];
+  t.mock.method(globalThis, "fetch", async (path) => {
+    const { searchParams } = new URL(path, "http://localhost");
+    const [since, limit] = ["since", "limit"].map((name) => Number(searchParams.get(name)));
+    asked.push([since, limit]);
+    const complete = since >= oldest - 1 && since <= head;
+    const first = (complete ? since : oldest - 1) + 1;
+    const count = Math.max(0, Math.min(limit, most, head - first + 1));
+    const events = Array.from({ length: count }, (_, index) => ({ seq: first + index }));
+    return { ok: true, json: async () => ({ events, oldest, seq: head, complete }) };
+  });
+  return asked;
+}
+
+const seqs = ({ events }) => [events[0]?.seq, events.at(-1)?.seq, events.length];
+
+test("the page before what is shown ends exactly there", async (t) => {
+  const asked = pretendHistory(t, { head: 2_000 });
+  const page = await earlier("id", 1_200, 1);
+  assert.deepEqual([seqs(page), page.from, page.oldest], [[701, 1_200, 500], 700, 1]);
+  assert.deepEqual(asked, [[700, 500]]);
+});
+
+test("the first page of all is shorter", async (t) => {
+  pretendHistory(t, { head: 2_000 });
+  const page = await earlier("id", 30, 1);
+  assert.deepEqual([seqs(page), page.from], [[1, 30, 30], 0]);
+});
+
+test("small pages are asked for until the gap is closed", async (t) => {
+  const asked = pretendHistory(t, { head: 2_000, most: 200 });
+  assert.deepEqual(seqs(await earlier("id", 1_200, 1)), [701, 1_200, 500]);
+  assert.equal(asked.length, 3);
+});
+
+test("what retention has taken meanwhile is not waited for", async (t) => {
+  pretendHistory(t, { head: 2_000, oldest: 1_001 });
+  const partly = await earlier("id", 1_200, 600);
+  assert.deepEqual([seqs(partly), partly.from, partly.oldest], [[1_001, 1_200, 200], 1_000, 1_001]);
+  const nothing = await earlier("id", 900, 600);
+  assert.deepEqual([nothing.events, nothing.from, nothing.oldest], [[], 1_000, 1_001]);
+});
