@@ -25,7 +25,7 @@ class AgentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @property
     def media(self) -> Media:
-        return super().media + Media(js=[Script("agents/admin.js", type="module")])
+        return super().media + Media(js=[Script("agents/admin.js", type="module")])  # type: ignore[list-item]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Agent | None = None) -> list[str]:
         reported = ["status", "reason", "context_level", "created_at", "updated_at"]  # by the agent, not by people
@@ -37,7 +37,7 @@ class AgentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.display(description="context", ordering="context_level")
     def live_context(self, agent: Agent) -> str:
-        level = "–" if agent.context_level is None else f"{agent.context_level} %"
+        level = "-" if agent.context_level is None else f"{agent.context_level} %"
         return format_html('<span data-agent="{}" data-field="context">{}</span>', agent.pk, level)
 
     def save_model(self, request: HttpRequest, obj: Agent, form: Any, change: bool) -> None:

@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from ninja import Query, Router
 from pydantic import Field
 
@@ -16,8 +16,8 @@ from streams import history
 from streams.conf import conf
 from streams.kinds import Access
 from streams.messages import Code, ProtocolError, parse, parse_json
-from workspaces.api import Camel, HistoryQuery
-from workspaces.requests import authorize, caller, read, write
+from workspaces.api import Camel, HistoryQuery, StreamQuery
+from workspaces.requests import authorize, caller, read, stream, write
 
 router = Router(tags=["agents"])
 
@@ -183,3 +183,10 @@ async def agent_events(request: HttpRequest, agent_id: uuid.UUID, query: Query[H
     await authorize(request, "agent", agent_id, Access.READ)
     page = await read(history.page, agent_stream(agent_id), query.since, query.limit)
     return HttpResponse(page.encode(), content_type="application/json")
+
+
+@router.get("/agents/{uuid:agent_id}/stream", summary="The agent's stream as server-sent events")
+async def agent_stream_events(
+    request: HttpRequest, agent_id: uuid.UUID, query: Query[StreamQuery]
+) -> StreamingHttpResponse:
+    return await stream(request, "agent", agent_id, query.since)

@@ -23,12 +23,12 @@ class StreamSettings:
     DRAIN: float = 3.0  # over which an orderly stop spreads the closing of its sockets
     FLUSH_MIN: float = 0.002  # the shortest pause between two flushes under load
     WINDOW_EVENTS: int = 2_000  # newest events of a stream kept in memory while somebody watches it
-    WINDOW_BYTES: int = 2_097_152
+    WINDOW_BYTES: int = 2_097_152  # the same, in bytes
     FRAME_BYTES: int = 229_376  # 224 KiB: where a frame is closed; the contract's limit is 256 KiB
     EVENT_BYTES: int = 245_760  # 240 KiB: the largest event, encoded, so that it always fits a frame
     CONTENT_BYTES: int = 65_536  # of UTF-8 in one event's `content`
     MESSAGE_BYTES: int = 65_536  # a client's frame, other than a publication
-    PUBLISH_BYTES: int = 1_048_576  # a publication over WebSocket; over HTTP
+    PUBLISH_BYTES: int = 1_048_576  # a publication over HTTP; over WebSocket the frame is the limit
     PUBLISH_EVENTS: int = 5_000  # events in one publication
     SUBSCRIPTIONS: int = 1_000  # of one connection
     MESSAGES_PER_SECOND: float = 200.0  # of one connection, sustained

@@ -113,7 +113,7 @@ class Conversation:
                 self._answer("pong", {}, request)
             case "subscribe", Kind():
                 key = self._key(kind, request)
-                await self._subscribe(kind, key, parse(Subscribe, request.payload, "payload"), request)
+                await self.subscribe(kind, key, parse(Subscribe, request.payload, "payload"), request)
             case "unsubscribe", Kind():
                 self._unsubscribe(kind, self._key(kind, request), request)
             case "publish", Kind() if kind.publication:
@@ -132,7 +132,13 @@ class Conversation:
             message = f"payload.{kind.id_key}: expected a UUID, got {brief(given)}"
             raise ProtocolError(Code.INVALID_MESSAGE, message) from None
 
-    async def _subscribe(self, kind: Kind, key: uuid.UUID, wish: Subscribe, request: Request | None) -> None:
+    async def subscribe(
+        self, kind: Kind, key: uuid.UUID, wish: Subscribe, request: Request | None = None, *, again: bool = False
+    ) -> None:
+        """Follow a stream from where `wish` says; `again`, unless the client has unsubscribed meanwhile.
+
+        Raises ProtocolError (NOT_FOUND, TOO_MANY_SUBSCRIPTIONS, UNAVAILABLE).
+        """
         name = kind.stream(key)
         if name not in self._connection.cursors and len(self._connection.cursors) >= conf().SUBSCRIPTIONS:
             limit = conf().SUBSCRIPTIONS
@@ -145,8 +151,8 @@ class Conversation:
             raise _not_found(kind, key)
         start = await start_at(self._hub.reader, name, wish, present.span)
         feed = await self._hub.feed(name)
-        if request is None and name not in self._subjects:
-            return  # the client has unsubscribed meanwhile
+        if again and name not in self._subjects:
+            return
         self._subjects[name] = (kind, key)
         self._answer("subscribed", _subscribed(kind, key, present.span, start, present.state), request)
         self._connection.follow(feed, start.seq)
@@ -212,7 +218,7 @@ class Conversation:
     async def _resubscribe(self, kind: Kind, key: uuid.UUID, seq: int) -> None:
         while True:
             try:
-                await self._subscribe(kind, key, Subscribe(since=seq), None)
+                await self.subscribe(kind, key, Subscribe(since=seq), again=True)
                 return
             except ProtocolError as error:
                 if error.code is not Code.UNAVAILABLE:

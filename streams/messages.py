@@ -149,6 +149,15 @@ def encode_event(type_: str, payload: str, time: int, seq: int) -> str:
     return f'{{"type":"{type_}","payload":{payload},"timestamp":"{timestamp(time)}","seq":{seq}}}'
 
 
+_SEQ = b',"seq":'
+
+
+def seq_of(text: bytes) -> int | None:
+    """The seq of an event's text, as `encode_event` wrote it; None if it is an answer."""
+    start = text.rfind(_SEQ, -30)
+    return int(text[start + len(_SEQ) : -1]) if start >= 0 else None
+
+
 def encode_answer(type_: str, payload: Mapping[str, Any], time: int, request_id: str | float | None = None) -> str:
     """The text of an answer, echoing the request's id if it had one."""
     message: dict[str, Any] = {"type": type_, "payload": payload, "timestamp": timestamp(time)}

@@ -27,6 +27,13 @@ logger = logging.getLogger(__name__)
 INBOX = 64  # messages of one client waiting to be handled before the server stops reading from it
 ABORT_AFTER = 5.0  # seconds for a client to answer our close frame before the connection is cut
 DRAIN_STEPS = 20
+HTTP_STEP = 0.05  # seconds between two looks at whether the reader of an HTTP answer has caught up
+
+
+def backlog(transport: Any) -> int:
+    """Bytes written to a transport that the kernel has not taken yet."""
+    unsent: int = len(transport.dataBuffer) - transport.offset + transport._tempDataLen
+    return unsent
 
 
 @implementer(IPushProducer)
@@ -43,10 +50,7 @@ class TransportSink:
 
     @property
     def backlog(self) -> int:
-        """Bytes that the kernel has not taken yet."""
-        transport = self._protocol.transport
-        unsent: int = len(transport.dataBuffer) - transport.offset + transport._tempDataLen
-        return unsent
+        return backlog(self._protocol.transport)
 
     def write(self, frame: Frame) -> None:
         if self._protocol.state == self._protocol.STATE_OPEN:
@@ -145,6 +149,23 @@ class StreamServer(Server):  # type: ignore[misc]
         application = self.application(scope=scope, receive=inbox.get, send=send)
         self.connections[protocol]["application_instance"] = asyncio.ensure_future(application)
         return inbox
+
+    async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
+        """Pass on what the application says; of a long HTTP answer, no faster than its reader takes it."""
+        await super().handle_reply(protocol, message)
+        if message["type"] == "http.response.body" and message.get("more_body"):
+            await self._taken(protocol)
+
+    async def _taken(self, protocol: Any) -> None:
+        waited = 0.0
+        while (transport := getattr(protocol, "transport", None)) and backlog(transport) > transport.bufferSize:
+            if waited > conf().STALL:
+                logger.info("cutting an HTTP answer whose reader takes nothing")
+                transport.abortConnection()
+                return
+            before = backlog(transport)
+            await asyncio.sleep(HTTP_STEP)
+            waited = waited + HTTP_STEP if backlog(transport) >= before else 0.0
 
     def kill_all_applications(self) -> Any:
         """Called before the reactor stops: drain, then let daphne cancel what is left."""

@@ -3,7 +3,7 @@
 import uuid
 from datetime import datetime
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from ninja import Query, Router, Schema
 from pydantic import Field
 from pydantic.alias_generators import to_camel
@@ -13,7 +13,7 @@ from streams.kinds import Access
 from streams.messages import BIGINT
 from workspaces.credentials import TICKET_SECONDS, issue_ticket
 from workspaces.models import Workspace
-from workspaces.requests import authorize, caller, read, write
+from workspaces.requests import authorize, caller, read, stream, write
 from workspaces.services import WorkspaceService, workspace_stream
 from workspaces.visible import visible_workspaces
 
@@ -50,6 +50,10 @@ class TicketOut(Camel):
 class HistoryQuery(Schema):
     since: int = Field(0, ge=0, le=BIGINT, description="the seq after which to begin")
     limit: int = Field(500, ge=1, le=history.PAGE_LIMIT)
+
+
+class StreamQuery(Schema):
+    since: int | None = Field(None, ge=0, le=BIGINT, description="the seq after which to begin; left out: from now on")
 
 
 def _one(user_id: int, workspace_id: uuid.UUID) -> Workspace:
@@ -96,6 +100,13 @@ async def workspace_events(request: HttpRequest, workspace_id: uuid.UUID, query:
     await authorize(request, "workspace", workspace_id, Access.READ)
     page = await read(history.page, workspace_stream(workspace_id), query.since, query.limit)
     return HttpResponse(page.encode(), content_type="application/json")
+
+
+@router.get("/workspaces/{uuid:workspace_id}/stream", summary="The workspace's stream as server-sent events")
+async def workspace_stream_events(
+    request: HttpRequest, workspace_id: uuid.UUID, query: Query[StreamQuery]
+) -> StreamingHttpResponse:
+    return await stream(request, "workspace", workspace_id, query.since)
 
 
 @router.post("/tickets", response={201: TicketOut}, by_alias=True, summary="A single-use WebSocket ticket")

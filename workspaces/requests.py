@@ -5,13 +5,14 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, StreamingHttpResponse
 from ninja.security import HttpBearer
 from ninja.utils import check_csrf
 
 from streams.batching import in_thread, readers, writer
 from streams.kinds import Access, find
 from streams.messages import Code, ProtocolError
+from streams.sse import event_stream
 from workspaces.access import require
 from workspaces.credentials import identify_session, identify_token
 from workspaces.identity import Identity
@@ -48,6 +49,18 @@ async def authorize(request: HttpRequest, kind_name: str, key: uuid.UUID, needed
     assert kind is not None
     [granted] = await in_thread(readers(), kind.access, [(caller(request).id, key)])
     require(granted, needed, kind_name)
+
+
+async def stream(request: HttpRequest, kind_name: str, key: uuid.UUID, since: int | None) -> StreamingHttpResponse:
+    """A stream as server-sent events, resuming after the header Last-Event-ID if there is one."""
+    kind = find(kind_name)
+    assert kind is not None
+    last = request.headers.get("Last-Event-ID", "")
+    pieces = await event_stream(caller(request), kind, key, int(last) if last.isdecimal() else since)
+    response = StreamingHttpResponse(pieces, content_type="text/event-stream")
+    response["Cache-Control"] = "no-cache"
+    response["X-Accel-Buffering"] = "no"  # nginx would otherwise keep events back
+    return response
 
 
 async def read(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

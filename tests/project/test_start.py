@@ -44,7 +44,8 @@ class Browser:
 @pytest.fixture(scope="module")
 def first_start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """What `make run` starts, on an empty DATA_DIR."""
-    server = LiveServer(tmp_path_factory.mktemp("first"), command=("manage.py", "up"))
+    server = LiveServer(tmp_path_factory.mktemp("first"))
+    server.command = ("manage.py", "up")
     server.start()
     yield server
     server.stop(20)
@@ -119,7 +120,7 @@ def test_a_second_start_keeps_everything_and_greets_again(first_start: LiveServe
 )
 def test_other_ways_to_serve(tmp_path: Path, command: tuple[str, ...]) -> None:
     server = LiveServer(tmp_path)
-    server._command = tuple(part.format(port=server.port) for part in command)
+    server.command = tuple(part.format(port=server.port) for part in command)
     with server:
         root = Api(server.url, server.token("root", "--superuser"))
         _, agent_id = agent_of(root)

@@ -36,7 +36,11 @@ def test_a_write_by_another_process_is_seen_within_about_a_second(own_live: Live
     """Without Redis no bell rings between processes; the comparison with the log finds the event."""
     root = Api(own_live.url, own_live.token("root", "--superuser"))
     _, agent_id = agent_of(root)
-    code = f"from agents.services import *; from agents.events import *; AgentService.report('{agent_id}', Output(content='hi'))"
+    code = (
+        "from agents.services import AgentService\n"
+        "from agents.events import Output\n"
+        f"AgentService.report('{agent_id}', Output(content='hi'))"
+    )
 
     async def scenario() -> None:
         async with viewer(own_live.ws_url, root.token) as one:

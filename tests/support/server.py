@@ -25,14 +25,15 @@ def free_port() -> int:
 class LiveServer:
     """One server process and what it needs; `env` is its environment beside ours."""
 
-    def __init__(self, data_dir: Path, *, command: tuple[str, ...] = ("manage.py", "serve"), **env: str) -> None:
+    command: tuple[str, ...] = ("manage.py", "serve")
+
+    def __init__(self, data_dir: Path, **env: str) -> None:
         self.data_dir = data_dir
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.ws_url = f"ws://127.0.0.1:{self.port}/ws/"
         self.log_path = data_dir / "server.log"
         self.env = {**os.environ, "DATA_DIR": str(data_dir), "HOST": "127.0.0.1", "PORT": str(self.port), **env}
-        self._command = command
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -56,7 +57,7 @@ class LiveServer:
     def start(self) -> None:
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, *self._command], cwd=ROOT, env=self.env, stdout=log, stderr=log
+                [sys.executable, *self.command], cwd=ROOT, env=self.env, stdout=log, stderr=log
             )
         self.wait_until_up()
 

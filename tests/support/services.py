@@ -106,7 +106,7 @@ class Postgres(Service):
     def create_database(self, name: str) -> str:
         """Make an empty database; its URL."""
         with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[arg-type]
+            connection.execute(f'CREATE DATABASE "{name}"')
         return f"postgres://postgres@127.0.0.1:{self.port}/{name}"
 
 
