@@ -20,8 +20,10 @@ class Sink(Protocol):
     """Where a connection's frames go. `ready` turns False when the reader cannot keep up; the sink then calls
     `on_ready` once there is room again. `backlog` is the number of bytes (or frames) it still holds."""
 
-    ready: bool
     on_ready: Callable[[], None]
+
+    @property
+    def ready(self) -> bool: ...
 
     @property
     def backlog(self) -> int: ...

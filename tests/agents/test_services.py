@@ -76,9 +76,11 @@ async def listening() -> AsyncIterator[Ear]:
 
 
 def from_a_thread(agent: Agent) -> None:
-    thread = threading.Thread(
-        target=lambda: (AgentService.report(agent.pk, Output(content="x")), connections.close_all())
-    )
+    def work() -> None:
+        AgentService.report(agent.pk, Output(content="x"))
+        connections.close_all()
+
+    thread = threading.Thread(target=work)
     thread.start()
     thread.join()
 
