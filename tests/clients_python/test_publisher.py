@@ -336,6 +336,13 @@ def test_a_redirect_is_not_followed_with_the_token() -> None:
         within(10, go())
 
 
+def test_a_proxy_that_cannot_be_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "nonsense://127.0.0.1")
+    monkeypatch.setenv("no_proxy", "")
+    with pytest.raises(Refused, match="CANNOT_CONNECT"):
+        publish(Store().serve, "a")
+
+
 def test_a_wrong_url_is_named() -> None:
     with pytest.raises(ValueError, match="expected one like http://host:8000; got 'localhost:8000'"):
         Publisher("localhost:8000", TOKEN, AGENT)

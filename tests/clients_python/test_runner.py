@@ -24,19 +24,34 @@ PYTHON = sys.executable
 
 @contextmanager
 def running(
-    place: Place, *command: str, name: str = "agent", options: tuple[str, ...] = ()
+    place: Place,
+    *command: str,
+    name: str = "agent",
+    options: tuple[str, ...] = (),
+    ignoring: signal.Signals | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """`agentstream run` in a process of its own, ended with the block."""
     line = [PYTHON, "-m", "agentstream", "run", "--workspace", place.slug, "--name", name, *options, "--", *command]
     environment = {**os.environ, "AGENTSTREAM_URL": place.url, "AGENTSTREAM_TOKEN": place.token}
     process = subprocess.Popen(
-        line, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        line,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: _dispose(ignoring),  # noqa: PLW1509 - no threads here
     )
     try:
         yield process
     finally:
         process.kill()
         process.communicate()
+
+
+def _dispose(ignoring: signal.Signals | None) -> None:
+    # The tests themselves may have been started in the background, where signals are ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN if number == ignoring else signal.SIG_DFL)
 
 
 def run(place: Place, *command: str, name: str = "agent", options: tuple[str, ...] = ()) -> tuple[int, str, str]:
@@ -203,6 +218,14 @@ def test_a_second_interrupt_kills(place: Place) -> None:
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 137
     assert ending(place.history()) == ("finished", "user_stopped", 137, "SIGKILL", "user_stopped")
+
+
+def test_under_nohup_a_hangup_changes_nothing(place: Place) -> None:
+    with running(place, "sh", "-c", "echo ready; sleep 1; echo over", ignoring=signal.SIGHUP) as process:
+        wait_for(place, "ready")
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(20) == 0
+    assert ending(place.history()) == ("finished", "completed", 0, None, "completed")
 
 
 def test_the_end_of_the_command_is_the_end_of_its_group(place: Place) -> None:

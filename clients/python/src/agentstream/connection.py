@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidProxy, InvalidStatus, InvalidURI
 from websockets.typing import Subprotocol
 
 from agentstream import errors
@@ -108,6 +108,8 @@ def _failures(address: str) -> Iterator[None]:
         raise errors.from_status(status, f"{address} answered with HTTP {status}") from refused
     except (TimeoutError, asyncio.TimeoutError) as silent:
         raise errors.Unreachable(f"{address} does not answer") from silent
+    except (InvalidURI, InvalidProxy, ImportError) as impossible:
+        raise errors.Refused("CANNOT_CONNECT", f"{address}: {impossible}") from impossible
     except (OSError, InvalidHandshake, json.JSONDecodeError) as failed:
         raise errors.Unreachable(f"{address}: {failed}") from failed
 

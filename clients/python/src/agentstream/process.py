@@ -45,6 +45,7 @@ class Process:
         self._popen = popen
         self._exited = asyncio.Event()
         self._over = False
+        self._pipes: list[asyncio.BaseTransport] = []
 
     @property
     def over(self) -> bool:
@@ -56,8 +57,13 @@ class Process:
         # A thread waits, because the event loop's own way differs between platforms and Python versions, and
         # on some of them waits for the pipes too, which a child of the command can hold open.
         threading.Thread(target=self._reap, args=(asyncio.get_running_loop(),), daemon=True).start()
-        self.stdout = await _reader(self._popen.stdout)
-        self.stderr = await _reader(self._popen.stderr)
+        self.stdout = await self._reader(self._popen.stdout)
+        self.stderr = await self._reader(self._popen.stderr)
+
+    def close(self) -> None:
+        """Listen no more."""
+        for pipe in self._pipes:
+            pipe.close()
 
     def signal(self, number: int) -> None:
         """Send a signal to the command and all its children that stayed in its group."""
@@ -85,6 +91,13 @@ class Process:
                 self.signal(signal.SIGKILL)
             self._over = True
 
+    async def _reader(self, pipe: IO[bytes] | None) -> asyncio.StreamReader:
+        reader = asyncio.StreamReader()
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, pipe)
+        self._pipes.append(transport)
+        return reader
+
     def _alive(self) -> bool:
         try:
             os.killpg(self._popen.pid, 0)
@@ -110,6 +123,7 @@ async def started(command: Sequence[str], environment: Mapping[str, str]) -> Asy
         yield process
     finally:
         await process.end()
+        process.close()
 
 
 def _popen(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
@@ -132,12 +146,6 @@ def _popen(command: Sequence[str], environment: Mapping[str, str]) -> subprocess
 def _stdin() -> int | None:
     # In its own session a command cannot read from this terminal; it is told so instead of being stopped.
     return subprocess.DEVNULL if sys.stdin is None or sys.stdin.isatty() else None
-
-
-async def _reader(pipe: IO[bytes] | None) -> asyncio.StreamReader:
-    reader = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
-    return reader
 
 
 def _name(number: int) -> str:

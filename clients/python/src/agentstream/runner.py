@@ -25,7 +25,7 @@ from agentstream.pump import Pump, Tee
 log = logging.getLogger("agentstream")
 
 # How often to ask for the agent while the server does not answer: about 15 s, enough for a restart.
-ATTEMPTS = 7
+ATTEMPTS = 6
 # A command that ends within these seconds after a signal passed on to it ended because of that signal.
 STOPPING = 10.0
 
@@ -121,8 +121,9 @@ class Run:
     options: RunOptions
     report: Report
     adapter: Adapter
-    _stopped: float = float("-inf")
+    _signalled: float = float("-inf")
     _interrupts: int = 0
+    _stopped: bool = False
 
     async def execute(self) -> int:
         """Start it, follow it, say how it ended; returns the exit code."""
@@ -152,6 +153,7 @@ class Run:
     async def _wait(self, process: Process) -> Exit:
         with self._signals_to(process):
             ended = await process.wait()
+            self._stopped = time.monotonic() - self._signalled < STOPPING
             await process.end()
         return ended
 
@@ -162,7 +164,9 @@ class Run:
             return
         loop = asyncio.get_running_loop()
         before = {number: signal.getsignal(number) for number in _FORWARDED}
-        for number in _FORWARDED:
+        # What was told to be ignored, as nohup does, the command inherits ignored: nothing to pass on.
+        before = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
+        for number in before:
             loop.add_signal_handler(number, self._forward, process, number)
         try:
             yield
@@ -172,7 +176,7 @@ class Run:
                 signal.signal(number, handler)
 
     def _forward(self, process: Process, number: signal.Signals) -> None:
-        self._stopped = time.monotonic()
+        self._signalled = time.monotonic()
         self._interrupts += number is signal.SIGINT
         process.signal(signal.SIGKILL if self._interrupts > 1 else number)
 
@@ -182,7 +186,7 @@ class Run:
         await self.report.send(Terminated(ended.code, ended.signal, ending))
 
     def _outcome(self, ended: Exit) -> tuple[Status, str, Ending]:
-        if time.monotonic() - self._stopped < STOPPING:
+        if self._stopped:
             return "finished", "user_stopped", "user_stopped"
         if ended.code == 0:
             return "finished", "completed", "completed"
