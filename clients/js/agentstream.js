@@ -15,14 +15,13 @@ export class AgentStream extends Emitter {
   #ticket;
   #connection;
   #channels = new Map();
-  #behind = new Set();
   /** Unanswered requests of the present connection, by message id. */
   #requests = new Map();
   #lastId = 0;
 
   constructor(url = "/ws/", { ticket, token, WebSocket = globalThis.WebSocket, timing } = {}) {
     super();
-    if (!WebSocket) throw new TypeError("There is no global WebSocket here: pass one as options.WebSocket (npm's ws will do).");
+    if (!WebSocket) throw new TypeError("No global WebSocket: pass one as options.WebSocket");
     this.#url = new URL(url, globalThis.location?.href);
     this.#url.protocol = this.#url.protocol.replace("http", "ws");
     this.#ticket = ticket ?? (token && (() => exchange(token, this.#url)));
@@ -90,7 +89,6 @@ export class AgentStream extends Emitter {
   #ask(channel, asking, from) {
     const id = ++this.#lastId;
     if (from) channel.moving = id;
-    this.#track(channel);
     if (!this.#connection.open) return;
     this.#requests.set(id, { channel, asking, since: from?.seq });
     const payload = { ...identity(channel), since: from?.seq, at: from?.at };
@@ -112,13 +110,14 @@ export class AgentStream extends Emitter {
   #remove(channel, subscription) {
     const last = channel.subscriptions.delete(subscription) && !channel.subscriptions.size;
     if (last) this.#channels.delete(keyOf(channel.type, channel.id));
-    this.#track(channel);
     return last;
   }
 
-  #end(channel, subscriptions, error) {
+  /** `message` is what the server said, where it did. */
+  #end(channel, subscriptions, error, message) {
     for (const subscription of subscriptions) {
       this.#remove(channel, subscription);
+      if (message) subscription.emit("unsubscribed", message.payload, message);
       subscription.end(error);
     }
   }
@@ -147,7 +146,6 @@ export class AgentStream extends Emitter {
     const channel = this.#channels.get(keyOf(type, event.payload[`${type}Id`]));
     if (!channel) return;
     if (channel.receive(event)) this.#catchUp(channel);
-    this.#track(channel);
   }
 
   #subscribed(message) {
@@ -155,7 +153,6 @@ export class AgentStream extends Emitter {
     if (!channel) return;
     if (channel.moving === message.id) channel.moving = undefined;
     channel.answered(message, since, asking);
-    this.#track(channel);
   }
 
   #unsubscribed(message) {
@@ -163,9 +160,8 @@ export class AgentStream extends Emitter {
     const channel = this.#channels.get(keyOf(type, id));
     // "requested" echoes our own leaving, and may arrive after somebody has subscribed anew.
     if (!channel || reason === "requested") return;
-    const subscriptions = [...channel.subscriptions];
-    subscriptions.forEach((one) => one.emit("unsubscribed", message.payload, message));
-    this.#end(channel, subscriptions, reason === "deleted" ? null : failure(`The subscription was withdrawn: ${reason}.`, reason));
+    const error = reason === "deleted" ? null : failure(`Unsubscribed: ${reason}`, reason);
+    this.#end(channel, [...channel.subscriptions], error, message);
   }
 
   #refused(message) {
@@ -173,10 +169,8 @@ export class AgentStream extends Emitter {
     if (!channel) return this.emit("error", message.payload, message);
     const { code, message: text } = message.payload;
     if (TEMPORARY.has(code)) return this.#askLater(channel, asking, since);
-    const refused = asking.length ? asking : [...channel.subscriptions];
     const payload = { type: channel.type, id: channel.id, reason: "refused", code, message: text };
-    refused.forEach((one) => one.emit("unsubscribed", payload, message));
-    this.#end(channel, refused, failure(text, code));
+    this.#end(channel, asking.length ? asking : [...channel.subscriptions], failure(text, code), { ...message, payload });
   }
 
   #askLater(channel, asking, since) {
@@ -194,16 +188,11 @@ export class AgentStream extends Emitter {
     return request;
   }
 
-  #track(channel) {
-    if (channel.subscriptions.size && channel.behind) this.#behind.add(channel);
-    else this.#behind.delete(channel);
-  }
-
   #refresh() {
     const { closed, open, closeCode, retryAt } = this.#connection;
     const down = closeCode === null ? "connecting" : "reconnecting";
-    const up = this.#behind.size ? "behind" : "live";
-    const state = closed ? "closed" : open ? up : down;
+    const up = () => ([...this.#channels.values()].some((channel) => channel.behind) ? "behind" : "live");
+    const state = closed ? "closed" : open ? up() : down;
     if (state === this.#state && retryAt === this.#retryAt) return;
     this.#state = state;
     this.#retryAt = retryAt;
@@ -219,14 +208,14 @@ const identity = ({ type, id }) => ({ [`${type}Id`]: id });
 
 const failure = (message, code) => Object.assign(new Error(message), { code });
 
-const closedFor = (code) => (code === 1000 ? null : failure(`The server closed the connection for good (${code}).`, code));
+const closedFor = (code) => (code === 1000 ? null : failure(`Closed by the server: ${code}`, code));
 
 /** A browser's WebSocket cannot carry an Authorization header; a ticket bought with the token works everywhere. */
 async function exchange(token, url) {
   const address = new URL("../api/tickets", url);
   address.protocol = address.protocol.replace("ws", "http");
   const response = await fetch(address, { method: "POST", headers: { Authorization: `Bearer ${token}` } });
-  if (response.status === 401) throw Object.assign(new Error("The token was not accepted."), { closeCode: 4401 });
-  if (!response.ok) throw new Error(`No ticket: HTTP ${response.status}.`);
+  if (response.status === 401) throw Object.assign(new Error("Token refused"), { closeCode: 4401 });
+  if (!response.ok) throw new Error(`No ticket: HTTP ${response.status}`);
   return (await response.json()).ticket;
 }

@@ -51,7 +51,7 @@ export class Subscription extends Emitter {
    */
   [Symbol.asyncIterator]() {
     const queue = [];
-    let waiting = [];
+    const waiting = [];
     const wake = () => waiting.splice(0).forEach((resolve) => resolve());
     const push = (message) => {
       if (queue.push(message) >= QUEUE_LIMIT) this.paused = true;
@@ -77,9 +77,9 @@ export class Subscription extends Emitter {
     const next = async () => {
       while (!queue.length && this.ended === undefined) await new Promise((resolve) => waiting.push(resolve));
       if (!queue.length) {
-        stop();
+        const done = stop();
         if (this.ended) throw this.ended;
-        return { done: true, value: undefined };
+        return done;
       }
       const value = queue.shift();
       if (!queue.length) resume();

@@ -1,11 +1,10 @@
+import { clockTime, dayName } from "./clock.js";
 import { element } from "./dom.js";
 import { reasonWords, statusWord } from "./status.js";
 
 /** One entry of a message that never ends would be one text node that never ends. */
 const LONGEST = 100_000;
 
-const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
-const day = new Intl.DateTimeFormat(undefined, { dateStyle: "full" });
 const KINDS = { thinking: "Thinking", tool_call: "Tool call", tool_result: "Tool result" };
 const ROLES = { user: "User", system: "System", tool: "Tool" };
 const ENDS = { completed: "completed", error: "failed", user_stopped: "stopped by a person", lost: "its runner was lost" };
@@ -47,14 +46,17 @@ export function joinKey({ type, payload }) {
 export class Entry {
   #key;
   #event;
-  #when;
+  #day;
+  #clock;
   #reading;
   #text = document.createTextNode("");
 
   constructor(event) {
     this.#event = event;
     this.#key = joinKey(event);
-    this.#when = new Date(event.timestamp);
+    const when = new Date(event.timestamp);
+    this.#day = dayName(when);
+    this.#clock = clockTime(when);
     this.#reading = READINGS[event.type]?.(event.payload) ?? { type: "note", text: event.type };
     /** The seq of the last event in here. */
     this.seq = event.seq;
@@ -81,14 +83,14 @@ export class Entry {
 
   /** Leaves out what the entry before it already says: the day, the speaker, the second. */
   follow(previous) {
-    const sameDay = previous && day.format(previous.#when) === day.format(this.#when);
+    const sameDay = previous?.#day === this.#day;
     this.element.querySelector(".day")?.remove();
-    if (!sameDay) this.element.prepend(element("div", { class: "day" }, day.format(this.#when)));
+    if (!sameDay) this.element.prepend(element("div", { class: "day" }, this.#day));
     const first = this.#reading.type !== "note" && !(previous && previous.#voice === this.#voice);
     this.element.toggleAttribute("data-first", first);
     const who = this.element.querySelector(".entry-who");
     if (who) who.hidden = !first;
-    this.element.toggleAttribute("data-same-second", Boolean(sameDay && !first && time.format(previous.#when) === time.format(this.#when)));
+    this.element.toggleAttribute("data-same-second", sameDay && !first && previous.#clock === this.#clock);
   }
 
   get #voice() {
@@ -98,7 +100,7 @@ export class Entry {
   #build() {
     const { type, status, who } = this.#reading;
     const { role, kind } = this.#event.payload;
-    const clock = element("time", { class: "entry-time", datetime: this.#event.timestamp, title: this.#when.toLocaleString() }, time.format(this.#when));
+    const clock = element("time", { class: "entry-time", datetime: this.#event.timestamp, title: this.#event.timestamp }, this.#clock);
     const attributes = { class: "entry", "data-type": type, "data-role": role, "data-kind": kind, "data-seq": this.#event.seq };
     return element("div", attributes, clock, type === "note" ? this.#note(status) : this.#speech(who));
   }

@@ -1,5 +1,3 @@
-import { plural } from "./dom.js";
-
 /** Closer to the end than this counts as being there. */
 const SLACK = 40;
 
@@ -18,11 +16,11 @@ export class Follower {
     new ResizeObserver(() => this.following && this.#toEnd()).observe(scroller);
   }
 
-  /** Lets `add` append something; it returns how many entries are new. */
-  grow(add) {
-    const added = add();
+  /** Lets `add` append what `count` events brought. */
+  grow(count, add) {
+    add();
     if (this.following) return this.#toEnd();
-    this.#unseen += added;
+    this.#unseen += count;
     this.#label();
   }
 
@@ -54,6 +52,6 @@ export class Follower {
 
   #label() {
     this.#button.hidden = this.following;
-    this.#button.textContent = this.#unseen ? `↓ ${plural(this.#unseen, "new entry").replace("entrys", "entries")}` : "↓ To the end";
+    this.#button.textContent = this.#unseen ? `↓ ${this.#unseen.toLocaleString("en")} new` : "↓ To the end";
   }
 }

@@ -35,7 +35,7 @@ function renderCard(card, { name, agents }) {
   const all = [...agents.values()];
   const urgent = all.filter(attention).sort(byUrgency);
   card.querySelector("h2 a").textContent = name;
-  card.querySelector("[data-count]").textContent = plural(all.length, "agent");
+  card.querySelector("[data-count]").textContent = all.length ? plural(all.length, "agent") : "No agents yet";
   renderTally(card.querySelector("[data-tally]"), all);
   renderUrgent(card.querySelector("[data-urgent-list]"), urgent);
   if (urgent.length) card.dataset.urgent = attention(urgent[0]);

@@ -1,3 +1,4 @@
+import { clockTime } from "./clock.js";
 import { stream } from "./stream.js";
 
 /** A break shorter than this is over before anybody has read about it. */
@@ -30,7 +31,7 @@ class StaleNotice extends HTMLElement {
     this.hidden = !stale;
     document.documentElement.classList.toggle("stale", stale);
     if (!stale) return;
-    const since = this.#liveUntil.toLocaleTimeString();
+    const since = clockTime(this.#liveUntil);
     if (stream.state === "behind") this.textContent = "Catching up. Newer events are still arriving.";
     else if (stream.state === "closed") this.textContent = `No longer live. What you see is as of ${since}.`;
     else this.textContent = `Connection lost. What you see is as of ${since} and may be out of date.`;

@@ -76,11 +76,10 @@ export class Transcript {
   #flush() {
     if (!this.#arrived.length) return;
     const events = this.#arrived.splice(0);
-    this.#follower.grow(() => {
+    this.#follower.grow(events.length, () => {
       const entries = this.#build(events, this.#entries.at(-1));
       this.#entries.push(...entries);
       this.#list.append(...entries.map((entry) => entry.element));
-      return entries.length;
     });
     this.#trim();
     this.#onchange();

@@ -87,7 +87,7 @@ def test_the_end_is_followed_until_the_reader_scrolls_up(reader: Page, place: Pl
     expect(button).to_have_text("↓ To the end")
     top = scroll(reader).evaluate("one => one.scrollTop")
     place.publish("b", *lines(201, 212))
-    expect(button).to_have_text("↓ 12 new entries")
+    expect(button).to_have_text("↓ 12 new")
     assert scroll(reader).evaluate("one => one.scrollTop") == top
     button.click()
     expect(reader.locator(".entry").last).to_be_in_viewport()

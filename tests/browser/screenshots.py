@@ -1,0 +1,96 @@
+"""Pictures of the running dashboard: `python -m tests.browser.screenshots FOLDER`."""
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, expect
+
+from tests.browser.chromium import expect_state, launched, sign_in
+from tests.support.api import Api
+from tests.support.server import LiveServer
+
+SHAPES: dict[str, dict[str, Any]] = {
+    "light": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"},
+    "dark": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "dark"},
+    "phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "light", "device_scale_factor": 2},
+}
+TEAM: dict[str, list[tuple[str, dict[str, Any]]]] = {
+    "invoice-migrator": [("status", {"status": "error", "reason": "process_error"}), ("context", {"contextLevel": 61})],
+    "flaky-test-hunter": [("status", {"status": "running"}), ("context", {"contextLevel": 91})],
+    "dependency-bump": [("status", {"status": "running"}), ("context", {"contextLevel": 23})],
+    "docs-writer": [("status", {"status": "finished"}), ("context", {"contextLevel": 54})],
+    "refactor-ledger": [],
+    "nightly-reconcile": [("status", {"status": "offline", "reason": "lost"})],
+}
+SHELL = {"role": "tool", "toolName": "Bash", "toolCallId": "t1"}
+TALK: list[tuple[str, dict[str, Any]]] = [
+    ("agent:status", {"status": "running"}),
+    ("agent:output", {"role": "user", "messageId": "1", "content": "Deploy 2026.11.3 once the canary is clean."}),
+    (
+        "agent:output",
+        {"messageId": "2", "kind": "thinking", "content": "The error budget first, then traffic in three stages."},
+    ),
+    ("agent:output", {"messageId": "3", "content": "I look at the canary first, then move traffic in stages."}),
+    ("agent:output", {**SHELL, "kind": "tool_call", "content": "kubectl rollout status deploy/payments-canary"}),
+    (
+        "agent:output",
+        {
+            **SHELL,
+            "kind": "tool_result",
+            "content": "Waiting for rollout to finish: 2 of 3 updated replicas are available...\n"
+            'deployment "payments-canary" successfully rolled out',
+        },
+    ),
+    ("agent:context", {"contextLevel": 42, "tokensUsed": 84_210, "tokensLimit": 200_000}),
+    (
+        "agent:output",
+        {"messageId": "4", "content": "Healthy: no errors in 12,418 requests, p99 at 84 ms (it was 81 ms)."},
+    ),
+    ("agent:output", {"messageId": "5", "content": "Moving 25 % of the traffic needs your approval."}),
+    ("agent:status", {"status": "waiting", "reason": "awaiting_approval"}),
+]
+
+
+def furnish(api: Api) -> tuple[str, str]:
+    """A team at work; the paths of its workspace and of the agent that waits."""
+    workspace = api.workspace("Payments team")
+    speaker = api.agent(workspace["id"], "deploy-bot")
+    items = [{"n": n, "type": type_, "payload": payload} for n, (type_, payload) in enumerate(TALK, 1)]
+    assert api.post(f"/agents/{speaker['id']}/events", {"producer": "picture", "events": items}).status == 200
+    for name, reports in TEAM.items():
+        agent = api.agent(workspace["id"], name)
+        for report, body in reports:
+            assert api.post(f"/agents/{agent['id']}/{report}", body).status == 201
+    research = api.workspace("Research")
+    reader = api.agent(research["id"], "paper-reader")
+    api.post(f"/agents/{reader['id']}/status", {"status": "running"})
+    return f"/w/{workspace['slug']}/", f"/a/{speaker['id']}/"
+
+
+def take(browser: Browser, server: LiveServer, pages: dict[str, str], folder: Path) -> None:
+    for shape, options in SHAPES.items():
+        context = browser.new_context(**options)
+        page = context.new_page()
+        page.goto(f"{server.url}/sign-in/")
+        page.screenshot(path=folder / f"sign-in-{shape}.png")
+        sign_in(page, server)
+        for name, path in pages.items():
+            page.goto(server.url + path)
+            expect_state(page, "Live")
+            expect(page.locator(".workspace-card [data-status], .agent-row, .entry").first).to_be_visible()
+            page.screenshot(path=folder / f"{name}-{shape}.png", animations="disabled")
+        context.close()
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as data, LiveServer(Path(data)) as server, launched() as browser:
+        workspace, agent = furnish(Api(server.url, server.token("root", "--superuser")))
+        take(browser, server, {"home": "/", "workspace": workspace, "agent": agent}, folder)
+
+
+if __name__ == "__main__":
+    main()
