@@ -10,7 +10,7 @@ const WORDS = {
 
 const ENDINGS = {
   4401: "Signed out",
-  4403: "Access withdrawn",
+  4403: "Access ended",
 };
 
 /** Being behind for less than this is nothing to tell anybody. */
@@ -58,7 +58,7 @@ class ConnectionState extends HTMLElement {
 
   #offerWayBack() {
     const signIn = `${this.getAttribute("sign-in")}?next=${encodeURIComponent(location.pathname)}`;
-    const link = stream.closeCode === 4401 ? element("a", { href: signIn }, "Sign in again") : element("a", { href: location.href }, "Reload");
+    const link = ENDINGS[stream.closeCode] ? element("a", { href: signIn }, "Sign in again") : element("a", { href: location.href }, "Reload");
     this.replaceChildren(this.#words, link);
   }
 }

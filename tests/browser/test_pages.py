@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.chromium import Complaints, sign_in
+from tests.browser.chromium import Complaints, expect_state, sign_in
 from tests.browser.conftest import Place
 from tests.support.server import LiveServer
 
@@ -27,7 +27,7 @@ def test_no_page_complains_or_breaks_the_content_policy(tab: Page, live: LiveSer
         tab.wait_for_load_state("networkidle")
 
 
-def test_a_missing_page_says_so(tab: Page, live: LiveServer, complaints: Complaints) -> None:
+def test_a_missing_page_says_so(tab: Page, live: LiveServer, place: Place, complaints: Complaints) -> None:
     sign_in(tab, live)
     tab.goto(f"{live.url}/w/no-such-workspace/")
     expect(tab.get_by_role("heading", level=1)).to_have_text("There is nothing here")
@@ -56,6 +56,19 @@ def test_signing_out_and_a_wrong_password(tab: Page, live: LiveServer, place: Pl
     tab.get_by_label("Password").fill("wrong")
     tab.get_by_role("button", name="Sign in").click()
     expect(tab.get_by_role("alert")).to_contain_text("correct username and password")
+
+
+def test_signing_out_in_one_tab_is_seen_in_the_others(tab: Page, live: LiveServer, place: Place) -> None:
+    live.token("two-tabs", "--superuser")
+    sign_in(tab, live, "two-tabs")
+    tab.goto(place.agent_url)
+    expect_state(tab, "Live")
+    other = tab.context.new_page()
+    other.goto(live.url)
+    other.get_by_role("button", name="Account: two-tabs").click()
+    other.get_by_role("button", name="Sign out").click()
+    expect_state(tab, "Access ended", seconds=40)  # with the next heartbeat at the latest
+    expect(tab.get_by_role("link", name="Sign in again")).to_be_visible()
 
 
 def test_the_way_to_a_transcript_by_keyboard(tab: Page, live: LiveServer, place: Place) -> None:
