@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,11 +24,16 @@ def first_start(tmp_path: Path) -> Iterator[LiveServer]:
     server = LiveServer(tmp_path)
     server.command = ("manage.py", "up")
     with server:
-        children = psutil.Process(server.pid).children(recursive=True)
         yield server
-    for child in children:
-        if child.is_running():
-            child.kill()
+    end_orphans(tmp_path)
+
+
+def end_orphans(data_dir: Path) -> None:
+    """The Playground's process outlives a killed server, and would wait for it for ever."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get("DATA_DIR") == str(data_dir):
+                process.kill()
 
 
 def printed_link(server: LiveServer) -> str:
