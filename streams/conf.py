@@ -34,6 +34,9 @@ class StreamSettings:
     MESSAGES_PER_SECOND: float = 200.0  # of one connection, sustained
     MESSAGES_BURST: int = 1_000  # of one connection, at once
     BAD_MESSAGES: int = 50  # of one connection, refilled over a minute, before 4400
+    RETAIN_EVENTS: int = 100_000  # newest events of each stream that are kept; 0: all
+    RETAIN_DAYS: float = 30.0  # for which an event is kept; 0: for ever
+    TRIM_EVERY: float = 30.0  # between two rounds of trimming
     READ_THREADS: int = 4  # threads that read the log for the sockets
 
 

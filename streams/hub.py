@@ -12,6 +12,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from streams.bell import ACCESS_GROUP, Bell
+from streams.chores import do_chores
 from streams.conf import channel_layer, conf
 from streams.connection import Connection, Cursor
 from streams.feed import Feed, Heard
@@ -22,6 +23,7 @@ from streams.reader import Reader
 
 logger = logging.getLogger(__name__)
 
+PATIENCE = 1.0  # seconds for the channel layer to let this process into a group; until then it polls
 LINGER = 10.0  # seconds a feed outlives its last cursor, so that a reconnecting crowd is served from memory
 
 
@@ -37,7 +39,7 @@ class Hub:
         self._flusher = Flusher(self._flush)
         self._unread: dict[Cursor, None] = {}  # whose last read of the log failed
         self._channel: str | None = None
-        self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._keep_time())]
+        self._tasks = [asyncio.create_task(work) for work in (self._listen(), self._keep_time(), do_chores())]
         self._healers: set[asyncio.Task[None]] = set()
         Bell.here()  # so that other threads' news find their way to this loop
 
@@ -85,7 +87,8 @@ class Hub:
         if self._channel is None:
             return
         try:
-            await channel_layer().group_add(feed.name, self._channel)
+            async with asyncio.timeout(PATIENCE):
+                await channel_layer().group_add(feed.name, self._channel)
             feed.joined = True
         except Exception as error:
             logger.debug("cannot join %s yet: %s", feed.name, error)
@@ -94,7 +97,8 @@ class Hub:
         if self._channel is None or name in self.feeds:
             return
         try:
-            await channel_layer().group_discard(name, self._channel)
+            async with asyncio.timeout(PATIENCE):
+                await channel_layer().group_discard(name, self._channel)
         except Exception as error:
             logger.debug("cannot leave %s: %s", name, error)
 
@@ -114,15 +118,19 @@ class Hub:
     async def _listen(self) -> None:
         """Receive from the channel layer for ever; a layer that is away is tried again each second."""
         layer = channel_layer()
+        failing = False
         while True:
             try:
                 if self._channel is None:
                     channel = await layer.new_channel()
                     await layer.group_add(ACCESS_GROUP, channel)
                     self._channel = channel
+                    failing = False
                 self._hear(await layer.receive(self._channel))
             except Exception as error:
-                logger.warning("channel layer unavailable: %s", error)
+                if not failing:
+                    logger.warning("channel layer unavailable, viewers now rely on polling: %s", error)
+                failing = True
                 await asyncio.sleep(1.0)
 
     def _hear(self, message: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from django.db import connection, transaction
+from django.db.models import F, Max, OuterRef, Subquery
 
 from streams.messages import encode_event
 from streams.models import Event, Producer, Stream
@@ -148,6 +149,44 @@ def open_stream(name: str) -> None:
 def drop_streams(names: Iterable[str]) -> None:
     """End streams and forget all their events."""
     Stream.objects.filter(name__in=set(names)).delete()
+
+
+def trim(name: str, keep_events: int, before: int, limit: int) -> int:
+    """Remove up to `limit` of the stream's oldest events: those beyond the newest `keep_events` and those written
+    before `before` (milliseconds since 1970); 0 for either means no such bound. Returns how many were removed.
+
+    The floor moves in the same transaction, so nobody sees a log that lacks what it claims to hold.
+    """
+    with transaction.atomic():
+        stream = Stream.objects.select_for_update().filter(name=name).first()
+        if stream is None:
+            return 0
+        upto = stream.head - keep_events if keep_events else stream.floor
+        first = Event.objects.filter(stream=stream, seq__gt=stream.floor, seq__lte=stream.floor + limit)
+        expired = first.filter(time__lt=before).aggregate(newest=Max("seq"))["newest"] or 0
+        upto = min(max(upto, expired), stream.floor + limit, stream.head)
+        removed = upto - stream.floor
+        if removed > 0:
+            Event.objects.filter(stream=stream, seq__lte=upto).delete()
+            stream.floor = upto
+            stream.save(update_fields=["floor"])
+        return max(removed, 0)
+
+
+def trimmable(keep_events: int, before: int, limit: int) -> list[str]:
+    """Names of streams from which `trim` with the same bounds would remove something."""
+    held = Stream.objects.filter(head__gt=F("floor"))
+    first_time = Event.objects.filter(stream=OuterRef("pk"), seq=OuterRef("floor") + 1).values("time")
+    old = held.annotate(first_time=Subquery(first_time)).filter(first_time__lt=before)
+    found = set(old.values_list("name", flat=True)[:limit])
+    if keep_events:
+        found |= set(held.filter(head__gt=F("floor") + keep_events).values_list("name", flat=True)[:limit])
+    return sorted(found)
+
+
+def forget_producers(before: int) -> int:
+    """Forget producers that have been silent since `before` (milliseconds since 1970); returns how many."""
+    return Producer.objects.filter(time__lt=before).delete()[0]
 
 
 def spans(names: Collection[str]) -> dict[str, Span]:

@@ -7,19 +7,24 @@ from meanwhile; and a stop closes the sockets in steps with 1012 instead of cutt
 
 import asyncio
 import logging
+import sys
 from collections.abc import Callable
 from typing import Any
 
 from daphne.cli import CommandLineInterface
 from daphne.server import Server
 from daphne.ws_protocol import WebSocketProtocol
+from django.core.exceptions import ImproperlyConfigured
+from django.db import OperationalError
 from twisted.internet import defer, reactor
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
+from streams import sole
 from streams.conf import conf
 from streams.consumer import SINK
 from streams.frames import Frame
+from streams.hub import Hub
 from streams.messages import Close
 
 logger = logging.getLogger(__name__)
@@ -124,11 +129,20 @@ class StreamServer(Server):  # type: ignore[misc]
         super().__init__(*args, ready_callable=self._configure, **kwargs)
         self._ports: list[Any] = []
 
+    def run(self) -> None:
+        try:
+            sole.claim()
+        except (ImproperlyConfigured, OperationalError) as error:
+            logger.critical("cannot start: %s", str(error).strip())
+            sys.exit(1)
+        super().run()
+
     def _configure(self) -> None:
         self.ws_factory.protocol = StreamProtocol
         # Close with a code (1009 for a frame too large) instead of dropping the connection without a word.
         # A null origin is for the application to refuse, like any other.
         self.ws_factory.setProtocolOptions(failByDrop=False, allowNullOrigin=True)
+        asyncio.get_event_loop().call_soon(Hub.here)  # listens, and does its chores, before the first viewer comes
         if self._when_ready:
             self._when_ready()
 

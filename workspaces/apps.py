@@ -5,8 +5,10 @@ class WorkspacesConfig(AppConfig):
     name = "workspaces"
 
     def ready(self) -> None:
-        from streams import kinds
+        from streams import chores, kinds
         from workspaces import receivers  # noqa: F401 (connects them)
+        from workspaces.credentials import clear_expired
         from workspaces.kinds import WorkspaceKind
 
         kinds.register(WorkspaceKind())
+        chores.register(clear_expired)

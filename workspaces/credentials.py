@@ -79,3 +79,9 @@ def redeem_ticket(secret: str) -> Identity | None:
     credential = TokenCredential(ticket.token_id) if ticket.token_id else SessionCredential(ticket.session_key)
     identity = Identity(ticket.user_id, ticket.user.get_username(), credential)
     return identity if identity.valid() else None
+
+
+def clear_expired() -> None:
+    """Remove tickets and sessions that no longer hold."""
+    Ticket.objects.filter(expires_at__lt=timezone.now()).delete()
+    import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
