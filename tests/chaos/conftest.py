@@ -1,0 +1,41 @@
+"""Services and servers that the faults may be done to: shared within this folder, and by nobody else.
+
+A server that has lived through one fault takes the next: what a fault leaves broken, the following test finds.
+"""
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from tests.chaos.cluster import Cluster, cluster
+from tests.support.services import Postgres, Redis, running
+
+
+@pytest.fixture(scope="package")
+def postgres() -> Iterator[Postgres]:
+    with running(Postgres) as service:
+        assert isinstance(service, Postgres)
+        yield service
+
+
+@pytest.fixture(scope="package")
+def redis_server() -> Iterator[Redis]:
+    with running(Redis) as service:
+        assert isinstance(service, Redis)
+        yield service
+
+
+@pytest.fixture(scope="package")
+def pair(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres, redis_server: Redis) -> Iterator[Cluster]:
+    """Two servers on PostgreSQL and Redis."""
+    env = {"DATABASE_URL": postgres.create_database(f"t{uuid.uuid4().hex}"), "REDIS_URL": redis_server.url}
+    with cluster(tmp_path_factory.mktemp("pair"), 2, **env) as servers:
+        yield servers
+
+
+@pytest.fixture(scope="package")
+def single(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """One server on SQLite."""
+    with cluster(tmp_path_factory.mktemp("single")) as server:
+        yield server
