@@ -107,7 +107,13 @@ def _database(url: str) -> dict[str, Any]:
     else:
         config["CONN_HEALTH_CHECKS"] = True
         # A short wait: while the database is away, whoever asks is told so in time to hear it.
-        options["pool"] = {"min_size": 1, "max_size": env.int("DATABASE_POOL", default=10), "timeout": 2}
+        # (reconnect_timeout ends the pool's growing pauses between attempts: the next to ask starts anew.)
+        options["pool"] = {
+            "min_size": 1,
+            "max_size": env.int("DATABASE_POOL", default=10),
+            "timeout": 2,
+            "reconnect_timeout": 2,
+        }
     return config
 
 
@@ -183,6 +189,9 @@ LOGGING = {
         "django.request": {"level": "ERROR"},  # a 4xx is the client's affair and is in the access log
         "django.security.DisallowedHost": {"level": "CRITICAL"},
         "daphne": {"level": "WARNING"},
+        # It logs a traceback a second while Redis is away; streams.bell says so once, and when it is back.
+        "channels_redis": {"level": "CRITICAL"},
+        "psycopg.pool": {"level": "ERROR"},
         "asyncio": {"level": "WARNING"},
     },
 }

@@ -18,7 +18,8 @@ OUTBOX = 1_000  # answers waiting for a reader; one who asks on without reading 
 
 class Sink(Protocol):
     """Where a connection's frames go. `ready` turns False when the reader cannot keep up; the sink then calls
-    `on_ready` once there is room again. `backlog` is the number of bytes (or frames) it still holds."""
+    `on_ready` once there is room again. `backlog` is what the reader has not taken yet, in bytes or frames: as long as
+    it shrinks, the reader reads."""
 
     on_ready: Callable[[], None]
 
@@ -178,7 +179,10 @@ class Connection:
 
     def stalled(self, now: float) -> bool:
         """Whether the reader has taken nothing at all for the allowed time. To be asked about once a second."""
+        if self.sink.ready:
+            self._stalled_at = None
+            return False
         backlog = self.sink.backlog
-        if self.sink.ready or self._stalled_at is None or backlog < self._stalled_backlog:
+        if self._stalled_at is None or backlog < self._stalled_backlog:
             self._stalled_at, self._stalled_backlog = now, backlog
         return now - self._stalled_at >= conf().STALL

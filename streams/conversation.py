@@ -5,7 +5,7 @@ import logging
 import uuid
 from typing import Any
 
-from streams import kinds, log
+from streams import kinds, log, metrics
 from streams.conf import conf
 from streams.connection import Connection, Cursor, Sink
 from streams.frames import Frame
@@ -60,6 +60,7 @@ class Conversation:
     def close(self, code: Close, why: str) -> None:
         if not self._closed:
             logger.info("closing the socket of %s with %d: %s", self._viewer.name, code, why)
+            metrics.CLOSED.labels(code=int(code)).inc()
             self.end()
             self._sink.close(int(code))  # autobahn takes no other integer
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from streams import metrics
 from streams.bell import ACCESS_GROUP, Bell
 from streams.chores import do_chores
 from streams.conf import channel_layer, conf
@@ -38,7 +39,7 @@ class Hub:
         self.connections: dict[Connection, None] = {}
         self._flusher = Flusher(self._flush)
         self._unread: dict[Cursor, None] = {}  # whose last read of the log failed
-        self._channel: str | None = None
+        self._channel: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._tasks = [asyncio.create_task(work) for work in (self._listen(), self._keep_time(), do_chores())]
         self._healers: set[asyncio.Task[None]] = set()
         Bell.here()  # so that other threads' news find their way to this loop
@@ -50,6 +51,11 @@ class Hub:
         if loop not in cls._of_loop:
             cls._of_loop[loop] = cls()
         return cls._of_loop[loop]
+
+    @classmethod
+    def all(cls) -> list["Hub"]:
+        """The hubs of this process; a server has one."""
+        return list(cls._of_loop.values())
 
     async def close(self) -> None:
         """Stop listening; for event loops that end before their process does."""
@@ -66,7 +72,7 @@ class Hub:
         if feed is None:
             feed = self.feeds[name] = Feed(name)
             feed.idle_since = asyncio.get_running_loop().time()
-            await self._open(feed)
+            self._spawn(self._open(feed))  # not in the asker's own task: others wait for it, and the asker may go
         await asyncio.shield(feed.opened)
         return feed
 
@@ -78,27 +84,26 @@ class Hub:
         except ProtocolError as error:
             self._drop(feed)
             feed.opened.set_exception(error)
+            feed.opened.exception()  # seen, also where everybody who asked has gone
             return
         feed.start(span.head if span else 0)
         if feed.wanted > feed.head:
             self._heal(feed)
 
     async def _join(self, feed: Feed) -> None:
-        if self._channel is None:
-            return
         try:
             async with asyncio.timeout(PATIENCE):
-                await channel_layer().group_add(feed.name, self._channel)
+                await channel_layer().group_add(feed.name, await asyncio.shield(self._channel))
             feed.joined = True
         except Exception as error:
             logger.debug("cannot join %s yet: %s", feed.name, error)
 
     async def _leave(self, name: str) -> None:
-        if self._channel is None or name in self.feeds:
+        if name in self.feeds:
             return
         try:
             async with asyncio.timeout(PATIENCE):
-                await channel_layer().group_discard(name, self._channel)
+                await channel_layer().group_discard(name, await asyncio.shield(self._channel))
         except Exception as error:
             logger.debug("cannot leave %s: %s", name, error)
 
@@ -121,12 +126,12 @@ class Hub:
         failing = False
         while True:
             try:
-                if self._channel is None:
+                if not self._channel.done():
                     channel = await layer.new_channel()
                     await layer.group_add(ACCESS_GROUP, channel)
-                    self._channel = channel
+                    self._channel.set_result(channel)
                     failing = False
-                self._hear(await layer.receive(self._channel))
+                self._hear(await layer.receive(self._channel.result()))
             except Exception as error:
                 if not failing:
                     logger.warning("channel layer unavailable, viewers now rely on polling: %s", error)
@@ -163,6 +168,7 @@ class Hub:
 
     async def _fill(self, feed: Feed) -> None:
         """Read what the bell did not bring, up to the newest seq heard of."""
+        metrics.GAPS.inc()
         try:
             while feed.head < feed.wanted and self.feeds.get(feed.name) is feed:
                 if feed.wanted - feed.head > conf().WINDOW_EVENTS:
@@ -239,6 +245,7 @@ class Hub:
     def _went_back(self, feed: Feed, head: int) -> None:
         """The log is shorter than what was heard from it, as after a restored backup: everybody starts anew."""
         logger.warning("%s went back from %d to %d: was the database restored?", feed.name, feed.head, head)
+        self.reader.forget(feed.name)
         feed.jump(head)
         feed.wanted = head
         for cursor in list(feed.cursors):
@@ -252,7 +259,7 @@ class Hub:
 
     async def _tidy(self) -> None:
         now = asyncio.get_running_loop().time()
-        for feed in list(self.feeds.values()):
+        for feed in [feed for feed in self.feeds.values() if feed.opened.done()]:
             if feed.cursors:
                 if not feed.joined:
                     await self._join(feed)

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from django.db import connection, transaction
 from django.db.models import F, Max, OuterRef, Subquery
 
+from streams import metrics
 from streams.messages import encode_event
 from streams.models import Event, Producer, Stream
 
@@ -117,6 +118,7 @@ class Writer:
         return [News(name, self.head(name) - len(texts) + 1, texts) for name, texts in self._texts.items()]
 
     def store(self) -> None:
+        metrics.APPENDED.inc(len(self._events))
         Event.objects.bulk_create(self._events)
         Stream.objects.bulk_update([self.streams[name] for name in self._texts], ["head"])
         Producer.objects.bulk_create(
@@ -204,9 +206,9 @@ def read(name: str, after: int, limit: int) -> list[tuple[int, str]]:
     ]
 
 
-def time_at(name: str, seq: int) -> int | None:
-    """When event `seq` was written, in milliseconds since 1970; None if it is not retained."""
-    return Event.objects.filter(stream__name=name, seq=seq).values_list("time", flat=True).first()
+def times(name: str, seqs: Collection[int]) -> dict[int, int]:
+    """When those of the events that are retained were written, in milliseconds since 1970."""
+    return dict(Event.objects.filter(stream__name=name, seq__in=seqs).values_list("seq", "time"))
 
 
 @contextmanager

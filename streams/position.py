@@ -23,7 +23,7 @@ async def start_at(reader: Reader, name: str, wish: Subscribe, span: Span) -> St
     if not span.floor <= since <= span.head:
         return Start(span.floor, complete=False)
     if wish.at is not None and since > span.floor:
-        time = await reader.time_at(name, since)
+        time = await reader.time_at((name, since))
         if time is None or timestamp(time) != wish.at:
             return Start(span.floor, complete=False)
     return Start(since, complete=True)

@@ -2,7 +2,6 @@
 
 import asyncio
 import uuid
-from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -17,6 +16,7 @@ from streams.log import Span
 PAGE_EVENTS = 128
 PAGE_BYTES = 1_048_576
 CACHE_BYTES = 16_777_216
+PAGE_SECONDS = 10.0  # a crowd comes back within that; longer, and a restored database would not be noticed
 BATCH = 500
 
 
@@ -44,15 +44,13 @@ class Reader:
         self.access = Batcher(_access, readers(), BATCH)
         self.present = Batcher(_present, readers(), BATCH)
         self.valid = Batcher(_valid, readers(), BATCH)
-        self._pages: OrderedDict[tuple[str, int], Window] = OrderedDict()
+        self.time_at = Batcher(_times, readers(), BATCH)
+        self._pages: dict[tuple[str, int], Window] = {}  # oldest first
         self._pages_size = 0
         self._reading: dict[tuple[str, int], asyncio.Task[Window]] = {}
 
     async def spans(self, names: Collection[str]) -> dict[str, Span]:
         return await in_thread(readers(), _spans, list(names))
-
-    async def time_at(self, name: str, seq: int) -> int | None:
-        return await in_thread(readers(), log.time_at, name, seq)
 
     async def page(self, name: str, seq: int) -> Window:
         """A piece of the log holding what follows `seq`, or starting later (or empty) where that is gone.
@@ -68,7 +66,6 @@ class Reader:
         key = (name, after)
         page = self._pages.get(key)
         if page is not None:
-            self._pages.move_to_end(key)
             return page
         task = self._reading.get(key)
         if task is None:
@@ -82,9 +79,20 @@ class Reader:
         if len(page) == PAGE_EVENTS or page.size > PAGE_BYTES:  # full, so it will read the same the next time
             self._pages[key] = page
             self._pages_size += page.size
+            asyncio.get_running_loop().call_later(PAGE_SECONDS, self._forget_page, key, page)
             while self._pages_size > CACHE_BYTES:
-                self._pages_size -= self._pages.popitem(last=False)[1].size
+                self._forget_page(*next(iter(self._pages.items())))
         return page
+
+    def forget(self, name: str) -> None:
+        """Forget the pages of a stream whose log is not what it was."""
+        for key, page in [item for item in self._pages.items() if item[0][0] == name]:
+            self._forget_page(key, page)
+
+    def _forget_page(self, key: tuple[str, int], page: Window) -> None:
+        if self._pages.get(key) is page:
+            del self._pages[key]
+            self._pages_size -= page.size
 
 
 def _load(name: str, after: int) -> Window:
@@ -123,6 +131,15 @@ def _present(asked: Sequence[tuple[str, uuid.UUID]]) -> list[Present | Exception
         state, span = states[name].get(key), spans.get(_kind(name).stream(key))
         found.append(Present(state, span) if state is not None and span is not None else None)
     return found
+
+
+def _times(asked: Sequence[tuple[str, int]]) -> list[int | Exception | None]:
+    """When each (stream name, seq) was written, in milliseconds since 1970; None where it is not retained."""
+    found: dict[tuple[str, int], int] = {}
+    for name in {name for name, _ in asked}:
+        times = log.times(name, {seq for other, seq in asked if other == name})
+        found.update({(name, seq): time for seq, time in times.items()})
+    return [found.get(item) for item in asked]
 
 
 def _valid(viewers: Sequence[Viewer]) -> list[bool | Exception]:

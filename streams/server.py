@@ -6,8 +6,12 @@ from meanwhile; and a stop closes the sockets in steps with 1012 instead of cutt
 """
 
 import asyncio
+import fcntl
 import logging
+import socket
+import struct
 import sys
+import termios
 from collections.abc import Callable
 from typing import Any
 
@@ -32,13 +36,24 @@ logger = logging.getLogger(__name__)
 INBOX = 64  # messages of one client waiting to be handled before the server stops reading from it
 ABORT_AFTER = 5.0  # seconds for a client to answer our close frame before the connection is cut
 DRAIN_STEPS = 20
+KERNEL_BYTES = 131_072  # not yet sent that the kernel may hold for one socket
 HTTP_STEP = 0.05  # seconds between two looks at whether the reader of an HTTP answer has caught up
 
 
-def backlog(transport: Any) -> int:
+def unsent(transport: Any) -> int:
     """Bytes written to a transport that the kernel has not taken yet."""
-    unsent: int = len(transport.dataBuffer) - transport.offset + transport._tempDataLen
-    return unsent
+    count: int = len(transport.dataBuffer) - transport.offset + transport._tempDataLen
+    return count
+
+
+def unacknowledged(transport: Any) -> int:
+    """Bytes that the kernel has taken and the reader has not, where the system tells (Linux does)."""
+    try:
+        answer = fcntl.ioctl(transport.fileno(), termios.TIOCOUTQ, struct.pack("i", 0))
+    except (OSError, ValueError):
+        return 0
+    count: int = struct.unpack("i", answer)[0]
+    return count
 
 
 @implementer(IPushProducer)
@@ -52,10 +67,16 @@ class TransportSink:
         transport = protocol.transport
         transport.unregisterProducer()  # the HTTP channel's, which the upgrade has left behind
         transport.registerProducer(self, True)
+        handle = transport.getHandle()
+        option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+        if option is not None and handle.family in (socket.AF_INET, socket.AF_INET6):
+            # Megabytes waiting in the kernel for a slow reader would cost memory, and lie between it and a close frame.
+            handle.setsockopt(socket.IPPROTO_TCP, option, KERNEL_BYTES)
 
     @property
     def backlog(self) -> int:
-        return backlog(self._protocol.transport)
+        # With the kernel's own queue: it makes room in big steps, so ours may stand still while the reader reads.
+        return unsent(self._protocol.transport) + unacknowledged(self._protocol.transport)
 
     def write(self, frame: Frame) -> None:
         if self._protocol.state == self._protocol.STATE_OPEN:
@@ -172,14 +193,14 @@ class StreamServer(Server):  # type: ignore[misc]
 
     async def _taken(self, protocol: Any) -> None:
         waited = 0.0
-        while (transport := getattr(protocol, "transport", None)) and backlog(transport) > transport.bufferSize:
+        while (transport := getattr(protocol, "transport", None)) and unsent(transport) > transport.bufferSize:
             if waited > conf().STALL:
                 logger.info("cutting an HTTP answer whose reader takes nothing")
                 transport.abortConnection()
                 return
-            before = backlog(transport)
+            before = unsent(transport) + unacknowledged(transport)
             await asyncio.sleep(HTTP_STEP)
-            waited = waited + HTTP_STEP if backlog(transport) >= before else 0.0
+            waited = 0.0 if unsent(transport) + unacknowledged(transport) < before else waited + HTTP_STEP
 
     def kill_all_applications(self) -> Any:
         """Called before the reactor stops: drain, then let daphne cancel what is left."""

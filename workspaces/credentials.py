@@ -2,11 +2,15 @@
 
 import hashlib
 import secrets
+from collections.abc import Collection
 from datetime import timedelta
 from importlib import import_module
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import get_user
+from django.db import transaction
+from django.http import HttpRequest
 from django.utils import timezone
 
 from workspaces.identity import Identity, SessionCredential, TokenCredential
@@ -31,27 +35,30 @@ def issue_token(user: Any, name: str, expires_at: Any = None) -> tuple[Token, st
     return token, secret
 
 
-def identify_token(secret: str) -> Identity | None:
-    """Whose token this is, if it holds."""
-    token = Token.objects.select_related("user").filter(hash=_hash(secret), user__is_active=True).first()
-    if token is None or (token.expires_at and token.expires_at <= timezone.now()):
-        return None
-    return Identity(token.user.pk, token.user.get_username(), TokenCredential(token.pk))
+def identify_tokens(given: Collection[str]) -> dict[str, Identity]:
+    """Whose tokens these are; those that do not hold are left out. One query."""
+    hashes = {_hash(secret): secret for secret in given}
+    tokens = Token.objects.select_related("user").filter(hash__in=hashes, user__is_active=True) if hashes else []
+    return {
+        hashes[token.hash]: Identity(token.user.pk, token.user.get_username(), TokenCredential(token.pk))
+        for token in tokens
+        if token.expires_at is None or token.expires_at > timezone.now()
+    }
 
 
-def identify_session(session_key: str | None) -> Identity | None:
-    """Whose session this is, if somebody is signed in to it."""
-    from django.contrib.auth import get_user
-    from django.http import HttpRequest
+def identify_sessions(keys: Collection[str]) -> dict[str, Identity]:
+    """Who is signed in to these sessions; those with nobody are left out."""
+    identities = {key: _identify_session(key) for key in keys}
+    return {key: identity for key, identity in identities.items() if identity is not None}
 
-    if not session_key:
-        return None
+
+def _identify_session(key: str) -> Identity | None:
     request = HttpRequest()
-    request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(key)
     user = get_user(request)
     if not user.is_authenticated or not user.is_active:
         return None
-    return Identity(user.pk, user.get_username(), SessionCredential(session_key))
+    return Identity(user.pk, user.get_username(), SessionCredential(key))
 
 
 def issue_ticket(identity: Identity) -> str:
@@ -68,17 +75,22 @@ def issue_ticket(identity: Identity) -> str:
     return secret
 
 
-def redeem_ticket(secret: str) -> Identity | None:
-    """Whose ticket this is, if it is unspent and in time; it is spent by this."""
-    ticket = Ticket.objects.select_related("user").filter(hash=_hash(secret)).first()
-    # Of several who present the same ticket at once, only the one whose delete finds the row gets in.
-    if ticket is None or not Ticket.objects.filter(pk=ticket.pk).delete()[0]:
-        return None
-    if ticket.expires_at <= timezone.now() or not ticket.user.is_active:
-        return None
+def redeem_tickets(given: Collection[str]) -> dict[str, Identity]:
+    """Whose tickets these are; they are spent by this. Those that were spent, or are late, are left out."""
+    hashes = {_hash(secret): secret for secret in given}
+    if not hashes:
+        return {}
+    with transaction.atomic():
+        # Of several processes that are shown the same ticket at once, only the first to lock its row finds it.
+        found = list(Ticket.objects.select_for_update(of=("self",)).select_related("user").filter(hash__in=hashes))
+        Ticket.objects.filter(hash__in=[ticket.hash for ticket in found]).delete()
+    identities = {hashes[ticket.hash]: _bearer(ticket) for ticket in found if ticket.expires_at > timezone.now()}
+    return {secret: identity for secret, identity in identities.items() if identity.valid()}
+
+
+def _bearer(ticket: Ticket) -> Identity:
     credential = TokenCredential(ticket.token_id) if ticket.token_id else SessionCredential(ticket.session_key)
-    identity = Identity(ticket.user_id, ticket.user.get_username(), credential)
-    return identity if identity.valid() else None
+    return Identity(ticket.user_id, ticket.user.get_username(), credential)
 
 
 def clear_expired() -> None:

@@ -8,10 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
-from streams.batching import in_thread, readers
 from streams.messages import Close, ProtocolError
-from workspaces.credentials import identify_session, identify_token, redeem_ticket
-from workspaces.identity import Identity
+from workspaces.presented import Means, Presented, identified
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -33,7 +31,7 @@ class Handshake:
             await send({"type": "websocket.close"})  # before accepting: HTTP 403
             return
         try:
-            viewer = await in_thread(readers(), identify, headers, scope["query_string"])
+            viewer = await identified(presented(headers, scope["query_string"]))
         except ProtocolError:
             await receive()
             await send({"type": "websocket.accept"})
@@ -42,15 +40,16 @@ class Handshake:
         await self._application(scope | {"viewer": viewer}, receive, send)
 
 
-def identify(headers: dict[str, str], query: bytes) -> Identity | None:
-    """Whose handshake this is. Reads the database."""
+def presented(headers: dict[str, str], query: bytes) -> Presented | None:
+    """What a handshake shows of who makes it."""
     tickets = parse_qs(query.decode("latin1")).get("ticket")
     if tickets:
-        return redeem_ticket(tickets[0])
+        return Presented(Means.TICKET, tickets[0])
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        return identify_token(token.strip())
-    return identify_session(_cookie(headers, settings.SESSION_COOKIE_NAME))
+        return Presented(Means.TOKEN, token.strip())
+    key = _cookie(headers, settings.SESSION_COOKIE_NAME)
+    return Presented(Means.SESSION, key) if key else None
 
 
 def origin_allowed(headers: dict[str, str]) -> bool:

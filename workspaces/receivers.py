@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from django.contrib.auth import get_user_model
-from django.contrib.auth.signals import user_logged_out
+from django.contrib.auth import SESSION_KEY, get_user_model
+from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
@@ -32,10 +32,12 @@ def broadcast_access(user_ids: list[int], **kwargs: Any) -> None:
 # Users, sessions and tokens are Django's own to change, wherever that happens; open sockets must hear of it.
 
 
-@receiver(user_logged_out)
-def session_ended(user: Any, **kwargs: Any) -> None:
-    if user is not None:
-        transaction.on_commit(lambda: bell.ring_access([user.pk]))
+@receiver(post_delete, sender=Session)
+def session_ended(instance: Session, **kwargs: Any) -> None:
+    # Not user_logged_out: that is sent while the session still holds.
+    user_id = instance.get_decoded().get(SESSION_KEY)
+    if user_id is not None:
+        transaction.on_commit(lambda: bell.ring_access([int(user_id)]))
 
 
 @receiver(post_save, sender=get_user_model())

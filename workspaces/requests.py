@@ -10,12 +10,14 @@ from ninja.security import HttpBearer
 from ninja.utils import check_csrf
 
 from streams.batching import in_thread, readers, writer
+from streams.hub import Hub
 from streams.kinds import Access, find
 from streams.messages import Code, ProtocolError
+from streams.reader import Asked
 from streams.sse import event_stream
 from workspaces.access import require
-from workspaces.credentials import identify_session, identify_token
 from workspaces.identity import Identity
+from workspaces.presented import Means, Presented, identified
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -28,13 +30,14 @@ class Caller(HttpBearer):
         scheme, _, token = request.headers.get(self.header, "").partition(" ")
         if scheme:
             return await self.authenticate(request, token.strip()) if scheme.lower() == "bearer" else None
-        identity = await in_thread(readers(), identify_session, request.COOKIES.get(settings.SESSION_COOKIE_NAME))
+        key = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+        identity = await identified(Presented(Means.SESSION, key)) if key else None
         if identity is not None and check_csrf(request):
             raise ProtocolError(Code.FORBIDDEN, "expected the CSRF token of the session in the header X-CSRFToken")
         return identity
 
     async def authenticate(self, request: HttpRequest, token: str) -> Identity | None:
-        return await in_thread(readers(), identify_token, token)
+        return await identified(Presented(Means.TOKEN, token))
 
 
 def caller(request: HttpRequest) -> Identity:
@@ -47,7 +50,7 @@ async def authorize(request: HttpRequest, kind_name: str, key: uuid.UUID, needed
     """Raise ProtocolError (NOT_FOUND, FORBIDDEN) unless the caller may do `needed` with this stream."""
     kind = find(kind_name)
     assert kind is not None
-    [granted] = await in_thread(readers(), kind.access, [(caller(request).id, key)])
+    granted = await Hub.here().reader.access(Asked(kind_name, key, caller(request).id))
     require(granted, needed, kind_name)
 
 
