@@ -1,12 +1,13 @@
 # make run    start Agentstream on HOST:PORT (127.0.0.1:8000) with its data in DATA_DIR (var/)
 # make test   run every test: Python, JavaScript, browser
 # make lint   ruff and mypy
+# make chaos  the long form of the fault tests
 
 PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3,$(shell command -v $(name) 2>/dev/null)))
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint clean screenshots
+.PHONY: run test lint chaos screenshots clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/run.stamp
@@ -14,12 +15,20 @@ run: $(VENV)/run.stamp
 
 test: $(VENV)/test.stamp
 	@$(BIN)/python -m tests.support.machine
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
+
+chaos: $(VENV)/test.stamp
+	CHAOS=long $(BIN)/python -m pytest tests/chaos -s $(ARGS)
+
+screenshots: $(VENV)/test.stamp
+	@$(BIN)/python -m tests.support.machine
+	$(BIN)/python -m tests.browser.screenshots docs/images
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --config-file clients/python/pyproject.toml clients/python/src
 
 clean:
 	rm -rf $(VENV) clients/js/node_modules
