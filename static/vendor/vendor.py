@@ -1,0 +1,89 @@
+"""Fetches the libraries the pages use from the npm registry: `python static/vendor/vendor.py`.
+
+`manifest.json` then says what lies here: version, licence, and the SHA-256 of every file, byte for byte as published.
+"""
+
+import hashlib
+import io
+import json
+import tarfile
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+REGISTRY = "https://registry.npmjs.org"
+LANGUAGES = "bash css diff go java javascript json markdown python rust sql typescript xml yaml".split()
+
+
+@dataclass(frozen=True)
+class Library:
+    package: str
+    version: str
+    licence: str
+    files: dict[str, str]  # where a file lies in the package, and where it goes
+
+    @property
+    def archive(self) -> str:
+        return f"{REGISTRY}/{self.package}/-/{self.package.rpartition('/')[2]}-{self.version}.tgz"
+
+
+LIBRARIES = [
+    Library("marked", "18.2.1", "MIT", {"lib/marked.esm.js": "marked/marked.js", "LICENSE": "marked/LICENSE"}),
+    Library(
+        "dompurify",
+        "3.4.18",
+        "MPL-2.0 OR Apache-2.0",
+        {"dist/purify.es.mjs": "dompurify/dompurify.js", "LICENSE": "dompurify/LICENSE"},
+    ),
+    Library(
+        "uplot",
+        "1.6.32",
+        "MIT",
+        {"dist/uPlot.esm.js": "uplot/uplot.js", "dist/uPlot.min.css": "uplot/uplot.css", "LICENSE": "uplot/LICENSE"},
+    ),
+    Library(
+        "@highlightjs/cdn-assets",
+        "11.12.0",
+        "BSD-3-Clause",
+        {
+            "es/core.min.js": "highlight/core.js",
+            "LICENSE": "highlight/LICENSE",
+            **{f"es/languages/{name}.min.js": f"highlight/{name}.js" for name in LANGUAGES},
+        },
+    ),
+]
+
+
+def fetch(library: Library) -> dict[str, str]:
+    """Put the library's files in place; their paths and hashes."""
+    with urllib.request.urlopen(library.archive, timeout=60) as response:
+        archive = tarfile.open(fileobj=io.BytesIO(response.read()))
+    hashes = {}
+    for source, target in library.files.items():
+        member = archive.extractfile(f"package/{source}")
+        assert member is not None, f"{source} is not a file in {library.archive}"
+        content = member.read()
+        path = HERE / target
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+        hashes[target] = hashlib.sha256(content).hexdigest()
+    return hashes
+
+
+def main() -> None:
+    manifest = [
+        {
+            "package": library.package,
+            "version": library.version,
+            "licence": library.licence,
+            "archive": library.archive,
+            "sha256": fetch(library),
+        }
+        for library in LIBRARIES
+    ]
+    (HERE / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
