@@ -3,7 +3,9 @@
 # make lint   ruff and mypy
 # make chaos  the long form of the fault tests
 
-PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3,$(shell command -v $(name) 2>/dev/null)))
+# The first Python that runs and is new enough; PYTHON=… chooses another.
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -35,8 +37,6 @@ clean:
 
 $(BIN)/pip:
 	@test -n "$(PYTHON)" || { echo "Agentstream needs Python 3.11 or newer; none was found." >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Agentstream needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V)." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
 		test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -q && apt-get install -y -q python3-venv; } || \
 		{ echo "Python's venv module is missing; on Debian: sudo apt install python3-venv" >&2; exit 1; }
