@@ -136,7 +136,8 @@ class Conversation:
     async def subscribe(
         self, kind: Kind, key: uuid.UUID, wish: Subscribe, request: Request | None = None, *, again: bool = False
     ) -> None:
-        """Follow a stream from where `wish` says; `again`, unless the client has unsubscribed meanwhile.
+        """Follow a stream from where `wish` says; or `again` from its oldest event, because the log does not hold what
+        the client should have had next (unless it has unsubscribed meanwhile).
 
         Raises ProtocolError (NOT_FOUND, TOO_MANY_SUBSCRIPTIONS, UNAVAILABLE).
         """
@@ -150,7 +151,10 @@ class Conversation:
         )
         if access < Access.READ or present is None:
             raise _not_found(kind, key)
-        start = await start_at(self._hub.reader, name, wish, present.span)
+        if again:
+            start = Start(present.span.floor, complete=False)
+        else:
+            start = await start_at(self._hub.reader, name, wish, present.span)
         feed = await self._hub.feed(name)
         if again and name not in self._subjects:
             return
@@ -204,7 +208,7 @@ class Conversation:
     def lost(self, cursor: Cursor) -> None:
         kind, key = self._subjects[cursor.feed.name]
         self._connection.unfollow(cursor.feed.name)
-        self._spawn(self._resubscribe(kind, key, cursor.seq))
+        self._spawn(self._start_again(kind, key))
 
     def dropped(self, name: str) -> None:
         self._end_subscription(name, Reason.DELETED)
@@ -216,10 +220,10 @@ class Conversation:
         self._grants.clear()
         self._spawn(self._recheck())
 
-    async def _resubscribe(self, kind: Kind, key: uuid.UUID, seq: int) -> None:
+    async def _start_again(self, kind: Kind, key: uuid.UUID) -> None:
         while True:
             try:
-                await self.subscribe(kind, key, Subscribe(since=seq), again=True)
+                await self.subscribe(kind, key, Subscribe(), again=True)
                 return
             except ProtocolError as error:
                 if error.code is not Code.UNAVAILABLE:

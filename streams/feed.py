@@ -17,6 +17,7 @@ class Heard(Enum):
     OLD = auto()
     NEW = auto()
     GAP = auto()
+    REWRITTEN = auto()  # other events at seqs known here: the log was restored from a backup and has grown anew
 
 
 class Feed:
@@ -50,7 +51,8 @@ class Feed:
         """Take in events `first` to `last`; `texts` is empty where the bell did not carry them."""
         self.wanted = max(self.wanted, last)
         if last <= self.head:
-            return Heard.OLD
+            known = self.window.text(last)
+            return Heard.REWRITTEN if known and texts and known != texts[-1] else Heard.OLD
         if first > self.head + 1 or not texts or not self.opened.done():
             return Heard.GAP
         self.window.extend(texts[self.head + 1 - first :])

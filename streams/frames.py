@@ -51,6 +51,11 @@ class Window:
     def __len__(self) -> int:
         return len(self._texts) - self._skipped
 
+    def text(self, seq: int) -> bytes | None:
+        """The event `seq`, if this window holds it."""
+        index = seq - self.after - 1 + self._skipped
+        return self._texts[index] if self.after < seq <= self.last else None
+
     def texts(self) -> list[bytes]:
         """All events held."""
         return self._texts[self._skipped :]

@@ -158,6 +158,8 @@ class Hub:
                 self._flusher.add(feed)
             case Heard.GAP if feed.opened.done():
                 self._heal(feed)
+            case Heard.REWRITTEN:
+                self._went_back(feed, last)
 
     def _heal(self, feed: Feed) -> None:
         if not feed.healing:

@@ -40,8 +40,15 @@ KERNEL_BYTES = 131_072  # not yet sent that the kernel may hold for one socket
 HTTP_STEP = 0.05  # seconds between two looks at whether the reader of an HTTP answer has caught up
 
 
+def tcp(transport: Any) -> Any:
+    """The transport that holds the socket: under TLS the one below."""
+    while not hasattr(transport, "dataBuffer"):
+        transport = transport.transport
+    return transport
+
+
 def unsent(transport: Any) -> int:
-    """Bytes written to a transport that the kernel has not taken yet."""
+    """Bytes written to a TCP transport that the kernel has not taken yet."""
     count: int = len(transport.dataBuffer) - transport.offset + transport._tempDataLen
     return count
 
@@ -65,9 +72,10 @@ class TransportSink:
         self.on_ready: Callable[[], None] = lambda: None
         self._protocol = protocol
         transport = protocol.transport
+        self._tcp = tcp(transport)
         transport.unregisterProducer()  # the HTTP channel's, which the upgrade has left behind
         transport.registerProducer(self, True)
-        handle = transport.getHandle()
+        handle = self._tcp.socket
         option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
         if option is not None and handle.family in (socket.AF_INET, socket.AF_INET6):
             # Megabytes waiting in the kernel for a slow reader would cost memory, and lie between it and a close frame.
@@ -76,7 +84,7 @@ class TransportSink:
     @property
     def backlog(self) -> int:
         # With the kernel's own queue: it makes room in big steps, so ours may stand still while the reader reads.
-        return unsent(self._protocol.transport) + unacknowledged(self._protocol.transport)
+        return unsent(self._tcp) + unacknowledged(self._tcp)
 
     def write(self, frame: Frame) -> None:
         if self._protocol.state == self._protocol.STATE_OPEN:
@@ -193,7 +201,7 @@ class StreamServer(Server):  # type: ignore[misc]
 
     async def _taken(self, protocol: Any) -> None:
         waited = 0.0
-        while (transport := getattr(protocol, "transport", None)) and unsent(transport) > transport.bufferSize:
+        while protocol.transport is not None and unsent(transport := tcp(protocol.transport)) > transport.bufferSize:
             if waited > conf().STALL:
                 logger.info("cutting an HTTP answer whose reader takes nothing")
                 transport.abortConnection()
