@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -110,6 +111,38 @@ def test_what_a_command_prints_is_shown_from_start_to_end(place: Place) -> None:
 def test_an_agent_is_made_where_there_is_none(place: Place) -> None:
     run(place, "echo", "hi", name="brand new")
     assert place.text("brand new") == "hi\n"
+
+
+def test_workspace_and_name_are_found_without_being_told(live: LiveServer, place: Place) -> None:
+    name = f"member-{uuid.uuid4()}"
+    token = live.token(name)
+    member = f"User.objects.get(username='{name}').pk"
+    call = f"WorkspaceService.set_member('{place.workspace}', {member}, 'operator')"
+    live.manage("shell", "-c", f"from workspaces.services import WorkspaceService; {call}")
+    line = [PYTHON, "-m", "agentstream", "run", "--url", place.url, "--token", token, "--", "/bin/echo", "hi"]
+    assert subprocess.run(line, capture_output=True, timeout=30, check=True).stdout == b"hi\n"
+    assert place.text("echo") == "hi\n"
+
+
+def test_among_several_workspaces_one_must_be_named(place: Place, root: Api) -> None:
+    root.workspace("Another")
+    line = [PYTHON, "-m", "agentstream", "run", "--url", place.url, "--token", place.token, "--", "true"]
+    result = subprocess.run(line, capture_output=True, text=True, timeout=30, check=False)
+    assert result.returncode == 1
+    assert place.slug in result.stderr
+    assert "got none to choose between them" in result.stderr
+
+
+def test_a_tool_that_prints_events_is_understood(place: Place) -> None:
+    recorded = Path(__file__).parent / "transcripts/claude-partial.jsonl"
+    code, out, _ = run(place, "cat", str(recorded), options=("--adapter", "claude"))
+    assert (code, out) == (0, recorded.read_text())
+    events = place.history()
+    statuses = [event.payload["status"] for event in events if event.type == "agent:status"]
+    assert statuses == ["running", "idle", "finished"]
+    assert place.text() == "Simple enough.I'll read the file — größer als 3 €.Done."
+    level = [event.payload for event in events if event.type == "agent:context"][-1]
+    assert (level["contextLevel"], level["tokensUsed"], level["tokensLimit"]) == (15, 30_814, 200_000)
 
 
 def test_a_failing_command_is_an_error(place: Place) -> None:
@@ -317,7 +350,7 @@ def test_a_refusal_on_the_way_does_not_cost_the_command(place: Place) -> None:
     [
         (["run", "--workspace", "w", "--name", "n", "--", "true"], "expected a token"),
         (["run", "--workspace", "w", "--name", "n", "--token", "t"], "expected a command"),
-        (["run", "--workspace", "w", "--token", "t", "--", "true"], "--name"),
+        (["run", "--adapter", "cobol", "--token", "t", "--", "true"], "invalid choice: 'cobol'"),
         (
             ["run", "--url", "nonsense", "--workspace", "w", "--name", "n", "--token", "t", "--", "true"],
             "got 'nonsense'",

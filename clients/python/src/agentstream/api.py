@@ -49,12 +49,18 @@ class Api:
         if urlsplit(self.url).scheme not in ("http", "https"):
             raise ValueError(f"url: expected one like http://host:8000; got {self.url!r}")
 
-    async def workspace(self, slug: str) -> Workspace:
-        """The workspace with that slug. Raises `NotFound` if there is none the token's user may see."""
-        for found in await self._call("GET", "workspaces"):
-            if found["slug"] == slug:
-                return Workspace(found["id"], found["slug"], found["name"])
-        raise errors.NotFound("NOT_FOUND", f"expected the slug of a workspace you can see; got {slug!r}")
+    async def workspace(self, slug: str | None = None) -> Workspace:
+        """The workspace with that slug, or without one the only workspace there is.
+
+        Raises `NotFound` if the token's user may see none like that, or several.
+        """
+        seen = [Workspace(found["id"], found["slug"], found["name"]) for found in await self._call("GET", "workspaces")]
+        wanted = [workspace for workspace in seen if slug in (None, workspace.slug)]
+        if len(wanted) == 1:
+            return wanted[0]
+        known = ", ".join(workspace.slug for workspace in seen) or "none"
+        got = "none to choose between them" if slug is None else repr(slug)
+        raise errors.NotFound("NOT_FOUND", f"expected the slug of a workspace you can see ({known}); got {got}")
 
     async def agent(self, workspace_id: str, name: str) -> Agent:
         """The workspace's agent with that name, made if there is none."""

@@ -69,10 +69,7 @@ class Delivery:
     def _frame(self, batch: list[Entry]) -> str:
         head = {"agentId": self._agent_id, "producer": self._outbox.producer}
         events = ",".join(entry.seal() for entry in batch)
-        return (
-            f'{{"type":"publish:agent","id":{self._request},'
-            f'"payload":{encode(head)[:-1]},"events":[{events}]}}}}'
-        )
+        return f'{{"type":"publish:agent","id":{self._request},"payload":{encode(head)[:-1]},"events":[{events}]}}}}'
 
     async def _listen(self, connection: Connection) -> None:
         while True:

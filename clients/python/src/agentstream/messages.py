@@ -147,6 +147,11 @@ class Failure:
     code: str
     message: str
 
+    @classmethod
+    def brief(cls, code: str, message: str) -> Failure:
+        """Of the message no more than surely fits an event: 32 KiB."""
+        return cls(code, next(text.split(text.clean(message), MAX_CONTENT // 2)))
+
     def payload(self) -> dict[str, Any]:
         return {"error": {"code": self.code, "message": self.message}}
 

@@ -14,7 +14,6 @@ from agentstream.delivery import Delivery
 from agentstream.errors import AgentstreamError
 from agentstream.link import Link
 from agentstream.messages import (
-    MAX_CONTENT,
     Context,
     Ending,
     Failure,
@@ -27,7 +26,6 @@ from agentstream.messages import (
     Terminated,
 )
 from agentstream.outbox import Outbox
-from agentstream.text import clean, split
 
 # How long a block that failed may take to tell what it had said before.
 LAST_WORDS = 5.0
@@ -110,9 +108,7 @@ class Publisher:
         """What the agent does now: idle, running, waiting, error, finished or offline."""
         await self.send(StatusChange(status, reason))
 
-    async def context(
-        self, level: float, *, tokens_used: int | None = None, tokens_limit: int | None = None
-    ) -> None:
+    async def context(self, level: float, *, tokens_used: int | None = None, tokens_limit: int | None = None) -> None:
         """How full the context window is, in percent (0 to 100, sent as a whole number)."""
         await self.send(Context(round(level), tokens_used, tokens_limit))
 
@@ -121,11 +117,9 @@ class Publisher:
 
         Of the message its first 32 KiB are kept.
         """
-        await self.send(Failure(code, next(split(clean(message), MAX_CONTENT // 2))))
+        await self.send(Failure.brief(code, message))
 
-    async def terminated(
-        self, exit_code: int, *, signal: str | None = None, reason: Ending = "completed"
-    ) -> None:
+    async def terminated(self, exit_code: int, *, signal: str | None = None, reason: Ending = "completed") -> None:
         """The agent's process is over; `signal` is the name of what killed it, e.g. "SIGKILL"."""
         await self.send(Terminated(exit_code, signal, reason))
 

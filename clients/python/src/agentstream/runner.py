@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 from agentstream.adapters import Adapter
-from agentstream.adapters.text import TextAdapter
+from agentstream.adapters.choice import AUTO, choose, program
 from agentstream.api import Api
 from agentstream.backoff import Backoff
 from agentstream.errors import Refused, TryLater, Unreachable
@@ -36,16 +36,25 @@ _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class RunOptions:
     """What to run and where to show it.
 
-    `url` is the server's HTTP base, `workspace` a slug, `name` that of the agent, made if there is none.
-    `quiet` keeps the command's output from this program's own stdout and stderr.
+    `url` is the server's HTTP base; `workspace` a slug, None for the only one the token's user can see; `name`
+    that of the agent, made if there is none, None for that of the program. `adapter` is one of
+    `agentstream.adapters.choice.NAMES`. `quiet` keeps the command's output from this program's own stdout and
+    stderr.
+
+    Raises ValueError for what cannot be right.
     """
 
     url: str
     token: str = field(repr=False)
-    workspace: str
-    name: str
+    workspace: str | None
+    name: str | None
     command: Sequence[str]
     quiet: bool = False
+    adapter: str = AUTO
+
+    def __post_init__(self) -> None:
+        choose(self.adapter, self.command, "")
+        Api(self.url, self.token)
 
 
 async def run(options: RunOptions) -> int:
@@ -59,7 +68,8 @@ async def run(options: RunOptions) -> int:
     """
     agent_id = await _patiently(options)
     async with _reporting(Publisher(options.url, options.token, agent_id)) as report:
-        return await Run(options, report, TextAdapter(report.publisher.producer)).execute()
+        adapter = choose(options.adapter, options.command, report.publisher.producer)
+        return await Run(options, report, adapter).execute()
 
 
 async def _patiently(options: RunOptions) -> str:
@@ -77,7 +87,7 @@ async def _patiently(options: RunOptions) -> str:
 async def _agent_id(options: RunOptions) -> str:
     api = Api(options.url, options.token)
     workspace = await api.workspace(options.workspace)
-    return (await api.agent(workspace.id, options.name)).id
+    return (await api.agent(workspace.id, options.name or program(options.command) or options.command[0])).id
 
 
 @dataclass

@@ -26,10 +26,24 @@ class Chunk:
 class Adapter(Protocol):
     """Turns chunks into messages. It keeps what it must remember and does nothing else: no I/O, no clock."""
 
+    @property
+    def terminal(self) -> bool:
+        """Whether the command does better when it believes that it writes to a terminal."""
+        ...
+
+    @property
+    def answerable(self) -> bool:
+        """Whether the command reads what people send it; if not, it gets this program's own stdin."""
+        ...
+
     def feed(self, chunk: Chunk) -> Iterable[Message]:
         """The messages this chunk gives."""
         ...
 
     def close(self) -> Iterable[Message]:
         """The messages that were still waiting, once both streams have ended."""
+        ...
+
+    def reply(self, content: str) -> str:
+        """What to write to the command's stdin for what a person has sent, its newline included."""
         ...

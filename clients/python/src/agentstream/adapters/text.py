@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agentstream.adapters import Chunk, Stream
+from agentstream.adapters import Chunk
 from agentstream.messages import Output, Role
-
-_ROLES: dict[Stream, Role] = {"stdout": "assistant", "stderr": "system"}
 
 # Lines of one stream that follow each other closely are one message, up to a size a viewer can redraw often.
 PAUSE = 1.0
@@ -15,13 +13,18 @@ LONGEST = 16 * 1024
 
 
 class TextAdapter:
-    """Standard output as the assistant's words, standard error as the system's.
+    """Standard output as the assistant's words, or those of the role given; standard error as the system's.
 
     `run` must be unique to this run of the command; the message ids begin with it.
     """
 
-    def __init__(self, run: str) -> None:
+    # Most programs that write to a pipe keep back what they print until they have 4 KiB of it.
+    terminal = True
+    answerable = True
+
+    def __init__(self, run: str, stdout: Role = "assistant") -> None:
         self._run = run
+        self._stdout = stdout
         self._message = 0
         self._length = 0
         self._last = Chunk("stdout", "", float("-inf"))
@@ -40,6 +43,10 @@ class TextAdapter:
         if self._last.text and not self._last.text.endswith("\n"):
             yield self._output("", False)
 
+    def reply(self, content: str) -> str:
+        """The content as a line."""
+        return content if content.endswith("\n") else content + "\n"
+
     def _starts_message(self, chunk: Chunk) -> bool:
         if chunk.stream != self._last.stream or self._message == 0:
             return True
@@ -47,5 +54,5 @@ class TextAdapter:
         return whole and (chunk.at - self._last.at > PAUSE or self._length >= LONGEST)
 
     def _output(self, text: str, is_streaming: bool | None) -> Output:
-        message_id = f"{self._run}-{self._message}"
-        return Output(text, _ROLES[self._last.stream], message_id, is_streaming, "text")
+        role = self._stdout if self._last.stream == "stdout" else "system"
+        return Output(text, role, f"{self._run}-{self._message}", is_streaming, "text")

@@ -1,0 +1,69 @@
+"""Which adapter a command needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import PurePath
+
+from agentstream.adapters import Adapter
+from agentstream.adapters.claude import Claude
+from agentstream.adapters.codex import Codex
+from agentstream.adapters.lines import LinesAdapter
+from agentstream.adapters.opencode import OpenCode
+from agentstream.adapters.text import TextAdapter
+
+AUTO = "auto"
+
+# What people put before a command, and how packages name the programs they hold.
+_WRAPPERS = {"env", "npx", "bunx", "nice", "nohup", "time", "stdbuf", "timeout"}
+_PACKAGES = {"claude-code": "claude", "opencode-ai": "opencode"}
+
+
+def choose(name: str, command: Sequence[str], run: str) -> Adapter:
+    """The adapter called `name`; with "auto", the one for the events that `command` is told to print.
+
+    `run` must be unique to this run of the command. Raises ValueError for a name there is not.
+    """
+    made = ADAPTERS.get(_recognized(command) if name == AUTO else name)
+    if made is None:
+        raise ValueError(f"adapter: expected one of {', '.join(NAMES)}; got {name!r}")
+    return made(run, command)
+
+
+def _claude(run: str, command: Sequence[str]) -> Adapter:
+    return LinesAdapter(run, Claude(run, _has(command, "--input-format", "stream-json")))
+
+
+ADAPTERS: dict[str, Callable[[str, Sequence[str]], Adapter]] = {
+    "text": lambda run, command: TextAdapter(run),
+    "claude": _claude,
+    "codex": lambda run, command: LinesAdapter(run, Codex(run)),
+    "opencode": lambda run, command: LinesAdapter(run, OpenCode(run)),
+}
+NAMES = (AUTO, *ADAPTERS)
+
+
+def _recognized(command: Sequence[str]) -> str:
+    match program(command):
+        case "claude" if _has(command, "--output-format", "stream-json"):
+            return "claude"
+        case "codex" if "exec" in command and "--json" in command:
+            return "codex"
+        case "opencode" if "run" in command and _has(command, "--format", "json"):
+            return "opencode"
+        case _:
+            return "text"
+
+
+def program(command: Sequence[str]) -> str:
+    """The base name of the program that a command line runs, looked for behind `env`, `npx` and the like."""
+    words = (word for word in command if not word.startswith("-") and "=" not in word and not word[:1].isdigit())
+    names = (PurePath(word).name for word in words)
+    plain = (name.split("@")[0] if not name.startswith("@") else name for name in names)
+    name = next((name for name in plain if name not in _WRAPPERS), "")
+    return _PACKAGES.get(name, name)
+
+
+def _has(command: Sequence[str], option: str, value: str) -> bool:
+    return f"{option}={value}" in command or (option, value) in pairwise(command)

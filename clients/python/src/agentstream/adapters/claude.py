@@ -1,0 +1,276 @@
+"""Claude Code, as `claude -p --output-format stream-json --verbose` tells what it does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from agentstream.adapters.gauge import Gauge
+from agentstream.adapters.lines import Event
+from agentstream.adapters.permissions import Permissions
+from agentstream.adapters.speech import Growing, Speech, Voice, words
+from agentstream.messages import Kind, Message, encode
+
+# Parts of a message as it is streamed that say nothing to people, or that a later line says again.
+_SILENT = {"content_block_start", "content_block_stop", "message_stop", "ping"}
+_SILENT_DELTAS = {"input_json_delta", "signature_delta", "citations_delta"}
+
+
+@dataclass
+class Thread:
+    """What the main thread, or a sub-agent, streams at the moment: block after block, in order."""
+
+    blocks: dict[int, Growing] = field(default_factory=dict)
+
+    def take(self, kind: Kind) -> Growing | None:
+        """The first streamed block of that kind whose whole has not come yet."""
+        for index, block in self.blocks.items():
+            if block.voice.kind == kind:
+                return self.blocks.pop(index)
+        return None
+
+
+class Claude:
+    """Messages with or without their deltas, calls of tools, turns, permissions and the context level.
+
+    `interactive` is whether Claude was started with `--input-format stream-json`, and so can be talked to.
+    """
+
+    def __init__(self, run: str, interactive: bool) -> None:
+        self.answerable = interactive
+        self._speech = Speech(run)
+        self._gauge = Gauge()
+        self._permissions = Permissions()
+        self._threads: dict[str | None, Thread] = {}
+        self._spoken = False
+        self._sent: list[str] = []
+
+    def translate(self, event: Event) -> Iterable[Message] | None:
+        match event:
+            case {"type": "system", "subtype": str(subtype)}:
+                return self._system(subtype, event)
+            case {"type": "stream_event", "event": {"type": str(type_)} as inner}:
+                return self._stream(type_, inner, _parent(event))
+            case {"type": "assistant", "message": {"content": [*blocks]} as message}:
+                return self._assistant(blocks, message, _parent(event))
+            case {"type": "user", "message": {"content": str() | [*_] as content}}:
+                return self._user(content, _parent(event))
+            case {"type": "result", "subtype": str(subtype)}:
+                return self._result(subtype, event)
+            case {
+                "type": "control_request",
+                "request_id": str(id_),
+                "request": {"subtype": "can_use_tool"} as wish,
+            }:
+                return self._ask(id_, wish)
+            case {"type": "control_cancel_request", "request_id": str(id_)}:
+                return self._settle(self._permissions.drop(id_))
+            case {"type": "control_response" | "keep_alive"}:
+                return ()
+            case _:
+                return None
+
+    def close(self) -> Iterable[Message]:
+        return self._speech.end()
+
+    def reply(self, content: str) -> str:
+        """An answer to the permission asked for, if one is; else a message of the user."""
+        if answer := self._permissions.answer(content):
+            return encode(answer) + "\n"
+        self._sent = [*self._sent[-20:], content]
+        return encode({"type": "user", "message": {"role": "user", "content": content}}) + "\n"
+
+    # The session
+
+    def _system(self, subtype: str, event: Event) -> Iterable[Message] | None:
+        match subtype, event:
+            case "init", _:
+                self._gauge.choose(event.get("model"))
+                return self._speech.status("running")
+            case "session_state_changed", {"state": "running"}:
+                return self._settle(self._permissions.clear())
+            case "session_state_changed", {"state": "requires_action"}:
+                return self._speech.status("waiting", "awaiting_approval")
+            case "session_state_changed", {"state": "idle"}:
+                return ()  # the result has said so, and whether it is one
+            case "status", _:
+                return ()
+            case "compact_boundary", _:
+                return self._gauge.compacted(event.get("compact_metadata"))
+            case "api_retry", {"attempt": attempt, "max_retries": most}:
+                return self._speech.say(f"The API does not answer; attempt {attempt} of {most}", Voice("system"))
+            case "task_progress", _:
+                return ()
+            case "task_started" | "task_notification" | "notification" | "permission_denied", _:
+                note = next(
+                    (event[key] for key in ("summary", "description", "message", "text") if event.get(key)),
+                    None,
+                )
+                return self._speech.say(note, Voice("system")) if isinstance(note, str) else None
+            case _:
+                return None
+
+    def _note(self, event: Event) -> Iterable[Message] | None:
+        notes = (event.get(key) for key in ("summary", "description", "message", "text"))
+        note = next((note for note in notes if isinstance(note, str) and note), None)
+        return None if note is None else self._speech.say(note, Voice("system"))
+
+    def _ask(self, id_: str, wish: dict[str, Any]) -> Iterator[Message]:
+        self._permissions.ask(id_, wish)
+        how = " Answer yes, or say what to do instead." if self.answerable else ""
+        yield from self._speech.say(f"May {wish.get('tool_name')} be used?{how}", Voice("system"))
+        yield from self._speech.status("waiting", "awaiting_approval")
+
+    def _settle(self, settled: bool) -> Iterator[Message]:
+        if settled:
+            yield from self._speech.status("running")
+
+    def _result(self, subtype: str, event: Event) -> Iterator[Message]:
+        self._permissions.clear()
+        self._threads.clear()
+        yield from self._speech.end()
+        text = event.get("result")
+        failed = subtype != "success" or event.get("is_error") is True
+        if failed:
+            said = text or event.get("errors") or subtype
+            yield from self._speech.failed(subtype if subtype != "success" else "api_error", said)
+        elif isinstance(text, str) and not self._spoken:
+            yield from self._speech.say(text)
+        self._spoken = False
+        yield from self._gauge.learn(event.get("modelUsage"))
+        yield from self._speech.status("error" if failed else "idle")
+
+    # What is said
+
+    def _stream(self, type_: str, inner: Event, parent: str | None) -> Iterable[Message] | None:
+        thread = self._threads.setdefault(parent, Thread())
+        match inner:
+            case {"type": "message_start"}:
+                return self._message_start(inner, parent)
+            case {
+                "type": "content_block_delta",
+                "index": int(index),
+                "delta": {"type": "text_delta", "text": str(text)},
+            }:
+                return self._delta(thread, index, text, _voice("text", parent))
+            case {
+                "type": "content_block_delta",
+                "index": int(index),
+                "delta": {"type": "thinking_delta", "thinking": str(text)},
+            }:
+                return self._delta(thread, index, text, _voice("thinking", parent))
+            case {"type": "content_block_delta", "delta": {"type": str(delta)}} if delta in _SILENT_DELTAS:
+                return ()
+            case {"type": "content_block_stop", "index": int(index)} if index in thread.blocks:
+                return thread.blocks[index].end()
+            case {"type": "message_delta"}:
+                return self._gauge.grew(inner.get("usage")) if parent is None else ()
+            case _:
+                return () if type_ in _SILENT else None
+
+    def _message_start(self, inner: Event, parent: str | None) -> Iterator[Message]:
+        thread, self._threads[parent] = self._threads[parent], Thread()
+        for block in thread.blocks.values():
+            yield from block.end()
+        if parent is None:
+            self._permissions.clear()
+            yield from self._speech.status("running")
+            match inner:
+                case {"message": {"id": id_, "usage": usage}}:
+                    yield from self._gauge.used(id_, usage)
+
+    def _delta(self, thread: Thread, index: int, text: str, voice: Voice) -> Iterator[Message]:
+        if index not in thread.blocks or thread.blocks[index].over:
+            thread.blocks[index] = self._speech.begin(voice)
+        self._spoken |= voice.role == "assistant" and voice.kind == "text"
+        yield from thread.blocks[index].add(text)
+
+    def _assistant(self, blocks: list[Any], message: dict[str, Any], parent: str | None) -> Iterator[Message]:
+        if parent is None and not self._permissions.pending:
+            yield from self._speech.status("running")
+        for block in blocks:
+            yield from self._block(block, parent)
+        if parent is None:
+            yield from self._gauge.used(message.get("id"), message.get("usage"))
+
+    def _block(self, block: Any, parent: str | None) -> Iterator[Message]:
+        match block:
+            case {"type": "text", "text": str(text)}:
+                yield from self._whole(text, _voice("text", parent), parent)
+            case {"type": "thinking", "thinking": str(text)}:
+                yield from self._whole(text, _voice("thinking", parent), parent)
+            case {"type": "tool_use", "id": id_, "name": name}:
+                yield from self._speech.call(id_, name, words(block.get("input", {})))
+            case {"type": "redacted_thinking"}:
+                pass
+            case _:
+                yield from self._speech.say(words(block), Voice("system"))
+
+    def _whole(self, text: str, voice: Voice, parent: str | None) -> Iterator[Message]:
+        """A block as a whole: what its deltas have not said yet, mostly all of it or nothing."""
+        self._spoken |= voice.role == "assistant" and voice.kind == "text"
+        thread = self._threads.get(parent)
+        streamed = thread.take(voice.kind) if thread else None
+        if streamed is None:
+            yield from self._speech.say(text, voice)
+            return
+        if text.startswith(streamed.said) and not streamed.over:
+            yield from streamed.add(text[len(streamed.said) :])
+            text = streamed.said
+        yield from streamed.end()
+        if text != streamed.said:
+            # Deltas were lost: better twice than not at all.
+            yield from self._speech.say(text, voice)
+
+    def _user(self, content: str | list[Any], parent: str | None) -> Iterator[Message]:
+        if isinstance(content, str):
+            content = [{"type": "text", "text": content}]
+        for block in content:
+            match block:
+                case {"type": "tool_result", "tool_use_id": id_}:
+                    yield from self._speech.result(id_, _result_text(block.get("content")))
+                    yield from self._settle(self._permissions.used(id_))
+                case {"type": "text", "text": str(text)} if text in self._sent:
+                    self._sent.remove(text)  # on the transcript already, as what a person has sent
+                case {"type": "text", "text": str(text)}:
+                    yield from self._speech.say(text, Voice("user", call=parent))
+                case _:
+                    yield from self._speech.say(f"({_type(block)})", Voice("user", call=parent))
+
+
+def _parent(event: Event) -> str | None:
+    parent = event.get("parent_tool_use_id")
+    return parent if isinstance(parent, str) else None
+
+
+def _voice(kind: Kind, parent: str | None) -> Voice:
+    # A sub-agent's words belong to the call that has started it.
+    return Voice(kind=kind) if parent is None else Voice("tool", kind, parent[:200])
+
+
+def _result_text(content: object) -> str:
+    match content:
+        case None:
+            return ""
+        case [*blocks]:
+            return "\n".join(_block_text(block) for block in blocks)
+        case _:
+            return words(content)
+
+
+def _block_text(block: object) -> str:
+    match block:
+        case {"type": "text", "text": str(text)}:
+            return text
+        case _:
+            return f"({_type(block)})"
+
+
+def _type(block: object) -> str:
+    match block:
+        case {"type": str(type_)}:
+            return type_
+        case _:
+            return json.dumps(block)[:200]

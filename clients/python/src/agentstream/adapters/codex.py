@@ -1,0 +1,142 @@
+"""Codex, as `codex exec --json` tells what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Any
+
+from agentstream.adapters.lines import Event
+from agentstream.adapters.speech import Speech, Voice, words
+from agentstream.messages import Message
+
+Item = dict[str, Any]
+
+
+class Codex:
+    """Items become messages, and calls of tools with their results; turns become the status.
+
+    There is no context level: Codex tells the tokens a thread has used in all, and not how many fit.
+    """
+
+    # It would wait for the end of its input before it begins.
+    answerable = False
+
+    def __init__(self, run: str) -> None:
+        self._speech = Speech(run)
+
+    def translate(self, event: Event) -> Iterable[Message] | None:
+        match event:
+            case {"type": "thread.started"}:
+                return ()
+            case {"type": "turn.started"}:
+                return self._speech.status("running")
+            case {"type": "turn.completed"}:
+                return chain(self._speech.end(), self._speech.status("idle"))
+            case {"type": "turn.failed", "error": {"message": message}}:
+                return self._fail(message)
+            case {"type": "error", "message": message}:
+                # It goes on after these, mostly: they tell of reconnections.
+                return self._speech.failed("codex", message)
+            case {
+                "type": "item.started" | "item.updated" | "item.completed" as stage,
+                "item": {"id": str()} as item,
+            }:
+                return self._item(item, stage == "item.completed")
+            case _:
+                return None
+
+    def close(self) -> Iterable[Message]:
+        return self._speech.end()
+
+    def reply(self, content: str) -> str:
+        return content + "\n"
+
+    def _fail(self, message: object) -> Iterator[Message]:
+        yield from self._speech.end()
+        yield from self._speech.failed("turn_failed", message)
+        yield from self._speech.status("error")
+
+    def _item(self, item: Item, over: bool) -> Iterable[Message] | None:
+        speech = self._speech
+        match item:
+            case {"type": "agent_message", "text": str(text)}:
+                return speech.grow(item["id"], text, Voice(), over)
+            case {"type": "reasoning", "text": str(text)}:
+                return speech.grow(item["id"], text, Voice(kind="thinking"), over)
+            case {"type": "command_execution", "command": command}:
+                return self._command(item, words(command), over)
+            case {"type": "mcp_tool_call", "server": server, "tool": tool}:
+                name = f"{server}.{tool}"
+                return self._call(item, name, words(item.get("arguments")), _mcp_result(item), over)
+            case {"type": "file_change", "changes": [*changes]}:
+                return self._call(item, "file_change", _changes(changes), words(item.get("status", "")), over)
+            case {"type": "web_search", "query": query}:
+                return self._call(item, "web_search", words(query), "", over)
+            case {"type": "todo_list", "items": [*items]}:
+                return speech.grow(item["id"], _todos(items), Voice("tool", "tool_result", tool="todo_list"), over)
+            case {"type": "error", "message": message}:
+                return speech.failed("codex", message)
+            case _:
+                return None
+
+    def _command(self, item: Item, command: str, over: bool) -> Iterator[Message]:
+        yield from self._begin(item, "command", command)
+        text = words(item.get("aggregated_output") or "")
+        if over:
+            text += _ending(item, text)
+        if text:
+            yield from self._speech.grow(item["id"], text, self._speech.result_of(item["id"]), over)
+        if over:
+            self._speech.ended(item["id"])
+
+    def _call(self, item: Item, tool: str, content: str, result: str, over: bool) -> Iterator[Message]:
+        yield from self._begin(item, tool, content)
+        if over and result:
+            yield from self._speech.result(item["id"], result)
+        elif over:
+            self._speech.ended(item["id"])
+
+    def _begin(self, item: Item, tool: str, content: str) -> Iterator[Message]:
+        if not self._speech.called(item["id"]):
+            yield from self._speech.call(item["id"], tool, content)
+
+
+def _ending(item: Item, text: str) -> str:
+    """How a command ended, where that is worth a line."""
+    gap = "\n" if text and not text.endswith("\n") else ""
+    match item:
+        case {"status": "declined"}:
+            return f"{gap}(declined)"
+        case {"exit_code": int(code)} if code:
+            return f"{gap}(exit code {code})"
+        case {"status": "failed"}:
+            return f"{gap}(failed)"
+        case _:
+            return "" if text else "(no output)"
+
+
+def _mcp_result(item: Item) -> str:
+    match item:
+        case {"error": {"message": message}}:
+            return words(message)
+        case {"result": {"content": [*blocks]}} if all(isinstance(block, dict) for block in blocks):
+            return "\n".join(words(block.get("text", block)) for block in blocks)
+        case {"result": result} if result is not None:
+            return words(result)
+        case _:
+            return "(no output)"
+
+
+def _changes(changes: list[Any]) -> str:
+    return "\n".join(
+        f"{change.get('kind')} {change.get('path')}" if isinstance(change, dict) else words(change)
+        for change in changes
+    )
+
+
+def _todos(items: list[Any]) -> str:
+    return "\n".join(
+        f"[{'x' if item.get('completed') else ' '}] {item.get('text')}" if isinstance(item, dict) else words(item)
+        for item in items
+    )

@@ -1,0 +1,118 @@
+"""A tool's own event lines: one JSON object each, and whatever else comes between them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol
+
+from agentstream.adapters import Chunk
+from agentstream.adapters.text import TextAdapter
+from agentstream.messages import Message
+
+Event = dict[str, Any]
+
+# Characters of a line that are waited for; a longer one is no event any more and shown as it comes.
+LONGEST = 32 * 1024 * 1024
+
+
+class Translator(Protocol):
+    """Knows one tool's events. It keeps what it must remember and does nothing else."""
+
+    @property
+    def answerable(self) -> bool:
+        """Whether the tool reads what people send it."""
+        ...
+
+    def translate(self, event: Event) -> Iterable[Message] | None:
+        """What the event means, possibly nothing; None if it is not known, so that its line is shown."""
+        ...
+
+    def close(self) -> Iterable[Message]:
+        """What ends with the run."""
+        ...
+
+    def reply(self, content: str) -> str:
+        """The line that tells the tool what a person has sent."""
+        ...
+
+
+class LinesAdapter:
+    """Gives a translator the events on standard output; all other text, on either stream, is the system's."""
+
+    # A terminal would wrap lines, or tempt the tool to draw.
+    terminal = False
+
+    def __init__(self, run: str, translator: Translator) -> None:
+        self._translator = translator
+        self._plain = TextAdapter(f"{run}-text", "system")
+        self._parts: list[str] = []
+        self._held = 0
+        self._passing = False
+
+    @property
+    def answerable(self) -> bool:
+        return self._translator.answerable
+
+    def feed(self, chunk: Chunk) -> Iterator[Message]:
+        """The messages of the events that this chunk completes, and text that cannot become one."""
+        if chunk.stream == "stderr":
+            yield from self._plain.feed(chunk)
+            return
+        for piece in _lines(chunk.text):
+            yield from self._take(piece, chunk.at)
+
+    def close(self) -> Iterator[Message]:
+        """A last line that was cut, shown as it is."""
+        yield from self._line(self._whole(), float("inf"))
+        yield from self._translator.close()
+        yield from self._plain.close()
+
+    def reply(self, content: str) -> str:
+        return self._translator.reply(content)
+
+    def _take(self, piece: str, at: float) -> Iterator[Message]:
+        self._parts.append(piece)
+        self._held += len(piece)
+        if piece.endswith("\n"):
+            line, passing = self._whole(), self._passing
+            self._passing = False
+            yield from self._show(line, at) if passing else self._line(line, at)
+        elif self._passing or not self._may_be_event():
+            self._passing = True
+            yield from self._show(self._whole(), at)
+
+    def _may_be_event(self) -> bool:
+        return self._held <= LONGEST and self._parts[0].lstrip()[:1] in ("", "{")
+
+    def _whole(self) -> str:
+        text = "".join(self._parts)
+        self._parts.clear()
+        self._held = 0
+        return text
+
+    def _line(self, line: str, at: float) -> Iterator[Message]:
+        if not line.strip():
+            return
+        event = _parse(line)
+        messages = None if event is None else self._translator.translate(event)
+        yield from self._show(line, at) if messages is None else messages
+
+    def _show(self, text: str, at: float) -> Iterator[Message]:
+        yield from self._plain.feed(Chunk("stdout", text, at))
+
+
+def _lines(text: str) -> Iterator[str]:
+    # Not splitlines(): JSON may hold the other characters at which that cuts.
+    *whole, rest = text.split("\n")
+    yield from (f"{line}\n" for line in whole)
+    if rest:
+        yield rest
+
+
+def _parse(line: str) -> Event | None:
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return event if isinstance(event, dict) else None

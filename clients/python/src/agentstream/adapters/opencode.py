@@ -1,0 +1,72 @@
+"""opencode, as `opencode run --format json` tells what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from agentstream.adapters.lines import Event
+from agentstream.adapters.speech import Speech, Voice, words
+from agentstream.messages import Message
+
+Part = dict[str, Any]
+
+
+class OpenCode:
+    """Parts become messages, and calls of tools with their results; steps become the status.
+
+    There is no context level: the lines do not say how many tokens the model's window holds.
+    """
+
+    # It would wait for the end of its input before it begins.
+    answerable = False
+
+    def __init__(self, run: str) -> None:
+        self._speech = Speech(run)
+
+    def translate(self, event: Event) -> Iterable[Message] | None:
+        speech = self._speech
+        match event:
+            case {"type": "step_start"}:
+                return speech.status("running")
+            case {"type": "text", "part": {"text": str(text)}}:
+                return speech.say(text)
+            case {"type": "reasoning", "part": {"text": str(text)}}:
+                return speech.say(text, Voice(kind="thinking"))
+            case {"type": "tool_use", "part": {"tool": str(tool), "state": {"status": _}} as part}:
+                return self._tool(tool, part)
+            case {"type": "step_finish", "part": {"reason": "stop"}} | {"type": "done"}:
+                return speech.status("idle")
+            case {"type": "step_finish"}:
+                return ()
+            case {"type": "error", "error": error}:
+                return self._fail(error)
+            case _:
+                return None
+
+    def close(self) -> Iterable[Message]:
+        return self._speech.end()
+
+    def reply(self, content: str) -> str:
+        return content + "\n"
+
+    def _tool(self, tool: str, part: Part) -> Iterator[Message]:
+        call, state = part.get("callID"), part["state"]
+        if not self._speech.called(call):
+            yield from self._speech.call(call, tool, words(state.get("input", {})))
+        match state:
+            case {"status": "completed"}:
+                yield from self._speech.result(call, words(state.get("output") or ""))
+            case {"status": "error"}:
+                yield from self._speech.result(call, words(state.get("error") or "(failed)"))
+
+    def _fail(self, error: object) -> Iterator[Message]:
+        match error:
+            case {"name": str(name), "data": {"message": str(message)}} | {
+                "name": str(name),
+                "message": str(message),
+            }:
+                yield from self._speech.failed(name, message)
+            case _:
+                yield from self._speech.failed("opencode", error)
+        yield from self._speech.status("error")

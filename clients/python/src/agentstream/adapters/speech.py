@@ -1,0 +1,144 @@
+"""What the translators of event lines have in common: messages that grow, tools that are called, a status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from agentstream.messages import Failure, Kind, Message, Output, Role, Status, StatusChange, encode
+
+# The server's bound for ids and names.
+LABEL = 200
+
+
+def label(value: object) -> str | None:
+    """`value` as an id or a name that the server takes; None if it cannot be one."""
+    return value[:LABEL] if isinstance(value, str) and value else None
+
+
+def words(value: object) -> str:
+    """`value` as it is shown: text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else encode(value)
+
+
+@dataclass(frozen=True)
+class Voice:
+    """Whose words they are."""
+
+    role: Role = "assistant"
+    kind: Kind = "text"
+    call: str | None = None
+    tool: str | None = None
+
+
+@dataclass
+class Growing:
+    """A message that is told piece by piece, under an id of its own."""
+
+    voice: Voice
+    message_id: str
+    over: bool = False
+    _said: list[str] = field(default_factory=list)
+
+    @property
+    def said(self) -> str:
+        """Everything told so far."""
+        return "".join(self._said)
+
+    def add(self, text: str) -> Iterator[Output]:
+        """The next piece."""
+        if text and not self.over:
+            self._said.append(text)
+            yield self._output(text, True)
+
+    def end(self) -> Iterator[Output]:
+        """No more of it follows."""
+        if not self.over:
+            self.over = True
+            if self._said:
+                yield self._output("", False)
+
+    def _output(self, text: str, is_streaming: bool) -> Output:
+        voice = self.voice
+        return Output(text, voice.role, self.message_id, is_streaming, voice.kind, voice.call, voice.tool)
+
+
+@dataclass
+class Speech:
+    """Makes the messages of one run; `run` must be unique to it, the message ids begin with it."""
+
+    run: str
+    _messages: int = 0
+    _status: tuple[Status, str | None] | None = None
+    _growing: dict[str, Growing] = field(default_factory=dict)
+    _open: list[Growing] = field(default_factory=list)
+    _tools: dict[str, str] = field(default_factory=dict)
+
+    def begin(self, voice: Voice) -> Growing:
+        """A message that is still to grow."""
+        self._open = [*(growing for growing in self._open if not growing.over), Growing(voice, self._next())]
+        return self._open[-1]
+
+    def end(self) -> Iterator[Output]:
+        """Nothing that has begun goes on: the turn, or the run, is over."""
+        for growing in self._open:
+            yield from growing.end()
+        self._growing.clear()
+
+    def say(self, text: str, voice: Voice = Voice()) -> Iterator[Output]:
+        """A whole message; nothing if it is empty."""
+        if text:
+            yield Output(text, voice.role, self._next(), None, voice.kind, voice.call, voice.tool)
+
+    def grow(self, key: str, text: str, voice: Voice, over: bool) -> Iterator[Output]:
+        """What is new in a message of which the tool repeats the whole under `key`: `text` is all of it so far."""
+        growing = self._growing[key] = self._growing.get(key) or self.begin(voice)
+        if text.startswith(said := growing.said):
+            yield from growing.add(text[len(said) :])
+        else:
+            # Rewritten: what was told cannot be taken back, so all of it is told again.
+            yield from growing.end()
+            growing = self._growing[key] = self.begin(voice)
+            yield from growing.add(text)
+        if over:
+            yield from growing.end()
+            del self._growing[key]
+
+    def call(self, call: object, tool: object, content: str) -> Iterator[Output]:
+        """A tool is called; its result may name it by the id alone."""
+        call, tool = label(call), label(tool)
+        if call and tool:
+            self._tools[call] = tool
+        yield from self.say(content, Voice("tool", "tool_call", call, tool))
+
+    def result_of(self, call: object) -> Voice:
+        """Whose words the call's result are."""
+        call = label(call)
+        return Voice("tool", "tool_result", call, self._tools.get(call or ""))
+
+    def called(self, call: object) -> bool:
+        """Whether that call was told of and has not ended."""
+        return label(call) in self._tools
+
+    def result(self, call: object, content: str) -> Iterator[Output]:
+        """What a call has given; an empty result is told as such."""
+        yield from self.say(content or "(no output)", self.result_of(call))
+        self.ended(call)
+
+    def ended(self, call: object) -> None:
+        """Nothing more comes of that call."""
+        self._tools.pop(label(call) or "", None)
+
+    def status(self, status: Status, reason: str | None = None) -> Iterator[Message]:
+        """The status, if it is a new one."""
+        if self._status != (status, reason):
+            self._status = (status, reason)
+            yield StatusChange(status, reason)
+
+    def failed(self, code: str, message: object) -> Iterator[Message]:
+        """Something went wrong, which alone changes no status."""
+        yield Failure.brief(label(code) or "error", words(message))
+
+    def _next(self) -> str:
+        self._messages += 1
+        return f"{self.run}-{self._messages}"

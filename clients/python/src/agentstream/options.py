@@ -1,0 +1,43 @@
+"""The options of `agentstream run`, for every command line that runs a command."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+
+from agentstream.adapters.choice import AUTO, NAMES
+from agentstream.runner import RunOptions
+
+USAGE = "[--workspace SLUG] [--name NAME] [--adapter NAME] [--url URL] [--token TOKEN] [--quiet] -- COMMAND …"
+
+
+def add_run_options(parser: argparse.ArgumentParser, url: str) -> None:
+    """Everything but `--token` has a default; `url` is that of `--url`."""
+    parser.add_argument("--url", default=url, help="the server (default: %(default)s)")
+    parser.add_argument("--token", help="better: AGENTSTREAM_TOKEN in the environment, which others cannot see")
+    parser.add_argument(
+        "--workspace", metavar="SLUG", help="the workspace to show it in (default: the only one the token can see)"
+    )
+    parser.add_argument("--name", help="the agent's name there; made if there is none (default: the command's)")
+    parser.add_argument(
+        "--adapter",
+        choices=NAMES,
+        default=AUTO,
+        help="what the command prints (default: found out from the command, else text)",
+    )
+    parser.add_argument("--quiet", action="store_true", help="do not print the command's output here as well")
+    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND …", help="what to run")
+
+
+def given_token(given: argparse.Namespace) -> str | None:
+    """The token, from the command line or the environment."""
+    return given.token or os.environ.get("AGENTSTREAM_TOKEN") or None
+
+
+def run_options(given: argparse.Namespace, token: str) -> RunOptions:
+    """What was asked for. Raises ValueError for what cannot be right."""
+    command: Sequence[str] = given.command[1:] if given.command[:1] == ["--"] else given.command
+    if not command:
+        raise ValueError("expected a command after --")
+    return RunOptions(given.url, token, given.workspace, given.name, command, given.quiet, given.adapter)

@@ -1,0 +1,196 @@
+"""Claude Code's lines: whole and in deltas, turns, permissions, and a context level that is never a guess."""
+
+import json
+from typing import Any
+
+import pytest
+from agentstream.messages import Context, Message, Output
+
+from .told import failures, levels, made, said, statuses, tell, told, transcript
+
+
+def lines(*events: dict[str, Any]) -> bytes:
+    return b"".join(json.dumps(event).encode() + b"\n" for event in events)
+
+
+def init(model: str) -> dict[str, Any]:
+    return {"type": "system", "subtype": "init", "model": model}
+
+
+def assistant(text: str, parent: str | None = None, id_: str = "m", **usage: int) -> dict[str, Any]:
+    message = {"id": id_, "content": [{"type": "text", "text": text}], "usage": usage}
+    return {"type": "assistant", "message": message, "parent_tool_use_id": parent}
+
+
+def delta(text: str, index: int = 0) -> dict[str, Any]:
+    inner = {"type": "content_block_delta", "index": index, "delta": {"type": "text_delta", "text": text}}
+    return {"type": "stream_event", "event": inner, "parent_tool_use_id": None}
+
+
+def claude(*events: dict[str, Any]) -> list[Message]:
+    return tell(made("claude"), lines(*events))
+
+
+def test_a_turn_with_tools_and_a_sub_agent() -> None:
+    messages = told("claude")
+    assert said(messages) == [
+        ("assistant thinking", "The test names the total; look there first."),
+        ("assistant", "I'll look at the failing test. Größe: 3 €."),
+        ("tool tool_call Bash", '{"command":"pytest -q","description":"Run the tests"}'),
+        ("tool tool_result Bash", "1 failed, 41 passed\nE   assert 3 == 4"),
+        (
+            "tool tool_call Task",
+            '{"description":"Find callers","prompt":"Who calls total()?","subagent_type":"Explore"}',
+        ),
+        ("system", "Find callers"),
+        ("user", "Who calls total()?"),
+        ("tool", "Only checkout.py does."),
+        ("tool tool_result Task", "Only checkout.py does.\n(image)"),
+        ("assistant", "Fixed: the total counts the last item now."),
+    ]
+    assert statuses(messages) == ["running", "idle"]
+    calls = [(output.kind, output.tool_call_id) for output in messages if isinstance(output, Output)]
+    assert calls[2:4] == [("tool_call", "toolu_01"), ("tool_result", "toolu_01")]
+
+
+def test_the_level_is_that_of_the_main_thread_alone() -> None:
+    assert levels(told("claude"))[-1] == (16, 32_218, 200_000)
+    assert max(level for level, _, _ in levels(told("claude"))) == 16
+
+
+def test_deltas_are_told_as_they_come_and_once() -> None:
+    messages = told("claude-partial")
+    assert said(messages) == [
+        ("assistant thinking", "Simple enough."),
+        ("assistant", "I'll read the file — größer als 3 €."),
+        ("tool tool_call Read", '{"file_path":"/srv/shop/cart.py"}'),
+        ("tool tool_result Read", "def total(items): ..."),
+        ("assistant", "Done."),
+    ]
+    chunks = [output for output in messages if isinstance(output, Output) and output.content.startswith("I'll")]
+    assert [(chunk.content, chunk.is_streaming) for chunk in chunks] == [("I'll read ", True)]
+    assert levels(messages)[-1] == (15, 30_814, 200_000)
+
+
+@pytest.mark.parametrize(
+    ("deltas", "expected"),
+    [(["Hel", "lo"], ["Hello"]), (["Hel"], ["Hello"]), (["lo"], ["lo", "Hello"]), ([], ["Hello"])],
+    ids=["all", "the last is lost", "the first is lost", "none"],
+)
+def test_what_deltas_did_not_say_the_whole_message_says(deltas: list[str], expected: list[str]) -> None:
+    messages = claude(*(delta(text) for text in deltas), assistant("Hello"))
+    assert [text for _, text in said(messages)] == expected
+
+
+def test_a_permission_is_waited_for() -> None:
+    assert statuses(told("claude-approval")) == ["running", "waiting awaiting_approval", "running", "idle"]
+
+
+def ask(id_: str = "r1") -> dict[str, Any]:
+    request = {"subtype": "can_use_tool", "tool_name": "Bash", "input": {"command": "ls"}, "tool_use_id": "t1"}
+    return {"type": "control_request", "request_id": id_, "request": request}
+
+
+@pytest.mark.parametrize(
+    ("words", "decision"),
+    [
+        ("Yes\n", {"behavior": "allow", "updatedInput": {"command": "ls"}}),
+        ("no", {"behavior": "deny", "message": "a person said no"}),
+        ("use make instead", {"behavior": "deny", "message": "use make instead"}),
+    ],
+)
+def test_a_person_answers_a_permission(words: str, decision: dict[str, Any]) -> None:
+    adapter = made("claude")
+    tell(adapter, lines(ask()))
+    answer = json.loads(adapter.reply(words))
+    assert answer["type"] == "control_response"
+    assert answer["response"] == {"subtype": "success", "request_id": "r1", "response": decision}
+    assert json.loads(adapter.reply("and then?"))["message"] == {"role": "user", "content": "and then?"}
+
+
+def test_several_permissions_are_waited_for_until_the_last() -> None:
+    result = {"type": "user", "message": {"content": [{"type": "tool_result", "tool_use_id": "t1", "content": "x"}]}}
+    other = ask("r2")
+    other["request"]["tool_use_id"] = "t2"
+    assert statuses(claude(ask(), other, result)) == ["waiting awaiting_approval"]
+    cancel = {"type": "control_cancel_request", "request_id": "r2"}
+    assert statuses(claude(ask(), other, result, cancel)) == ["waiting awaiting_approval", "running"]
+
+
+def test_what_a_person_sent_is_not_repeated() -> None:
+    adapter = made("claude")
+    adapter.reply("hello")
+    echo = {"type": "user", "message": {"role": "user", "content": "hello"}, "isReplay": True}
+    assert said(tell(adapter, lines(echo, echo))) == [("user", "hello")]
+
+
+def test_errors_are_the_end_of_a_turn() -> None:
+    messages = told("claude-errors")
+    assert statuses(messages) == ["running", "error"]
+    assert failures(messages) == [("api_error", "API Error: 529 overloaded"), ("error_max_turns", "error_max_turns")]
+    assert levels(messages) == []
+    assert said(messages)[0] == ("system", "The API does not answer; attempt 1 of 10")
+
+
+def test_an_answer_that_only_the_result_holds_is_told() -> None:
+    result = {"type": "result", "subtype": "success", "is_error": False, "result": "Compacted."}
+    assert said(claude(result)) == [("assistant", "Compacted.")]
+
+
+def test_the_window_is_learned_from_the_result_and_compacting_empties_it() -> None:
+    assert levels(told("claude-compact")) == [(40, 160_000, 400_000), (5, 20_000, 400_000), (10, 40_000, 400_000)]
+
+
+@pytest.mark.parametrize(
+    ("model", "used", "level"),
+    [
+        ("claude-opus-4-1-20250805", 100_000, 50),
+        ("claude-opus-4-6[1m]", 100_000, 10),
+        ("claude-3-5-haiku-20241022", 100_000, 50),
+        ("claude-opus-4-6", 100_000, None),
+        ("claude-next", 100_000, None),
+        ("claude-opus-4-1", 200_001, None),
+    ],
+)
+def test_without_a_window_that_is_certain_there_is_no_level(model: str, used: int, level: int | None) -> None:
+    messages = claude(init(model), assistant("x", input_tokens=used))
+    expected = [] if level is None else [(level, used)]
+    assert [(item.level, item.tokens_used) for item in messages if isinstance(item, Context)] == expected
+
+
+def test_counts_of_one_message_do_not_leak_into_the_next() -> None:
+    model = init("claude-opus-4-1")
+    first = assistant("x", input_tokens=1, cache_read_input_tokens=99_999)
+    messages = claude(model, first, assistant("y", id_="n", input_tokens=2_000))
+    assert [used for _, used, _ in levels(messages)] == [100_000, 2_000]
+
+
+def test_strange_shapes_are_shown() -> None:
+    strange: list[dict[str, Any]] = [
+        {"type": "assistant", "message": None},
+        {"type": "user", "message": {"content": 5}},
+        {"type": "system", "subtype": "tomorrow"},
+        {"type": "stream_event", "event": {"type": "content_block_delta", "index": "x", "delta": {}}},
+        {"type": "hologram"},
+        {"no": "type"},
+    ]
+    shown = "".join(text for _, text in said(claude(*strange)))
+    assert shown == lines(*strange).decode()
+
+
+def test_strange_values_are_survived() -> None:
+    odd: list[Any] = [None, 5, "x", [], {}, {"type": 3}, {"type": "image"}]
+    claude(
+        init("m") | {"model": 7},
+        {"type": "assistant", "message": {"content": odd, "usage": {"input_tokens": "many"}}},
+        {"type": "user", "message": {"content": [*odd, {"type": "tool_result", "tool_use_id": None, "content": odd}]}},
+        {"type": "assistant", "message": {"content": [{"type": "tool_use", "id": 3, "name": None}], "usage": 3}},
+        {"type": "assistant", "message": {"content": [{"type": "tool_use", "id": "i" * 999, "name": "n" * 999}]}},
+        {"type": "result", "subtype": "success", "modelUsage": {"a": 3, "m": {"contextWindow": None}}, "result": 5},
+        {"type": "result", "subtype": "e" * 999, "result": "x" * 1_000_000},
+    )
+
+
+def test_only_claude_that_reads_events_can_be_talked_to() -> None:
+    assert made("claude").answerable
+    assert b"parent_tool_use_id" in transcript("claude")

@@ -1,0 +1,215 @@
+"""Codex and opencode; which adapter a command gets; and for all of them: damage is shown, never lost."""
+
+import json
+
+import pytest
+from agentstream.adapters import Adapter, Chunk
+from agentstream.adapters import lines as lines_module
+from agentstream.adapters.choice import choose, program
+from agentstream.adapters.text import TextAdapter
+from agentstream.messages import Message, Output, encode
+
+from .told import TRANSCRIPTS, cuts, failures, levels, made, said, statuses, tell, told, transcript
+
+NAMES = sorted(path.stem for path in TRANSCRIPTS.glob("*.jsonl"))
+
+
+def adapter_of(name: str) -> Adapter:
+    return made(name.partition("-")[0])
+
+
+def test_codex() -> None:
+    messages = told("codex")
+    assert said(messages) == [
+        ("assistant thinking", "**Looking for the entry point**"),
+        ("tool tool_call command", "bash -lc 'ls && pytest -q'"),
+        ("tool tool_result command", "cart.py\n1 failed\n(exit code 1)"),
+        ("tool tool_result todo_list", "[ ] Fix total()\n[ ] Run tests"),
+        ("tool tool_call file_change", "update cart.py\nadd tests/test_cart.py"),
+        ("tool tool_result file_change", "completed"),
+        ("tool tool_call docs.search", '{"q":"decimal"}'),
+        ("tool tool_result docs.search", "Decimal is exact."),
+        ("tool tool_call web_search", "python decimal"),
+        ("tool tool_call command", "git push"),
+        ("tool tool_result command", "(declined)"),
+        ("tool tool_result todo_list", "[x] Fix total()\n[ ] Run tests"),
+        ("assistant", "`total()` now counts the last item."),
+    ]
+    assert (statuses(messages), levels(messages)) == (["running", "idle"], [])
+    assert failures(messages) == [("codex", "Reconnecting... 1/5")]
+
+
+def test_codex_that_fails() -> None:
+    messages = told("codex-failed")
+    assert statuses(messages) == ["running", "error"]
+    assert failures(messages)[-1] == ("turn_failed", "unexpected status 401 Unauthorized")
+
+
+def test_opencode() -> None:
+    messages = told("opencode")
+    assert said(messages) == [
+        ("assistant thinking", "Count first."),
+        ("tool tool_call bash", '{"command":"ls | wc -l","description":"Count"}'),
+        ("tool tool_result bash", "42\n"),
+        ("tool tool_call read", '{"filePath":"/nowhere"}'),
+        ("tool tool_result read", "File not found: /nowhere"),
+        ("assistant", "There are 42 files."),
+    ]
+    assert (statuses(messages), levels(messages)) == (["running", "idle"], [])
+
+
+def test_opencode_that_fails() -> None:
+    messages = told("opencode-failed")
+    assert statuses(messages) == ["running", "error"]
+    assert failures(messages) == [("ProviderAuthError", "API key is missing")]
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("claude -p hi --output-format stream-json --verbose", "Claude"),
+        ("/opt/bin/claude --output-format=stream-json -p hi", "Claude"),
+        ("npx -y @anthropic-ai/claude-code@2.1.0 -p hi --output-format stream-json", "Claude"),
+        ("env -u X DEBUG=1 claude -p hi --output-format stream-json", "text"),
+        ("env DEBUG=1 claude -p hi --output-format stream-json", "Claude"),
+        ("timeout 600 codex exec --json fix", "Codex"),
+        ("npx @openai/codex exec --json fix", "Codex"),
+        ("opencode run --format json hi", "OpenCode"),
+        ("opencode run hi", "text"),
+        ("claude -p hi", "text"),
+        ("codex fix", "text"),
+        ("echo claude --output-format stream-json", "text"),
+        ("make -j4", "text"),
+    ],
+)
+def test_the_adapter_is_found_by_the_command(command: str, expected: str) -> None:
+    chosen = choose("auto", command.split(), "run")
+    translator = getattr(chosen, "_translator", None)
+    assert type(translator).__name__ == expected if translator else expected == "text"
+    assert chosen.terminal is (expected == "text")
+
+
+def test_only_tools_that_read_events_can_be_talked_to() -> None:
+    claude = ["claude", "-p", "--output-format", "stream-json"]
+    assert not choose("claude", claude, "run").answerable
+    assert choose("claude", [*claude, "--input-format", "stream-json"], "run").answerable
+    assert not choose("codex", ["codex"], "run").answerable
+    assert choose("text", ["sh"], "run").answerable
+
+
+def test_an_adapter_there_is_not_is_explained() -> None:
+    with pytest.raises(ValueError, match="auto, text, claude, codex, opencode; got 'cobol'"):
+        choose("cobol", ["x"], "run")
+
+
+def test_the_program_behind_wrappers() -> None:
+    assert program(["/usr/bin/env", "A=b", "nice", "-n", "5", "./build.sh", "x"]) == "build.sh"
+    assert program([]) == ""
+
+
+def merged(messages: list[Message]) -> list[Message]:
+    """The same with plain text joined, which comes in pieces as it is read."""
+    plain = [message for message in messages if isinstance(message, Output) and "-text-" in str(message.message_id)]
+    others = [message for message in messages if message not in plain]
+    return [*others, Output("".join(message.content for message in plain))]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("step", [1, 7, 1000])
+def test_reads_may_end_anywhere(name: str, step: int) -> None:
+    assert tell(adapter_of(name), transcript(name), step) == told(name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_transcript_cut_anywhere_shows_the_cut_line(name: str) -> None:
+    for data in cuts(transcript(name)):
+        messages = tell(adapter_of(name), data)
+        said(messages)
+        whole, _, rest = data.rpartition(b"\n")
+        try:
+            json.loads(rest)
+        except ValueError:
+            plain = merged(messages)[-1]
+            assert isinstance(plain, Output)
+            assert plain.content.endswith(rest.decode(errors="replace")), whole[-20:]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_lines_damaged_in_the_middle_are_shown_and_the_others_told(name: str) -> None:
+    *lines, _ = transcript(name).split(b"\n")
+    for index, line in enumerate(lines):
+        damaged = line[: len(line) // 2]
+        messages = tell(adapter_of(name), b"\n".join([*lines[:index], damaged, *lines[index + 1 :], b""]))
+        shown = "".join(text for who, text in said(messages) if who == "system")
+        assert damaged.decode(errors="replace") in shown
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bytes_that_are_no_text_are_replaced(name: str) -> None:
+    data = transcript(name).replace(b"total", b"t\xfftal").replace(b"\n", b"\n\xc3(\n")
+    messages = tell(adapter_of(name), data, 100)
+    assert "\ufffd(\n" in "".join(text for who, text in said(messages) if who == "system")
+    assert statuses(messages) == statuses(told(name))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_stderr_and_stray_text_in_between(name: str) -> None:
+    adapter = adapter_of(name)
+    messages: list[Message] = []
+    for line in transcript(name).decode().splitlines(keepends=True):
+        for stream, text in [("stdout", line[:9]), ("stderr", "warning"), ("stdout", line[9:]), ("stdout", "oops\n")]:
+            messages += adapter.feed(Chunk(stream, text, 0.0))  # type: ignore[arg-type]
+    messages += adapter.close()
+    clean = told(name)
+    assert [message for message in messages if "-text-" not in str(getattr(message, "message_id", ""))] == clean
+    shown = "".join(message.content for message in messages if isinstance(message, Output) and message not in clean)
+    assert shown.count("warning") == shown.count("oops\n") == len(transcript(name).splitlines())
+
+
+def test_a_line_of_10_mib_is_an_event_like_any_other() -> None:
+    text = "x" * (10 * 1024 * 1024)
+    event = {"type": "item.completed", "item": {"id": "i", "type": "agent_message", "text": text}}
+    messages = tell(made("codex"), encode(event).encode() + b"\n" + transcript("codex"), 64 * 1024)
+    assert said(messages)[0] == ("assistant", text)
+    assert said(messages)[1:] == said(told("codex"))
+
+
+def test_a_line_that_never_ends_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines_module, "LONGEST", 1000)
+    data = b'{"type": "' + b"x" * 5000
+    adapter = made("codex")
+    shown = [message for start in range(0, 5000, 100) for message in adapter.feed(_chunk(data[start : start + 100]))]
+    assert len(shown) > 10
+    rest = [*adapter.feed(_chunk(data[5000:] + b"\n" + transcript("codex"))), *adapter.close()]
+    assert said(shown + rest)[0] == ("system", data.decode() + "\n")
+    assert said(rest)[1:] == said(told("codex"))
+
+
+def _chunk(data: bytes) -> Chunk:
+    return Chunk("stdout", data.decode(), 0.0)
+
+
+def test_a_prompt_without_end_is_shown_at_once() -> None:
+    adapter = made("claude")
+    [output] = adapter.feed(Chunk("stdout", "Trust this folder? ", 0.0))
+    assert output == Output("Trust this folder? ", "system", "run-text-1", True, "text")
+
+
+@pytest.mark.parametrize("line", ["[" * 100_000, '{"a":' * 100_000, "null", '"text"', "{}", "9" * 5000])
+def test_json_that_is_no_event_is_shown(line: str) -> None:
+    assert said(tell(made("codex"), line.encode() + b"\n")) == [("system", line + "\n")]
+
+
+def test_characters_that_look_like_line_ends_are_none() -> None:
+    event = {"type": "text", "part": {"text": "a\u2028b\x0cc\x85d"}}
+    assert said(tell(made("opencode"), encode(event).encode() + b"\r\n\n")) == [("assistant", "a\u2028b\x0cc\x85d")]
+
+
+def test_message_ids_are_of_this_run() -> None:
+    for name in NAMES:
+        ids = [message.message_id for message in told(name) if isinstance(message, Output)]
+        assert all(str(message_id).startswith("run-") for message_id in ids)
+
+
+def test_a_line_for_text() -> None:
+    assert TextAdapter("run").reply("yes") == TextAdapter("run").reply("yes\n") == "yes\n"

@@ -1,0 +1,87 @@
+"""What an adapter makes of a transcript, in a form that tests can read."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from agentstream.adapters import Adapter, Chunk
+from agentstream.adapters.choice import choose
+from agentstream.lines import LineReader
+from agentstream.messages import Context, Failure, Message, Output, StatusChange
+
+TRANSCRIPTS = Path(__file__).parent / "transcripts"
+
+CLAUDE = ("claude", "-p", "--output-format", "stream-json", "--input-format", "stream-json")
+
+
+def transcript(name: str) -> bytes:
+    return (TRANSCRIPTS / f"{name}.jsonl").read_bytes()
+
+
+def tell(adapter: Adapter, data: bytes, step: int = 1 << 30) -> list[Message]:
+    """The messages for `data` read in pieces of `step` bytes, as the runner reads them."""
+    reader = LineReader(64 * 1024)
+    texts = [reader.feed(data[start : start + step]) for start in range(0, len(data), step)] + [reader.close()]
+    messages = [message for text in texts if text for message in adapter.feed(Chunk("stdout", text, 0.0))]
+    return messages + list(adapter.close())
+
+
+def told(name: str, adapter: str = "") -> list[Message]:
+    """What the recorded transcript of that name tells."""
+    return tell(made(adapter or name.partition("-")[0]), transcript(name))
+
+
+def made(adapter: str) -> Adapter:
+    return choose(adapter, CLAUDE, "run")
+
+
+@dataclass
+class Said:
+    """One message as a viewer sees it in the end, whatever pieces it came in."""
+
+    who: str
+    text: str
+    open: bool = False
+
+
+def said(messages: list[Message]) -> list[tuple[str, str]]:
+    """(whose, text) of each message: role, kind unless text, and the tool."""
+    by_id: dict[str | None, Said] = {}
+    for output in messages:
+        if isinstance(output, Output):
+            one = by_id.setdefault(output.message_id, Said(_who(output), ""))
+            assert one.who == _who(output), "one message, one speaker"
+            one.text += output.content
+            one.open = output.is_streaming is True
+    assert not any(one.open for one in by_id.values()), "every message ends"
+    return [(one.who, one.text) for one in by_id.values()]
+
+
+def _who(output: Output) -> str:
+    return " ".join(filter(None, [output.role, output.kind if output.kind != "text" else None, output.tool_name]))
+
+
+def statuses(messages: list[Message]) -> list[str]:
+    """Each status with its reason, in order."""
+    return [
+        " ".join(filter(None, [message.status, message.reason]))
+        for message in messages
+        if isinstance(message, StatusChange)
+    ]
+
+
+def levels(messages: list[Message]) -> list[tuple[int, int | None, int | None]]:
+    return [
+        (message.level, message.tokens_used, message.tokens_limit)
+        for message in messages
+        if isinstance(message, Context)
+    ]
+
+
+def failures(messages: list[Message]) -> list[tuple[str, str]]:
+    return [(message.code, message.message) for message in messages if isinstance(message, Failure)]
+
+
+def cuts(data: bytes) -> Iterator[bytes]:
+    """`data` ended after each of some hundred places."""
+    yield from (data[:end] for end in range(1, len(data), max(1, len(data) // 200)))
