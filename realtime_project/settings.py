@@ -103,6 +103,8 @@ def _database(url: str) -> dict[str, Any]:
             timeout=20,
             init_command="PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
         )
+        # Opening a connection costs more than most reads, and closing the last one copies the WAL into the database.
+        config["CONN_MAX_AGE"] = None
         config["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}  # a file: live servers open it too
     else:
         config["CONN_HEALTH_CHECKS"] = True

@@ -75,7 +75,9 @@ class TransportSink:
         self._tcp = tcp(transport)
         transport.unregisterProducer()  # the HTTP channel's, which the upgrade has left behind
         transport.registerProducer(self, True)
-        handle = self._tcp.socket
+        self._direct = self._tcp is transport  # not under TLS
+        self._socket: socket.socket = self._tcp.socket
+        handle = self._socket
         option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
         if option is not None and handle.family in (socket.AF_INET, socket.AF_INET6):
             # Megabytes waiting in the kernel for a slow reader would cost memory, and lie between it and a close frame.
@@ -87,8 +89,23 @@ class TransportSink:
         return unsent(self._tcp) + unacknowledged(self._tcp)
 
     def write(self, frame: Frame) -> None:
-        if self._protocol.state == self._protocol.STATE_OPEN:
-            self._protocol.transport.write(frame.wire)
+        if self._protocol.state != self._protocol.STATE_OPEN:
+            return
+        wire = frame.wire
+        sent = self._send(wire)
+        if sent < len(wire):
+            self._protocol.transport.write(wire[sent:] if sent else wire)
+
+    def _send(self, wire: bytes) -> int:
+        """Give the kernel what it takes at once, past Twisted's buffer: that would ask the selector to say when there is
+        room, and again not to, three system calls where one does. Returns how much that was."""
+        tcp = self._tcp
+        if not self._direct or tcp.dataBuffer or tcp._tempDataLen or tcp.disconnecting:
+            return 0
+        try:
+            return self._socket.send(wire)
+        except OSError:  # full, or broken, which the transport will find out in its own way
+            return 0
 
     def close(self, code: int) -> None:
         self.ready = False
