@@ -1,15 +1,23 @@
 import "./agent-status.js";
 import "./context-gauge.js";
 import "./copy-command.js";
+import { Composer } from "./composer.js";
+import { download } from "./download.js";
+import { style } from "./entry-view.js";
 import { followWorkspace } from "./follow-workspace.js";
 import { Follower } from "./follower.js";
 import { earlier } from "./history.js";
+import { isPinned, togglePin } from "./pins.js";
+import { Search } from "./search.js";
+import { shortcuts } from "./shortcuts.js";
 import { STATUSES, statusWord } from "./status.js";
 import { stream } from "./stream.js";
 import { Transcript } from "./transcript.js";
+import { Vitals } from "./vitals.js";
 
-/** How much of the past is shown at first. */
+/** How much of the past is shown at first, and how much before an event that a link points to. */
 const PAST = 500;
+const BEFORE = 50;
 
 const page = document.getElementById("agent");
 const part = (name) => page.querySelector(`[data-${name}]`);
@@ -18,15 +26,24 @@ const status = page.querySelector("agent-status");
 const gauge = page.querySelector("context-gauge");
 const names = { agent: part("name").textContent, workspace: part("workspace-name").textContent };
 const present = { seq: 0, status: status.getAttribute("status") };
+const composer = part("composer") && new Composer(part("composer"), agentId);
+const vitals = new Vitals(part("vitals"));
 let oldest = Number(page.dataset.oldest);
+let wanted = linked();
+let loading = null;
 
-const transcript = new Transcript(part("entries"), new Follower(part("scroll"), part("new")), showBeginning);
-transcript.from = Math.max(0, oldest - 1, Number(page.dataset.seq) - PAST);
+const follower = new Follower(part("scroll"), part("new"));
+export const transcript = new Transcript(part("entries"), follower, { onchange: () => changed() });
+const search = new Search(part("search"), transcript, part("entries"), () => loadEarlier());
+transcript.from = Math.max(0, oldest - 1, Math.min(Number(page.dataset.seq) - PAST, (wanted ?? Infinity) - BEFORE));
 const subscription = stream.agent(agentId, { since: transcript.from });
 
 subscription.on("subscribed", (answer) => {
   oldest = answer.oldest ?? oldest;
-  if (!answer.complete) transcript.reset(oldest - 1);
+  if (!answer.complete) {
+    transcript.reset(oldest - 1);
+    vitals.reset();
+  }
   present.seq = answer.seq;
   showStatus(answer.state);
   gauge.show(answer.state);
@@ -34,7 +51,10 @@ subscription.on("subscribed", (answer) => {
   showNames();
   showBeginning();
 });
-subscription.on("event", (event) => transcript.append(event));
+subscription.on("event", (event) => {
+  transcript.append(event);
+  vitals.add(event);
+});
 // A replay tells how things were; the header shows how they are.
 subscription.on("status", (change, { seq }) => seq > present.seq && showStatus(change));
 subscription.on("context", (change, { seq }) => seq > present.seq && gauge.show(change));
@@ -48,9 +68,16 @@ followWorkspace(workspaceId, {
   },
 });
 
+function changed() {
+  showBeginning();
+  search.changed();
+  if (wanted !== null && transcript.last?.seq >= wanted) show(wanted);
+}
+
 function showStatus(now) {
   present.status = now.status;
   status.show(now);
+  composer?.show(now);
   showNames();
 }
 
@@ -61,8 +88,10 @@ function showNames() {
   document.title = `${urgent}${names.agent} · ${names.workspace} · Agentstream`;
 }
 
+const hasEarlier = () => transcript.from >= oldest;
+
 function showBeginning() {
-  const more = transcript.from >= oldest;
+  const more = hasEarlier();
   part("earlier").hidden = !more || transcript.full;
   part("beginning").hidden = more && !transcript.full;
   part("beginning").textContent = beginningWords(more);
@@ -80,15 +109,108 @@ function end(reason) {
   part("gone").textContent = reason === "deleted" ? "This agent was deleted." : "You no longer have access to this agent.";
 }
 
-part("earlier").addEventListener("click", async ({ currentTarget: button }) => {
+/** One page more of the past; false where there is none, or none to be had. */
+function loadEarlier() {
+  if (!hasEarlier() || transcript.full) return Promise.resolve(false);
+  loading ??= fetchEarlier().finally(() => (loading = null));
+  return loading;
+}
+
+async function fetchEarlier() {
+  const button = part("earlier");
   button.disabled = true;
+  button.textContent = "Loading…";
   try {
     const past = await earlier(agentId, transcript.from, oldest);
     oldest = past.oldest;
+    vitals.addEarlier(past.events);
     transcript.prepend(past.events, past.from);
     button.textContent = "Load earlier";
+    return true;
   } catch {
     button.textContent = "That failed. Try again";
+    return false;
+  } finally {
+    button.disabled = false;
+  }
+}
+
+/** The event that the address points to: `#123`. */
+function linked() {
+  return /^#\d+$/.test(location.hash) ? Number(location.hash.slice(1)) : null;
+}
+
+function show(seq) {
+  wanted = null;
+  for (const entry of transcript.entries()) if (entry.target) unmark(entry);
+  const entry = transcript.at(seq);
+  if (!entry) return;
+  entry.target = true;
+  transcript.reveal(entry)?.setAttribute("data-target", "");
+}
+
+function unmark(entry) {
+  entry.target = false;
+  transcript.elementOf(entry)?.removeAttribute("data-target");
+}
+
+async function goTo(seq) {
+  while (transcript.from >= seq && (await loadEarlier()));
+  show(seq);
+}
+
+function showRaw(raw) {
+  style.raw = raw;
+  part("raw").setAttribute("aria-pressed", raw);
+  transcript.redraw();
+}
+
+async function save(button, format) {
+  const words = button.textContent;
+  button.disabled = true;
+  try {
+    await download(agentId, names.agent, format, (percent) => (button.textContent = `${words}: ${percent} %`));
+    button.textContent = words;
+  } catch {
+    button.textContent = `${words}: that failed`;
   }
   button.disabled = false;
+}
+
+function showPin() {
+  part("pin").setAttribute("aria-pressed", isPinned(agentId));
+}
+
+async function toggleVitals() {
+  await vitals.toggle();
+  part("vitals-toggle").setAttribute("aria-expanded", vitals.open);
+}
+
+part("earlier").addEventListener("click", () => loadEarlier());
+part("raw").addEventListener("click", () => showRaw(!style.raw));
+part("vitals-toggle").addEventListener("click", toggleVitals);
+part("pin").addEventListener("click", () => {
+  togglePin(agentId);
+  showPin();
+});
+for (const button of page.querySelectorAll("[data-download]")) button.addEventListener("click", () => save(button, button.dataset.download));
+addEventListener("hashchange", () => linked() !== null && goTo(linked()));
+// Before the reader gets there, so that scrolling does not stop.
+new IntersectionObserver(([{ isIntersecting }]) => isIntersecting && !follower.following && loadEarlier(), {
+  root: part("scroll"),
+  rootMargin: "2000px 0px",
+}).observe(part("start"));
+
+shortcuts({
+  "/": ["Search this transcript", () => part("search").querySelector("input").focus()],
+  e: ["Go to the end and follow it", () => follower.end()],
+  t: ["Show or hide status and context over time", toggleVitals],
+  r: ["Show messages raw or rendered", () => showRaw(!style.raw)],
+  ...(composer && { a: ["Answer the agent", () => composer.focus()] }),
+});
+showPin();
+showStatus({ status: present.status, reason: status.getAttribute("reason") });
+import("./markdown.js").then((markdown) => {
+  style.markdown = markdown;
+  transcript.redraw();
 });

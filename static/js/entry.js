@@ -1,39 +1,10 @@
 import { clockTime, dayName } from "./clock.js";
-import { element } from "./dom.js";
-import { reasonWords, statusWord } from "./status.js";
+import { contextWords, printed, read } from "./reading.js";
 
-/** One entry of a message that never ends would be one text node that never ends. */
+/** One entry of a message that never ends would be one text that never ends. */
 const LONGEST = 100_000;
-
-const KINDS = { thinking: "Thinking", tool_call: "Tool call", tool_result: "Tool result" };
-const ROLES = { user: "User", system: "System", tool: "Tool" };
-const ENDS = { completed: "completed", error: "failed", user_stopped: "stopped by a person", lost: "its runner was lost" };
-
-/** Who is speaking. Output without a message id is a process writing lines. */
-export function speaker({ role, kind, messageId, toolName }) {
-  const who = KINDS[kind] ?? ROLES[role] ?? (messageId ? "Assistant" : "Output");
-  return toolName ? `${who} · ${toolName}` : who;
-}
-
-/** How an event reads: a `text` said by `who`, or a `note` of what happened. */
-const READINGS = {
-  "agent:output": (payload) => ({ type: "output", who: speaker(payload), text: payload.content }),
-  "agent:input": ({ content, from }) => ({ type: "input", who: `${from} wrote`, text: content }),
-  "agent:error": ({ error }) => ({ type: "error", who: `Error · ${error.code}`, text: error.message }),
-  "agent:status": ({ status, reason }) => ({ type: "note", status, text: [statusWord(status), reasonWords(reason)].filter(Boolean).join(" · ") }),
-  "agent:context": (payload) => ({ type: "note", text: contextWords(payload) }),
-  "agent:terminated": (payload) => ({ type: "note", text: endWords(payload) }),
-};
-
-function contextWords({ contextLevel, tokensUsed, tokensLimit }) {
-  const amount = tokensUsed && tokensLimit ? `, ${tokensUsed.toLocaleString("en")} of ${tokensLimit.toLocaleString("en")} tokens` : "";
-  return `Context ${contextLevel} %${amount}`;
-}
-
-function endWords({ exitCode, signal, reason }) {
-  const how = signal ? ` by ${signal}` : exitCode === undefined || exitCode === null ? "" : ` with exit code ${exitCode}`;
-  return `Process ended${how} · ${ENDS[reason] ?? reason}`;
-}
+/** A process's lines go on in a new entry here, which nobody sees, and which keeps each quick to draw. */
+const LONGEST_PRINTED = 4_000;
 
 /** What joins into one entry when it arrives in a row: the chunks of one message, and context levels, of which the last counts. */
 export function joinKey({ type, payload }) {
@@ -42,77 +13,89 @@ export function joinKey({ type, payload }) {
   return JSON.stringify([payload.messageId, payload.role, payload.kind, payload.toolCallId]);
 }
 
-/** One block of the transcript. Agents' text goes into text nodes and nowhere else. */
+/** One thing in the transcript: what was said in one message, or one thing that happened. Knows nothing of how it is drawn. */
 export class Entry {
+  /** Where it stands, set by `follow`: the first of its day, of its speaker, of its second. */
+  newDay = false;
+  first = false;
+  sameSecond = false;
+  /** What a reader has unfolded stays so when it is drawn again. */
+  open = false;
   #key;
   #event;
-  #day;
-  #clock;
-  #reading;
-  #text = document.createTextNode("");
+  #when;
 
   constructor(event) {
     this.#event = event;
     this.#key = joinKey(event);
-    const when = new Date(event.timestamp);
-    this.#day = dayName(when);
-    this.#clock = clockTime(when);
-    this.#reading = READINGS[event.type]?.(event.payload) ?? { type: "note", text: event.type };
-    /** The seq of the last event in here. */
-    this.seq = event.seq;
-    this.#text.data = this.#reading.text;
-    this.element = this.#build();
+    this.#when = new Date(event.timestamp);
+    this.day = dayName(this.#when);
+    this.clock = clockTime(this.#when);
+    this.reading = read(event);
+    this.text = this.reading.text;
+    this.printed = printed(event);
+    /** The seqs of the first and the last event in here. */
+    this.begin = this.seq = event.seq;
+    this.streaming = Boolean(event.payload.isStreaming);
+  }
+
+  get payload() {
+    return this.#event.payload;
+  }
+
+  get timestamp() {
+    return this.#event.timestamp;
+  }
+
+  get folds() {
+    return this.payload.kind === "tool_call" || this.payload.kind === "tool_result";
+  }
+
+  get markdown() {
+    const { role, kind } = this.payload;
+    return this.reading.type === "output" && role === "assistant" && (kind ?? "text") === "text" && !this.printed;
   }
 
   /** Takes in an event that belongs to the same message; false if it does not. */
   extend(event) {
-    if (this.#key === null || this.#key !== joinKey(event) || this.#text.length > LONGEST) return false;
-    if (event.type === "agent:context") this.#text.data = contextWords(event.payload);
-    else this.#text.appendData(event.payload.content);
+    if (this.#key === null || this.#key !== joinKey(event) || this.#full) return false;
+    if (event.type === "agent:context") this.text = contextWords(event.payload);
+    else this.text += event.payload.content;
+    this.printed ||= event.type === "agent:output" && event.payload.content.includes("\x1b");
+    this.streaming = Boolean(event.payload.isStreaming);
     this.seq = event.seq;
     return true;
   }
 
   /** Takes in the entry after it, whose beginning this is; false if it is not. */
   absorb(next) {
-    if (this.#key === null || this.#key !== next.#key || this.#text.length > LONGEST) return false;
-    this.#text.data = this.#event.type === "agent:context" ? next.#text.data : this.#text.data + next.#text.data;
+    if (this.#key === null || this.#key !== next.#key || this.#full) return false;
+    this.text = this.#event.type === "agent:context" ? next.text : this.text + next.text;
+    this.streaming = next.streaming;
     this.seq = next.seq;
     return true;
   }
 
-  /** Leaves out what the entry before it already says: the day, the speaker, the second. */
+  /** Notes what the entry before it already says: the day, the speaker, the second. */
   follow(previous) {
-    const sameDay = previous?.#day === this.#day;
-    this.element.querySelector(".day")?.remove();
-    if (!sameDay) this.element.prepend(element("div", { class: "day" }, this.#day));
-    const first = this.#reading.type !== "note" && !(previous && previous.#voice === this.#voice);
-    this.element.toggleAttribute("data-first", first);
-    const who = this.element.querySelector(".entry-who");
-    if (who) who.hidden = !first;
-    this.element.toggleAttribute("data-same-second", sameDay && !first && previous.#clock === this.#clock);
+    const sameDay = previous?.day === this.day;
+    this.newDay = !sameDay;
+    this.first = this.reading.type !== "note" && !(previous && previous.voice === this.voice);
+    this.sameSecond = sameDay && !this.first && previous.clock === this.clock;
   }
 
-  get #voice() {
-    return JSON.stringify([this.#reading.type, this.#reading.who, this.#event.payload.messageId]);
+  /** About how many lines of `columns` characters it takes. */
+  lines(columns) {
+    if (this.reading.type === "note" || (this.folds && !this.open)) return 1.2;
+    const breaks = this.text.split("\n").length - (this.text.endsWith("\n") ? 1 : 0);
+    return breaks + Math.floor(this.text.length / (columns * 2)) + (this.first ? 1.5 : 0);
   }
 
-  #build() {
-    const { type, status, who } = this.#reading;
-    const { role, kind } = this.#event.payload;
-    const clock = element("time", { class: "entry-time", datetime: this.#event.timestamp, title: this.#event.timestamp }, this.#clock);
-    const attributes = { class: "entry", "data-type": type, "data-role": role, "data-kind": kind, "data-seq": this.#event.seq };
-    return element("div", attributes, clock, type === "note" ? this.#note(status) : this.#speech(who));
+  get voice() {
+    return JSON.stringify([this.reading.type, this.reading.who, this.printed ? null : this.payload.messageId]);
   }
 
-  #note(status) {
-    const body = element("div", { class: "entry-body", "data-status": status });
-    if (status) body.append(element("span", { class: "shape" }));
-    body.append(element("span", {}, this.#text));
-    return body;
-  }
-
-  #speech(who) {
-    return element("div", { class: "entry-body" }, element("div", { class: "entry-who" }, who), element("pre", { class: "entry-text" }, this.#text));
+  get #full() {
+    return this.text.length > (this.printed && this.text.endsWith("\n") ? LONGEST_PRINTED : LONGEST);
   }
 }

@@ -7,13 +7,19 @@ export class Follower {
   #scroller;
   #button;
   #unseen = 0;
+  #top = 0;
 
   constructor(scroller, button) {
     this.#scroller = scroller;
     this.#button = button;
     scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     button.addEventListener("click", () => this.end());
-    new ResizeObserver(() => this.following && this.#toEnd()).observe(scroller);
+    const resized = new ResizeObserver(() => this.following && this.#toEnd());
+    for (const one of [scroller, ...scroller.children]) resized.observe(one);
+  }
+
+  get scroller() {
+    return this.#scroller;
   }
 
   /** Lets `add` append what `count` events brought. */
@@ -24,11 +30,19 @@ export class Follower {
     this.#label();
   }
 
-  /** Lets `change` alter what lies above, without moving what the reader looks at. */
-  keepPlace(change) {
-    const { scrollHeight, scrollTop } = this.#scroller;
+  /** Lets `change` alter what lies above or around, without moving what the reader looks at: `anchor`, an element that stays. */
+  keepPlace(anchor, change) {
+    const before = anchor?.getBoundingClientRect().top;
     change();
-    this.#scroller.scrollTop = scrollTop + this.#scroller.scrollHeight - scrollHeight;
+    if (this.following) return this.#toEnd();
+    if (anchor?.isConnected) this.#scroller.scrollTop += anchor.getBoundingClientRect().top - before;
+  }
+
+  /** Shows `element` in the middle, and stays there. */
+  show(element) {
+    this.following = false;
+    element.scrollIntoView({ block: "center" });
+    this.#label();
   }
 
   end() {
@@ -45,7 +59,11 @@ export class Follower {
 
   #scrolled() {
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
-    this.following = scrollHeight - scrollTop - clientHeight < SLACK;
+    const left = scrollHeight - scrollTop - clientHeight;
+    // What grows below while the end is followed is not the reader's doing; only moving up is.
+    if (left < SLACK) this.following = true;
+    else if (scrollTop < this.#top) this.following = false;
+    this.#top = scrollTop;
     if (this.following) this.#unseen = 0;
     this.#label();
   }

@@ -1,4 +1,4 @@
-const PAGE = 500;
+const PAGE = 1_000;
 
 /**
  * The events before those after `upTo`: `{events, from, oldest}`, where `from` is the seq they follow.
@@ -17,6 +17,17 @@ export async function earlier(agentId, upTo, oldest) {
     reached = events.at(-1).seq;
   }
   return { events, from, oldest };
+}
+
+/** Every event that is kept, from `since` on, page by page. */
+export async function* pages(agentId, since = 0) {
+  for (;;) {
+    const { events, seq } = await fetchPage(agentId, since, PAGE);
+    if (!events.length) return;
+    yield { events, seq };
+    since = events.at(-1).seq;
+    if (since >= seq) return;
+  }
 }
 
 async function fetchPage(agentId, since, limit) {

@@ -13,7 +13,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 REGISTRY = "https://registry.npmjs.org"
-LANGUAGES = "bash css diff go java javascript json markdown python rust sql typescript xml yaml".split()
+LANGUAGES = "bash css diff go java javascript json markdown python rust sql typescript xml yaml"
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ LIBRARIES = [
         {
             "es/core.min.js": "highlight/core.js",
             "LICENSE": "highlight/LICENSE",
-            **{f"es/languages/{name}.min.js": f"highlight/{name}.js" for name in LANGUAGES},
+            **{f"es/languages/{name}.min.js": f"highlight/{name}.js" for name in LANGUAGES.split()},
         },
     ),
 ]
@@ -58,17 +58,18 @@ LIBRARIES = [
 def fetch(library: Library) -> dict[str, str]:
     """Put the library's files in place; their paths and hashes."""
     with urllib.request.urlopen(library.archive, timeout=60) as response:
-        archive = tarfile.open(fileobj=io.BytesIO(response.read()))
-    hashes = {}
-    for source, target in library.files.items():
-        member = archive.extractfile(f"package/{source}")
-        assert member is not None, f"{source} is not a file in {library.archive}"
-        content = member.read()
-        path = HERE / target
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(content)
-        hashes[target] = hashlib.sha256(content).hexdigest()
-    return hashes
+        packed = io.BytesIO(response.read())
+    with tarfile.open(fileobj=packed) as archive:
+        return {target: unpack(archive, source, HERE / target) for source, target in library.files.items()}
+
+
+def unpack(archive: tarfile.TarFile, source: str, path: Path) -> str:
+    member = archive.extractfile(f"package/{source}")
+    assert member is not None, f"{source} is not a file in the package"
+    content = member.read()
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    return hashlib.sha256(content).hexdigest()
 
 
 def main() -> None:

@@ -62,9 +62,14 @@ def expect_state(page: Page, words: str | re.Pattern[str], seconds: float = 15) 
 
 
 def transcript(page: Page) -> str:
-    """Everything that is said on an agent's page, in order."""
-    texts: list[str] = page.locator(".entry-text").evaluate_all("all => all.map(one => one.textContent)")
-    return "".join(texts)
+    """Everything that is said on an agent's page, in order, whether it is drawn at the moment or not."""
+    script = """async () => {
+      const { transcript } = await import("/static/js/agent.js");
+      const said = [...transcript.entries()].filter(({ reading }) => reading.type !== "note");
+      return said.map(({ text }) => text).join("");
+    }"""
+    text: str = page.evaluate(script)
+    return text
 
 
 def scroll(page: Page) -> Any:

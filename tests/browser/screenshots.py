@@ -32,7 +32,16 @@ TALK: list[tuple[str, dict[str, Any]]] = [
         "agent:output",
         {"messageId": "2", "kind": "thinking", "content": "The error budget first, then traffic in three stages."},
     ),
-    ("agent:output", {"messageId": "3", "content": "I look at the canary first, then move traffic in stages."}),
+    (
+        "agent:output",
+        {
+            "messageId": "3",
+            "content": "I look at the **canary** first, then move traffic in stages:\n\n"
+            "1. 5 % for ten minutes, watching `http_errors`\n2. 25 %, after your approval\n3. everything\n\n"
+            "```python\ndef healthy(errors: int, requests: int) -> bool:\n"
+            '    """The error budget of a stage."""\n    return errors / max(requests, 1) < 0.001\n```\n',
+        },
+    ),
     ("agent:output", {**SHELL, "kind": "tool_call", "content": "kubectl rollout status deploy/payments-canary"}),
     (
         "agent:output",
@@ -41,6 +50,13 @@ TALK: list[tuple[str, dict[str, Any]]] = [
             "kind": "tool_result",
             "content": "Waiting for rollout to finish: 2 of 3 updated replicas are available...\n"
             'deployment "payments-canary" successfully rolled out',
+        },
+    ),
+    (
+        "agent:output",
+        {
+            "content": "\x1b[32m✓\x1b[0m smoke tests \x1b[2m(12 passed)\x1b[0m\n\x1b[33m!\x1b[0m p99 rose by "
+            "\x1b[1m3 ms\x1b[0m\n"
         },
     ),
     ("agent:context", {"contextLevel": 42, "tokensUsed": 84_210, "tokensLimit": 200_000}),

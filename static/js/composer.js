@@ -1,0 +1,71 @@
+import { call } from "./api.js";
+import { ask } from "./ask.js";
+
+const SIGNALS = {
+  interrupt: ["Interrupt this agent?", "It is asked to stop what it is doing now, as by Ctrl+C, and may go on with something else.", "Interrupt"],
+  stop: ["Stop this agent?", "Its process is ended. What it has not saved is lost.", "Stop it"],
+};
+
+/** The box in which a person answers an agent, and the buttons that interrupt or stop it. */
+export class Composer {
+  #form;
+  #text;
+  #trouble;
+  #path;
+
+  constructor(form, agentId) {
+    this.#form = form;
+    this.#text = form.querySelector("textarea");
+    this.#trouble = form.querySelector("[data-trouble]");
+    this.#path = `/agents/${agentId}`;
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#send();
+    });
+    this.#text.addEventListener("keydown", (event) => this.#typed(event));
+    for (const button of form.querySelectorAll("[data-signal]")) button.addEventListener("click", () => this.#signal(button.dataset.signal));
+  }
+
+  /** Only what runs can be interrupted or stopped. */
+  show({ status }) {
+    const over = status === "finished" || status === "offline";
+    for (const button of this.#form.querySelectorAll("[data-signal]")) button.disabled = over;
+    this.#form.toggleAttribute("data-wanted", status === "waiting");
+  }
+
+  focus() {
+    this.#text.focus();
+  }
+
+  #typed(event) {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    this.#form.requestSubmit();
+  }
+
+  async #send() {
+    const content = this.#text.value;
+    if (!content.trim() || this.#form.hasAttribute("data-sending")) return;
+    this.#form.toggleAttribute("data-sending", true);
+    const sent = await this.#try(() => call("POST", `${this.#path}/input`, { content }));
+    this.#form.removeAttribute("data-sending");
+    // What was typed meanwhile, or could not be sent, stays.
+    if (sent && this.#text.value === content) this.#text.value = "";
+  }
+
+  async #signal(signal) {
+    if (await ask(...SIGNALS[signal])) await this.#try(() => call("POST", `${this.#path}/signal`, { signal }));
+  }
+
+  async #try(act) {
+    this.#trouble.hidden = true;
+    try {
+      await act();
+      return true;
+    } catch (error) {
+      this.#trouble.textContent = `That was not sent. ${error.message}`;
+      this.#trouble.hidden = false;
+      return false;
+    }
+  }
+}

@@ -1,0 +1,46 @@
+import { Entry } from "./entry.js";
+import { pages } from "./history.js";
+import { pieces } from "./plain.js";
+
+/** All that is kept of an agent's stream, as a file: `format` is `json` or `txt`. */
+export async function download(agentId, name, format, onprogress) {
+  const events = [];
+  for await (const page of pages(agentId)) {
+    events.push(...page.events);
+    onprogress(Math.round((100 * events.at(-1).seq) / page.seq));
+  }
+  const text = format === "json" ? asJson(events) : asText(events);
+  save(new Blob([text], { type: format === "json" ? "application/json" : "text/plain" }), `${fileName(name)}.${format}`);
+}
+
+function asJson(events) {
+  return `[\n${events.map((event) => JSON.stringify(event)).join(",\n")}\n]\n`;
+}
+
+/** One paragraph per message, headed by the time and who said it. */
+export function asText(events) {
+  const entries = [];
+  for (const event of events) {
+    if (!entries.at(-1)?.extend(event)) entries.push(new Entry(event));
+  }
+  let last;
+  return entries.map((entry) => {
+    const heading = entry.voice === last ? "" : `\n[${entry.timestamp}] ${entry.reading.who ?? ""}\n`;
+    last = entry.voice;
+    if (entry.reading.type === "note") return `\n[${entry.timestamp}] · ${entry.text}\n`;
+    const text = pieces(entry.text).map(([piece]) => piece).join("");
+    return heading + text + (text.endsWith("\n") ? "" : "\n");
+  }).join("").trimStart();
+}
+
+function fileName(name) {
+  return name.replace(/[^\p{L}\p{N}._-]+/gu, "-").slice(0, 80) || "agent";
+}
+
+function save(blob, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}

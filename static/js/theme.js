@@ -1,0 +1,21 @@
+// Not a module: it has to run before the page is painted, or the other theme would flash.
+(() => {
+  const KEY = "agentstream.theme";
+  const root = document.documentElement;
+  const chosen = () => localStorage.getItem(KEY) ?? "system";
+
+  const apply = () => {
+    if (chosen() === "system") delete root.dataset.theme;
+    else root.dataset.theme = chosen();
+    for (const radio of document.querySelectorAll("[name=theme]")) radio.checked = radio.value === chosen();
+  };
+
+  apply();
+  addEventListener("storage", apply);
+  addEventListener("DOMContentLoaded", apply);
+  addEventListener("change", ({ target }) => {
+    if (target.name !== "theme") return;
+    localStorage.setItem(KEY, target.value);
+    apply();
+  });
+})();

@@ -1,0 +1,227 @@
+"""What an agent's page does with what the agent says, and what a person can do there."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.chromium import Complaints, expect_state, scroll, sign_in
+from tests.browser.conftest import Place
+from tests.support.server import LiveServer
+
+pytestmark = pytest.mark.browser
+
+OUTPUT = "agent:output"
+MARKDOWN = """Look at **this**:
+
+- one `piece`
+- [a link](https://example.com/) and [a trap](javascript:document.title='pwned')
+
+```python
+def f(x: int) -> int:
+    return x + 1
+```
+![spy](https://example.com/spy.png) <img src=x onerror="document.title='pwned'">"""
+
+
+@pytest.fixture
+def reader(tab: Page, live: LiveServer, place: Place) -> Page:
+    sign_in(tab, live)
+    tab.goto(place.agent_url)
+    expect_state(tab, "Live")
+    return tab
+
+
+def message(content: str, **more: Any) -> tuple[str, dict[str, Any]]:
+    return (OUTPUT, {"content": content, "messageId": "m", **more})
+
+
+def said(page: Page) -> Locator:
+    return page.locator(".entry-text")
+
+
+def test_markdown_is_rendered_with_coloured_code_and_nothing_that_runs_or_loads(reader: Page, place: Place) -> None:
+    place.publish("a", message(MARKDOWN))
+    text = said(reader)
+    expect(text.locator("strong")).to_have_text("this")
+    expect(text.locator("li")).to_have_count(2)
+    expect(text.locator("pre .hljs-keyword").first).to_have_text("def")
+    expect(text.locator("a")).to_have_text(["a link", "spy"])
+    expect(text.locator("a").first).to_have_attribute("rel", "noopener noreferrer nofollow")
+    expect(text).to_contain_text("<img src=x onerror=\"document.title='pwned'\">")
+    assert text.locator("img, script, style, [style], [onerror]").count() == 0
+    assert "pwned" not in reader.title()
+    reader.get_by_role("button", name="More").click()
+    reader.get_by_role("button", name="Show messages raw").click()
+    expect(text).to_have_text(MARKDOWN)
+
+
+def test_code_is_copied(reader: Page, place: Place) -> None:
+    reader.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    place.publish("a", message("```sh\necho hello\n```"))
+    reader.get_by_role("button", name="Copy").click()
+    expect(reader.get_by_role("button", name="Copied")).to_be_visible()
+    assert reader.evaluate("navigator.clipboard.readText()") == "echo hello\n"
+
+
+def test_a_message_is_rendered_while_it_is_written(reader: Page, place: Place) -> None:
+    place.publish("a", message("A **bo", isStreaming=True))
+    expect(said(reader)).to_contain_text("A **bo")
+    place.publish("b", message("ld** word"))
+    expect(said(reader).locator("strong")).to_have_text("bold")
+
+
+def test_what_a_process_prints_keeps_its_colours_and_its_characters(reader: Page, place: Place) -> None:
+    place.say("\x1b[1;31mfailed\x1b[0m **not bold** 10%\r50%\r\x1b]0;title\x07done \x1b[2J\x1b[38;5;46mok\n")
+    text = said(reader)
+    expect(text).to_have_text("done ok\n")
+    expect(text.locator(".ansi-fg-10")).to_have_text("ok")
+    place.say("\x1b[1;31mfailed\x1b[0m **not bold**\n")
+    expect(text.nth(1).locator(".ansi-bold.ansi-fg-1")).to_have_text("failed")
+    expect(text.nth(1)).to_have_text("failed **not bold**\n")
+
+
+def test_hostile_text_of_any_size_leaves_the_page_at_work(reader: Page, place: Place) -> None:
+    for text in ("\x1b[31m" * 13_000, "\x1b[" + "1;" * 30_000, "x" * 65_000, "\r" * 65_000, "\x1b]8;;" + "y" * 65_000):
+        place.say(text)
+    for number, text in enumerate((">" * 19_000, "_a" * 9_000, "[" * 19_000, "|a" * 9_000 + "\n" + "|-" * 9_000)):
+        place.publish(f"p{number}", message(text, messageId=f"m{number}"))
+    place.say("still here")
+    expect(reader.get_by_text("still here")).to_be_in_viewport(timeout=10_000)
+
+
+def test_tools_are_folded_and_say_what_they_hold(reader: Page, place: Place) -> None:
+    tool = {"role": "tool", "toolName": "Bash", "toolCallId": "t"}
+    place.publish(
+        "a",
+        message("ls -l", **tool, kind="tool_call"),
+        message("total 2\nfirst\nsecond", **tool, kind="tool_result"),
+    )
+    result = reader.locator('.entry[data-kind="tool_result"]')
+    expect(result.locator("summary")).to_contain_text("Tool result · Bash")
+    expect(result.locator("summary")).to_contain_text("total 2 … 3 lines")
+    expect(result.locator(".entry-text")).to_be_hidden()
+    result.locator("summary").click()
+    expect(result.locator(".entry-text")).to_have_text("total 2\nfirst\nsecond")
+
+
+def test_search_finds_what_is_here_and_what_came_before(reader: Page, place: Place) -> None:
+    lines = [(OUTPUT, {"content": f"line {number}\n"}) for number in range(1, 1_801)]
+    place.publish("a", *lines)
+    reader.reload()
+    expect(reader.get_by_text("line 1800")).to_be_in_viewport()
+    field = reader.get_by_role("searchbox", name="Search this transcript")
+    reader.keyboard.press("/")
+    expect(field).to_be_focused()
+    field.fill("Line 17")
+    count = reader.locator("[data-search-count]")
+    expect(count).to_have_text("111 found")  # 17, 170 to 179, 1700 to 1799, and the earliest was fetched for it
+    field.press("Enter")
+    expect(count).to_have_text("111 of 111")
+    expect(reader.get_by_text("line 1799", exact=True)).to_be_in_viewport()
+    field.press("Shift+Enter")
+    expect(count).to_have_text("1 of 111")
+    expect(reader.get_by_text("line 17", exact=True)).to_be_in_viewport()
+    assert reader.evaluate("CSS.highlights.get('found').size") > 0
+
+
+def test_a_link_leads_to_its_event_however_old(reader: Page, place: Place) -> None:
+    place.publish("a", *[(OUTPUT, {"content": f"line {number}\n"}) for number in range(1, 1_501)])
+    expect(reader.get_by_text("line 1500")).to_be_in_viewport()
+    reader.goto(f"{place.agent_url}#700")
+    target = reader.locator("[data-target]")
+    expect(target).to_have_text(re.compile("line 700\n"))
+    expect(target).to_be_in_viewport()
+    reader.reload()
+    expect(target).to_have_text(re.compile("line 700\n"))
+    expect(target).to_be_in_viewport()
+    reader.evaluate("location.hash = '#20'")
+    expect(target).to_have_text(re.compile("line 20\n"))
+    expect(target).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("kind", ["text", "JSON"])
+def test_everything_can_be_downloaded(reader: Page, place: Place, kind: str, tmp_path: Path) -> None:
+    place.publish("a", *[(OUTPUT, {"content": f"\x1b[1mline {number}\x1b[0m\n"}) for number in range(1, 1_502)])
+    reader.get_by_role("button", name="More").click()
+    with reader.expect_download() as started:
+        reader.get_by_role("button", name=f"Download as {kind}").click()
+    started.value.save_as(tmp_path / "file")
+    text = (tmp_path / "file").read_text()
+    if kind == "JSON":
+        assert started.value.suggested_filename == "worker.json"
+        assert [event["seq"] for event in json.loads(text)] == list(range(1, 1_502))
+    else:
+        assert started.value.suggested_filename == "worker.txt"
+        assert text.splitlines()[1:] == [f"line {number}" for number in range(1, 1_502)]
+        assert text.splitlines()[0].endswith("] Output")
+
+
+def test_status_and_context_over_time(reader: Page, place: Place) -> None:
+    place.status("running")
+    place.context(30)
+    reader.get_by_role("button", name="Over time").click()
+    timeline = reader.get_by_role("list", name="Status over time")
+    expect(timeline).to_contain_text("Running")
+    chart = reader.get_by_role("img", name="Context level over time")
+    expect(chart.locator("canvas")).to_be_visible()
+    place.context(55)
+    place.status("waiting", "awaiting_input")
+    expect(chart).to_have_accessible_name("Context level over time: from 30 % to 55 %, at most 55 %")
+    expect(timeline.locator('[data-status="waiting"]')).to_have_attribute("title", re.compile("Waiting for input"))
+
+
+def test_a_person_answers_and_is_named(reader: Page, place: Place) -> None:
+    box = reader.get_by_role("textbox", name="Answer this agent")
+    reader.locator("main").press("a")
+    box.fill("Yes, go on\nplease")
+    box.press("Enter")
+    expect(reader.locator('.entry[data-type="input"]')).to_contain_text("root wrote")
+    expect(said(reader)).to_have_text("Yes, go on\nplease")
+    expect(box).to_have_value("")
+
+
+def test_what_could_not_be_sent_is_kept(reader: Page, place: Place, complaints: Complaints) -> None:
+    reader.route("**/api/agents/*/input", lambda route: route.abort())
+    box = reader.get_by_role("textbox", name="Answer this agent")
+    box.fill("Important")
+    reader.get_by_role("button", name="Send").click()
+    expect(reader.get_by_text("That was not sent. The server could not be reached.")).to_be_visible()
+    expect(box).to_have_value("Important")
+    complaints.clear()  # Chromium tells the console of every failed request
+
+
+def test_stop_asks_first(reader: Page, place: Place) -> None:
+    reader.route("**/api/agents/*/signal", lambda route: route.fulfill(json={}))
+    sent: list[Any] = []
+    reader.on("request", lambda request: sent.append(request) if request.url.endswith("/signal") else None)
+    reader.get_by_role("button", name="Stop").click()
+    reader.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    expect(reader.get_by_role("dialog")).to_be_hidden()
+    assert sent == []
+    reader.get_by_role("button", name="Interrupt").click()
+    with reader.expect_request("**/signal") as asked:
+        reader.get_by_role("dialog").get_by_role("button", name="Interrupt").click()
+    assert asked.value.post_data_json == {"signal": "interrupt"}
+
+
+def test_a_viewer_cannot_answer(tab: Page, live: LiveServer, place: Place) -> None:
+    live.token("onlooker")
+    live.manage("shell", "-c", ADD_VIEWER.format(workspace=place.workspace["id"]))
+    sign_in(tab, live, "onlooker")
+    tab.goto(place.agent_url)
+    expect_state(tab, "Live")
+    expect(scroll(tab)).to_be_visible()
+    expect(tab.get_by_role("button", name="Stop")).to_have_count(0)
+    expect(tab.get_by_role("textbox", name="Answer this agent")).to_have_count(0)
+
+
+ADD_VIEWER = """
+import uuid
+from django.contrib.auth import get_user_model
+from workspaces.services import WorkspaceService
+WorkspaceService.set_member(uuid.UUID("{workspace}"), get_user_model().objects.get(username="onlooker").pk, "viewer")
+"""
