@@ -2,6 +2,7 @@
 # make test   run every test: Python, JavaScript, browser
 # make lint   ruff and mypy
 # make chaos  the long form of the fault tests
+# make bench  measure it beside others (hours: see docs/performance.md); make bench-quick: two minutes
 
 # The first Python that runs and is new enough; PYTHON=… chooses another.
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -9,7 +10,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint chaos screenshots clean
+.PHONY: run test lint chaos bench bench-quick screenshots clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/run.stamp
@@ -21,6 +22,12 @@ test: $(VENV)/test.stamp
 
 chaos: $(VENV)/test.stamp
 	CHAOS=long $(BIN)/python -m pytest tests/chaos -s $(ARGS)
+
+bench: $(VENV)/bench.stamp
+	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-quick: $(VENV)/bench.stamp
+	$(BIN)/python -m benchmarks --quick $(ARGS)
 
 screenshots: $(VENV)/test.stamp
 	@$(BIN)/python -m tests.support.machine
@@ -48,4 +55,8 @@ $(VENV)/run.stamp: requirements.txt clients/python/pyproject.toml | $(BIN)/pip
 
 $(VENV)/test.stamp: requirements-dev.txt $(VENV)/run.stamp
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/bench.stamp: requirements-bench.txt $(VENV)/test.stamp
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-bench.txt
 	@touch $@

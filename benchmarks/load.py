@@ -1,0 +1,179 @@
+"""Events sent on schedule to a system under test, and what became of them."""
+
+import asyncio
+import gc
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from benchmarks.events import clock
+from benchmarks.figures import percentile
+from benchmarks.machine import Meter
+from benchmarks.peers.base import Peer
+from benchmarks.sockets import Producer, Viewer
+
+TICK = 0.005  # at more than one event in this time, those due in it come together: the schedule is the same for all
+STAMPS = 60_000  # a second that the generator can afford to look at: the fewest viewers for which is 10
+FEWEST_SAMPLED = 10
+OPENING = 50  # sockets opened at a time
+SETTLE = 30.0  # the same, after the warm-up
+GIVE_UP = 5.0  # seconds after the last event was due, for those behind to catch up
+ON_TIME = 0.25  # within which a system that keeps up has delivered everything
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`agents` agents, each with `viewers` viewers and `rate` events a second, for `seconds`."""
+
+    agents: int
+    viewers: int
+    rate: float
+    seconds: float
+
+    @property
+    def tick(self) -> float:
+        return max(1 / self.rate, TICK)
+
+    def due(self, ticks: int) -> int:
+        """Events of one agent that are due after so many ticks."""
+        return round(ticks * self.tick * self.rate)
+
+    @property
+    def events(self) -> int:
+        return self.agents * self.due(round(self.seconds / self.tick))
+
+    @property
+    def deliveries(self) -> int:
+        return self.events * self.viewers
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run gave. Latencies are milliseconds from when the event was due; CPU is microseconds."""
+
+    offered: float  # deliveries a second that were asked for
+    delivered: int
+    missing: int
+    disorder: int
+    rate: float  # deliveries a second, until the last
+    drain: float  # seconds from when the last event was due until the last delivery
+    p50: float
+    p99: float
+    cpu_per_delivery: float
+    server_cpu: float  # share of its core
+    generator_cpu: float
+    others_cpu: float  # cores that other programs took meanwhile
+    saturated: bool  # the generator: figures then show it, not the server
+    error: str = ""
+
+    @property
+    def sustained(self) -> bool:
+        return not self.missing and not self.disorder and not self.error and self.drain <= ON_TIME
+
+
+class Crowd:
+    """Viewers and producers, connected to a peer that runs."""
+
+    def __init__(self, peer: Peer, viewers: list[Viewer], producers: list[Producer]) -> None:
+        self._peer = peer
+        self.viewers = viewers
+        self.producers = producers
+
+    async def run(self, plan: Plan, warm: float = 1.0) -> Outcome:
+        """Send as planned and report; first for `warm` seconds off the record."""
+        if warm:
+            await self._send(Plan(plan.agents, plan.viewers, min(plan.rate, 200), warm), SETTLE)
+        for viewer in self.viewers:
+            viewer.forget()
+        gc.collect()
+        gc.disable()  # a pause of the generator would look like one of the server
+        try:
+            return await self._measure(plan)
+        finally:
+            gc.enable()
+
+    async def _measure(self, plan: Plan) -> Outcome:
+        meter = Meter(self._peer.pids)
+        begin = time.monotonic()
+        drain = await self._send(plan)
+        usage = meter.read()
+        delivered = sum(viewer.count for viewer in self.viewers)
+        latencies = sorted(value for viewer in self.viewers for value in viewer.latencies)
+        return Outcome(
+            offered=plan.deliveries / plan.seconds,
+            delivered=delivered,
+            missing=plan.deliveries - delivered,
+            disorder=sum(viewer.disorder for viewer in self.viewers),
+            rate=delivered / (time.monotonic() - begin),
+            drain=drain,
+            p50=percentile(latencies, 0.5) / 1000,
+            p99=percentile(latencies, 0.99) / 1000,
+            cpu_per_delivery=usage.server / max(delivered, 1) * 1e6,
+            server_cpu=usage.server / usage.seconds,
+            generator_cpu=usage.load_share,
+            others_cpu=usage.others_share,
+            saturated=usage.saturated,
+            error=self._error(),
+        )
+
+    async def _send(self, plan: Plan, patience: float = GIVE_UP) -> float:
+        """Send on schedule and wait for the deliveries; seconds from when the last was due until it arrived."""
+        expected = sum(viewer.count for viewer in self.viewers) + plan.deliveries
+        steps = round(plan.seconds / plan.tick) * plan.agents
+        start = time.monotonic()
+        stamp = clock()
+        step = 0
+        while step < steps:
+            now = (time.monotonic() - start) * plan.agents / plan.tick
+            while step < steps and step <= now:
+                self._step(plan, step, stamp)
+                step += 1
+            until = start + step * plan.tick / plan.agents
+            await asyncio.sleep(max(0.001, until - time.monotonic()))
+        ended = start + (steps - 1) * plan.tick / plan.agents
+        await self._settle(expected, ended + patience)
+        return max(0.0, time.monotonic() - ended)
+
+    def _step(self, plan: Plan, step: int, stamp: int) -> None:
+        """One tick of one agent; agents take turns, evenly spread over a tick."""
+        tick, agent = divmod(step, plan.agents)
+        count = plan.due(tick + 1) - plan.due(tick)
+        if count:
+            self.producers[agent].send(count, stamp + int(step * plan.tick / plan.agents * 1e6))
+
+    async def _settle(self, expected: int, deadline: float) -> None:
+        while sum(viewer.count for viewer in self.viewers) < expected and time.monotonic() < deadline:
+            await asyncio.sleep(0.005)
+
+    def _error(self) -> str:
+        sockets = [*self.viewers, *self.producers]
+        lost = sum(socket.lost for socket in sockets)
+        refused = next((socket.refused for socket in sockets if socket.refused), b"")
+        return f"{lost} sockets lost" if lost else refused.decode(errors="replace")[:200]
+
+
+@asynccontextmanager
+async def crowd(peer: Peer, agents: int, viewers: int, rate: float) -> AsyncIterator[Crowd]:
+    """`viewers` viewers for each of the peer's first `agents` agents, and a producer for each."""
+    dialect = peer.dialect
+    total = agents * viewers
+    sampled = min(total, max(FEWEST_SAMPLED, int(STAMPS / rate)))
+    chosen = {round(index * (total - 1) / max(sampled - 1, 1)) for index in range(sampled)}
+    watching = [Viewer(dialect, [peer.agents[n % agents]], n in chosen) for n in range(total)]
+    producing = [Producer(dialect, agent) for agent in peer.agents[:agents]]
+    try:
+        for first in range(0, total, OPENING):
+            await asyncio.gather(
+                *(
+                    viewer.open(peer.viewer_url([*viewer.agents], first + n), peer.headers())
+                    for n, viewer in enumerate(watching[first : first + OPENING])
+                )
+            )
+        await asyncio.gather(*(p.open(peer.producer_url(p.agent), peer.headers()) for p in producing))
+        yield Crowd(peer, watching, producing)
+    finally:
+        for socket in [*watching, *producing]:
+            if hasattr(socket, "transport"):
+                socket.close()
+        await asyncio.sleep(0.05)

@@ -1,0 +1,104 @@
+"""The machine the benchmark runs on: one core for the server under test, another for the load."""
+
+import os
+import platform
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]
+
+CORES = sorted(os.sched_getaffinity(0))
+SERVER_CORE = CORES[0]
+LOAD_CORE = CORES[min(1, len(CORES) - 1)]
+SATURATED = 0.9  # of its core: beyond this the generator may be what limits, and its clock what is slow
+
+
+def pin_load() -> None:
+    """Keep this process, the load generator, off the server's core."""
+    os.sched_setaffinity(0, {LOAD_CORE})
+
+
+def pinned(command: list[str], core: int = SERVER_CORE) -> list[str]:
+    """`command`, run on one core."""
+    return ["taskset", "-c", str(core), *command]
+
+
+def describe() -> dict[str, str]:
+    """What the figures depend on."""
+    model = next(
+        (line.split(":", 1)[1].strip() for line in _cpuinfo() if line.startswith("model name")), platform.processor()
+    )
+    return {
+        "cpu": model,
+        "cores": str(os.cpu_count()),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "load": " ".join(f"{value:.2f}" for value in os.getloadavg()),
+    }
+
+
+def _cpuinfo() -> list[str]:
+    path = Path("/proc/cpuinfo")
+    return path.read_text().splitlines() if path.exists() else []
+
+
+@dataclass(frozen=True)
+class Usage:
+    """CPU seconds of the servers, of the load generator and of the whole machine, between two looks."""
+
+    seconds: float
+    server: float
+    load: float
+    machine: float
+
+    @property
+    def load_share(self) -> float:
+        return self.load / self.seconds
+
+    @property
+    def others_share(self) -> float:
+        """What everything else took, in cores: the figures of a busy machine are worth nothing."""
+        return max(0.0, self.machine - self.server - self.load) / self.seconds
+
+    @property
+    def saturated(self) -> bool:
+        return self.load_share > SATURATED
+
+
+class Meter:
+    """Measures from its making on; `pids` are the servers, whose children count as theirs."""
+
+    def __init__(self, pids: list[int]) -> None:
+        self._servers = [psutil.Process(pid) for pid in pids]
+        self._begin = self._look()
+
+    def read(self) -> Usage:
+        now = self._look()
+        return Usage(*(after - before for after, before in zip(now, self._begin, strict=True)))
+
+    def _look(self) -> tuple[float, float, float, float]:
+        return time.monotonic(), sum(map(_cpu, self._servers)), time.process_time(), _busy()
+
+
+def _busy() -> float:
+    times = psutil.cpu_times()
+    total: float = sum(times[:8]) - times.idle - getattr(times, "iowait", 0.0)  # further fields are counted in these
+    return total
+
+
+def _cpu(process: psutil.Process) -> float:
+    total = 0.0
+    for member in [process, *process.children(recursive=True)]:
+        times = member.cpu_times()
+        total += times.user + times.system
+    return total
+
+
+def resident(pids: list[int]) -> int:
+    """Bytes of memory that the servers hold."""
+    total = 0
+    for pid in pids:
+        process = psutil.Process(pid)
+        total += sum(member.memory_info().rss for member in [process, *process.children(recursive=True)])
+    return total

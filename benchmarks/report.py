@@ -1,0 +1,54 @@
+"""The results as a page of Markdown tables."""
+
+from pathlib import Path
+
+from benchmarks.results import Result, Summary
+from benchmarks.workloads import ALL
+from benchmarks.workloads.base import Workload
+
+SHARES = ("server_cpu", "generator_cpu")
+
+
+def write(folder: Path) -> None:
+    """Write `results.md` for the results in `folder`."""
+    found = [(kind, Result.load(path)) for kind in ALL if (path := folder / f"{kind.name}.json").exists()]
+    (folder / "results.md").write_text("\n".join(section(kind, result) for kind, result in found))
+
+
+def section(kind: type[Workload], result: Result) -> str:
+    """One workload: a table for each case."""
+    lines = [f"### {kind.title}", ""]
+    for case in result.cases():
+        lines += [f"**{case}**", "", *table(kind.columns, list(result.summaries(case))), ""]
+    lines += [f"Skipped: {peer} ({reason})." for peer, reason in result.skipped.items()]
+    count = max((len(s.rows) for case in result.cases() for s in result.summaries(case)), default=0)
+    machine = result.machine
+    where = f"{machine['cpu']}, {machine['cores']} cores, {result.time[:10]}, commit {result.commit}"
+    lines += [f"Median of {count} (smallest to largest). {where}.", ""]
+    return "\n".join(lines)
+
+
+def table(columns: dict[str, str], summaries: list[Summary]) -> list[str]:
+    """Rows of a Markdown table."""
+    shown = {key: head for key, head in columns.items() if any(key in summary.spreads for summary in summaries)}
+    lines = [f"| | {' | '.join(shown.values())} | |", f"|---|{'---:|' * len(shown)}---|"]
+    for summary in summaries:
+        cells = [_cell(key, summary) for key in shown]
+        lines.append(f"| {summary.label} | {' | '.join(cells)} | {'; '.join(summary.notes)} |")
+    return lines
+
+
+def _cell(key: str, summary: Summary) -> str:
+    found = summary.spreads.get(key)
+    if found is None:
+        return ""
+    texts = [_number(found[name], key in SHARES) for name in ("median", "min", "max")]
+    return texts[0] if len(summary.rows) == 1 else f"{texts[0]} ({texts[1]} to {texts[2]})"
+
+
+def _number(value: float, share: bool) -> str:
+    if share:
+        return f"{value:.0%}"
+    if value >= 100:
+        return f"{float(f'{value:.3g}'):,.0f}"
+    return f"{value:.3g}"

@@ -1,0 +1,159 @@
+"""The generator's WebSockets: viewers that count and time what they get, producers that send what is due."""
+
+import asyncio
+from array import array
+from collections.abc import Sequence
+
+from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+
+from benchmarks.dialects import Dialect
+from benchmarks.events import MARK, STAMP, STAMP_BYTES, Event, clock
+
+PATIENCE = 20.0  # seconds for a socket to open, or to be answered
+PACE = 0.005  # between two publications on one socket: the contract allows 200 messages a second
+BATCH = 2_000  # events in one publication at most
+HEADER = "Sec-WebSocket-Protocol"
+
+
+class Socket(WSListener):
+    """One WebSocket, opened by `connect`."""
+
+    transport: WSTransport
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self.lost = False
+        self.refused = b""  # the last error that the server answered with
+
+    async def connect(self, url: str, headers: dict[str, str]) -> None:
+        await ws_connect(lambda: self, url, extra_headers=headers, websocket_handshake_timeout=PATIENCE)
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        self.transport = transport
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        self.lost = True
+
+    def say(self, messages: Sequence[bytes]) -> None:
+        kind = WSMsgType.BINARY if self.dialect.binary else WSMsgType.TEXT
+        for message in messages:
+            self.transport.send(kind, message)
+
+    def close(self) -> None:
+        if not self.lost:
+            self.transport.disconnect(False)
+
+
+class Viewer(Socket):
+    """Counts events; with `sampled`, also times each and checks that none is missing, doubled or out of order."""
+
+    def __init__(self, dialect: Dialect, agents: Sequence[str], sampled: bool = False) -> None:
+        super().__init__(dialect)
+        self.agents = agents
+        self.count = 0
+        self.disorder = 0
+        self.latencies = array("q")
+        self.ready = asyncio.get_running_loop().create_future()
+        self._sampled = sampled
+        self._number = 0
+        self._tail = b""
+        self._missing = len(agents)
+
+    async def open(self, url: str, headers: dict[str, str]) -> None:
+        """Connect, and wait until the subscriptions are confirmed."""
+        await self.connect(url, headers)
+        self.say(self.dialect.opening(self.agents))
+        if not self._missing:
+            return
+        await asyncio.wait_for(self.ready, PATIENCE)
+
+    def forget(self) -> None:
+        """Begin a new measurement."""
+        self.count = self.disorder = 0
+        self.latencies = array("q")
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        payload = frame.get_payload_as_bytes()
+        count = payload.count(MARK)
+        if count:
+            self.count += count
+            if self._sampled:
+                self._time(payload)
+        else:
+            self._talk(payload)
+
+    def _talk(self, message: bytes) -> None:
+        self.say(self.dialect.answer(message, self.agents))
+        if b'"error"' in message:
+            self.refused = message
+        confirmed = self.dialect.confirms(message)
+        self._missing -= confirmed
+        if confirmed and self._missing <= 0 and not self.ready.done():
+            self.ready.set_result(None)
+
+    def _time(self, payload: bytes) -> None:
+        """The stamps in a frame; one that is cut by the frame's end is kept for the next (NATS cuts anywhere)."""
+        now = clock()
+        text = self._tail + payload
+        last = text.rfind(MARK)
+        self._tail = b""
+        if len(text) - last < STAMP_BYTES:
+            text, self._tail = text[:last], text[last:]
+        for number, due in STAMP.findall(text):
+            self.latencies.append(now - int(due))
+            expected, self._number = self._number + 1, int(number)
+            if self._number != expected and expected > 1:
+                self.disorder += 1
+
+
+class Producer(Socket):
+    """Sends one agent's events. Where publications are answered it has one on its way at a time, like our clients:
+    what falls due meanwhile goes into the next."""
+
+    def __init__(self, dialect: Dialect, agent: str) -> None:
+        super().__init__(dialect)
+        self.agent = agent
+        self.sent = 0
+        self._waiting: list[Event] = []
+        self._busy = False
+        self._earliest = 0.0
+
+    async def open(self, url: str, headers: dict[str, str]) -> None:
+        await self.connect(url, headers)
+        self.say(self.dialect.greeting())
+
+    def send(self, count: int, due: int) -> None:
+        """Send the next `count` events, which were due at `due`."""
+        events = [Event(self.sent + 1 + index, due) for index in range(count)]
+        self.sent += count
+        if not self.dialect.acknowledged:
+            self.say(self.dialect.publish(self.agent, events))
+            return
+        self._waiting += events
+        self._next()
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        payload = frame.get_payload_as_bytes()
+        if self.dialect.acknowledged and b'"published"' in payload:
+            self._busy = False
+            self._next()
+        elif b'"type":"error"' in payload.replace(b" ", b""):
+            self.refused = payload
+        else:
+            self.say(self.dialect.answer(payload, ()))
+
+    def _next(self) -> None:
+        if self._busy or not self._waiting:
+            return
+        self._busy = True
+        loop = asyncio.get_running_loop()
+        wait = self._earliest - loop.time()
+        if wait > 0.0005:
+            loop.call_later(wait, self._publish)
+        else:
+            self._publish()
+
+    def _publish(self) -> None:
+        batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+        self._earliest = asyncio.get_running_loop().time() + PACE
+        self.say(self.dialect.publish(self.agent, batch))

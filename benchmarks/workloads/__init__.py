@@ -1,0 +1,8 @@
+"""The workloads, in the order they are run and shown."""
+
+from benchmarks.workloads.base import Workload
+from benchmarks.workloads.fanout import FanOut
+from benchmarks.workloads.many import Many
+
+QUICK: tuple[type[Workload], ...] = (FanOut, Many)
+ALL: tuple[type[Workload], ...] = (FanOut, Many)

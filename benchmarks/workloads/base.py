@@ -1,0 +1,59 @@
+"""What a workload is."""
+
+from abc import ABC, abstractmethod
+from dataclasses import asdict
+from typing import ClassVar
+
+from benchmarks.figures import rounded
+from benchmarks.load import Outcome
+from benchmarks.peers.base import Peer
+from benchmarks.results import Row
+
+
+class Workload(ABC):
+    """Something to do to every peer it suits, once for each repetition."""
+
+    name: str
+    title: str
+    agents = 1  # that a peer is started with
+    peers: ClassVar[tuple[type[Peer], ...]]
+    columns: ClassVar[dict[str, str]]  # of its table: key of a value, and its heading
+
+    @abstractmethod
+    async def run(self, peer: Peer, quick: bool) -> list[Row]:
+        """Measure a peer that has been started."""
+
+
+BUSY = 0.2  # cores used by other programs, beyond which a run says so
+DELIVERY_COLUMNS = {
+    "rate": "deliveries/s",
+    "p50": "p50, ms",
+    "p99": "p99, ms",
+    "cpu_per_delivery": "CPU, µs each",
+    "server_cpu": "server core",
+    "generator_cpu": "generator core",
+}
+
+
+def delivery_row(case: str, outcome: Outcome) -> Row:
+    """A row of what a run of deliveries gave."""
+    values = {key: rounded(float(value)) for key, value in asdict(outcome).items() if key != "error"}
+    return Row(case, values | {"sustained": float(outcome.sustained)}, note(outcome))
+
+
+def note(outcome: Outcome) -> str:
+    """What the figures must not be read without."""
+    notes = []
+    if outcome.missing > 0:
+        notes.append("not all delivered in time")
+    elif outcome.drain > 0.25:
+        notes.append("fell behind")
+    if outcome.missing < 0 or outcome.disorder:
+        notes.append("doubled or out of order")
+    if outcome.saturated:
+        notes.append("generator saturated")
+    if outcome.others_cpu > BUSY:
+        notes.append(f"machine busy: others took {outcome.others_cpu:.1f} cores")
+    if outcome.error:
+        notes.append(outcome.error)
+    return "; ".join(notes)

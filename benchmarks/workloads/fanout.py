@@ -1,0 +1,30 @@
+"""One agent, 500 viewers."""
+
+from benchmarks.load import Plan, crowd
+from benchmarks.peers import agentstream, node_peers
+from benchmarks.peers.base import Peer
+from benchmarks.results import Row
+from benchmarks.workloads.base import DELIVERY_COLUMNS, Workload, delivery_row
+
+VIEWERS = 500
+RATES = (50, 200, 1_000, 4_000)
+QUICK_RATES = (200, 1_000)
+SECONDS = 5.0
+QUICK_SECONDS = 3.0
+
+
+class FanOut(Workload):
+    name = "fanout"
+    title = "One agent, 500 viewers"
+    peers = (agentstream.Agentstream, agentstream.Plain, node_peers.Reference, node_peers.Ws, node_peers.SocketIO)
+    columns = DELIVERY_COLUMNS
+
+    async def run(self, peer: Peer, quick: bool) -> list[Row]:
+        rows = []
+        for rate in QUICK_RATES if quick else RATES:
+            async with crowd(peer, 1, VIEWERS, rate) as people:
+                outcome = await people.run(Plan(1, VIEWERS, rate, QUICK_SECONDS if quick else SECONDS))
+            rows.append(delivery_row(f"{rate:,} events/s", outcome))
+            if outcome.rate < outcome.offered / 2:
+                break  # it is overrun, and would only be more so
+        return rows
