@@ -4,8 +4,6 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -21,7 +19,7 @@ from tests.support.viewer import Viewer, viewer
 KEPT = 400
 TRIM_EVERY = 0.2
 RATE = 400.0
-SECONDS = scaled(6, 60)
+SECONDS = scaled(4, 60)
 REPLAYERS = scaled(6, 30)
 
 
@@ -75,25 +73,11 @@ async def _replay(one: Viewer, agent: str, since: int, replays: Replays) -> None
         pass
 
 
-async def _replay_for_ever(url: str, site: Site, replays: Replays) -> None:
+async def _replay_until(stop: asyncio.Event, url: str, site: Site, replays: Replays) -> None:
     [agent] = site.agents
     async with viewer(url, site.token) as one:
-        while True:
+        while not stop.is_set():
             await _replay(one, agent, max(0, replays.oldest + random.randint(-KEPT, KEPT)), replays)
-
-
-@asynccontextmanager
-async def _in_background(*coroutines: object) -> AsyncIterator[None]:
-    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]  # type: ignore[call-overload]
-    try:
-        yield
-        for task in tasks:
-            if task.done():
-                task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def test_oldest_and_complete_are_right_at_every_moment(tmp_path: Path, backend: dict[str, str]) -> None:
@@ -105,10 +89,12 @@ def test_oldest_and_complete_are_right_at_every_moment(tmp_path: Path, backend: 
         async def scenario() -> None:
             [producer] = site.producers([url])
             replays = Replays()
-            everybody = [_replay_for_ever(url, site, replays) for _ in range(REPLAYERS)]
-            async with _in_background(*everybody):
-                async with flowing([producer], RATE):
-                    await asyncio.sleep(SECONDS)
+            stop = asyncio.Event()
+            async with asyncio.TaskGroup() as group, flowing([producer], RATE):
+                for _ in range(REPLAYERS):
+                    group.create_task(_replay_until(stop, url, site, replays))
+                await asyncio.sleep(SECONDS)
+                stop.set()
             await until(lambda: _span(one, site)[0] == producer.n - KEPT + 1, 10, "the last trim")
             oldest, seq = _span(one, site)
             assert (oldest, seq) == (producer.n - KEPT + 1, producer.n)

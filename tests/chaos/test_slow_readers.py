@@ -17,7 +17,7 @@ SIZE = 32_000  # bytes of an event
 BATCH = 16
 STALLED = scaled(1, 10)
 FLOOD = scaled(64, 512) * MIB
-SLOW = 12_032_000  # in whole batches; far more than the window and the kernel's buffers hold
+SLOW = 24 * BATCH * SIZE  # 12 MB: far more than the window and the kernel's buffers hold
 RATE = 200_000.0  # bytes a second
 SLOW_FOR = scaled(14, 40)  # seconds; longer than a stalled reader is given
 BOUND = 64 * MIB  # of growth: the windows, the pages read for those behind, the allocator's slack
@@ -37,7 +37,7 @@ async def _sample(one: Cluster, sizes: list[int]) -> None:
 
 
 def test_a_stalled_reader_is_closed_and_a_slow_one_catches_up(tmp_path: Path) -> None:
-    """64 MiB published past readers who take nothing, 12 MiB past one who takes 200 kB/s, and a healthy viewer."""
+    """64 MiB published past readers who take nothing, 12 MB past one who takes 200 kB/s, and a healthy viewer."""
     with cluster(tmp_path) as one:
         asyncio.run(_scenario(one))
 

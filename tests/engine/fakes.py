@@ -1,0 +1,158 @@
+"""What the engine stands on, in memory: the log's reads, the channel layer, a socket's sink."""
+
+import asyncio
+import json
+import uuid
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import Any
+
+from streams.frames import Frame
+from streams.kinds import Access, Kind
+from streams.log import Span
+from streams.messages import Code, ProtocolError, encode_event
+
+ROOMY = 1_000_000  # frames: more than any test sends
+
+Message = dict[str, Any]
+
+
+class ProbeKind(Kind):
+    """Streams that everybody may see."""
+
+    name = "probe"
+
+    def access(self, asked: Sequence[tuple[int, uuid.UUID]]) -> list[Access]:
+        return [Access.READ for _ in asked]
+
+    def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, dict[str, Any]]:
+        return {key: {} for key in keys}
+
+
+class Person:
+    id = 1
+    name = "somebody"
+
+    def valid(self) -> bool:
+        return True
+
+
+@dataclass
+class Stream:
+    """One stream as the log has it. `version` tells apart what is written under one seq before and after a reset."""
+
+    key: uuid.UUID
+    floor: int = 0
+    times: list[int] = field(default_factory=list)  # of all events there ever were, the trimmed ones too
+
+    @property
+    def name(self) -> str:
+        return f"probe.{self.key}"
+
+    @property
+    def head(self) -> int:
+        return len(self.times)
+
+    def text(self, seq: int) -> str:
+        return encode_event("probe:event", f'{{"probeId":"{self.key}"}}', self.times[seq - 1], seq)
+
+
+class Log:
+    """The functions of `streams.log` that read; they fail while `away` and take `latency` seconds."""
+
+    def __init__(self, streams: Sequence[Stream]) -> None:
+        self.streams = {stream.name: stream for stream in streams}
+        self.away = False
+        self.latency = 0.0
+        self.busy_until = 0.0  # on the loop's clock: when everything asked so far has been answered
+        self._clock = 1_700_000_000_000
+
+    def append(self, stream: Stream, count: int) -> Message:
+        """Write events; the bell's message about them."""
+        first = stream.head + 1
+        for _ in range(count):
+            self._clock += 1
+            stream.times.append(self._clock)
+        texts = [stream.text(seq) for seq in range(first, stream.head + 1)]
+        return {
+            "type": "stream.news", "stream": stream.name, "first": first, "last": stream.head, "text": "\n".join(texts),
+        }  # fmt: skip
+
+    def spans(self, names: Collection[str]) -> dict[str, Span]:
+        return {name: Span(self.streams[name].head, self.streams[name].floor) for name in names}
+
+    def read(self, name: str, after: int, limit: int) -> list[tuple[int, str]]:
+        stream = self.streams[name]
+        first = max(after, stream.floor) + 1
+        return [(seq, stream.text(seq)) for seq in range(first, min(stream.head, first + limit - 1) + 1)]
+
+    def times(self, name: str, seqs: Collection[int]) -> dict[int, int]:
+        stream = self.streams[name]
+        return {seq: stream.times[seq - 1] for seq in seqs if stream.floor < seq <= stream.head}
+
+    async def in_thread(
+        self, executor: Executor, function: Callable[..., Any], *args: object, **kwargs: object
+    ) -> object:
+        """`streams.batching.in_thread`: the answer is of the moment of asking, and comes later."""
+        result = None if self.away else function(*args, **kwargs)
+        away = self.away
+        self.busy_until = max(self.busy_until, asyncio.get_running_loop().time() + self.latency)
+        await asyncio.sleep(self.latency)
+        if away:
+            raise ProtocolError(Code.UNAVAILABLE, "away")
+        return result
+
+
+class Layer:
+    """A channel layer that brings what it is told to."""
+
+    def __init__(self) -> None:
+        self.groups: set[str] = set()
+        self._queue: asyncio.Queue[Message] = asyncio.Queue()
+
+    async def new_channel(self, prefix: str = "probe") -> str:
+        return "channel"
+
+    async def group_add(self, group: str, channel: str) -> None:
+        self.groups.add(group)
+
+    async def group_discard(self, group: str, channel: str) -> None:
+        self.groups.discard(group)
+
+    async def receive(self, channel: str) -> Message:
+        return await self._queue.get()
+
+    def bring(self, message: Message) -> None:
+        if message["stream"] in self.groups:
+            self._queue.put_nowait(dict(message))
+
+
+class ScriptedSink:
+    """A socket that has room for so many frames, and gives what it takes to `received`."""
+
+    def __init__(self, received: Callable[[Message], None]) -> None:
+        self.on_ready: Callable[[], None] = lambda: None
+        self.backlog = 0
+        self.room = ROOMY
+        self.code: int | None = None
+        self._received = received
+
+    @property
+    def ready(self) -> bool:
+        return self.room > 0 and self.code is None
+
+    def write(self, frame: Frame) -> None:
+        assert self.ready, "written to a sink that is full or closed"
+        self.room -= 1
+        self.backlog = int(self.room == 0)
+        for line in frame.payload.split(b"\n"):
+            self._received(json.loads(line))
+
+    def close(self, code: int) -> None:
+        self.code = code
+
+    def drain(self, room: int) -> None:
+        self.room, self.backlog = room, int(room == 0)
+        if self.ready:
+            self.on_ready()

@@ -1,0 +1,230 @@
+"""Whatever happens in whatever order, a cursor has delivered a run without gap, repetition or disorder.
+
+Hypothesis drives the real engine (consumer, conversation, connection, hub, feed, windows, reader, page cache) on a loop
+with a virtual clock. Beneath it are an in-memory log and a channel layer that loses, repeats and reorders. Each client
+checks every message as it comes; once the bell is quiet and a round of the clock has passed, what it holds is compared
+with the log.
+"""
+
+import contextlib
+import uuid
+from typing import Any
+from unittest import mock
+
+import pytest
+from channels.layers import channel_layers
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from streams import kinds
+from streams.conf import conf
+from streams.hub import Hub
+from tests.engine.client import Client, time_of
+from tests.engine.fakes import ROOMY, Layer, Log, Message, ProbeKind, Stream
+from tests.engine.virtual import VirtualLoop
+
+STREAMS = 2
+CLIENTS = 4
+PAGE = 4  # events in a page of the log, so that few events make many pages
+WINDOW = 6  # events in a feed's window, likewise
+
+RUNS = settings(
+    max_examples=300, stateful_step_count=50, derandomize=True, deadline=None, database=None,
+    suppress_health_check=list(HealthCheck),
+)  # fmt: skip
+
+stream_index = st.integers(0, STREAMS - 1)
+client_index = st.integers(0, CLIENTS - 1)
+any_index = st.integers(0, 1_000)
+
+
+class Engine(RuleBasedStateMachine):
+    """One server process, four clients, two streams."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.streams = [Stream(uuid.UUID(int=i + 1)) for i in range(STREAMS)]
+        self.log = Log(self.streams)
+        self.pending: list[Message] = []  # messages of the bell that are under way
+        self._stack = contextlib.ExitStack()
+        self.loop = VirtualLoop()
+        self.layer = Layer()
+        before = channel_layers.set("default", self.layer)
+        self._stack.callback(channel_layers.set, "default", before)
+        for target, fake in self._fakes().items():
+            self._stack.enter_context(mock.patch(target, fake))
+        self.clients = [Client(self.loop) for _ in range(CLIENTS)]
+
+    def _fakes(self) -> dict[str, Any]:
+        return {
+            "streams.log.spans": self.log.spans,
+            "streams.log.read": self.log.read,
+            "streams.log.times": self.log.times,
+            "streams.log.snapshot": contextlib.nullcontext,
+            "streams.reader.in_thread": self.log.in_thread,
+            "streams.batching.in_thread": self.log.in_thread,
+            "streams.reader.PAGE_EVENTS": PAGE,
+        }
+
+    def teardown(self) -> None:
+        try:
+            self.everything_arrives()
+        finally:
+            self.loop.run_until_complete(self._close())
+            self.loop.close()
+            self._stack.close()
+
+    async def _close(self) -> None:
+        for client in self.clients:
+            client.vanish()
+        await Hub.here().close()
+
+    # The log and the bell
+
+    @rule(index=stream_index, count=st.integers(1, 3) | st.sampled_from([WINDOW + 1, 3 * WINDOW]), carried=st.booleans())
+    def append(self, index: int, count: int, carried: bool) -> None:
+        """Events are committed; word of them is under way, with the events or without."""
+        message = self.log.append(self.streams[index], count)
+        self.pending.append(message if carried else {**message, "text": ""})
+
+    @rule(index=any_index, keep=st.booleans())
+    def bring(self, index: int, keep: bool) -> None:
+        """Any message of the bell arrives, early or late, perhaps not for the last time."""
+        if self.pending:
+            position = index % len(self.pending)
+            self.layer.bring(self.pending[position] if keep else self.pending.pop(position))
+
+    @rule()
+    def bring_all(self) -> None:
+        while self.pending:
+            self.layer.bring(self.pending.pop(0))
+
+    @rule(index=any_index)
+    def lose(self, index: int) -> None:
+        if self.pending:
+            self.pending.pop(index % len(self.pending))
+
+    @rule(index=stream_index, keep=st.integers(0, 2 * WINDOW))
+    def trim(self, index: int, keep: int) -> None:
+        stream = self.streams[index]
+        stream.floor = max(stream.floor, stream.head - keep)
+
+    # The clients
+
+    @rule(who=client_index, index=stream_index, since=st.none() | st.integers(0, 40), at=st.booleans())
+    def subscribe(self, who: int, index: int, since: int | None, at: bool) -> None:
+        """From now on, from anywhere, or from beyond the newest; also when subscribed already (a rewind)."""
+        stream = self.streams[index]
+        known = since is not None and stream.floor < since <= stream.head
+        self.clients[who].subscribe(stream, since, time_of(stream, since) if at and known and since else None)
+
+    @rule(who=client_index, index=stream_index)
+    def resume(self, who: int, index: int) -> None:
+        """A client that has lost its connection comes back to where it was."""
+        old, stream = self.clients[who], self.streams[index]
+        view = old.views.get(str(stream.key))
+        if view is not None:
+            old.vanish()
+            self.clients[who] = Client(self.loop)
+            self.clients[who].subscribe(stream, view.seq, view.times[-1] if view.times else None)
+
+    @rule(who=client_index, index=stream_index)
+    def unsubscribe(self, who: int, index: int) -> None:
+        self.clients[who].unsubscribe(self.streams[index])
+
+    @rule(who=client_index, politely=st.booleans())
+    def disconnect(self, who: int, politely: bool) -> None:
+        client = self.clients[who]
+        client.leave() if politely else client.vanish()
+        self.clients[who] = Client(self.loop)
+
+    @rule(who=client_index, room=st.integers(0, 3))
+    def fill(self, who: int, room: int) -> None:
+        """The reader takes so many more frames, and then no more."""
+        self._drain(self.clients[who], room)
+
+    @rule(who=client_index)
+    def empty(self, who: int) -> None:
+        self._drain(self.clients[who], ROOMY)
+
+    @rule(who=client_index, index=stream_index, away=st.booleans())
+    def fall_behind(self, who: int, index: int, away: bool) -> None:
+        """More is written than the window holds while a reader stands still; perhaps it reads on in an outage."""
+        self._drain(self.clients[who], 0)
+        self.layer.bring(self.log.append(self.streams[index], 2 * WINDOW))
+        self.loop.pass_time(0.1)
+        self.log.away = away
+        self._drain(self.clients[who], 2)
+        self.loop.pass_time(0.1)
+
+    # The world
+
+    @rule(seconds=st.sampled_from([0.0, 0.001, 0.02, 0.3, 1.1, 4.0, 15.0]))
+    def wait(self, seconds: float) -> None:
+        self.loop.pass_time(seconds)
+        self._replace_the_stalled()
+
+    @rule(latency=st.sampled_from([0.0, 0.01, 0.5, 3.0, 12.0]))
+    def database_takes(self, latency: float) -> None:
+        self.log.latency = latency
+
+    @rule(away=st.booleans())
+    def database_is_away(self, away: bool) -> None:
+        self.log.away = away
+
+    def _drain(self, client: Client, room: int) -> None:
+        async def drain() -> None:
+            client.sink.drain(room)
+
+        self.loop.run_until_complete(drain())
+
+    def _replace_the_stalled(self) -> None:
+        for who, client in enumerate(self.clients):
+            if client.sink.code is not None:
+                assert (client.sink.code, client.sink.room) == (4408, 0), "closed for another reason than stalling"
+                client.leave()
+                self.clients[who] = Client(self.loop)
+
+    @invariant()
+    def no_client_has_failed(self) -> None:
+        for client in self.clients:
+            if client.task.done() and not client.task.cancelled():
+                client.task.result()
+
+    @rule()
+    def everything_arrives(self) -> None:
+        """The bell is quiet, readers read, the database answers: after a round of the clock nothing is missing."""
+        self.pending.clear()
+        self.log.away, self.log.latency = False, 0.0
+        for client in self.clients:
+            self._drain(client, ROOMY)
+        self.loop.pass_time(max(0.0, self.log.busy_until - self.loop.time()))  # what was asked before takes its time
+        self._replace_the_stalled()
+        self.loop.pass_time(conf().POLL + 0.2)
+        for client in self.clients:
+            self._complete(client)
+
+    def _complete(self, client: Client) -> None:
+        assert not client.waiting, f"never answered: {client.waiting}"
+        for stream in self.streams:
+            view = client.views.get(str(stream.key))
+            if view is None or str(stream.key) in client.refused:
+                continue
+            assert view.seq == stream.head, f"{stream.name} is at {stream.head}, the client at {view.seq}"
+            retained = range(max(view.start, stream.floor) + 1, stream.head + 1)
+            assert view.times[retained.start - view.start - 1 :] == [time_of(stream, seq) for seq in retained]
+
+
+@pytest.fixture
+def _probe_kind() -> Any:
+    kinds.register(ProbeKind())
+    yield
+    kinds._kinds.pop(ProbeKind.name)
+
+
+@pytest.mark.usefixtures("_probe_kind")
+def test_a_cursor_delivers_a_gapless_run_whatever_happens(settings: Any) -> None:
+    settings.STREAMS = {"WINDOW_EVENTS": WINDOW, "TRIM_EVERY": 1e9}
+    run: Any = run_state_machine_as_test
+    run(Engine, settings=RUNS)
