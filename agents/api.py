@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from ninja import Query, Router
 from pydantic import Field
 
+from agents import leases
 from agents.events import AgentEvent, Context, Input, Output, PublishPayload, StatusReport
 from agents.kinds import as_publication
 from agents.models import Agent
@@ -50,6 +51,7 @@ class RecordedOut(Camel):
 
 class PublishedOut(RecordedOut):
     n: int = Field(description="the highest number stored for this producer")
+    lease: float | None = Field(None, description="seconds until the lease runs out, where it was asked for")
 
 
 def _states(workspace_id: uuid.UUID) -> list[dict[str, Any]]:
@@ -145,6 +147,7 @@ async def _report(request: HttpRequest, agent_id: uuid.UUID, event: AgentEvent) 
     "/agents/{uuid:agent_id}/events",
     response=PublishedOut,
     by_alias=True,
+    exclude_unset=True,
     summary="Report many events, exactly once",
     openapi_extra={
         "requestBody": {
@@ -160,7 +163,7 @@ async def publish_events(request: HttpRequest, agent_id: uuid.UUID) -> Published
     await authorize(request, "agent", agent_id, Access.WRITE)
     publication = as_publication(parse(PublishPayload, {**_body(request), "agentId": agent_id}))
     published = await AgentService.apublish(publication)
-    return PublishedOut(agent_id=agent_id, n=published.n, seq=published.seq)
+    return PublishedOut(agent_id=agent_id, n=published.n, seq=published.seq, **leases.answer(publication.lease))
 
 
 def _body(request: HttpRequest) -> dict[str, Any]:

@@ -5,10 +5,11 @@ class AgentsConfig(AppConfig):
     name = "agents"
 
     def ready(self) -> None:
-        from agents import receivers  # noqa: F401 (connects them)
+        from agents import leases, receivers  # noqa: F401 (receivers: connects them)
         from agents.kinds import AgentKind, AgentSection
-        from streams import kinds
+        from streams import chores, kinds
         from workspaces import sections
 
         kinds.register(AgentKind())
         sections.register(AgentSection())
+        chores.register(leases.keep)

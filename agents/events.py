@@ -138,10 +138,15 @@ class PublishPayload(Wire):
 
     key: uuid.UUID = Field(alias="agentId")
     producer: ProducerName
-    events: Annotated[list[PublishedItem], Field(min_length=1)]
+    events: list[PublishedItem]
+    lease: bool = Field(False, strict=True, description="the agent's runner is there; events may then be empty")
 
     @model_validator(mode="after")
     def _consecutive(self) -> Self:
+        if not self.events:
+            if not self.lease:
+                raise ProtocolError(Code.INVALID_MESSAGE, "events: expected at least one, or a lease to renew")
+            return self
         if len(self.events) > conf().PUBLISH_EVENTS:
             limit = conf().PUBLISH_EVENTS
             raise ProtocolError(Code.TOO_LARGE, f"expected at most {limit} events at once, got {len(self.events)}")

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from agents import leases
 from agents.events import PublishPayload, parse_event
 from agents.models import Agent
 from agents.publications import Publication, agent_stream
@@ -30,7 +31,8 @@ class AgentKind(Kind):
 
     async def publish(self, key: uuid.UUID, publication: PublishPayload) -> dict[str, Any]:
         published = await AgentService.apublish(as_publication(publication))
-        return {"agentId": str(key), "n": published.n, "seq": published.seq}
+        answer = {"agentId": str(key), "n": published.n, "seq": published.seq}
+        return answer | leases.answer(publication.lease)
 
 
 class AgentSection(Section):
@@ -53,4 +55,5 @@ def as_publication(payload: PublishPayload) -> Publication:
         event = parse_event(item.type, item.payload, f"events.{index}")
         event.encode(payload.key)  # too large is found out now, not in the middle of somebody's transaction
         events.append(event)
-    return Publication(payload.key, events, payload.producer, payload.events[0].n)
+    first = payload.events[0].n if payload.events else 1
+    return Publication(payload.key, events, payload.producer, first, payload.lease)

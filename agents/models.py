@@ -37,6 +37,12 @@ class Agent(models.Model):
     )
     tokens_used = models.PositiveBigIntegerField(null=True)
     tokens_limit = models.PositiveBigIntegerField(null=True)
+    lease_holder = models.CharField(
+        max_length=64, blank=True, editable=False, help_text="the producer that says its runner is alive"
+    )
+    lease_until = models.DateTimeField(
+        null=True, editable=False, db_index=True, help_text="when its runner counts as lost, unless renewed"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

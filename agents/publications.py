@@ -3,10 +3,12 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from agents.events import AgentEvent, Context, StatusChange, StatusReport
+from agents.events import AgentEvent, Context, StatusChange, StatusReport, Terminated
 from agents.models import Agent, Status
 from streams import log
+from streams.conf import conf
 from streams.log import Writer, stream_name
 from streams.messages import Code, ProtocolError
 from workspaces.events import Change
@@ -19,12 +21,16 @@ def agent_stream(agent_id: uuid.UUID) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """Events for one agent. With a producer, `n` is the number of the first; the others follow it."""
+    """Events for one agent. With a producer, `n` is the number of the first; the others follow it.
+
+    `lease` renews the producer's lease on the agent, which `agent:terminated` from the same producer ends.
+    """
 
     agent_id: uuid.UUID
     events: Sequence[AgentEvent]
     producer: str | None = None
     n: int = 1
+    lease: bool = False
 
     @property
     def last_n(self) -> int:
@@ -32,7 +38,12 @@ class Publication:
 
     @property
     def changes_agent(self) -> bool:
-        return any(isinstance(event, StatusReport | Context) for event in self.events)
+        return self.lease or any(isinstance(event, StatusReport | Context | Terminated) for event in self.events)
+
+    @property
+    def renews(self) -> bool:
+        # Not even a retry of its last words brings back a runner that has ended.
+        return self.lease and not any(isinstance(event, Terminated) for event in self.events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +64,7 @@ class Store:
         rows = Agent.objects.select_for_update().filter(pk__in=changing).order_by("pk") if changing else ()
         self._agents = {agent.pk: agent for agent in rows}
         self._changed: set[uuid.UUID] = set()
+        self._leased: set[uuid.UUID] = set()
 
     @property
     def stream_names(self) -> set[str]:
@@ -73,6 +85,7 @@ class Store:
         Agent.objects.bulk_update(
             changed, ["status", "reason", "context_level", "tokens_used", "tokens_limit", "updated_at"]
         )
+        Agent.objects.bulk_update([self._agents[pk] for pk in sorted(self._leased)], ["lease_holder", "lease_until"])
         return outcomes
 
     def _publish(self, writer: Writer, publication: Publication) -> Published | ProtocolError:
@@ -87,17 +100,20 @@ class Store:
                 return ProtocolError(
                     Code.INVALID_MESSAGE, f"expected n {expected} next from this producer, got {publication.n}"
                 )
+            if publication.renews:
+                self._lease(publication, log.as_datetime(writer.time + int(conf().LEASE * 1000)))
             if publication.last_n < expected:  # a retry: stored already
                 return Published(publication.agent_id, progress.n, progress.seq)
             events = events[expected - publication.n :]
         for event in events:
-            self._record(writer, publication.agent_id, event)
+            self._record(writer, publication, event)
         if publication.producer:
             writer.advance(name, publication.producer, publication.last_n)
             return Published(publication.agent_id, publication.last_n, writer.head(name))
         return Published(publication.agent_id, 0, writer.head(name))
 
-    def _record(self, writer: Writer, agent_id: uuid.UUID, event: AgentEvent) -> None:
+    def _record(self, writer: Writer, publication: Publication, event: AgentEvent) -> None:
+        agent_id = publication.agent_id
         match event:
             case StatusReport():
                 self._change_status(writer, self._agents[agent_id], event)
@@ -105,6 +121,13 @@ class Store:
                 self._change_context(writer, self._agents[agent_id], event)
             case _:
                 writer.append(agent_stream(agent_id), event.type, event.encode(agent_id))
+        if isinstance(event, Terminated) and publication.producer == self._agents[agent_id].lease_holder:
+            self._lease(publication, None)
+
+    def _lease(self, publication: Publication, until: datetime | None) -> None:
+        agent = self._agents[publication.agent_id]
+        agent.lease_holder, agent.lease_until = publication.producer if until and publication.producer else "", until
+        self._leased.add(agent.pk)
 
     def _change_status(self, writer: Writer, agent: Agent, report: StatusReport) -> None:
         if report.status == agent.status:

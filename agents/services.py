@@ -7,9 +7,10 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from django.db import transaction
+from django.db.models import QuerySet
 
-from agents.events import AgentEvent
-from agents.models import Agent
+from agents.events import AgentEvent, Outcome, StatusReport, Terminated
+from agents.models import Agent, Status
 from agents.publications import Publication, Published, Store, agent_stream
 from agents.signals import agent_deleted, events_recorded
 from streams import log
@@ -39,6 +40,11 @@ def agent_state(agent: Agent) -> dict[str, Any]:
     }
     optional = {"reason": agent.reason or None, "tokensUsed": agent.tokens_used, "tokensLimit": agent.tokens_limit}
     return state | {key: value for key, value in optional.items() if value is not None}
+
+
+def expired() -> QuerySet[Agent]:
+    """The agents whose leases have run out."""
+    return Agent.objects.filter(lease_until__lt=log.as_datetime(log.now()))
 
 
 class AgentService:
@@ -85,6 +91,24 @@ class AgentService:
                 outcomes = store.run(stream_writer)
             _signal(stream_writer)
         return outcomes
+
+    # Leases
+
+    @staticmethod
+    @transaction.atomic
+    def end_lost() -> int:
+        """Say of the agents whose leases have run out that their runners are lost; returns how many those were.
+
+        Whoever does so first has done it: a lease is ended in the transaction that finds it run out.
+        """
+        lost = list(expired().select_for_update().order_by("pk").values_list("pk", flat=True)[:COMMIT])
+        events = [StatusReport(status=Status.OFFLINE, reason="lost"), Terminated(reason=Outcome.LOST)]
+        store = Store([Publication(pk, events) for pk in lost])
+        with log.writing(store.stream_names) as stream_writer:
+            store.run(stream_writer)
+        Agent.objects.filter(pk__in=lost).update(lease_holder="", lease_until=None)
+        _signal(stream_writer)
+        return len(lost)
 
     # Agents
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
 from agentstream.backoff import Backoff
 from agentstream.connection import SILENCE, Connection
 from agentstream.errors import TryLater, Unavailable, Unreachable, from_code
+from agentstream.lease import HOLDS, Lease
 from agentstream.link import Link, log
 from agentstream.messages import encode
 from agentstream.outbox import Entry, Outbox
+
+Wire = dict[str, Any]
 
 # The server allows a connection 200 messages a second. Under pressure frames grow instead of getting more.
 PACE = 0.01
@@ -25,12 +29,13 @@ class Delivery:
     still at the head of the outbox.
     """
 
-    def __init__(self, link: Link, agent_id: str, outbox: Outbox) -> None:
+    def __init__(self, link: Link, agent_id: str, outbox: Outbox, lease: Lease | None = None) -> None:
         self._link = link
         self._agent_id = agent_id
         self._outbox = outbox
+        self._lease = lease or Lease(wanted=False)
         self._request = 0
-        self._answer: asyncio.Future[int] | None = None
+        self._answer: asyncio.Future[Wire] | None = None
 
     async def run(self) -> None:
         """Never returns. Raises `Refused` when the server will not take these events from this producer."""
@@ -44,12 +49,14 @@ class Delivery:
     async def _send(self, connection: Connection) -> None:
         backoff = Backoff()
         clock = asyncio.get_running_loop().time
+        self._lease.hurry()
         while True:
-            while not (batch := self._outbox.batch()):
-                await self._outbox.changed.wait()
+            while not (batch := self._outbox.batch()) and not self._lease.due(clock()):
+                with suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self._outbox.changed.wait(), self._lease.left(clock()))
             earliest = clock() + PACE
             try:
-                self._outbox.acknowledge(await self._publish(connection, batch))
+                await self._publish(connection, batch, self._lease.due(clock()))
             except TryLater as later:
                 log.warning("%s; trying again", later)
                 await backoff.sleep()
@@ -57,17 +64,23 @@ class Delivery:
                 backoff.reset()
                 await asyncio.sleep(earliest - clock())
 
-    async def _publish(self, connection: Connection, batch: list[Entry]) -> int:
+    async def _publish(self, connection: Connection, batch: list[Entry], lease: bool) -> None:
         self._request += 1
         self._answer = asyncio.get_running_loop().create_future()
-        await connection.send(self._frame(batch))
-        accepted = await asyncio.wait_for(self._answer, SILENCE)
-        if accepted < batch[-1].n:
-            raise Unavailable("UNAVAILABLE", f"expected events up to {batch[-1].n} accepted; got {accepted}")
-        return accepted
+        await connection.send(self._frame(batch, lease))
+        answer = await asyncio.wait_for(self._answer, SILENCE)
+        if batch:
+            if answer["n"] < batch[-1].n:
+                raise Unavailable("UNAVAILABLE", f"expected events up to {batch[-1].n} accepted; got {answer['n']}")
+            self._outbox.acknowledge(answer["n"])
+        if lease and self._lease.renewed(asyncio.get_running_loop().time(), answer.get("lease", HOLDS)):
+            # The server may have called this agent lost in the meantime.
+            self._outbox.repeat_status()
 
-    def _frame(self, batch: list[Entry]) -> str:
-        head = {"agentId": self._agent_id, "producer": self._outbox.producer}
+    def _frame(self, batch: list[Entry], lease: bool) -> str:
+        head: Wire = {"agentId": self._agent_id, "producer": self._outbox.producer}
+        if lease:
+            head["lease"] = True
         events = ",".join(entry.seal() for entry in batch)
         return f'{{"type":"publish:agent","id":{self._request},"payload":{encode(head)[:-1]},"events":[{events}]}}}}'
 
@@ -81,8 +94,8 @@ class Delivery:
         if self._answer is None or self._answer.done() or message.get("id", self._request) != self._request:
             return
         match message:
-            case {"type": "published", "payload": {"n": int(n)}}:
-                self._answer.set_result(n)
+            case {"type": "published", "payload": {"n": int()} as payload}:
+                self._answer.set_result(payload)
             case {"type": "error", "payload": {"code": str(code), "message": str(text)}}:
                 self._answer.set_exception(from_code(code, text))
 

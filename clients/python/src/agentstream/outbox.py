@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from agentstream import text
-from agentstream.messages import MAX_CONTENT, Message, Output, encode
+from agentstream.messages import MAX_CONTENT, Message, Output, StatusChange, encode
 from agentstream.pulse import Pulse
 
 MAX_EVENTS = 10_000
@@ -66,6 +66,7 @@ class Outbox:
         self._entries: deque[Entry] = deque()
         self._bytes = 0
         self._last = 0
+        self._status: StatusChange | None = None
 
     @property
     def last(self) -> int:
@@ -88,12 +89,18 @@ class Outbox:
     def add(self, message: Message) -> None:
         """Queue `message`: as an event of its own, or joined to the chunk before it that still waits."""
         size = _size(message)
+        self._status = message if isinstance(message, StatusChange) else self._status
         if not (self._entries and self._entries[-1].join(message, size)):
             self._last += 1
             size += OVERHEAD
             self._entries.append(Entry(self._last, message, size))
         self._bytes += size
         self.changed.beat()
+
+    def repeat_status(self) -> None:
+        """Say again what the agent does, in case the server has come to think otherwise."""
+        if self._status:
+            self.add(self._status)
 
     def batch(self) -> list[Entry]:
         """The oldest events, sealed, as many as one frame takes. Empty when there is nothing to send."""

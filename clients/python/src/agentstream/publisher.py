@@ -12,6 +12,7 @@ from agentstream.connection import socket_url
 from agentstream.credentials import authorization
 from agentstream.delivery import Delivery
 from agentstream.errors import AgentstreamError
+from agentstream.lease import Lease
 from agentstream.link import Link
 from agentstream.messages import (
     Context,
@@ -45,12 +46,17 @@ class Publisher:
     `Unauthenticated`, `Forbidden`, `NotFound`, `InvalidMessage` or `TooLarge`.
     """
 
-    def __init__(self, url: str, token: str, agent_id: str) -> None:
-        """`url` is the server's HTTP base. Raises ValueError if it is not one, or `token` cannot be one."""
+    def __init__(self, url: str, token: str, agent_id: str, *, lease: bool = False) -> None:
+        """`url` is the server's HTTP base. Raises ValueError if it is not one, or `token` cannot be one.
+
+        With `lease` the server ends the agent as lost 30 s after this program has gone without a word, that is
+        without `terminated()`.
+        """
         socket_url(url)
         authorization(token)
         self._outbox = Outbox()
-        self._delivery = Delivery(Link(url, token), str(agent_id), self._outbox)
+        self._lease = Lease(lease)
+        self._delivery = Delivery(Link(url, token), str(agent_id), self._outbox, self._lease)
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -125,6 +131,8 @@ class Publisher:
 
     async def send(self, message: Message) -> None:
         """Queue any message; waits while the queue is full."""
+        if isinstance(message, Terminated):
+            self._lease.end()
         for part in message.split() if isinstance(message, Output) else (message,):
             await self._until(lambda: not self._outbox.full)
             self._outbox.add(part)

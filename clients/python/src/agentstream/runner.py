@@ -67,7 +67,7 @@ async def run(options: RunOptions) -> int:
     Raises `Refused` or `Unreachable`, before anything is started, when the agent cannot be found or made.
     """
     agent_id = await _patiently(options)
-    async with _reporting(Publisher(options.url, options.token, agent_id)) as report:
+    async with _reporting(Publisher(options.url, options.token, agent_id, lease=True)) as report:
         adapter = choose(options.adapter, options.command, report.publisher.producer)
         return await Run(options, report, adapter).execute()
 

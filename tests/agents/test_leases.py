@@ -1,0 +1,181 @@
+"""Leases: an agent whose runner is gone does not stay `running`; one whose runner is there is left alone."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from agents import leases
+from agents.leases import AWAY, Presence
+from agents.models import Agent
+from agents.services import AgentService
+from streams import chores
+from streams.conf import conf
+from tests.support.api import Api
+from tests.support.server import LiveServer
+from workspaces.services import WorkspaceService
+
+LEASE = 2.0
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A server with short leases, to be killed and started again."""
+    with LiveServer(tmp_path_factory.mktemp("leases"), STREAM_LEASE=str(LEASE)) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def api(quick: LiveServer) -> Api:
+    return Api(quick.url, quick.token("root", "--superuser"))
+
+
+@pytest.fixture
+def agent(api: Api) -> dict[str, Any]:
+    return api.agent(api.workspace(f"Leases {uuid.uuid4()}")["id"], "runner")
+
+
+def publish(api: Api, agent: dict[str, Any], *events: dict[str, Any], n: int = 1, **body: Any) -> Any:
+    numbered = [{"n": n + index, **event} for index, event in enumerate(events)]
+    answer = api.post(f"/agents/{agent['id']}/events", {"producer": "run", "events": numbered, **body})
+    assert answer.status == 200, answer
+    return answer.data
+
+
+def status(value: str) -> dict[str, Any]:
+    return {"type": "agent:status", "payload": {"status": value}}
+
+
+TERMINATED = {"type": "agent:terminated", "payload": {"exitCode": 0, "reason": "completed"}}
+
+
+def state(api: Api, agent: dict[str, Any]) -> tuple[str, str | None]:
+    data = api.get(f"/agents/{agent['id']}").data
+    return data["status"], data.get("reason")
+
+
+def history(api: Api, agent: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    events = api.get(f"/agents/{agent['id']}/events").data["events"]
+    return [(event["type"], {**event["payload"], "agentId": None}) for event in events]
+
+
+def until(api: Api, agent: dict[str, Any], wanted: str, seconds: float) -> float:
+    """Wait until the agent has that status; returns after how many seconds."""
+    began = time.monotonic()
+    while state(api, agent)[0] != wanted:
+        assert time.monotonic() - began < seconds, f"expected {wanted}, got {state(api, agent)}"
+        time.sleep(0.05)
+    return time.monotonic() - began
+
+
+@contextmanager
+def runner(quick: LiveServer, api: Api, agent: dict[str, Any], command: str) -> Iterator[subprocess.Popen[bytes]]:
+    slug = api.get(f"/workspaces/{agent['workspaceId']}").data["slug"]
+    line = [sys.executable, "-m", "agentstream", "run", "--workspace", slug, "--name", "runner", "--", "sh", "-c"]
+    environment = {**os.environ, "AGENTSTREAM_URL": quick.url, "AGENTSTREAM_TOKEN": str(api.token)}
+    null = subprocess.DEVNULL
+    process = subprocess.Popen([*line, command], env=environment, stdin=null, stdout=null, stderr=null)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_only_a_lease_that_is_not_renewed_ends_an_agent(api: Api, agent: dict[str, Any]) -> None:
+    renewed, ended, free = (api.agent(agent["workspaceId"], name) for name in ("renewed", "ended", "free"))
+    time.sleep(LEASE)  # the server has just started
+    answer = publish(api, agent, status("running"), lease=True)
+    assert answer == {"agentId": agent["id"], "n": 1, "seq": 1, "lease": LEASE}
+    publish(api, renewed, status("running"), lease=True)
+    publish(api, ended, status("running"), lease=True)
+    publish(api, free, status("running"))
+    for _ in range(2):  # a retry of its last words brings nobody back
+        publish(api, ended, status("finished"), TERMINATED, n=2, lease=True)
+    began = time.monotonic()
+    while time.monotonic() - began < LEASE + 2.5:
+        time.sleep(LEASE / 3)
+        assert publish(api, renewed, lease=True)["n"] == 1
+        assert time.monotonic() - began > LEASE - 0.5 or state(api, agent) == ("running", None)
+    assert history(api, agent)[1:] == [
+        ("agent:status", {"agentId": None, "status": "offline", "reason": "lost", "previousStatus": "running"}),
+        ("agent:terminated", {"agentId": None, "exitCode": None, "reason": "lost"}),
+    ]
+    assert [state(api, one) for one in (renewed, ended, free)] == [
+        ("running", None),
+        ("finished", None),
+        ("running", None),
+    ]
+
+
+def test_a_publication_without_events_must_be_a_renewal(api: Api, agent: dict[str, Any]) -> None:
+    refused = api.post(f"/agents/{agent['id']}/events", {"producer": "run", "events": []})
+    assert (refused.status, refused.data["code"]) == (400, "INVALID_MESSAGE")
+
+
+def test_a_killed_runner_is_lost_and_a_stopped_one_comes_back(
+    quick: LiveServer, api: Api, agent: dict[str, Any]
+) -> None:
+    with runner(quick, api, agent, "sleep 60") as process:
+        until(api, agent, "running", 10)
+        time.sleep(LEASE + 1)
+        assert state(api, agent) == ("running", None)
+        process.send_signal(signal.SIGSTOP)
+        until(api, agent, "offline", LEASE + 4)
+        process.send_signal(signal.SIGCONT)
+        until(api, agent, "running", LEASE + 2)
+        process.kill()
+        until(api, agent, "offline", LEASE + 4)
+    assert state(api, agent) == ("offline", "lost")
+
+
+def test_over_a_restart_the_living_stay_and_the_dead_go(quick: LiveServer, api: Api, agent: dict[str, Any]) -> None:
+    dead = api.agent(agent["workspaceId"], "dead")
+    publish(api, dead, status("running"), lease=True)
+    with runner(quick, api, agent, "sleep 60"):
+        until(api, agent, "running", 10)
+        quick.kill()
+        time.sleep(LEASE + 1)
+        quick.start()
+        began = time.monotonic()
+        until(api, dead, "offline", LEASE + 5)
+        assert time.monotonic() - began > LEASE - 1.5
+        time.sleep(1)
+        assert state(api, agent) == ("running", None)
+    statuses = [payload["status"] for type_, payload in history(api, agent) if type_ == "agent:status"]
+    assert statuses == ["running"]
+
+
+def test_time_to_come_back_counts_from_when_the_server_was_away() -> None:
+    presence = Presence(since=1000.0, seen=1000.0)
+    for now in range(1001, 1031):
+        assert not presence.long_enough()
+        presence.note(now)
+    assert presence.long_enough()
+    presence.note(1030 + AWAY + 1)
+    assert not presence.long_enough()
+    presence.note(presence.seen - 1)
+    assert presence.since == presence.seen
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_lost_are_ended_once() -> None:
+    workspace = WorkspaceService.create("Workspace")
+    agents = [AgentService.create(workspace.pk, f"agent {index}") for index in range(3)]
+    past = datetime(2020, 1, 1, tzinfo=UTC)
+    Agent.objects.filter(pk__in=[agent.pk for agent in agents[:2]]).update(lease_holder="run", lease_until=past)
+    assert (AgentService.end_lost(), AgentService.end_lost()) == (2, 0)
+    assert [agent.status for agent in Agent.objects.order_by("name")] == ["offline", "offline", "idle"]
+    assert conf().LEASE == 30
+
+
+def test_chores_look_for_those_to_whom_nobody_comes_back() -> None:
+    assert leases.keep in chores._chores

@@ -1,0 +1,65 @@
+"""When a publisher tells that it is there."""
+
+import asyncio
+import json
+from typing import Any
+
+from agentstream import Publisher
+from agentstream.lease import HOLDS, Lease
+from websockets.asyncio.server import ServerConnection
+
+from .scripted import AGENT, answer, scripted, within
+
+
+def test_it_is_renewed_at_once_and_then_three_times_while_it_holds() -> None:
+    lease = Lease(wanted=True)
+    assert lease.due(0.0)
+    assert not lease.renewed(0.0, 30.0)
+    assert not lease.due(9.9)
+    assert lease.left(4.0) == 6.0
+    assert lease.due(10.0)
+
+
+def test_it_may_have_run_out_when_it_was_renewed_too_late() -> None:
+    lease = Lease(wanted=True)
+    assert not lease.renewed(0.0, 30.0)
+    assert not lease.renewed(26.0, 30.0)
+    assert lease.renewed(54.0, 30.0)
+
+
+def test_without_one_there_is_nothing_to_wait_for() -> None:
+    lease = Lease(wanted=True)
+    lease.end()
+    assert (lease.due(1e9), lease.left(0.0)) == (False, None)
+
+
+def test_a_new_connection_renews_and_after_too_long_repeats_the_status() -> None:
+    frames: list[dict[str, Any]] = []
+
+    async def handler(websocket: ServerConnection) -> None:
+        async for frame in websocket:
+            request = json.loads(frame)
+            frames.append(request["payload"])
+            n = max((event["n"] for event in request["payload"]["events"]), default=0)
+            await websocket.send(answer("published", request["id"], agentId=AGENT, n=n, seq=n, lease=0.3))
+            if len(frames) == 3:
+                await asyncio.sleep(0.4)
+                websocket.transport.abort()
+
+    async def go() -> None:
+        async with scripted(handler) as url, Publisher(url, "token", AGENT, lease=True) as publisher:
+            await publisher.status("running", reason="why")
+            await publisher.flush()
+            while len([frame for frame in frames if frame["events"]]) < 2:
+                await asyncio.sleep(0.01)
+            await publisher.terminated(0)
+
+    within(10, go())
+    assert frames[0]["lease"] is True
+    assert [event["type"] for frame in frames for event in frame["events"]][:2] == ["agent:status"] * 2
+    assert [frame for frame in frames if frame["events"]][1]["events"][0]["payload"]["reason"] == "why"
+    assert "lease" not in frames[-1]
+
+
+def test_until_the_server_says_otherwise_it_holds_less_than_by_default() -> None:
+    assert HOLDS < 30
