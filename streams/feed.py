@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from streams.conf import conf
 from streams.frames import Window
+from streams.log import Span
+from streams.messages import timestamp, timestamp_of
 
 if TYPE_CHECKING:
     from streams.connection import Cursor
@@ -23,44 +25,59 @@ class Heard(Enum):
 class Feed:
     """A stream's head and recent window, and the cursors that follow it.
 
-    `head` is the newest seq known here. `wanted` is the newest seq heard of; it is ahead of `head` while events
-    between are being read from the log.
+    `head` is the newest seq known here, `at` its timestamp (None: not known). `wanted` is the newest seq heard of; it is
+    ahead of `head` while the events between are being read from the log.
     """
 
-    __slots__ = ("cursors", "head", "healing", "idle_since", "joined", "name", "opened", "wanted", "window")
+    __slots__ = ("at", "cursors", "head", "healing", "idle_since", "joined", "name", "opened", "wanted", "window")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.head = 0
+        self.at: str | None = None
         self.wanted = 0
-        self.window = Window(0)
+        self.window: Window = Window(0)
         self.cursors: dict[Cursor, None] = {}
         self.joined = False  # whether this process is in the stream's group
         self.healing = False
         self.idle_since: float | None = None
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def start(self, head: int) -> None:
+    def start(self, span: Span) -> None:
         """Begin at the log's newest seq; what came before is read from the log by those who need it."""
         if not self.opened.done():
-            self.head = head
-            self.window = Window(head)
+            self.jump(span.head, span.time)
             self.opened.set_result(None)
 
     def hear(self, first: int, last: int, texts: list[bytes]) -> Heard:
         """Take in events `first` to `last`; `texts` is empty where the bell did not carry them."""
         self.wanted = max(self.wanted, last)
+        if first <= self.head and texts and self._differs(first, texts):
+            return Heard.REWRITTEN
         if last <= self.head:
-            known = self.window.text(last)
-            return Heard.REWRITTEN if known and texts and known != texts[-1] else Heard.OLD
+            return Heard.OLD
         if first > self.head + 1 or not texts or not self.opened.done():
             return Heard.GAP
         self.window.extend(texts[self.head + 1 - first :])
-        self.head = last
+        self.head, self.at = last, timestamp_of(texts[-1])
         self.window.forget(conf().WINDOW_EVENTS, conf().WINDOW_BYTES)
         return Heard.NEW
 
-    def jump(self, head: int) -> None:
-        """Give up on the window and go on after `head`: cursors behind it read the log."""
+    def _differs(self, first: int, texts: list[bytes]) -> bool:
+        """Whether events heard of, from `first` on, are others than those known here at the same seqs."""
+        newest = min(first + len(texts) - 1, self.head)
+        text = texts[newest - first]
+        if newest == self.head and self.at is not None:
+            return timestamp_of(text) != self.at
+        known = self.window.text(newest)
+        return known is not None and known != text
+
+    def jump(self, head: int, time: int | None) -> None:
+        """Give up on the window and go on after `head`, written at `time`: cursors behind it read the log."""
         self.head = head
+        self.at = None if time is None else timestamp(time)
         self.window = Window(head)
+
+    def contradicts(self, time: int | None) -> bool:
+        """Whether the log's event at `head`, written at `time`, is another one than the one known here."""
+        return self.at is not None and time is not None and timestamp(time) != self.at

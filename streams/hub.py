@@ -19,6 +19,7 @@ from streams.connection import Connection, Cursor
 from streams.feed import Feed, Heard
 from streams.flusher import Flusher
 from streams.frames import Window
+from streams.log import Span
 from streams.messages import ProtocolError
 from streams.reader import Reader
 
@@ -86,7 +87,7 @@ class Hub:
             feed.opened.set_exception(error)
             feed.opened.exception()  # seen, also where everybody who asked has gone
             return
-        feed.start(span.head if span else 0)
+        feed.start(span or Span(0, 0))
         if feed.wanted > feed.head:
             self._heal(feed)
 
@@ -110,6 +111,7 @@ class Hub:
     def _drop(self, feed: Feed) -> None:
         if self.feeds.get(feed.name) is feed:
             del self.feeds[feed.name]
+            self.reader.forget(feed.name)
 
     async def page(self, name: str, seq: int) -> Window | None:
         """A piece of the log for a cursor at `seq`; None if the log cannot be read now."""
@@ -159,7 +161,7 @@ class Hub:
             case Heard.GAP if feed.opened.done():
                 self._heal(feed)
             case Heard.REWRITTEN:
-                self._went_back(feed, last)
+                self._went_back(feed, last, None)
 
     def _heal(self, feed: Feed) -> None:
         if not feed.healing:
@@ -173,16 +175,21 @@ class Hub:
         metrics.GAPS.inc()
         try:
             while feed.head < feed.wanted and self.feeds.get(feed.name) is feed:
+                if feed.contradicts(await self.reader.time_at((feed.name, feed.head))):
+                    self._went_back(feed, feed.wanted, None)
+                    return
                 if feed.wanted - feed.head > conf().WINDOW_EVENTS:
-                    feed.jump(feed.wanted)  # too much for the window: each cursor reads the log itself
+                    feed.jump(feed.wanted, None)  # too much for the window: each cursor reads the log itself
                 else:
                     page = await self.page(feed.name, feed.head)
                     if page is None or page.last <= feed.head:
                         return  # the next round of the clock tries again
                     if page.after > feed.head:
-                        feed.jump(page.after)
+                        feed.jump(page.after, None)
                     feed.hear(page.after + 1, page.last, page.texts())
                 self._flusher.add(feed)
+        except ProtocolError:
+            pass  # the log cannot be read now; the next round of the clock tries again
         finally:
             feed.healing = False
 
@@ -238,17 +245,17 @@ class Hub:
             span = spans.get(feed.name)
             if span is None:
                 self._dropped(feed.name)
-            elif span.head < head:
-                self._went_back(feed, span.head)
+            elif span.head < head or (span.head == feed.head == head and feed.contradicts(span.time)):
+                self._went_back(feed, span.head, span.time)
             elif span.head > feed.head:
                 feed.wanted = max(feed.wanted, span.head)
                 self._heal(feed)
 
-    def _went_back(self, feed: Feed, head: int) -> None:
-        """The log is shorter than what was heard from it, as after a restored backup: everybody starts anew."""
-        logger.warning("%s went back from %d to %d: was the database restored?", feed.name, feed.head, head)
+    def _went_back(self, feed: Feed, head: int, time: int | None) -> None:
+        """The log is not what was heard from it, as after a restored backup: everybody starts anew."""
+        logger.warning("%s is not what it was at %d: was the database restored?", feed.name, feed.head)
         self.reader.forget(feed.name)
-        feed.jump(head)
+        feed.jump(head, time)
         feed.wanted = head
         for cursor in list(feed.cursors):
             cursor.connection.owner.lost(cursor)

@@ -34,10 +34,12 @@ class News:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What the log holds of a stream: everything after `floor` up to and including `head`."""
+    """What the log holds of a stream: everything after `floor` up to and including `head`, which was written at `time`
+    (milliseconds since 1970; None where it is not retained)."""
 
     head: int
     floor: int
+    time: int | None = None
 
     @property
     def oldest(self) -> int:
@@ -193,8 +195,9 @@ def forget_producers(before: int) -> int:
 
 def spans(names: Collection[str]) -> dict[str, Span]:
     """Where the streams that exist among `names` stand."""
-    rows = Stream.objects.filter(name__in=names).values_list("name", "head", "floor")
-    return {name: Span(head, floor) for name, head, floor in rows}
+    newest = Event.objects.filter(stream=OuterRef("pk"), seq=OuterRef("head")).values("time")
+    rows = Stream.objects.filter(name__in=names).values_list("name", "head", "floor", Subquery(newest))
+    return {name: Span(head, floor, time_) for name, head, floor, time_ in rows}
 
 
 def read(name: str, after: int, limit: int) -> list[tuple[int, str]]:

@@ -150,6 +150,13 @@ def encode_event(type_: str, payload: str, time: int, seq: int) -> str:
 
 
 _SEQ = b',"seq":'
+_TIMESTAMP = b'"timestamp":"'
+
+
+def timestamp_of(text: bytes) -> str:
+    """The timestamp in an event's text, as `encode_event` wrote it."""
+    start = text.rfind(_TIMESTAMP) + len(_TIMESTAMP)
+    return text[start : text.index(b'"', start)].decode()
 
 
 def seq_of(text: bytes) -> int | None:

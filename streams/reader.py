@@ -16,7 +16,6 @@ from streams.log import Span
 PAGE_EVENTS = 128
 PAGE_BYTES = 1_048_576
 CACHE_BYTES = 16_777_216
-PAGE_SECONDS = 10.0  # a crowd comes back within that; longer, and a restored database would not be noticed
 BATCH = 500
 
 
@@ -79,13 +78,12 @@ class Reader:
         if len(page) == PAGE_EVENTS or page.size > PAGE_BYTES:  # full, so it will read the same the next time
             self._pages[key] = page
             self._pages_size += page.size
-            asyncio.get_running_loop().call_later(PAGE_SECONDS, self._forget_page, key, page)
             while self._pages_size > CACHE_BYTES:
                 self._forget_page(*next(iter(self._pages.items())))
         return page
 
     def forget(self, name: str) -> None:
-        """Forget the pages of a stream whose log is not what it was."""
+        """Forget the pages of a stream that nobody watches any more, or whose log is not what it was."""
         for key, page in [item for item in self._pages.items() if item[0][0] == name]:
             self._forget_page(key, page)
 

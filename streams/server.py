@@ -97,7 +97,7 @@ class TransportSink:
             self._protocol.transport.write(wire[sent:] if sent else wire)
 
     def _send(self, wire: bytes) -> int:
-        """Give the kernel what it takes at once, past Twisted's buffer: that would ask the selector to say when there is
+        """Give the kernel what it takes at once, past the transport: that would ask the selector to say when there is
         room, and again not to, three system calls where one does. Returns how much that was."""
         tcp = self._tcp
         if not self._direct or tcp.dataBuffer or tcp._tempDataLen or tcp.disconnecting:
