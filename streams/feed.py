@@ -25,8 +25,8 @@ class Heard(Enum):
 class Feed:
     """A stream's head and recent window, and the cursors that follow it.
 
-    `head` is the newest seq known here, `at` its timestamp (None: not known). `wanted` is the newest seq heard of; it is
-    ahead of `head` while the events between are being read from the log.
+    `head` is the newest seq known here, `at` its timestamp (None: not known). `wanted` is the newest seq heard of; it
+    is ahead of `head` while the events between are being read from the log.
     """
 
     __slots__ = ("at", "cursors", "head", "healing", "idle_since", "joined", "name", "opened", "wanted", "window")

@@ -32,9 +32,11 @@ class Viewer:
         return self._messages.popleft()
 
     async def ask(self, type_: str, payload: Message | None = None, **more: Any) -> Message:
-        """Send a message and return its answer; the next message must be it."""
+        """Send a message and return its answer; but for heartbeats the next message must be it."""
         await self.send(type_, payload, **more)
-        return await self.next()
+        while (answer := await self.next())["type"] == "pong" and type_ != "ping":
+            pass
+        return answer
 
     async def subscribe(self, kind: str, key: str, **payload: Any) -> Message:
         answer = await self.ask(f"subscribe:{kind}", {f"{kind}Id": key, **payload})
