@@ -12,6 +12,10 @@ class Dialect:
     binary = False
     acknowledged = False  # whether a publication is answered, and the next one waits for that, as in our clients
 
+    def awaited(self, agents: Sequence[str]) -> int:
+        """How many confirmations a viewer of these agents waits for."""
+        return len(agents)
+
     def opening(self, agents: Sequence[str]) -> list[bytes]:
         """What a viewer of these agents says first."""
         return [_json("subscribe:agent", {"agentId": agent}) for agent in agents]
@@ -73,8 +77,11 @@ class Nats(Dialect):
     def answer(self, message: bytes, agents: Sequence[str]) -> list[bytes]:
         return [b"PONG\r\n"] if message.startswith(b"PING") else []
 
+    def awaited(self, agents: Sequence[str]) -> int:
+        return 1  # the PONG: it is behind every SUB
+
     def confirms(self, message: bytes) -> int:
-        return 1_000 * message.count(b"PONG\r\n")  # one for all: it is behind every SUB
+        return message.count(b"PONG\r\n")
 
     def greeting(self) -> list[bytes]:
         return [_NATS_CONNECT]
@@ -89,6 +96,9 @@ _NATS_CONNECT = b'CONNECT {"verbose":false,"pedantic":false,"headers":false,"pro
 
 class Plain(Dialect):
     """A broker that passes on what it gets: the producer sends what viewers are to receive. The URL subscribes."""
+
+    def awaited(self, agents: Sequence[str]) -> int:
+        return 0
 
     def opening(self, agents: Sequence[str]) -> list[bytes]:
         return []

@@ -11,6 +11,7 @@ import psutil  # type: ignore[import-untyped]
 CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE = CORES[0]
 LOAD_CORE = CORES[min(1, len(CORES) - 1)]
+SERVICES = ("postgres", "redis-server")
 SATURATED = 0.9  # of its core: beyond this the generator may be what limits, and its clock what is slow
 
 
@@ -19,9 +20,9 @@ def pin_load() -> None:
     os.sched_setaffinity(0, {LOAD_CORE})
 
 
-def pinned(command: list[str], core: int = SERVER_CORE) -> list[str]:
-    """`command`, run on one core."""
-    return ["taskset", "-c", str(core), *command]
+def pinned(command: list[str]) -> list[str]:
+    """`command`, run on the server's core alone."""
+    return ["taskset", "-c", str(SERVER_CORE), *command]
 
 
 def describe() -> dict[str, str]:
@@ -45,10 +46,11 @@ def _cpuinfo() -> list[str]:
 
 @dataclass(frozen=True)
 class Usage:
-    """CPU seconds of the servers, of the load generator and of the whole machine, between two looks."""
+    """CPU seconds between two looks: of the servers, their database and Redis, the load generator, and all there is."""
 
     seconds: float
     server: float
+    services: float
     load: float
     machine: float
 
@@ -59,7 +61,7 @@ class Usage:
     @property
     def others_share(self) -> float:
         """What everything else took, in cores: the figures of a busy machine are worth nothing."""
-        return max(0.0, self.machine - self.server - self.load) / self.seconds
+        return max(0.0, self.machine - self.server - self.services - self.load) / self.seconds
 
     @property
     def saturated(self) -> bool:
@@ -71,14 +73,16 @@ class Meter:
 
     def __init__(self, pids: list[int]) -> None:
         self._servers = [psutil.Process(pid) for pid in pids]
+        self._services = [child for child in psutil.Process().children() if child.name() in SERVICES]
         self._begin = self._look()
 
     def read(self) -> Usage:
         now = self._look()
         return Usage(*(after - before for after, before in zip(now, self._begin, strict=True)))
 
-    def _look(self) -> tuple[float, float, float, float]:
-        return time.monotonic(), sum(map(_cpu, self._servers)), time.process_time(), _busy()
+    def _look(self) -> tuple[float, ...]:
+        servers, services = sum(map(_cpu, self._servers)), sum(map(_cpu, self._services))
+        return time.monotonic(), servers, services, time.process_time(), _busy()
 
 
 def _busy() -> float:

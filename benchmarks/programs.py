@@ -8,10 +8,12 @@ import subprocess
 import time
 from pathlib import Path
 
-from benchmarks.machine import SERVER_CORE, pinned
+from benchmarks.machine import pinned
 
 ROOT = Path(__file__).resolve().parents[1]
 CACHE = ROOT / "benchmarks" / ".cache"
+# The source tree whose server is measured: another one to compare two states of it.
+CHECKOUT = Path(os.environ.get("BENCH_CHECKOUT", ROOT)).resolve()
 
 
 def free_port() -> int:
@@ -29,14 +31,14 @@ class Program:
     """A process that listens on `port`; what it prints goes to `log`."""
 
     def __init__(
-        self, command: list[str], port: int, log: Path, env: dict[str, str] | None = None, core: int = SERVER_CORE
+        self, command: list[str], port: int, log: Path, env: dict[str, str] | None = None, cwd: Path = ROOT
     ) -> None:
         self.port = port
         self._log = log
         self._command = " ".join(command)
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                pinned(command, core), cwd=ROOT, env={**os.environ, **(env or {})}, stdout=output, stderr=output
+                pinned(command), cwd=cwd, env={**os.environ, **(env or {})}, stdout=output, stderr=output
             )
 
     @property

@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.figures import spread
 from benchmarks.machine import describe
-from benchmarks.programs import ROOT
+from benchmarks.programs import CHECKOUT, ROOT
 
 FOLDER = ROOT / "benchmarks" / "results"
 
@@ -19,8 +19,8 @@ Values = dict[str, float]
 
 
 def _commit() -> str:
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+    command = ["git", "describe", "--always", "--dirty"]
+    return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False).stdout.strip()
 
 
 @dataclass(frozen=True)

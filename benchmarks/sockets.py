@@ -57,19 +57,18 @@ class Viewer(Socket):
         self._sampled = sampled
         self._number = 0
         self._tail = b""
-        self._missing = len(agents)
+        self._missing = dialect.awaited(agents)
 
     async def open(self, url: str, headers: dict[str, str]) -> None:
         """Connect, and wait until the subscriptions are confirmed."""
         await self.connect(url, headers)
         self.say(self.dialect.opening(self.agents))
-        if not self._missing:
-            return
-        await asyncio.wait_for(self.ready, PATIENCE)
+        if self._missing:
+            await asyncio.wait_for(self.ready, PATIENCE)
 
     def forget(self) -> None:
-        """Begin a new measurement."""
-        self.count = self.disorder = 0
+        """Begin a new measurement. What went wrong before stays wrong."""
+        self.count = 0
         self.latencies = array("q")
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:

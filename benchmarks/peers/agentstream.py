@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.dialects import Agentstream as AgentstreamDialect
 from benchmarks.peers.base import Peer
-from benchmarks.programs import ROOT, Program, free_port
+from benchmarks.programs import CHECKOUT, Program, free_port
 from benchmarks.sockets import HEADER
 
 
@@ -51,7 +51,7 @@ class Agentstream(Peer):
         """Start one server process."""
         port = free_port()
         env = {**self.environment(folder), "PORT": str(port)}
-        program = Program([sys.executable, "manage.py", "serve"], port, folder / f"server-{port}.log", env)
+        program = Program([sys.executable, "manage.py", "serve"], port, folder / f"server-{port}.log", env, CHECKOUT)
         self.programs.append(program)
         program.wait()
 
@@ -89,7 +89,7 @@ def manage(folder: Path, env: dict[str, str], *arguments: str) -> str:
     """Run `manage.py …` on the data in `folder`; its standard output, stripped."""
     result = subprocess.run(
         [sys.executable, "manage.py", *arguments],
-        cwd=ROOT,
+        cwd=CHECKOUT,
         env={**os.environ, "DATA_DIR": str(folder), **env},
         capture_output=True,
         text=True,

@@ -1,8 +1,13 @@
 """One agent, 500 viewers."""
 
 from benchmarks.load import Plan, crowd
-from benchmarks.peers import agentstream, node_peers
+from benchmarks.peers.agentstream import Agentstream, Plain
 from benchmarks.peers.base import Peer
+from benchmarks.peers.nats import Nats
+from benchmarks.peers.nchan import Nchan
+from benchmarks.peers.node_peers import Reference, SocketIO, Ws
+from benchmarks.peers.shared import WithRedis
+from benchmarks.peers.stock import Stock
 from benchmarks.results import Row
 from benchmarks.workloads.base import DELIVERY_COLUMNS, Workload, delivery_row
 
@@ -16,7 +21,7 @@ QUICK_SECONDS = 3.0
 class FanOut(Workload):
     name = "fanout"
     title = "One agent, 500 viewers"
-    peers = (agentstream.Agentstream, agentstream.Plain, node_peers.Reference, node_peers.Ws, node_peers.SocketIO)
+    peers = (Agentstream, Plain, WithRedis, Reference, Ws, SocketIO, Nats, Nchan, Stock)
     columns = DELIVERY_COLUMNS
 
     async def run(self, peer: Peer, quick: bool) -> list[Row]:
