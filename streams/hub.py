@@ -175,7 +175,9 @@ class Hub:
         metrics.GAPS.inc()
         try:
             while feed.head < feed.wanted and self.feeds.get(feed.name) is feed:
-                if feed.contradicts(await self.reader.time_at((feed.name, feed.head))):
+                head = feed.head
+                time = await self.reader.time_at((feed.name, head))
+                if feed.head == head and feed.contradicts(time):
                     self._went_back(feed, feed.wanted, None)
                     return
                 if feed.wanted - feed.head > conf().WINDOW_EVENTS:
