@@ -18,6 +18,12 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
+def pinned(request: HttpRequest) -> HttpResponse:
+    """Several agents side by side; which, the page's address says and the page itself asks for."""
+    return render(request, "pinned.html", {"workspaces": visible_workspaces(request.user.pk)})
+
+
+@login_required
 def workspace(request: HttpRequest, slug: str) -> HttpResponse:
     found = visible_workspaces(request.user.pk).filter(slug=slug).first()
     if found is None:

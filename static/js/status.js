@@ -29,16 +29,19 @@ export function reasonWords(reason) {
   return REASONS[reason] ?? (reason ?? "").replaceAll("_", " ");
 }
 
-/** What about the agent wants a person: a status, `context` when that is nearly full, or null. */
-export function attention({ status, contextLevel }) {
+/** What about the agent wants a person: a status, `context` when that is nearly full, `silent` when it runs and says nothing, or null. */
+export function attention({ status, contextLevel, silentFor }) {
   if (STATUSES[status]?.attention) return status;
-  return contextLevel > HIGH_CONTEXT ? "context" : null;
+  if (contextLevel > HIGH_CONTEXT) return "context";
+  return silentFor ? "silent" : null;
 }
 
-const URGENCY = [...Object.keys(STATUSES).slice(0, 2), "context", ...Object.keys(STATUSES).slice(2)];
+const URGENCY = [...Object.keys(STATUSES).slice(0, 2), "context", "silent", ...Object.keys(STATUSES).slice(2)];
+
+const names = new Intl.Collator();
 
 /** Most urgent first, then by name. */
 export function byUrgency(one, other) {
   const rank = (agent) => URGENCY.indexOf(attention(agent) ?? agent.status);
-  return rank(one) - rank(other) || one.name.localeCompare(other.name) || (one.id < other.id ? -1 : 1);
+  return rank(one) - rank(other) || names.compare(one.name, other.name) || (one.id < other.id ? -1 : 1);
 }

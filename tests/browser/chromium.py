@@ -49,7 +49,7 @@ def sign_in(page: Page, server: LiveServer, username: str = "root") -> None:
     if session:
         page.context.add_cookies(session)
     page.goto(server.url if session else server.manage("signinlink", username))
-    expect(page.locator("h1")).to_have_text("Workspaces")
+    expect(page.locator("h1")).to_have_text("Overview")
     _sessions[server.url, username] = [*page.context.cookies()]
 
 
@@ -74,3 +74,16 @@ def transcript(page: Page) -> str:
 
 def scroll(page: Page) -> Any:
     return page.locator("[data-scroll]")
+
+
+LONG_TASKS = """() => {
+  window.longTasks = [0];
+  new PerformanceObserver((list) => window.longTasks.push(...list.getEntries().map(({ duration }) => duration)))
+    .observe({ type: "longtask" });
+}"""
+
+
+def long_tasks(page: Page) -> float:
+    """Milliseconds of the longest task since `LONG_TASKS` was evaluated."""
+    longest: float = page.evaluate("Math.max(...window.longTasks)")
+    return longest

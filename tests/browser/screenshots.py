@@ -24,6 +24,12 @@ TEAM: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "refactor-ledger": [],
     "nightly-reconcile": [("status", {"status": "offline", "reason": "lost"})],
 }
+LAST_WORDS = {
+    "invoice-migrator": "Traceback (most recent call last):\nKeyError: 'vat_id'\n",
+    "flaky-test-hunter": "run 418 of 500: \x1b[31m1 failed\x1b[0m, \x1b[32m2,311 passed\x1b[0m in 81 s\n",
+    "dependency-bump": "Upgrading django 5.2.18 → 5.2.19 in 7 projects\n",
+    "docs-writer": "Wrote 12 pages; all links hold.\n",
+}
 SHELL = {"role": "tool", "toolName": "Bash", "toolCallId": "t1"}
 TALK: list[tuple[str, dict[str, Any]]] = [
     ("agent:status", {"status": "running"}),
@@ -69,20 +75,23 @@ TALK: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-def furnish(api: Api) -> tuple[str, str]:
-    """A team at work; the paths of its workspace and of the agent that waits."""
+def furnish(api: Api) -> tuple[str, str, list[str]]:
+    """A team at work; the paths of its workspace and of the agent that waits, and the ids of some agents."""
     workspace = api.workspace("Payments team")
     speaker = api.agent(workspace["id"], "deploy-bot")
     items = [{"n": n, "type": type_, "payload": payload} for n, (type_, payload) in enumerate(TALK, 1)]
     assert api.post(f"/agents/{speaker['id']}/events", {"producer": "picture", "events": items}).status == 200
+    pinned = [speaker["id"]]
     for name, reports in TEAM.items():
         agent = api.agent(workspace["id"], name)
+        pinned.append(agent["id"])
+        api.output(agent["id"], LAST_WORDS.get(name, "Ready.\n"))
         for report, body in reports:
             assert api.post(f"/agents/{agent['id']}/{report}", body).status == 201
     research = api.workspace("Research")
     reader = api.agent(research["id"], "paper-reader")
     api.post(f"/agents/{reader['id']}/status", {"status": "running"})
-    return f"/w/{workspace['slug']}/", f"/a/{speaker['id']}/"
+    return f"/w/{workspace['slug']}/", f"/a/{speaker['id']}/", pinned[:4]
 
 
 def take(browser: Browser, server: LiveServer, pages: dict[str, str], folder: Path) -> None:
@@ -95,7 +104,7 @@ def take(browser: Browser, server: LiveServer, pages: dict[str, str], folder: Pa
         for name, path in pages.items():
             page.goto(server.url + path)
             expect_state(page, "Live")
-            expect(page.locator(".workspace-card [data-status], .agent-row, .entry").first).to_be_visible()
+            expect(page.locator(".agent-row .agent-line:not(:empty), .entry").first).to_be_visible()
             page.screenshot(path=folder / f"{name}-{shape}.png", animations="disabled")
         context.close()
 
@@ -104,8 +113,9 @@ def main() -> None:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as data, LiveServer(Path(data)) as server, launched() as browser:
-        workspace, agent = furnish(Api(server.url, server.token("root", "--superuser")))
-        take(browser, server, {"home": "/", "workspace": workspace, "agent": agent}, folder)
+        workspace, agent, pinned = furnish(Api(server.url, server.token("root", "--superuser")))
+        pages = {"home": "/", "workspace": workspace, "agent": agent, "pinned": f"/pinned/?agents={','.join(pinned)}"}
+        take(browser, server, pages, folder)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.browser.chromium import expect_state, sign_in
+from tests.browser.chromium import LONG_TASKS, expect_state, long_tasks, sign_in
 from tests.browser.conftest import Place
+from tests.support.api import Api
 from tests.support.server import LiveServer
 
 pytestmark = pytest.mark.browser
@@ -74,16 +76,98 @@ def test_a_rename_in_the_admin_appears_at_once(
     expect(transcript.get_by_role("heading", level=1)).to_have_text("renamed <b>worker</b>")
 
 
-def test_home_counts_live_and_names_those_who_wait(board: Page, place: Place, live: LiveServer) -> None:
+def test_home_shows_every_agent_with_its_last_line_and_counts_live(board: Page, place: Place, live: LiveServer) -> None:
+    place.say("\x1b[32mfirst\x1b[0m line\nand the last\n")
     board.goto(live.url)
+    worker = row(board, place.workspace["name"])
+    expect(worker).to_contain_text("and the last")
+    worker.scroll_into_view_if_needed()  # of those in view every line is followed, of the others some
+    place.publish("a", *[("agent:output", {"content": part, "messageId": "m"}) for part in ("one ", "word ", "more")])
+    expect(worker).to_contain_text("one word more")
+    expect(worker).to_contain_text("just now")
     card = board.locator(".workspace-card", has_text=place.workspace["name"])
-    expect(card).to_contain_text("1 idle")
     place.status("waiting", "awaiting_input")
     expect(card).to_contain_text("1 waiting")
-    expect(card.locator(".urgent-list")).to_contain_text("waiting for input")
-    expect(board.locator(".workspace-card").first).to_have_attribute("data-urgent", "waiting")
-    card.get_by_role("link", name=re.compile("worker")).click()
+    expect(board.get_by_role("region", name="Needs attention")).to_contain_text(place.workspace["name"])
+    expect(worker).to_contain_text("for input")
+    expect(board).to_have_title(re.compile(r"^\(\d+\) Overview"))
+    expect(board.locator("link[rel=icon]")).to_have_attribute("href", re.compile("mark-urgent"))
+    worker.get_by_role("link").click()
     expect(board).to_have_url(place.agent_url)
+
+
+def test_search_and_filter_by_status_are_in_the_address(board: Page, place: Place) -> None:
+    other = place.api.agent(place.workspace["id"], "another")
+    assert place.api.post(f"/agents/{other['id']}/status", {"status": "running"}).status == 201
+    expect(board.get_by_role("region", name="Running")).to_contain_text("another")
+    board.locator("main").press("/")
+    board.get_by_role("searchbox", name="Search agents").fill("WORK")
+    expect(board.locator(".agent-row")).to_have_count(1)
+    board.get_by_role("button", name="1 running").click()
+    expect(board.get_by_text("No agent fits.")).to_be_visible()
+    expect(board).to_have_url(re.compile(r"\?q=WORK&status=running$"))
+    board.reload()
+    expect(board.get_by_text("No agent fits.")).to_be_visible()
+    board.get_by_role("button", name="Show all").click()
+    expect(board.locator(".agent-row")).to_have_count(2)
+    place.status("error")
+    board.get_by_role("button", name="1 error").click()
+    expect(board.locator(".agent-row .agent-name")).to_have_text("worker")
+
+
+def test_who_asked_for_it_is_notified_when_an_agent_begins_to_wait(board: Page, place: Place) -> None:
+    board.add_init_script(
+        """window.shown = [];
+        window.Notification = class {
+          static permission = "default";
+          static async requestPermission() { return (this.permission = "granted"); }
+          constructor(title, { body, tag }) { window.shown.push([title, body, tag]); }
+        };"""
+    )
+    place.status("error")
+    board.reload()
+    expect(row(board, "worker")).to_contain_text("Error")
+    board.get_by_role("button", name="Notify me").click()
+    expect(board.get_by_role("button", name="Notify me")).to_have_attribute("aria-pressed", "true")
+    place.status("running")
+    expect(row(board, "worker")).to_contain_text("Running")
+    place.status("waiting", "awaiting_approval")
+    expect(row(board, "worker")).to_contain_text("Waiting")
+    place.context(50)
+    expect(row(board, "worker")).to_contain_text("50 %")
+    shown = board.evaluate("window.shown")
+    name = place.workspace["name"]
+    assert shown == [["worker", f"Waiting for approval · {name}", place.agent["id"]]]
+
+
+def test_one_that_runs_and_says_nothing_for_long_wants_attention(board: Page, place: Place) -> None:
+    place.status("running")
+    place.say("working on it")
+    expect(row(board, "worker")).to_contain_text("working on it")
+    board.clock.install(time=datetime.now(UTC) + timedelta(minutes=9))
+    board.reload()
+    expect(row(board, "worker")).to_contain_text("9 min ago")
+    attention = board.get_by_role("region", name="Needs attention")
+    expect(attention).to_be_hidden()
+    board.clock.run_for("02:00")
+    expect(attention).to_contain_text("silent 11 min")
+
+
+def test_two_hundred_agents_stay_smooth(tab: Page, live: LiveServer, root: Api) -> None:
+    workspace = root.workspace("Two hundred")
+    agents = [root.agent(workspace["id"], f"agent {number:03}") for number in range(200)]
+    sign_in(tab, live)
+    tab.goto(f"{live.url}/w/{workspace['slug']}/")
+    expect(tab.locator(".agent-row")).to_have_count(200)
+    expect_state(tab, "Live")
+    tab.wait_for_timeout(1_500)
+    tab.evaluate(LONG_TASKS)
+    for agent in agents[:60]:
+        root.post(f"/agents/{agent['id']}/status", {"status": "running"})
+        root.output(agent["id"], "hello\n")
+    expect(tab.get_by_role("region", name="Running").locator(".agent-row")).to_have_count(60)
+    expect(tab.locator(".agent-line", has_text="hello").first).to_be_visible()
+    assert long_tasks(tab) < 200
 
 
 def test_who_is_a_member_of_nothing_is_told_what_to_do(tab: Page, live: LiveServer) -> None:
