@@ -4,6 +4,7 @@ from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from streams import gauges  # noqa: F401 (registers them)
 from streams.messages import ProtocolError
 from workspaces.identity import Identity
 from workspaces.requests import Caller, read

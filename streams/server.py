@@ -6,12 +6,8 @@ from meanwhile; and a stop closes the sockets in steps with 1012 instead of cutt
 """
 
 import asyncio
-import fcntl
 import logging
-import socket
-import struct
 import sys
-import termios
 from collections.abc import Callable
 from typing import Any
 
@@ -21,106 +17,20 @@ from daphne.ws_protocol import WebSocketProtocol
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 from twisted.internet import defer, reactor
-from twisted.internet.interfaces import IPushProducer
-from zope.interface import implementer
 
 from streams import sole
 from streams.conf import conf
 from streams.consumer import SINK
-from streams.frames import Frame
 from streams.hub import Hub
 from streams.messages import Close
+from streams.transport import TransportSink, tcp, unacknowledged, unsent
 
 logger = logging.getLogger(__name__)
 
 INBOX = 64  # messages of one client waiting to be handled before the server stops reading from it
 ABORT_AFTER = 5.0  # seconds for a client to answer our close frame before the connection is cut
 DRAIN_STEPS = 20
-KERNEL_BYTES = 131_072  # not yet sent that the kernel may hold for one socket
 HTTP_STEP = 0.05  # seconds between two looks at whether the reader of an HTTP answer has caught up
-
-
-def tcp(transport: Any) -> Any:
-    """The transport that holds the socket: under TLS the one below."""
-    while not hasattr(transport, "dataBuffer"):
-        transport = transport.transport
-    return transport
-
-
-def unsent(transport: Any) -> int:
-    """Bytes written to a TCP transport that the kernel has not taken yet."""
-    count: int = len(transport.dataBuffer) - transport.offset + transport._tempDataLen
-    return count
-
-
-def unacknowledged(transport: Any) -> int:
-    """Bytes that the kernel has taken and the reader has not, where the system tells (Linux does)."""
-    try:
-        answer = fcntl.ioctl(transport.fileno(), termios.TIOCOUTQ, struct.pack("i", 0))
-    except (OSError, ValueError):
-        return 0
-    count: int = struct.unpack("i", answer)[0]
-    return count
-
-
-@implementer(IPushProducer)
-class TransportSink:
-    """Writes frames to a WebSocket's transport and says when that is full, as Twisted's push producers are told."""
-
-    def __init__(self, protocol: "StreamProtocol") -> None:
-        self.ready = True
-        self.on_ready: Callable[[], None] = lambda: None
-        self._protocol = protocol
-        transport = protocol.transport
-        self._tcp = tcp(transport)
-        transport.unregisterProducer()  # the HTTP channel's, which the upgrade has left behind
-        transport.registerProducer(self, True)
-        self._direct = self._tcp is transport  # not under TLS
-        self._socket: socket.socket = self._tcp.socket
-        handle = self._socket
-        option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
-        if option is not None and handle.family in (socket.AF_INET, socket.AF_INET6):
-            # Megabytes waiting in the kernel for a slow reader would cost memory, and lie between it and a close frame.
-            handle.setsockopt(socket.IPPROTO_TCP, option, KERNEL_BYTES)
-
-    @property
-    def backlog(self) -> int:
-        # With the kernel's own queue: it makes room in big steps, so ours may stand still while the reader reads.
-        return unsent(self._tcp) + unacknowledged(self._tcp)
-
-    def write(self, frame: Frame) -> None:
-        if self._protocol.state != self._protocol.STATE_OPEN:
-            return
-        wire = frame.wire
-        sent = self._send(wire)
-        if sent < len(wire):
-            self._protocol.transport.write(wire[sent:] if sent else wire)
-
-    def _send(self, wire: bytes) -> int:
-        """Give the kernel what it takes at once, past the transport: that would ask the selector to say when there is
-        room, and again not to, three system calls where one does. Returns how much that was."""
-        tcp = self._tcp
-        if not self._direct or tcp.dataBuffer or tcp._tempDataLen or tcp.disconnecting:
-            return 0
-        try:
-            return self._socket.send(wire)
-        except OSError:  # full, or broken, which the transport will find out in its own way
-            return 0
-
-    def close(self, code: int) -> None:
-        self.ready = False
-        self._protocol.close_soon(code)
-
-    def pauseProducing(self) -> None:  # noqa: N802 (Twisted's name)
-        self.ready = False
-
-    def resumeProducing(self) -> None:  # noqa: N802
-        if self._protocol.state == self._protocol.STATE_OPEN:
-            self.ready = True
-            self.on_ready()
-
-    def stopProducing(self) -> None:  # noqa: N802
-        self.ready = False
 
 
 class Inbox(asyncio.Queue[dict[str, Any]]):
