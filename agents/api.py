@@ -1,14 +1,14 @@
 """The HTTP API of agents."""
 
 import uuid
-from typing import Any
+from typing import Any, Literal
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from ninja import Query, Router
 from pydantic import Field
 
 from agents import leases
-from agents.events import AgentEvent, Context, Input, Output, PublishPayload, StatusReport
+from agents.events import AgentEvent, Context, Input, Output, PublishPayload, Signal, StatusReport
 from agents.kinds import as_publication
 from agents.models import Agent
 from agents.publications import agent_stream
@@ -42,6 +42,10 @@ class AgentIn(Camel):
 
 class InputIn(Camel):
     content: str
+
+
+class SignalIn(Camel):
+    signal: Literal["interrupt", "stop"]
 
 
 class RecordedOut(Camel):
@@ -134,6 +138,16 @@ async def report_context(request: HttpRequest, agent_id: uuid.UUID, body: Contex
 )
 async def send_input(request: HttpRequest, agent_id: uuid.UUID, body: InputIn) -> tuple[int, RecordedOut]:
     return await _report(request, agent_id, Input(content=body.content, sender=caller(request).name))
+
+
+@router.post(
+    "/agents/{uuid:agent_id}/signal",
+    response={201: RecordedOut},
+    by_alias=True,
+    summary="Interrupt the agent's process, or stop it",
+)
+async def send_signal(request: HttpRequest, agent_id: uuid.UUID, body: SignalIn) -> tuple[int, RecordedOut]:
+    return await _report(request, agent_id, Signal(signal=body.signal, sender=caller(request).name))
 
 
 async def _report(request: HttpRequest, agent_id: uuid.UUID, event: AgentEvent) -> tuple[int, RecordedOut]:

@@ -126,6 +126,14 @@ class Input(AgentEvent):
     sender: str = Field(serialization_alias="from", validation_alias="from")
 
 
+class Signal(AgentEvent):
+    """`agent:signal`: what a person told the agent's process to do. Not for producers: the server says who it was."""
+
+    type = "agent:signal"
+    signal: Literal["interrupt", "stop"]
+    sender: str = Field(serialization_alias="from", validation_alias="from")
+
+
 PUBLISHABLE: dict[str, type[AgentEvent]] = {
     model.type: model for model in (Output, StatusReport, Context, Failure, Terminated)
 }

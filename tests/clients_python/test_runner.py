@@ -4,95 +4,17 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 
 import pytest
-from agentstream import Event
 
 from tests.support.api import Api
 from tests.support.server import LiveServer
 
+from .command import PYTHON, clock, ending, gone, python, run, running, wait_for
 from .place import Place
-
-PYTHON = sys.executable
-
-
-@contextmanager
-def running(
-    place: Place,
-    *command: str,
-    name: str = "agent",
-    options: tuple[str, ...] = (),
-    ignoring: signal.Signals | None = None,
-) -> Iterator[subprocess.Popen[bytes]]:
-    """`agentstream run` in a process of its own, ended with the block."""
-    line = [PYTHON, "-m", "agentstream", "run", "--workspace", place.slug, "--name", name, *options, "--", *command]
-    environment = {**os.environ, "AGENTSTREAM_URL": place.url, "AGENTSTREAM_TOKEN": place.token}
-    process = subprocess.Popen(
-        line,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        preexec_fn=lambda: _dispose(ignoring),  # noqa: PLW1509 - no threads here
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def _dispose(ignoring: signal.Signals | None) -> None:
-    # The tests themselves may have been started in the background, where signals are ignored.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN if number == ignoring else signal.SIG_DFL)
-
-
-def run(place: Place, *command: str, name: str = "agent", options: tuple[str, ...] = ()) -> tuple[int, str, str]:
-    """Exit code, stdout and stderr of `agentstream run` for this command."""
-    with running(place, *command, name=name, options=options) as process:
-        out, err = process.communicate(timeout=30)
-    return process.returncode, out.decode(errors="replace"), err.decode(errors="replace")
-
-
-def python(code: str) -> tuple[str, ...]:
-    return (PYTHON, "-c", code)
-
-
-def wait_for(place: Place, text: str, seconds: float = 10, name: str = "agent") -> None:
-    """Wait until the agent has said `text`."""
-    deadline = time.monotonic() + seconds
-    while text not in place.text(name):
-        assert time.monotonic() < deadline, f"{text!r} did not arrive; {place.text(name)!r} did"
-        time.sleep(0.05)
-
-
-def ending(events: list[Event]) -> tuple[str, str | None, int, str | None, str]:
-    """Status, its reason, exit code, signal and reason of the end."""
-    status, over = events[-2:]
-    assert (status.type, over.type) == ("agent:status", "agent:terminated")
-    end = over.payload
-    return status.payload["status"], status.payload.get("reason"), end["exitCode"], end.get("signal"), end["reason"]
-
-
-def clock(event: Event) -> float:
-    """When the event was stored, in seconds."""
-    return datetime.fromisoformat(event.timestamp).timestamp()
-
-
-def gone(pid: int) -> bool:
-    """Whether the process has ended, if need be as a zombie nobody has asked about yet."""
-    try:
-        return ") Z " in Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
-        return True
 
 
 def test_what_a_command_prints_is_shown_from_start_to_end(place: Place) -> None:
@@ -179,6 +101,24 @@ def test_a_line_is_shown_before_it_ends(place: Place) -> None:
     assert (partial.payload["content"], partial.payload["isStreaming"]) == ("50%", True)
     assert (rest.payload["content"], rest.payload.get("isStreaming")) == (" done\n", None)
     assert partial.payload["messageId"] == rest.payload["messageId"]
+
+
+@pytest.mark.parametrize(
+    ("options", "terminal"), [((), True), (("--no-pty",), False), (("--adapter", "codex"), False)], ids=str
+)
+def test_text_is_written_to_a_terminal_and_events_to_a_pipe(
+    place: Place, options: tuple[str, ...], terminal: bool
+) -> None:
+    code = "import os, sys; print(os.isatty(1), file=sys.stderr); print(os.isatty(0) or os.isatty(2), file=sys.stderr)"
+    run(place, *python(code), options=options)
+    assert place.text(role="system") == f"{terminal}\nFalse\n"
+
+
+def test_a_program_that_keeps_lines_back_on_a_pipe_shows_them_at_once(place: Place) -> None:
+    run(place, "sh", "-c", "(echo first; sleep 1; echo second) | grep --color=auto .")
+    first, second = place.history()[1:-2]
+    assert (first.payload["content"], second.payload["content"]) == ("first\n", "second\n")
+    assert clock(second) - clock(first) > 0.7
 
 
 def test_bytes_that_are_no_text_are_replaced(place: Place) -> None:

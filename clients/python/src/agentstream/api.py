@@ -76,6 +76,11 @@ class Api:
             raise
         return Agent(made["id"], made["name"])
 
+    async def newest(self, agent_id: str) -> int:
+        """The `seq` of the newest event on the agent's stream; 0 before the first."""
+        page = await self._call("GET", f"agents/{quote(agent_id)}/events?limit=1")
+        return int(page["seq"])
+
     async def _find_agent(self, path: str, name: str) -> Agent | None:
         agents = await self._call("GET", path)
         return next((Agent(agent["id"], name) for agent in agents if agent["name"] == name), None)

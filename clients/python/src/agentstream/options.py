@@ -26,6 +26,16 @@ def add_run_options(parser: argparse.ArgumentParser, url: str) -> None:
         default=AUTO,
         help="what the command prints (default: found out from the command, else text)",
     )
+    parser.add_argument(
+        "--pty",
+        action=argparse.BooleanOptionalAction,
+        help="let the command write to a pseudo-terminal (default: for text, so that lines come as they are printed)",
+    )
+    parser.add_argument(
+        "--input",
+        action=argparse.BooleanOptionalAction,
+        help="let people write to the command (default: for text, and for Claude with --input-format stream-json)",
+    )
     parser.add_argument("--quiet", action="store_true", help="do not print the command's output here as well")
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND …", help="what to run")
 
@@ -35,9 +45,23 @@ def given_token(given: argparse.Namespace) -> str | None:
     return given.token or os.environ.get("AGENTSTREAM_TOKEN") or None
 
 
-def run_options(given: argparse.Namespace, token: str) -> RunOptions:
-    """What was asked for. Raises ValueError for what cannot be right."""
+def run_options(given: argparse.Namespace, token: str, hidden: Sequence[str] = ()) -> RunOptions:
+    """What was asked for; `hidden` names variables that the command does not get.
+
+    Raises ValueError for what cannot be right.
+    """
     command: Sequence[str] = given.command[1:] if given.command[:1] == ["--"] else given.command
     if not command:
         raise ValueError("expected a command after --")
-    return RunOptions(given.url, token, given.workspace, given.name, command, given.quiet, given.adapter)
+    return RunOptions(
+        url=given.url,
+        token=token,
+        workspace=given.workspace,
+        name=given.name,
+        command=command,
+        quiet=given.quiet,
+        adapter=given.adapter,
+        pty=given.pty,
+        input=given.input,
+        hidden=hidden,
+    )

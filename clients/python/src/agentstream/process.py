@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import threading
+import tty
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, cast
 
+from agentstream.stdin import Stdin
+
 # How long what the command left running may take to end by itself.
 GRACE = 2.0
 POLL = 0.05
+# Rows and columns of a pseudo-terminal.
+SIZE = (50, 160)
 
 
 class NotStarted(Exception):
@@ -36,13 +44,18 @@ class Exit:
 
 
 class Process:
-    """A running command and its output, `stdout` and `stderr`; made by `started`."""
+    """A running command and its output, `stdout` and `stderr`; made by `started`.
+
+    `stdin` is what it reads, None if that is this program's own.
+    """
 
     stdout: asyncio.StreamReader
     stderr: asyncio.StreamReader
+    stdin: Stdin | None = None
 
-    def __init__(self, popen: subprocess.Popen[bytes]) -> None:
+    def __init__(self, popen: subprocess.Popen[bytes], terminal: IO[bytes] | None) -> None:
         self._popen = popen
+        self._terminal = terminal
         self._exited = asyncio.Event()
         self._over = False
         self._pipes: list[asyncio.BaseTransport] = []
@@ -57,18 +70,24 @@ class Process:
         # A thread waits, because the event loop's own way differs between platforms and Python versions, and
         # on some of them waits for the pipes too, which a child of the command can hold open.
         threading.Thread(target=self._reap, args=(asyncio.get_running_loop(),), daemon=True).start()
-        self.stdout = await self._reader(self._popen.stdout)
+        self.stdout = await self._reader(self._terminal or self._popen.stdout)
         self.stderr = await self._reader(self._popen.stderr)
+        if self._popen.stdin:
+            self.stdin = Stdin(os.dup(self._popen.stdin.fileno()))
+            self._popen.stdin.close()
 
     def close(self) -> None:
-        """Listen no more."""
+        """Listen no more, and say no more."""
+        if self.stdin:
+            self.stdin.close()
         for pipe in self._pipes:
             pipe.close()
 
     def signal(self, number: int) -> None:
         """Send a signal to the command and all its children that stayed in its group."""
         with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._popen.pid, number)
+            if not self._over:  # else its number may be somebody else's by now
+                os.killpg(self._popen.pid, number)
 
     async def wait(self) -> Exit:
         """Wait until the command itself has ended; its children may still run."""
@@ -93,7 +112,7 @@ class Process:
 
     async def _reader(self, pipe: IO[bytes] | None) -> asyncio.StreamReader:
         reader = asyncio.StreamReader()
-        protocol = asyncio.StreamReaderProtocol(reader)
+        protocol = _Reading(reader)
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, pipe)
         self._pipes.append(transport)
         return reader
@@ -111,13 +130,32 @@ class Process:
             loop.call_soon_threadsafe(self._exited.set)
 
 
+class _Reading(asyncio.StreamReaderProtocol):
+    """A pseudo-terminal says by an error that everybody has left it, which would lose what is not read yet."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(None)
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """How a command is connected: whether its output is a pseudo-terminal, and whether its input is written here.
+
+    Standard error is always a pipe, so that it can be told apart. Without `stdin` it is this program's own, unless
+    that is a terminal.
+    """
+
+    pty: bool
+    stdin: bool
+
+
 @asynccontextmanager
-async def started(command: Sequence[str], environment: Mapping[str, str]) -> AsyncIterator[Process]:
+async def started(command: Sequence[str], environment: Mapping[str, str], wiring: Wiring) -> AsyncIterator[Process]:
     """A new process for the length of a block; leaving it ends whatever is left of its group.
 
     Raises `NotStarted`.
     """
-    process = Process(_popen(command, environment))
+    process = _start(command, environment, wiring)
     try:
         await process.open()
         yield process
@@ -126,12 +164,31 @@ async def started(command: Sequence[str], environment: Mapping[str, str]) -> Asy
         process.close()
 
 
-def _popen(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def _start(command: Sequence[str], environment: Mapping[str, str], wiring: Wiring) -> Process:
+    if not wiring.pty:
+        return Process(_popen(command, environment, wiring, subprocess.PIPE), None)
+    ours, theirs = os.openpty()
+    terminal = open(ours, "rb", buffering=0)  # noqa: SIM115 - the process closes it
+    try:
+        # Raw: every byte comes through as it was written. Wide: programs fold lines at a terminal's edge.
+        tty.setraw(theirs)
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", *SIZE, 0, 0))
+        return Process(_popen(command, environment, wiring, theirs), terminal)
+    except BaseException:
+        terminal.close()
+        raise
+    finally:
+        os.close(theirs)
+
+
+def _popen(
+    command: Sequence[str], environment: Mapping[str, str], wiring: Wiring, stdout: int
+) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
             command,
-            stdin=_stdin(),
-            stdout=subprocess.PIPE,
+            stdin=subprocess.PIPE if wiring.stdin else _stdin(),
+            stdout=stdout,
             stderr=subprocess.PIPE,
             env=environment,
             bufsize=0,

@@ -1,0 +1,123 @@
+"""One run of a command, from its start to what is told of its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from agentstream.adapters import Adapter
+from agentstream.errors import Refused
+from agentstream.messages import Ending, Failure, Status, StatusChange, Terminated
+from agentstream.orders import Input, Order, Signal
+from agentstream.process import Exit, NotStarted, Process, Wiring, started
+from agentstream.pump import Pump, Tee
+from agentstream.report import Report
+from agentstream.stdin import pass_on
+from agentstream.stopping import Stopping
+
+log = logging.getLogger("agentstream")
+
+
+@dataclass
+class Execution:
+    """`orders` is what people tell it; `quiet` keeps its output from this program's own."""
+
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    wiring: Wiring
+    adapter: Adapter
+    report: Report
+    orders: AsyncGenerator[Order, None]
+    quiet: bool
+    _wanted: bool = False
+
+    async def run(self) -> int:
+        """Start it, follow it, say how it ended; returns the exit code."""
+        try:
+            async with started(self.command, self.environment, self.wiring) as process:
+                ended = await self._follow(process)
+        except NotStarted as failed:
+            log.error("%s", failed)
+            await self.report.send(Failure("NOT_STARTED", str(failed)))
+            ended = Exit(failed.code)
+        await self._conclude(ended)
+        return ended.code
+
+    async def _follow(self, process: Process) -> Exit:
+        send = self.report.send
+        await send(StatusChange("running"))
+        out, err = (None, None) if self.quiet else (1, 2)
+        stopping = Stopping(process)
+        async with self._listening(process, stopping):
+            _, _, ended = await asyncio.gather(
+                Pump(process, "stdout", self.adapter, Tee(out), send).run(),
+                Pump(process, "stderr", self.adapter, Tee(err), send).run(),
+                self._wait(process, stopping),
+            )
+        for message in self.adapter.close():
+            await send(message)
+        return ended
+
+    async def _wait(self, process: Process, stopping: Stopping) -> Exit:
+        with stopping.forwarding():
+            ended = await process.wait()
+            self._wanted = stopping.wanted
+            await process.end()
+        return ended
+
+    # What people tell it
+
+    @asynccontextmanager
+    async def _listening(self, process: Process, stopping: Stopping) -> AsyncIterator[None]:
+        if process.stdin:
+            pass_on(process.stdin)
+        task = asyncio.create_task(self._listen(process, stopping))
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _listen(self, process: Process, stopping: Stopping) -> None:
+        try:
+            async with aclosing(self.orders) as orders:
+                async for order in orders:
+                    await self._obey(order, process, stopping)
+        except Refused as refused:
+            log.error("nobody can talk to the command: %s", refused)
+
+    async def _obey(self, order: Order, process: Process, stopping: Stopping) -> None:
+        match order:
+            case Signal("interrupt"):
+                stopping.interrupt()
+            case Signal("stop"):
+                stopping.stop()
+            case Input(content):
+                await self._answer(process, content)
+
+    async def _answer(self, process: Process, content: str) -> None:
+        if process.stdin is None:
+            await self.report.note("This was not passed on: the command takes no input.\n")
+            return
+        try:
+            await process.stdin.write(self.adapter.reply(content).encode(errors="replace"))
+        except OSError:
+            await self.report.note("This was not passed on: the command reads no more input.\n")
+
+    # Its end
+
+    async def _conclude(self, ended: Exit) -> None:
+        status, reason, ending = self._outcome(ended)
+        await self.report.send(StatusChange(status, reason))
+        await self.report.send(Terminated(ended.code, ended.signal, ending))
+
+    def _outcome(self, ended: Exit) -> tuple[Status, str, Ending]:
+        if self._wanted:
+            return "finished", "user_stopped", "user_stopped"
+        if ended.code == 0:
+            return "finished", "completed", "completed"
+        return "error", "process_error", "error"

@@ -1,0 +1,243 @@
+"""Talking back to a running command: input and signals, from a person at the page to the process."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import time
+import uuid
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from agentstream import stopping
+from agentstream.orders import Input, Signal, orders
+from agentstream.stopping import Stopping
+from websockets.asyncio.server import ServerConnection
+
+from tests.support.api import Api
+from tests.support.server import LiveServer
+
+from .command import ending, python, running, wait_for
+from .place import Place
+from .scripted import AGENT, TIME, answer, scripted, within
+
+ECHO = "import sys\nprint('ready')\nfor line in sys.stdin: print('got', line, end='')\nprint('over')"
+
+
+def say(place: Place, content: str, agent: str | None = None) -> int:
+    return order(place, "input", {"content": content}, agent)
+
+
+def order(place: Place, what: str, body: dict[str, str], agent: str | None = None) -> int:
+    sent = Api(place.url, place.token).post(f"/agents/{agent or place.agent}/{what}", body)
+    assert sent.status == 201, sent
+    seq: int = sent.data["seq"]
+    return seq
+
+
+def test_a_person_answers_a_waiting_command(place: Place) -> None:
+    with running(place, *python("name = input('Your name? '); print('Hello', name)")) as process:
+        wait_for(place, "Your name? ")
+        say(place, "Ada")
+        assert process.wait(20) == 0
+    assert place.text() == "Your name? Hello Ada\n"
+    [asked] = [event.payload for event in place.history() if event.type == "agent:input"]
+    assert asked == {"agentId": place.agent, "content": "Ada", "from": "root"}
+
+
+def test_what_was_said_before_the_run_is_not_said_to_it(place: Place) -> None:
+    say(place, "too early")
+    with running(place, *python(ECHO)) as process:
+        wait_for(place, "ready")
+        say(place, "in time\n")
+        wait_for(place, "got in time")
+        order(place, "signal", {"signal": "stop"})
+        process.wait(20)
+    assert place.text() == "ready\ngot in time\n"
+
+
+def test_each_input_arrives_once_and_in_order_over_server_restarts(mortal: LiveServer, mortal_place: Place) -> None:
+    with running(mortal_place, *python(ECHO)):
+        wait_for(mortal_place, "ready")
+        for number in range(12):
+            say(mortal_place, str(number))
+            if number % 4 == 3:
+                mortal.restart()
+        wait_for(mortal_place, "got 11\n", 45)
+        time.sleep(0.5)
+        assert mortal_place.text() == "ready\n" + "".join(f"got {number}\n" for number in range(12))
+
+
+@pytest.mark.parametrize("name", ["interrupt", "stop"])
+def test_a_signal_of_a_person_reaches_the_command(place: Place, name: str) -> None:
+    code = (
+        "import signal, sys, time\n"
+        "def end(number, frame): print('ended by', signal.Signals(number).name); sys.exit(7)\n"
+        "signal.signal(2, end); signal.signal(15, end); print('ready'); time.sleep(60)"
+    )
+    with running(place, *python(code)) as process:
+        wait_for(place, "ready")
+        order(place, "signal", {"signal": name})
+        assert process.wait(20) == 7
+    word = {"interrupt": "SIGINT", "stop": "SIGTERM"}[name]
+    assert place.text() == f"ready\nended by {word}\n"
+    [told] = [event.payload for event in place.history() if event.type == "agent:signal"]
+    assert told == {"agentId": place.agent, "signal": name, "from": "root"}
+    assert ending(place.history()) == ("finished", "user_stopped", 7, None, "user_stopped")
+
+
+class Deaf:
+    """A process that ends of nothing but SIGKILL."""
+
+    def __init__(self) -> None:
+        self.signals: list[int] = []
+
+    def signal(self, number: int) -> None:
+        self.signals.append(number)
+
+
+def test_a_command_that_does_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stopping, "PATIENCE", 0.2)
+    monkeypatch.setattr(stopping, "BECAUSE", 0.0)
+    deaf = Deaf()
+
+    async def go() -> None:
+        told = Stopping(deaf)  # type: ignore[arg-type]
+        told.interrupt()
+        assert not told.wanted
+        told.stop()
+        assert told.wanted
+        await asyncio.sleep(0.1)
+        told.stop()
+        assert deaf.signals == [signal.SIGINT, signal.SIGTERM, signal.SIGTERM]
+        await asyncio.sleep(0.2)
+
+    within(5, go())
+    assert deaf.signals[3:] == [signal.SIGKILL]
+
+
+def test_only_operators_and_owners_may_talk(live: LiveServer, place: Place) -> None:
+    for role, expected in (("viewer", 403), ("operator", 201), (None, 404)):
+        name = f"{role}-{uuid.uuid4()}"
+        token = live.token(name)
+        if role:
+            member = f"User.objects.get(username='{name}').pk"
+            call = f"WorkspaceService.set_member('{place.workspace}', {member}, '{role}')"
+            live.manage("shell", "-c", f"from workspaces.services import WorkspaceService; {call}")
+        api = Api(place.url, token)
+        assert api.post(f"/agents/{place.agent}/input", {"content": "x"}).status == expected
+        assert api.post(f"/agents/{place.agent}/signal", {"signal": "stop"}).status == expected
+    assert [event.type for event in place.history()] == ["agent:input", "agent:signal"]
+
+
+@pytest.mark.parametrize("body", [{"signal": "kill"}, {}, {"signal": 9}])
+def test_a_signal_there_is_not_is_refused(place: Place, body: dict[str, Any]) -> None:
+    refused = Api(place.url, place.token).post(f"/agents/{place.agent}/signal", body)
+    assert (refused.status, refused.data["code"]) == (400, "INVALID_MESSAGE")
+    assert place.history() == []
+
+
+def test_producers_cannot_speak_for_people(place: Place) -> None:
+    event = {"n": 1, "type": "agent:signal", "payload": {"signal": "stop", "from": "somebody"}}
+    refused = Api(place.url, place.token).post(f"/agents/{place.agent}/events", {"producer": "p", "events": [event]})
+    assert (refused.status, refused.data["code"]) == (400, "INVALID_MESSAGE")
+
+
+def test_piped_input_comes_first_and_its_end_ends_the_input(place: Place) -> None:
+    with running(place, *python(ECHO), options=("--quiet",), stdin=subprocess.PIPE) as process:
+        assert process.stdin
+        process.stdin.write(b"piped\n")
+        process.stdin.flush()
+        wait_for(place, "got piped")
+        say(place, "said")
+        wait_for(place, "got said")
+        process.stdin.write(b"x" * 300_000 + b"\n")
+        process.stdin.close()
+        process.stdin = None
+        assert process.wait(20) == 0
+    assert place.text() == f"ready\ngot piped\ngot said\ngot {'x' * 300_000}\nover\n"
+
+
+def test_a_file_is_read_to_its_end(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "input").write_text("from a file\n")
+    with (tmp_path / "input").open() as file, running(place, *python(ECHO), stdin=file.fileno()) as process:
+        assert process.wait(20) == 0
+    assert place.text() == "ready\ngot from a file\nover\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "note"),
+    [
+        (("--no-input",), "print('ready')", "the command takes no input"),
+        (("--adapter", "codex"), "print('ready')", "the command takes no input"),
+        ((), "import os; os.close(0); print('ready')", "the command reads no more input"),
+    ],
+)
+def test_input_nobody_reads_is_told_of(place: Place, options: tuple[str, ...], code: str, note: str) -> None:
+    with running(place, *python(f"import time; {code}; time.sleep(20)"), options=options):
+        deadline = time.monotonic() + 10
+        while "ready" not in place.text() + place.text(role="system"):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        say(place, "anybody?")
+        while note not in place.text(role="system"):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+def test_claude_that_reads_events_is_sent_events(place: Place) -> None:
+    script = 'echo ready >&2; read line; echo "$line" >&2; sleep 0.3'
+    command = ("sh", "-c", script, "claude", "--input-format", "stream-json")
+    with running(place, *command, options=("--adapter", "claude")) as process:
+        deadline = time.monotonic() + 10
+        while "ready" not in place.text(role="system") and time.monotonic() < deadline:
+            time.sleep(0.05)
+        say(place, "go “on”")
+        assert process.wait(20) == 0
+    written = place.text(role="system").removeprefix("ready\n")
+    assert json.loads(written) == {"type": "user", "message": {"role": "user", "content": "go “on”"}}
+
+
+def test_a_log_that_began_anew_repeats_no_order() -> None:
+    """After a restored backup the log holds old orders under numbers that look new."""
+
+    def event(seq: int, content: str) -> str:
+        payload = {"agentId": AGENT, "content": content, "from": "root"}
+        return json.dumps({"type": "agent:input", "payload": payload, "timestamp": TIME, "seq": seq})
+
+    def begun(websocket: ServerConnection, seq: int, oldest: int, complete: bool) -> str:
+        named = {"type": "agent", "id": AGENT, "seq": seq, "oldest": oldest, "complete": complete, "state": {}}
+        return answer("subscribed", f"agent.{AGENT}", **named)
+
+    connections = 0
+
+    async def handler(websocket: ServerConnection) -> None:
+        nonlocal connections
+        connections += 1
+        await websocket.recv()
+        match connections:
+            case 1:
+                for message in (begun(websocket, 5, 1, True), event(6, "a")):
+                    await websocket.send(message)
+            case 2:  # only too old ones are gone
+                for message in (begun(websocket, 9, 8, False), event(8, "b"), event(9, "c")):
+                    await websocket.send(message)
+            case _:  # restored
+                old = [event(seq, "old") for seq in (1, 2, 3)]
+                for message in (begun(websocket, 3, 1, False), *old, event(4, "d")):
+                    await websocket.send(message)
+                await websocket.wait_closed()
+
+    async def go() -> None:
+        got = []
+        async with scripted(handler) as url, aclosing(orders(url, "token", AGENT, 5)) as told:
+            async for one in told:
+                got.append(one)
+                if one == Input("d"):
+                    break
+        assert got == [Input("a"), Input("b"), Input("c"), Input("d")]
+        assert Signal("stop") != Signal("interrupt")
+
+    within(20, go())
