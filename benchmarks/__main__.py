@@ -6,7 +6,7 @@ from pathlib import Path
 import uvloop
 
 from benchmarks import report
-from benchmarks.machine import pin_load
+from benchmarks.machine import allow_sockets, pin_load
 from benchmarks.results import FOLDER
 from benchmarks.runner import run
 from benchmarks.workloads import ALL, QUICK
@@ -17,12 +17,13 @@ QUICK_PEERS = ("agentstream", "agentstream-plain", "node")
 def main() -> None:
     arguments = _arguments()
     pin_load()
+    allow_sockets()
     wanted = [kind for kind in (QUICK if arguments.quick else ALL) if not arguments.only or kind.name in arguments.only]
     peers = arguments.peers or (QUICK_PEERS if arguments.quick else ())
     folder = FOLDER / "quick" if arguments.quick else arguments.into
     repetitions = arguments.repeat or (1 if arguments.quick else 5)
     for kind in wanted:
-        uvloop.run(run(kind(), peers, repetitions, arguments.quick, folder))
+        uvloop.run(run(kind(), peers, repetitions, arguments.quick or arguments.short, folder))
     report.write(folder)
     print((folder / "results.md").read_text())
 
@@ -31,6 +32,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     names = [kind.name for kind in ALL]
     parser.add_argument("--quick", action="store_true", help="the two telling workloads, in under two minutes")
+    parser.add_argument("--short", action="store_true", help="the workloads in small, to see whether they work")
     parser.add_argument("--only", nargs="+", choices=names, default=[], help="these workloads")
     parser.add_argument("--peers", nargs="+", default=[], help="these systems, by their names in the results")
     parser.add_argument("--repeat", type=int, default=0, help="repetitions (5; quick: 1)")

@@ -32,7 +32,7 @@ class Dialect:
         """What a producer says first."""
         return []
 
-    def publish(self, agent: str, events: Sequence[Event]) -> list[bytes]:
+    def publish(self, agent: str, events: Sequence[Event], producer: str) -> list[bytes]:
         """The frames in which a producer sends events that are due together."""
         lines = (
             f'{{"type":"agent:output","payload":{{"agentId":"{agent}","content":"{event.content}","role":"assistant"}}}}'
@@ -44,12 +44,12 @@ class Dialect:
 class Agentstream(Dialect):
     acknowledged = True
 
-    def publish(self, agent: str, events: Sequence[Event]) -> list[bytes]:
+    def publish(self, agent: str, events: Sequence[Event], producer: str) -> list[bytes]:
         items = ",".join(
             f'{{"n":{event.number},"type":"agent:output","payload":{{"content":"{event.content}","role":"assistant"}}}}'
             for event in events
         )
-        head = f'{{"type":"publish:agent","payload":{{"agentId":"{agent}","producer":"bench","events":['
+        head = f'{{"type":"publish:agent","payload":{{"agentId":"{agent}","producer":"{producer}","events":['
         return [f"{head}{items}]}}}}".encode()]
 
 
@@ -86,7 +86,7 @@ class Nats(Dialect):
     def greeting(self) -> list[bytes]:
         return [_NATS_CONNECT]
 
-    def publish(self, agent: str, events: Sequence[Event]) -> list[bytes]:
+    def publish(self, agent: str, events: Sequence[Event], producer: str) -> list[bytes]:
         bodies = (Plain.envelope(agent, event) for event in events)
         return ["".join(f"PUB agent.{agent} {len(body)}\r\n{body}\r\n" for body in bodies).encode()]
 
@@ -103,7 +103,7 @@ class Plain(Dialect):
     def opening(self, agents: Sequence[str]) -> list[bytes]:
         return []
 
-    def publish(self, agent: str, events: Sequence[Event]) -> list[bytes]:
+    def publish(self, agent: str, events: Sequence[Event], producer: str) -> list[bytes]:
         return [self.envelope(agent, event).encode() for event in events]
 
     @staticmethod

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from benchmarks.events import clock
 from benchmarks.figures import percentile
-from benchmarks.machine import Meter
+from benchmarks.machine import Meter, Usage
 from benchmarks.peers.base import Peer
 from benchmarks.sockets import Producer, Viewer
 
@@ -50,7 +50,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one run gave. Latencies are milliseconds from when the event was due; CPU is microseconds."""
+    """What one run gave. Latencies are milliseconds from when the event was due."""
 
     offered: float  # deliveries a second that were asked for
     delivered: int
@@ -60,11 +60,7 @@ class Outcome:
     drain: float  # seconds from when the last event was due until the last delivery
     p50: float
     p99: float
-    cpu_per_delivery: float
-    server_cpu: float  # share of its core
-    generator_cpu: float
-    others_cpu: float  # cores that other programs took meanwhile
-    saturated: bool  # the generator: figures then show it, not the server
+    usage: Usage
     error: str = ""
 
     @property
@@ -109,11 +105,7 @@ class Crowd:
             drain=drain,
             p50=percentile(latencies, 0.5) / 1000,
             p99=percentile(latencies, 0.99) / 1000,
-            cpu_per_delivery=usage.server / max(delivered, 1) * 1e6,
-            server_cpu=usage.server / usage.seconds,
-            generator_cpu=usage.load_share,
-            others_cpu=usage.others_share,
-            saturated=usage.saturated,
+            usage=usage,
             error=self._error(),
         )
 

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import resource
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +13,19 @@ CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE = CORES[0]
 LOAD_CORE = CORES[min(1, len(CORES) - 1)]
 SERVICES = ("postgres", "redis-server")
+FILES = 65_536
 SATURATED = 0.9  # of its core: beyond this the generator may be what limits, and its clock what is slow
 
 
 def pin_load() -> None:
     """Keep this process, the load generator, off the server's core."""
     os.sched_setaffinity(0, {LOAD_CORE})
+
+
+def allow_sockets() -> None:
+    """Raise the limit of open files to what is permitted; the servers started from here inherit it."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, FILES) if most > 0 else FILES, most))
 
 
 def pinned(command: list[str]) -> list[str]:

@@ -1,6 +1,7 @@
 """The generator's WebSockets: viewers that count and time what they get, producers that send what is due."""
 
 import asyncio
+import uuid
 from array import array
 from collections.abc import Sequence
 
@@ -112,6 +113,8 @@ class Producer(Socket):
     def __init__(self, dialect: Dialect, agent: str) -> None:
         super().__init__(dialect)
         self.agent = agent
+        self._name = uuid.uuid4().hex  # numbers begin at 1 with each run of a producer
+        self._answer: asyncio.Future[None] | None = None
         self.sent = 0
         self._waiting: list[Event] = []
         self._busy = False
@@ -123,23 +126,39 @@ class Producer(Socket):
 
     def send(self, count: int, due: int) -> None:
         """Send the next `count` events, which were due at `due`."""
-        events = [Event(self.sent + 1 + index, due) for index in range(count)]
-        self.sent += count
+        events = self.next_events(count, due)
         if not self.dialect.acknowledged:
-            self.say(self.dialect.publish(self.agent, events))
+            self.say(self.dialect.publish(self.agent, events, self._name))
             return
         self._waiting += events
         self._next()
 
+    def next_events(self, count: int, due: int = 0) -> list[Event]:
+        """Events that follow those made so far."""
+        first = self.sent + 1
+        self.sent += count
+        return [Event(first + index, due) for index in range(count)]
+
+    async def ask(self, events: Sequence[Event]) -> None:
+        """Publish these at once and wait for the answer."""
+        self._answer = asyncio.get_running_loop().create_future()
+        self.say(self.dialect.publish(self.agent, events, self._name))
+        await asyncio.wait_for(self._answer, PATIENCE)
+
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         payload = frame.get_payload_as_bytes()
         if self.dialect.acknowledged and b'"published"' in payload:
-            self._busy = False
-            self._next()
+            self._accepted()
         elif b'"type":"error"' in payload.replace(b" ", b""):
             self.refused = payload
         else:
             self.say(self.dialect.answer(payload, ()))
+
+    def _accepted(self) -> None:
+        if self._answer and not self._answer.done():
+            self._answer.set_result(None)
+        self._busy = False
+        self._next()
 
     def _next(self) -> None:
         if self._busy or not self._waiting:
@@ -155,4 +174,4 @@ class Producer(Socket):
     def _publish(self) -> None:
         batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
         self._earliest = asyncio.get_running_loop().time() + PACE
-        self.say(self.dialect.publish(self.agent, batch))
+        self.say(self.dialect.publish(self.agent, batch, self._name))

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from benchmarks.figures import rounded
 from benchmarks.load import Outcome
+from benchmarks.machine import Usage
 from benchmarks.peers.base import Peer
 from benchmarks.results import Row
 
@@ -37,8 +38,25 @@ DELIVERY_COLUMNS = {
 
 def delivery_row(case: str, outcome: Outcome) -> Row:
     """A row of what a run of deliveries gave."""
-    values = {key: rounded(float(value)) for key, value in asdict(outcome).items() if key != "error"}
-    return Row(case, values | {"sustained": float(outcome.sustained)}, note(outcome))
+    usage = outcome.usage
+    figures = {
+        **{key: float(value) for key, value in asdict(outcome).items() if key not in ("error", "usage")},
+        "sustained": float(outcome.sustained),
+        "cpu_per_delivery": usage.server / max(outcome.delivered, 1) * 1e6,  # microseconds
+        "server_cpu": usage.server / usage.seconds,
+        "services_cpu": usage.services / usage.seconds,
+        "generator_cpu": usage.load_share,
+        "others_cpu": usage.others_share,
+    }
+    return Row(case, {key: rounded(value) for key, value in figures.items()}, note(outcome))
+
+
+def usage_note(usage: Usage) -> str:
+    """What spoils figures that were taken meanwhile."""
+    notes = ["generator saturated"] if usage.saturated else []
+    if usage.others_share > BUSY:
+        notes.append(f"machine busy: others took {usage.others_share:.1f} cores")
+    return "; ".join(notes)
 
 
 def note(outcome: Outcome) -> str:
@@ -50,10 +68,4 @@ def note(outcome: Outcome) -> str:
         notes.append("fell behind")
     if outcome.missing < 0 or outcome.disorder:
         notes.append("doubled or out of order")
-    if outcome.saturated:
-        notes.append("generator saturated")
-    if outcome.others_cpu > BUSY:
-        notes.append(f"machine busy: others took {outcome.others_cpu:.1f} cores")
-    if outcome.error:
-        notes.append(outcome.error)
-    return "; ".join(notes)
+    return "; ".join(filter(None, [*notes, usage_note(outcome.usage), outcome.error]))

@@ -1,5 +1,7 @@
 """One agent, 500 viewers."""
 
+from typing import ClassVar
+
 from benchmarks.load import Plan, crowd
 from benchmarks.peers.agentstream import Agentstream, Plain
 from benchmarks.peers.base import Peer
@@ -21,7 +23,17 @@ QUICK_SECONDS = 3.0
 class FanOut(Workload):
     name = "fanout"
     title = "One agent, 500 viewers"
-    peers = (Agentstream, Plain, WithRedis, Reference, Ws, SocketIO, Nats, Nchan, Stock)
+    peers: ClassVar[tuple[type[Peer], ...]] = (
+        Agentstream,
+        Plain,
+        WithRedis,
+        Reference,
+        Ws,
+        SocketIO,
+        Nats,
+        Nchan,
+        Stock,
+    )
     columns = DELIVERY_COLUMNS
 
     async def run(self, peer: Peer, quick: bool) -> list[Row]:
