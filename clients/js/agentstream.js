@@ -31,6 +31,8 @@ export class AgentStream extends Emitter {
       onmessages: (messages) => this.#received(messages),
       onchange: () => this.#refresh(),
       WebSocket,
+      // A ticket is for a WebSocket only.
+      fallback: ticket ? undefined : () => import("./sse.js").then(({ EventStreamSocket }) => (address) => new EventStreamSocket(address, token)),
       timing,
     });
     this.#connection.start();

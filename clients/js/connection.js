@@ -32,6 +32,9 @@ export class Connection {
 
   #address;
   #WebSocket;
+  #fallback;
+  /** Whether a WebSocket has ever been open: then none is blocked. */
+  #reached = false;
   #owner;
   #timing;
   #socket = null;
@@ -42,10 +45,14 @@ export class Connection {
   #retry;
   #listening = new AbortController();
 
-  /** `address` is asked for the URL before every attempt, because a ticket works only once. */
-  constructor({ address, WebSocket, timing, ...owner }) {
+  /**
+   * `address` is asked for the URL before every attempt, because a ticket works only once. `fallback`, if given, loads what
+   * makes something like a WebSocket of an address.
+   */
+  constructor({ address, WebSocket, fallback, timing, ...owner }) {
     this.#address = address;
     this.#WebSocket = WebSocket;
+    this.#fallback = fallback;
     this.#timing = { ...TIMING, ...timing };
     this.#owner = owner;
   }
@@ -91,17 +98,25 @@ export class Connection {
     const attempt = (this.#socket = { close() {} }); // stands for this attempt until there is a socket
     this.#owner.onchange();
     try {
+      const make = await this.#maker();
       const address = await this.#address();
-      if (this.#socket === attempt) this.#connect(address);
+      if (this.#socket === attempt) this.#connect(make(address));
     } catch (error) {
       if (this.#socket === attempt) this.#lost(error?.closeCode);
     }
   }
 
-  #connect(address) {
-    const socket = (this.#socket = new this.#WebSocket(address, [SUBPROTOCOL]));
+  /** Where no WebSocket ever opens, every third attempt is made without. */
+  #maker() {
+    if (this.#fallback && !this.#reached && this.#attempts % 3 === 2) return this.#fallback();
+    return (address) => new this.#WebSocket(address, [SUBPROTOCOL]);
+  }
+
+  #connect(socket) {
+    this.#socket = socket;
     socket.onopen = () => {
       this.open = true;
+      this.#reached ||= socket instanceof this.#WebSocket;
       this.#openedAt = Date.now();
       this.#expect(this.#timing.silence);
       this.#owner.onopen();
