@@ -1,5 +1,5 @@
 import { stream } from "./stream.js";
-import { WorkspaceState } from "./workspace-state.js";
+import { WorkspaceState } from "../clients/js/workspace-state.js";
 
 /** Keeps a workspace's state current; `onchange(state)` after every change, at most once per frame. */
 export function followWorkspace(id, { onchange, onended = () => {} }) {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { earlier } from "../../static/js/history.js";
 import { attention, byUrgency, reasonWords } from "../../static/js/status.js";
-import { WorkspaceState } from "../../static/js/workspace-state.js";
+import { WorkspaceState } from "../../clients/js/workspace-state.js";
 
 const agent = (id, fields = {}) => ({ id, name: id, status: "idle", contextLevel: null, updatedAt: "t0", ...fields });
 const updated = (seq, change, data) => ({ seq, timestamp: `t${seq}`, payload: { change, data } });

@@ -1,0 +1,43 @@
+/**
+ * Keeps TanStack Query's cache current: `["agent", id]` and `["workspace", id]` hold the present state, so that a component reads
+ * them as it reads anything else. Each function returns the one that stops it.
+ */
+import { WorkspaceState } from "./workspace-state.js";
+
+/** `["agent", id]` becomes the agent: name, status, contextLevel … */
+export function keepAgent(queryClient, stream, id) {
+  const key = ["agent", id];
+  let present = 0;
+  const patch = (fields, { seq, timestamp }) => {
+    // A replay tells how things were; the state already holds what came of it.
+    if (seq > present) queryClient.setQueryData(key, (agent) => agent && { ...agent, ...fields, updatedAt: timestamp });
+  };
+  const subscription = stream.agent(id);
+  subscription.on("subscribed", ({ seq, state }) => {
+    present = seq;
+    queryClient.setQueryData(key, state);
+  });
+  subscription.on("status", ({ status, reason }, event) => patch({ status, reason }, event));
+  subscription.on("context", ({ contextLevel, tokensUsed, tokensLimit }, event) => patch({ contextLevel, tokensUsed, tokensLimit }, event));
+  return kept(queryClient, key, subscription);
+}
+
+/** `["workspace", id]` becomes the workspace with its agents. */
+export function keepWorkspace(queryClient, stream, id) {
+  const key = ["workspace", id];
+  const workspace = new WorkspaceState();
+  const put = () => queryClient.setQueryData(key, (before) => ({ ...before, name: workspace.name, agents: [...workspace.agents.values()] }));
+  const subscription = stream.workspace(id);
+  subscription.on("subscribed", ({ state, seq }) => {
+    workspace.reset(state, seq);
+    queryClient.setQueryData(key, state);
+  });
+  subscription.on("updated", (_, event) => workspace.apply(event) && put());
+  return kept(queryClient, key, subscription);
+}
+
+/** What may no longer be seen, or is gone, must not stay in the cache. */
+function kept(queryClient, key, subscription) {
+  subscription.on("unsubscribed", () => queryClient.removeQueries({ queryKey: key, exact: true }));
+  return () => subscription.close();
+}
