@@ -136,6 +136,12 @@ class Connection:
 
     def wake(self, cursor: Cursor) -> None:
         """The cursor's feed has grown (or the cursor is new): send what there is, if the sink has room."""
+        if not self._woken and not self._outbox and self.sink.ready:  # nobody else's turn, which is the usual case
+            frame = cursor.next(self._frame_bytes)
+            if frame is not None:
+                self.sink.write(frame)
+                if not cursor.behind:
+                    return
         self._woken[cursor] = None
         self.pump()
 
