@@ -5,7 +5,7 @@ from pathlib import Path
 
 import uvloop
 
-from benchmarks import report
+from benchmarks import charts, report
 from benchmarks.machine import allow_sockets, pin_load
 from benchmarks.results import FOLDER
 from benchmarks.runner import run
@@ -22,8 +22,11 @@ def main() -> None:
     peers = arguments.peers or (QUICK_PEERS if arguments.quick else ())
     folder = FOLDER / "quick" if arguments.quick else arguments.into
     repetitions = arguments.repeat or (1 if arguments.quick else 5)
+    if arguments.draw:
+        wanted = []
     for kind in wanted:
         uvloop.run(run(kind(), peers, repetitions, arguments.quick or arguments.short, folder))
+    charts.write(folder)
     report.write(folder)
     print((folder / "results.md").read_text())
 
@@ -36,6 +39,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=names, default=[], help="these workloads")
     parser.add_argument("--peers", nargs="+", default=[], help="these systems, by their names in the results")
     parser.add_argument("--repeat", type=int, default=0, help="repetitions (5; quick: 1)")
+    parser.add_argument("--draw", action="store_true", help="only write tables and charts of the results there are")
     parser.add_argument("--into", type=Path, default=FOLDER, help="where results go")
     return parser.parse_args()
 

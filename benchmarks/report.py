@@ -1,28 +1,51 @@
-"""The results as a page of Markdown tables."""
+"""The results as Markdown tables: a page of their own, and the tables in docs/performance.md."""
 
+import re
 from pathlib import Path
 
-from benchmarks.results import Result, Summary
+from benchmarks.programs import ROOT
+from benchmarks.results import FOLDER, Result, Summary
 from benchmarks.workloads import ALL
 from benchmarks.workloads.base import Workload
 
+PAGE = ROOT / "docs" / "performance.md"
 SHARES = ("server_cpu", "generator_cpu")
 
 
 def write(folder: Path) -> None:
-    """Write `results.md` for the results in `folder`."""
-    found = [(kind, Result.load(path)) for kind in ALL if (path := folder / f"{kind.name}.json").exists()]
-    (folder / "results.md").write_text("\n".join(section(kind, result) for kind, result in found))
+    """Write `results.md` for the results in `folder`; for those that are kept, also the tables of the page."""
+    found = {kind: Result.load(path) for kind in ALL if (path := folder / f"{kind.name}.json").exists()}
+    sections = {kind.name: section(kind, result) for kind, result in found.items()}
+    (folder / "results.md").write_text("\n".join(sections.values()))
+    if folder.resolve() == FOLDER:
+        page = PAGE.read_text()
+        for name, text in sections.items():
+            page = filled(page, name, text)
+        PAGE.write_text(page)
+
+
+def filled(page: str, name: str, text: str) -> str:
+    """The page with `text` between the marks of `name`."""
+    marks = re.compile(rf"(<!-- results: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+    return marks.sub(lambda match: f"{match[1]}\n{text}\n{match[2]}", page)
 
 
 def section(kind: type[Workload], result: Result) -> str:
     """One workload: a table for each case."""
     lines = [f"### {kind.title}", ""]
+    if result.quick:
+        lines += ["*A quick run: fewer events, fewer repetitions.*", ""]
     for case in result.cases():
         lines += [f"**{case}**", "", *table(kind.columns, list(result.summaries(case))), ""]
     lines += [f"Skipped: {peer} ({reason})." for peer, reason in result.skipped.items()]
     count = max((len(s.rows) for case in result.cases() for s in result.summaries(case)), default=0)
     machine = result.machine
+    stores = {summary.label for case in result.cases() for summary in result.summaries(case) if summary.stores}
+    if stores and len({row.peer for row in result.rows}) > len(stores):
+        lines += [
+            f"Events are durable before they are delivered: {', '.join(sorted(stores))}. The others store nothing.",
+            "",
+        ]
     where = f"{machine['cpu']}, {machine['cores']} cores, {result.time[:10]}, commit {result.commit}"
     lines += [f"Median of {count} (smallest to largest). {where}.", ""]
     return "\n".join(lines)

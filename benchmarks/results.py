@@ -79,6 +79,7 @@ class Summary:
         self.rows = rows
         self.label = rows[0].label
         self.peer = rows[0].peer
+        self.stores = rows[0].stores
         keys = [key for key in rows[0].values if all(key in row.values for row in rows)]
         self.spreads = {key: spread([row.values[key] for row in rows]) for key in keys}
         self.notes = list(dict.fromkeys(row.note for row in rows if row.note))
