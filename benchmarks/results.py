@@ -80,8 +80,8 @@ class Summary:
         self.label = rows[0].label
         self.peer = rows[0].peer
         self.stores = rows[0].stores
-        keys = [key for key in rows[0].values if all(key in row.values for row in rows)]
-        self.spreads = {key: spread([row.values[key] for row in rows]) for key in keys}
+        keys = dict.fromkeys(key for row in rows for key in row.values)
+        self.spreads = {key: spread([row.values[key] for row in rows if key in row.values]) for key in keys}
         self.notes = list(dict.fromkeys(row.note for row in rows if row.note))
 
     def median(self, key: str) -> float | None:

@@ -32,7 +32,7 @@ async def _once(workload: Workload, peer: Peer, quick: bool) -> list[Row]:
             peer.start(_open(folder), workload.agents)
             return await workload.run(peer, quick)
         except Exception as error:  # one that fails must not cost the others their figures
-            return [Row("failed", {}, f"failed: {type(error).__name__}: {error}"[:300])]
+            return [Row("failures", {}, f"failed: {type(error).__name__}: {error}"[:300])]
         finally:
             peer.stop()
 
