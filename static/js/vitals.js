@@ -5,7 +5,7 @@ import { reasonWords, statusWord } from "./status.js";
 
 /** More points than there are pixels show nothing more. */
 const MOST_SEGMENTS = 300;
-const HEIGHT = 150;
+const HEIGHT = 130;
 /** Where uPlot's drawing area begins and ends, so that the segments above it share its time axis. */
 const AXIS = { left: 44, right: 12 };
 
@@ -34,7 +34,7 @@ export class Vitals {
     this.#panel.hidden = !this.#panel.hidden;
     if (!this.open) return;
     const { default: Plot } = await import("../vendor/uplot/uplot.js");
-    this.#plot ??= new Plot(options(Plot, this.#panel.clientWidth), [[], []], this.#chart);
+    this.#plot ??= new Plot(options(Plot, this.#chart.clientWidth), [[], []], this.#chart);
     this.#draw();
   }
 
@@ -63,10 +63,17 @@ export class Vitals {
     const first = Math.min(...[this.#statuses[0], this.#contexts[0]].filter(Boolean).map(time), Date.now() - 60_000);
     const range = { min: first / 1000, max: Date.now() / 1000 };
     this.#renderStatuses(range);
-    this.#plot.setSize({ width: this.#panel.clientWidth, height: HEIGHT });
-    this.#plot.setData([this.#contexts.map((event) => time(event) / 1000), this.#contexts.map(({ payload }) => payload.contextLevel)], false);
+    this.#plot.setSize({ width: this.#chart.clientWidth, height: HEIGHT });
+    this.#plot.setData(this.#levels(range.max), false);
     this.#plot.setScale("x", range);
     this.#chart.setAttribute("aria-label", this.#words());
+  }
+
+  /** What was reported last still holds. */
+  #levels(now) {
+    const times = this.#contexts.map((event) => time(event) / 1000);
+    const levels = this.#contexts.map(({ payload }) => payload.contextLevel);
+    return levels.length ? [[...times, now], [...levels, levels.at(-1)]] : [[], []];
   }
 
   #renderStatuses({ min, max }) {
@@ -117,8 +124,8 @@ function options(Plot, width) {
     cursor: { drag: { x: false, y: false } },
     legend: { show: false },
     scales: { x: { time: true, auto: false }, y: { range: [0, 100] } },
-    axes: [axis, { ...axis, size: AXIS.left, splits: () => [0, 25, 50, 75, 100], values: (_, splits) => splits.map((level) => `${level} %`) }],
-    series: [{}, { stroke: ink("--accent"), width: 2, points: { show: true, size: 4, fill: ink("--accent") }, paths: Plot.paths.stepped({ align: 1 }) }],
+    axes: [{ ...axis, size: 30, space: 90, values: (_, splits) => splits.map((seconds) => clockTime(new Date(seconds * 1000))) }, { ...axis, size: AXIS.left, splits: () => [0, 25, 50, 75, 100], values: (_, splits) => splits.map((level) => `${level} %`) }],
+    series: [{}, { stroke: ink("--accent"), width: 2, points: { show: false }, paths: Plot.paths.stepped({ align: 1 }) }],
   };
 }
 

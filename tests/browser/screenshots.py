@@ -99,14 +99,22 @@ def take(browser: Browser, server: LiveServer, pages: dict[str, str], folder: Pa
         context = browser.new_context(**options)
         page = context.new_page()
         page.goto(f"{server.url}/sign-in/")
-        page.screenshot(path=folder / f"sign-in-{shape}.png")
+        page.screenshot(path=folder / file_name("sign-in", shape))
         sign_in(page, server)
         for name, path in pages.items():
             page.goto(server.url + path)
             expect_state(page, "Live")
             expect(page.locator(".agent-row .agent-line:not(:empty), .entry").first).to_be_visible()
-            page.screenshot(path=folder / f"{name}-{shape}.png", animations="disabled")
+            if name == "agent" and shape != "phone":
+                page.get_by_role("button", name="Over time").click()
+                expect(page.locator("canvas")).to_be_visible()
+            page.wait_for_timeout(700)  # rows ask for their last lines one after the other
+            page.screenshot(path=folder / file_name(name, shape), animations="disabled")
         context.close()
+
+
+def file_name(page: str, shape: str) -> str:
+    return f"{page}.png" if shape == "light" else f"{page}-{shape}.png"
 
 
 def main() -> None:

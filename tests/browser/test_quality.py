@@ -1,0 +1,166 @@
+"""What holds for every page: accessible, small, themed, at home on the keyboard and on a bad network."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, Response, expect
+
+from tests.browser.chromium import Complaints, expect_state, sign_in, transcript
+from tests.browser.conftest import Place
+from tests.support.server import ROOT, LiveServer
+
+pytestmark = pytest.mark.browser
+
+AXE = ROOT / "clients" / "js" / "node_modules" / "axe-core" / "axe.min.js"
+TALK: list[tuple[str, dict[str, Any]]] = [
+    (
+        "agent:output",
+        {
+            "content": "# Plan\n\n- [x] **one**\n\n```python\nprint(1)  # why\n```\n\n| a | b |\n|-|-|\n| 1 | 2 |",
+            "messageId": "m",
+        },
+    ),
+    (
+        "agent:output",
+        {"content": "\x1b[31mred\x1b[32mgreen\x1b[33myellow\x1b[34mblue\x1b[35mpink\x1b[36mcyan\x1b[2mdim\x1b[0m\n"},
+    ),
+    ("agent:output", {"content": "ls", "role": "tool", "kind": "tool_call", "toolName": "Bash"}),
+    ("agent:error", {"error": {"code": "BROKEN", "message": "It broke"}}),
+    ("agent:context", {"contextLevel": 91}),
+    ("agent:status", {"status": "waiting", "reason": "awaiting_input"}),
+]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious_on_any_page(tab: Page, live: LiveServer, place: Place, theme: str) -> None:
+    place.publish("a", *TALK)
+    sign_in(tab, live)
+    tab.evaluate(f"localStorage.setItem('agentstream.theme', '{theme}')")
+    pinned = f"{live.url}/pinned/?agents={place.agent['id']}"
+    for url in (live.url, place.workspace_url, place.agent_url, pinned, f"{live.url}/pinned/?agents="):
+        tab.goto(url)
+        expect_state(tab, "Live")
+        tab.wait_for_timeout(600)
+        expect(tab.locator("html")).to_have_attribute("data-theme", theme)
+        if url == place.agent_url:
+            tab.get_by_role("button", name="Over time").click()
+        assert violations(tab) == [], url
+
+
+def violations(page: Page) -> list[str]:
+    # Not as a script element, which the content policy would refuse.
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    assert len(found["passes"]) > 10, "axe-core did not look"
+    return [
+        f"{one['id']}: {one['help']} {node['target']} {node['failureSummary']}"
+        for one in found["violations"]
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]
+
+
+def test_the_first_page_is_small(tab: Page, live: LiveServer, place: Place) -> None:
+    sign_in(tab, live)
+    fresh = tab.context.browser.new_context(storage_state=tab.context.storage_state())  # type: ignore[union-attr]
+    page = fresh.new_page()
+    responses: dict[str, Response] = {}
+    page.on("response", lambda response: responses.update({response.url: response}))
+    page.goto(live.url)
+    expect_state(page, "Live")
+    page.wait_for_load_state("networkidle")
+    sizes = {url: sum(size_of(response)) for url, response in responses.items()}
+    interactive = page.evaluate("performance.getEntriesByType('navigation')[0].domInteractive")
+    fresh.close()
+    assert sum(sizes.values()) < 150_000, sorted(sizes.items(), key=lambda item: -item[1])
+    assert interactive < 1_000
+
+
+def size_of(response: Response) -> tuple[int, int]:
+    sizes = response.request.sizes()
+    return sizes["responseHeadersSize"], sizes["responseBodySize"]
+
+
+def test_the_theme_is_chosen_and_kept(tab: Page, live: LiveServer, place: Place) -> None:
+    sign_in(tab, live)
+    background = "getComputedStyle(document.body).backgroundColor"
+    light = tab.evaluate(background)
+    tab.get_by_role("button", name="Account: root").click()
+    tab.get_by_label("Dark").check()
+    assert tab.evaluate(background) != light
+    tab.reload()
+    assert tab.evaluate(background) != light
+    tab.get_by_role("button", name="Account: root").click()
+    expect(tab.get_by_label("Dark")).to_be_checked()
+    tab.get_by_label("System").check()
+    assert tab.evaluate(background) == light
+
+
+def test_shortcuts_are_listed_and_keep_out_of_the_way(tab: Page, live: LiveServer, place: Place) -> None:
+    sign_in(tab, live)
+    tab.goto(place.agent_url)
+    expect_state(tab, "Live")
+    tab.keyboard.press("?")
+    dialog = tab.get_by_role("dialog", name="Keyboard shortcuts")
+    expect(dialog).to_contain_text("Search this transcript")
+    tab.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    tab.get_by_role("textbox", name="Answer this agent").press_sequentially("help?")
+    expect(tab.get_by_role("textbox", name="Answer this agent")).to_have_value("help?")
+    expect(dialog).to_be_hidden()
+    tab.get_by_role("log").press("h")
+    expect(tab.get_by_role("heading", level=1)).to_have_text("Overview")
+
+
+def test_a_network_that_was_cut_costs_nothing(
+    tab: Page, live: LiveServer, place: Place, complaints: Complaints
+) -> None:
+    cut = {"now": False}
+    sockets: list[object] = []
+
+    def relay(ws: object) -> None:
+        server = ws.connect_to_server()  # type: ignore[attr-defined]
+        sockets.append(ws)
+        if cut["now"]:
+            ws.close(code=1012)  # type: ignore[attr-defined]
+            server.close()
+
+    tab.route_web_socket(re.compile(r"/ws/"), relay)
+    sign_in(tab, live)
+    tab.goto(place.agent_url)
+    expect_state(tab, "Live")
+    place.say("before\n")
+    expect(tab.get_by_text("before")).to_be_visible()
+    cut["now"] = True
+    sockets[-1].close(code=1012)  # type: ignore[attr-defined]
+    expect_state(tab, "Reconnecting…")
+    expect(tab.locator("stale-notice")).to_contain_text("may be out of date")
+    place.say("meanwhile\n")
+    cut["now"] = False
+    expect_state(tab, "Live", seconds=20)
+    expect(tab.locator("stale-notice")).to_be_hidden()
+    assert transcript(tab) == "before\nmeanwhile\n"
+    complaints.clear()
+
+
+def test_where_web_sockets_are_blocked_the_page_is_live_all_the_same(
+    fresh_browser: Callable[[], BrowserContext], live: LiveServer, place: Place
+) -> None:
+    tab = fresh_browser().new_page()
+    tab.add_init_script(
+        """window.WebSocket = class {
+          constructor() { setTimeout(() => this.onclose?.({ code: 1006 }), 20); }
+          close() {}
+        };"""
+    )
+    sign_in(tab, live)
+    place.say("said before\n")
+    tab.goto(place.agent_url)
+    expect_state(tab, "Live")
+    expect(tab.get_by_text("said before")).to_be_visible()
+    place.say("said now\n")
+    expect(tab.get_by_text("said now")).to_be_visible()
+    tab.goto(live.url)
+    expect(tab.locator(".agent-row").first).to_be_visible()
