@@ -26,8 +26,7 @@ def main() -> None:
         wanted = []
     for kind in wanted:
         uvloop.run(run(kind(), peers, repetitions, arguments.quick or arguments.short, folder))
-    charts.write(folder)
-    report.write(folder)
+    report.write(folder, charts.write(folder))
     print((folder / "results.md").read_text())
 
 

@@ -59,15 +59,15 @@ CHARTS = (
 )  # fmt: skip
 
 
-def write(folder: Path) -> list[str]:
-    """Draw what the results in `folder` allow; the files drawn."""
+def write(folder: Path) -> list[Chart]:
+    """Draw what the results in `folder` allow; the charts drawn."""
     drawn = []
     for chart in CHARTS:
         path = folder / f"{chart.workload}.json"
         svg = chart.draw(Result.load(path)) if path.exists() else None
         if svg:
             (folder / chart.file).write_text(svg)
-            drawn.append(chart.file)
+            drawn.append(chart)
     return drawn
 
 

@@ -11,6 +11,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+import psutil  # type: ignore[import-untyped]
 import uvloop
 
 from benchmarks.load import Outcome, Plan, crowd
@@ -53,11 +54,25 @@ async def _run(peer: Agentstream, plan: Plan, folded: Path, gil: bool) -> Outcom
                 spy = await asyncio.create_subprocess_exec(
                     program, "record", *options, "-p", str(peer.pids[0]), stdout=subprocess.DEVNULL
                 )
+                threads = _threads(peer.pids[0])
                 outcome = await people.run(plan)
+                for name, before in threads.items():
+                    user, system = (now - then for now, then in zip(_threads(peer.pids[0])[name], before, strict=True))
+                    print(f"{name:>10}: {user:.2f} s user, {system:.2f} s system")
                 await spy.wait()
                 return outcome
         finally:
             peer.stop()
+
+
+def _threads(pid: int) -> dict[str, tuple[float, float]]:
+    """User and system seconds of the event loop's thread and of all others, which do the database's work."""
+    found = {"loop": (0.0, 0.0), "database": (0.0, 0.0)}
+    for thread in psutil.Process(pid).threads():
+        name = "loop" if thread.id == pid else "database"
+        user, system = found[name]
+        found[name] = user + thread.user_time, system + thread.system_time
+    return found
 
 
 def _print(stacks: list[str]) -> None:

@@ -1,8 +1,10 @@
 """The results as Markdown tables: a page of their own, and the tables in docs/performance.md."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.charts import Chart
 from benchmarks.programs import ROOT
 from benchmarks.results import FOLDER, Result, Summary
 from benchmarks.workloads import ALL
@@ -12,11 +14,13 @@ PAGE = ROOT / "docs" / "performance.md"
 SHARES = ("server_cpu", "generator_cpu")
 
 
-def write(folder: Path) -> None:
-    """Write `results.md` for the results in `folder`; for those that are kept, also the tables of the page."""
+def write(folder: Path, charts: Sequence[Chart] = ()) -> None:
+    """Write `results.md` for the results in `folder`; for those that are kept, also what the page shows."""
     found = {kind: Result.load(path) for kind in ALL if (path := folder / f"{kind.name}.json").exists()}
     sections = {kind.name: section(kind, result) for kind, result in found.items()}
     (folder / "results.md").write_text("\n".join(sections.values()))
+    if charts:
+        sections["charts"] = "\n".join(f"![{chart.title}](../benchmarks/results/{chart.file})" for chart in charts)
     if folder.resolve() == FOLDER:
         page = PAGE.read_text()
         for name, text in sections.items():
