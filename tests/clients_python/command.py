@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from agentstream import Event
 
 from .place import Place
 
 PYTHON = sys.executable
+# Not the home of whoever runs the tests.
+STATE = TemporaryDirectory()
 
 
 @contextmanager
@@ -29,7 +32,8 @@ def running(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """`agentstream run` in a process of its own, ended with the block."""
     line = [PYTHON, "-m", "agentstream", "run", "--workspace", place.slug, "--name", name, *options, "--", *command]
-    environment = {**os.environ, "AGENTSTREAM_URL": place.url, "AGENTSTREAM_TOKEN": place.token, **variables}
+    environment = {**os.environ, "XDG_STATE_HOME": STATE.name, **variables}
+    environment |= {"AGENTSTREAM_URL": place.url, "AGENTSTREAM_TOKEN": place.token}
     process = subprocess.Popen(
         line,
         env=environment,

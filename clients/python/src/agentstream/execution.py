@@ -18,6 +18,9 @@ from agentstream.report import Report
 from agentstream.stdin import pass_on
 from agentstream.stopping import Stopping
 
+# Seconds for which the command had to wait that are worth telling.
+WORTH_A_WORD = 1.0
+
 log = logging.getLogger("agentstream")
 
 
@@ -111,6 +114,9 @@ class Execution:
     # Its end
 
     async def _conclude(self, ended: Exit) -> None:
+        held_back = self.report.publisher.held_back
+        if held_back >= WORTH_A_WORD:
+            await self.report.note(f"The server took the output no faster: {held_back:.0f} s of waiting in all.\n")
         status, reason, ending = self._outcome(ended)
         await self.report.send(StatusChange(status, reason))
         await self.report.send(Terminated(ended.code, ended.signal, ending))

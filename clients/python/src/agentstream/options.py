@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from agentstream.adapters.choice import AUTO, NAMES
 from agentstream.runner import RunOptions
+from agentstream.spool import default_folder
 
 USAGE = "[--workspace SLUG] [--name NAME] [--adapter NAME] [--url URL] [--token TOKEN] [--quiet] -- COMMAND …"
 
@@ -36,6 +38,13 @@ def add_run_options(parser: argparse.ArgumentParser, url: str) -> None:
         action=argparse.BooleanOptionalAction,
         help="let people write to the command (default: for text, and for Claude with --input-format stream-json)",
     )
+    parser.add_argument(
+        "--spool",
+        type=Path,
+        default=default_folder(),
+        metavar="FOLDER",
+        help="keeps what the server has not taken for the next run (default: %(default)s)",
+    )
     parser.add_argument("--quiet", action="store_true", help="do not print the command's output here as well")
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND …", help="what to run")
 
@@ -63,5 +72,6 @@ def run_options(given: argparse.Namespace, token: str, hidden: Sequence[str] = (
         adapter=given.adapter,
         pty=given.pty,
         input=given.input,
+        spool=given.spool,
         hidden=hidden,
     )

@@ -9,6 +9,7 @@ from uuid import uuid4
 from agentstream import text
 from agentstream.messages import MAX_CONTENT, Message, Output, StatusChange, encode
 from agentstream.pulse import Pulse
+from agentstream.spool import Record, Spool
 
 MAX_EVENTS = 10_000
 MAX_BYTES = 8 * 1024 * 1024
@@ -25,18 +26,21 @@ OVERHEAD = 200
 
 @dataclass
 class Entry:
-    """One numbered event. Once `sealed` to JSON it may have been sent, and never changes again."""
+    """One numbered event. Once `sealed` to JSON it may have been sent, and never changes again.
+
+    One that comes from the disk is sealed and has no `message`.
+    """
 
     n: int
-    message: Message
+    message: Message | None
     size: int
     sealed: str | None = None
 
     def seal(self) -> str:
         """The event's JSON, the same each time."""
-        if self.sealed is None:
+        if self.sealed is None and self.message:
             self.sealed = encode({"n": self.n, "type": self.message.type, "payload": self.message.payload()})
-        return self.sealed
+        return self.sealed or ""
 
     def join(self, message: Message, size: int) -> bool:
         """Take `message` in, if it continues this one and nobody can have seen this one yet."""
@@ -55,11 +59,12 @@ class Outbox:
     """A bounded queue of numbered events in order, from which only an acknowledgement removes.
 
     `producer` names this queue's numbering on the server, which stores each number once. `changed` beats
-    whenever something was added or removed.
+    whenever something was added or removed. What is queued is in the `spool` as well, if there is one.
     """
 
-    def __init__(self, max_events: int = MAX_EVENTS, max_bytes: int = MAX_BYTES) -> None:
-        self.producer = str(uuid4())
+    def __init__(self, max_events: int = MAX_EVENTS, max_bytes: int = MAX_BYTES, *, spool: Spool | None = None) -> None:
+        self.producer = spool.producer if spool else str(uuid4())
+        self._spool = spool
         self.changed = Pulse()
         self._max_events = max_events
         self._max_bytes = max_bytes
@@ -67,6 +72,22 @@ class Outbox:
         self._bytes = 0
         self._last = 0
         self._status: StatusChange | None = None
+
+    @classmethod
+    def restored(cls, spool: Spool) -> Outbox:
+        """What a program that is gone has left in its spool."""
+        outbox = cls(spool=spool)
+        for record in spool.records():
+            line = record.line()
+            outbox._entries.append(Entry(record.n, None, len(line), line))
+            outbox._bytes += len(line)
+            outbox._last = record.n
+        return outbox
+
+    def close(self, keep: bool) -> None:
+        """No more is said; what is not acknowledged stays in the spool, if it is to `keep` that."""
+        if self._spool:
+            self._spool.close(keep=keep and len(self) > 0)
 
     @property
     def last(self) -> int:
@@ -95,6 +116,8 @@ class Outbox:
             size += OVERHEAD
             self._entries.append(Entry(self._last, message, size))
         self._bytes += size
+        if self._spool:
+            self._spool.add(Record(self._last, message.type, message.payload()))
         self.changed.beat()
 
     def repeat_status(self) -> None:
@@ -117,6 +140,8 @@ class Outbox:
         """Forget everything up to number `n`: the server has it."""
         while self._entries and self._entries[0].n <= n:
             self._bytes -= self._entries.popleft().size
+        if self._spool:
+            self._spool.forget((entry.seal() for entry in self._entries) if self._entries else None)
         self.changed.beat()
 
 

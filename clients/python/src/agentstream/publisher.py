@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
@@ -46,15 +47,18 @@ class Publisher:
     `Unauthenticated`, `Forbidden`, `NotFound`, `InvalidMessage` or `TooLarge`.
     """
 
-    def __init__(self, url: str, token: str, agent_id: str, *, lease: bool = False) -> None:
+    def __init__(
+        self, url: str, token: str, agent_id: str, *, lease: bool = False, outbox: Outbox | None = None
+    ) -> None:
         """`url` is the server's HTTP base. Raises ValueError if it is not one, or `token` cannot be one.
 
         With `lease` the server ends the agent as lost 30 s after this program has gone without a word, that is
-        without `terminated()`.
+        without `terminated()`. An `outbox` that holds something already is brought to its end.
         """
         socket_url(url)
         authorization(token)
-        self._outbox = Outbox()
+        self._outbox = Outbox() if outbox is None else outbox
+        self._held_back = 0.0
         self._lease = Lease(lease)
         self._delivery = Delivery(Link(url, token), str(agent_id), self._outbox, self._lease)
         self._task: asyncio.Task[None] | None = None
@@ -63,6 +67,11 @@ class Publisher:
     def pending(self) -> int:
         """How many events are not acknowledged yet."""
         return len(self._outbox)
+
+    @property
+    def held_back(self) -> float:
+        """For how many seconds calls have waited, in all, because the queue was full."""
+        return self._held_back
 
     @property
     def producer(self) -> str:
@@ -134,7 +143,11 @@ class Publisher:
         if isinstance(message, Terminated):
             self._lease.end()
         for part in message.split() if isinstance(message, Output) else (message,):
-            await self._until(lambda: not self._outbox.full)
+            if self._outbox.full:
+                began = time.monotonic()
+                await self._until(lambda: not self._outbox.full)
+                self._held_back += time.monotonic() - began
+            self._working()
             self._outbox.add(part)
 
     async def flush(self) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from agentstream.errors import Refused
 from agentstream.messages import Message, Output
+from agentstream.outbox import Outbox
 from agentstream.publisher import Publisher
 
 log = logging.getLogger("agentstream")
@@ -20,11 +21,11 @@ class Report:
     """Sends what happens. A server that refuses it must not cost the person their running command."""
 
     publisher: Publisher
-    _refused: bool = False
+    refused: bool = False
 
     async def send(self, message: Message) -> None:
         try:
-            if not self._refused:
+            if not self.refused:
                 await self.publisher.send(message)
         except Refused as refused:
             self.stop(refused)
@@ -36,14 +37,14 @@ class Report:
 
     def stop(self, refused: Refused) -> None:
         """Say once why, and send no more."""
-        if not self._refused:
+        if not self.refused:
             log.error("publishing has ended: %s", refused)
-        self._refused = True
+        self.refused = True
 
 
 @asynccontextmanager
-async def reporting(publisher: Publisher) -> AsyncIterator[Report]:
-    """A report whose end waits until the server has everything."""
+async def reporting(publisher: Publisher, outbox: Outbox) -> AsyncIterator[Report]:
+    """A report whose end waits until the server has everything. What it has not taken stays in the spool."""
     report = Report(publisher)
     try:
         async with publisher:
@@ -51,5 +52,7 @@ async def reporting(publisher: Publisher) -> AsyncIterator[Report]:
     except Refused as refused:
         report.stop(refused)
     except asyncio.CancelledError:
-        log.warning("stopped with %d events not acknowledged", publisher.pending)
+        log.warning("stopped with %d events not acknowledged; the agent's next run sends them", publisher.pending)
         raise
+    finally:
+        outbox.close(keep=not report.refused)

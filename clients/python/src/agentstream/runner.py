@@ -6,6 +6,8 @@ import logging
 import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
 
 from agentstream.adapters import Adapter
 from agentstream.adapters.choice import AUTO, choose, program
@@ -14,9 +16,12 @@ from agentstream.backoff import Backoff
 from agentstream.errors import TryLater, Unreachable
 from agentstream.execution import Execution
 from agentstream.orders import orders
+from agentstream.outbox import Outbox
 from agentstream.process import Wiring
 from agentstream.publisher import Publisher
+from agentstream.recovery import recover
 from agentstream.report import reporting
+from agentstream.spool import Spool, default_folder
 
 log = logging.getLogger("agentstream")
 
@@ -34,7 +39,8 @@ class RunOptions:
     `url` is the server's HTTP base; `workspace` a slug, None for the only one the token's user can see; `name`
     that of the agent, made if there is none, None for that of the program. `adapter` is one of
     `agentstream.adapters.choice.NAMES`. `pty` has the command write to a pseudo-terminal, `input` lets it read what
-    people send; None leaves both to the adapter. `hidden` names variables of the environment that the command does
+    people send; None leaves both to the adapter. `spool` is the folder that keeps what the server has not acknowledged
+    over a restart of this program. `hidden` names variables of the environment that the command does
     not get, beside AGENTSTREAM_TOKEN. `quiet` keeps the command's output from this program's own stdout and
     stderr.
 
@@ -50,6 +56,7 @@ class RunOptions:
     adapter: str = AUTO
     pty: bool | None = None
     input: bool | None = None
+    spool: Path = field(default_factory=default_folder)
     hidden: Collection[str] = ()
 
     def __post_init__(self) -> None:
@@ -67,8 +74,12 @@ async def run(options: RunOptions) -> int:
     Raises `Refused` or `Unreachable`, before anything is started, when the agent cannot be found or made.
     """
     agent_id, newest = await _patiently(options)
-    async with reporting(Publisher(options.url, options.token, agent_id, lease=True)) as report:
-        adapter = choose(options.adapter, options.command, report.publisher.producer)
+    folder = options.spool / agent_id
+    await recover(options.url, options.token, agent_id, folder)
+    outbox = Outbox(spool=Spool.made(folder, str(uuid4())))
+    publisher = Publisher(options.url, options.token, agent_id, lease=True, outbox=outbox)
+    async with reporting(publisher, outbox) as report:
+        adapter = choose(options.adapter, options.command, outbox.producer)
         wiring = _wiring(options, adapter)
         return await Execution(
             options.command,

@@ -1,0 +1,173 @@
+"""What the server has not acknowledged, on disk, so that it outlives this program."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from agentstream.messages import encode
+
+log = logging.getLogger("agentstream")
+
+# Bytes beyond which the file is written anew without what the server has by now.
+LONGEST = 24 * 1024 * 1024
+
+SUFFIX = ".spool"
+REFUSED = ".refused"
+
+
+@dataclass(frozen=True)
+class Record:
+    """An event as it was said: several of one number are the joined chunks of one message."""
+
+    n: int
+    type: str
+    payload: dict[str, Any]
+
+    def line(self) -> str:
+        return encode({"n": self.n, "type": self.type, "payload": self.payload})
+
+    def joined(self, later: Record) -> Record:
+        return Record(
+            self.n, later.type, later.payload | {"content": self.payload["content"] + later.payload["content"]}
+        )
+
+
+def default_folder() -> Path:
+    """Where spools lie unless told otherwise: below XDG_STATE_HOME."""
+    state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    return Path(state).expanduser() / "agentstream" / "spool"
+
+
+@dataclass
+class Spool:
+    """The file of one producer. It is locked while the program that writes it lives.
+
+    Written is what the kernel has taken: that outlives this program, though not a machine that loses its power. A
+    disk that fails costs the spool, and not the run.
+    """
+
+    path: Path
+    _descriptor: int | None = field(default=None, repr=False)
+    _size: int = 0
+
+    @classmethod
+    def made(cls, folder: Path, producer: str) -> Spool:
+        """A new one; without a file, after a warning, where none can be written."""
+        spool = cls(folder / f"{producer}{SUFFIX}")
+        with spool._warned():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            spool._descriptor = _locked(spool.path)
+        return spool
+
+    @property
+    def producer(self) -> str:
+        return self.path.name.removesuffix(SUFFIX)
+
+    def add(self, record: Record) -> None:
+        """Keep one more record."""
+        if self._descriptor is not None:
+            with self._warned():
+                self._write(self._descriptor, record.line().encode() + b"\n")
+
+    def forget(self, left: Iterable[str] | None) -> None:
+        """The server has everything but the lines `left`; None is nothing at all."""
+        with self._warned():
+            if self._descriptor is None:
+                pass
+            elif left is None:
+                os.ftruncate(self._descriptor, 0)
+                self._size = 0
+            elif self._size > LONGEST:
+                self._rewrite(left)
+
+    def close(self, keep: bool) -> None:
+        """Let go of the file: `keep` it for the next run, or remove it."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            if not keep:
+                self.path.unlink(missing_ok=True)
+            os.close(descriptor)
+
+    def refused(self) -> None:
+        """Put the file aside: the server does not want what is in it."""
+        with suppress(OSError):
+            self.path.rename(self.path.with_suffix(REFUSED))
+        self.close(keep=True)
+
+    def records(self) -> list[Record]:
+        """What is in it, chunks of one number joined; a last line that was cut is not."""
+        found: list[Record] = []
+        for record in _parsed(self.path.read_bytes()):
+            if found and record.n == found[-1].n:
+                found[-1] = found[-1].joined(record)
+            elif not found or record.n == found[-1].n + 1:
+                found.append(record)
+        return found
+
+    def _write(self, descriptor: int, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            written = os.write(descriptor, view)
+            self._size += written
+            view = view[written:]
+
+    def _rewrite(self, left: Iterable[str]) -> None:
+        new = self.path.with_suffix(".new")
+        descriptor = _locked(new)
+        self._size = 0
+        for line in left:
+            self._write(descriptor, line.encode() + b"\n")
+        new.rename(self.path)
+        old, self._descriptor = self._descriptor, descriptor
+        if old is not None:
+            os.close(old)
+
+    @contextmanager
+    def _warned(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as failed:
+            log.warning("%s: %s; what the server has not taken ends with this program", self.path, failed.strerror)
+            with suppress(OSError):
+                self.close(keep=False)
+
+
+def leftovers(folder: Path) -> Iterator[Spool]:
+    """The spools in `folder` of programs that are gone, oldest first, locked for this one."""
+    with suppress(OSError):
+        for path in sorted(folder.glob(f"*{SUFFIX}"), key=lambda path: path.stat().st_mtime):
+            with suppress(OSError):
+                yield Spool(path, _locked(path, existing=True))
+
+
+def _locked(path: Path, existing: bool = False) -> int:
+    """The file, open for appending and locked. Raises OSError if somebody else has it."""
+    flags = os.O_RDWR | os.O_APPEND | (0 if existing else os.O_CREAT | os.O_TRUNC)
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Between opening and locking, its owner may have put another file in its place, or removed it.
+        if not os.path.samestat(os.fstat(descriptor), path.stat()):
+            raise BlockingIOError(f"{path} has changed")
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _parsed(data: bytes) -> Iterator[Record]:
+    for line in data.split(b"\n"):
+        try:
+            match json.loads(line):
+                case {"n": int(n), "type": str(type_), "payload": dict() as payload}:
+                    yield Record(n, type_, payload)
+        except ValueError:
+            return

@@ -1,0 +1,195 @@
+"""What outlives the program: a spool holds what is not acknowledged, and the next run of the agent sends it once."""
+
+import json
+import logging
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from agentstream import spool as spool_module
+from agentstream.messages import Output, StatusChange
+from agentstream.outbox import Outbox
+from agentstream.recovery import recover
+from agentstream.spool import Record, Spool, leftovers
+from websockets.asyncio.server import ServerConnection
+
+from tests.support.api import Api
+from tests.support.server import LiveServer
+
+from .command import python, run, running, wait_for
+from .place import Place
+from .scripted import AGENT, Store, answer, scripted, within
+
+
+def chunk(text: str) -> Output:
+    return Output(text, message_id="m")
+
+
+def filled(folder: Path, *texts: str) -> Outbox:
+    outbox = Outbox(spool=Spool.made(folder, "producer"))
+    for text in texts:
+        outbox.add(chunk(text))
+        outbox.batch()  # sealed: the next is an event of its own
+    return outbox
+
+
+def contents(outbox: Outbox) -> list[tuple[int, str]]:
+    events = [json.loads(entry.seal()) for entry in outbox.batch()]
+    return [(event["n"], event["payload"]["content"]) for event in events]
+
+
+def left(folder: Path) -> list[Outbox]:
+    return [Outbox.restored(spool) for spool in leftovers(folder)]
+
+
+def test_what_is_not_acknowledged_is_found_again(tmp_path: Path) -> None:
+    outbox = filled(tmp_path, "a", "b")
+    outbox.add(chunk("c"))
+    outbox.add(chunk("d"))
+    outbox.acknowledge(1)
+    outbox.close(keep=True)
+    [found] = left(tmp_path)
+    assert (found.producer, found.last, found.full) == ("producer", 3, False)
+    assert contents(found)[1:] == [(2, "b"), (3, "cd")]
+
+
+def test_it_is_empty_when_everything_is_acknowledged_and_gone_with_the_run(tmp_path: Path) -> None:
+    outbox = filled(tmp_path, "a", "b")
+    [path] = tmp_path.iterdir()
+    outbox.acknowledge(2)
+    assert path.stat().st_size == 0
+    outbox.add(chunk("c"))
+    outbox.acknowledge(3)
+    outbox.close(keep=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_does_not_grow_with_what_is_acknowledged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool_module, "LONGEST", 10_000)
+    outbox = filled(tmp_path)
+    for n in range(1, 1000):
+        outbox.add(Output("x" * 100))
+        outbox.batch()
+        outbox.acknowledge(n - 5)
+        assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 12_000
+    outbox.close(keep=True)
+    [found] = left(tmp_path)
+    assert [n for n, _ in contents(found)][-5:] == list(range(995, 1000))
+
+
+def test_a_living_programs_spool_is_left_alone(tmp_path: Path) -> None:
+    outbox = filled(tmp_path, "a")
+    assert left(tmp_path) == []
+    outbox.close(keep=True)
+    assert len(left(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("damage", [b'{"n": 3, "type"', b"\xff\n", b"[]\n", b'{"n": 9, "type": "x", "payload": {}}\n'])
+def test_a_damaged_end_is_not_sent(tmp_path: Path, damage: bytes) -> None:
+    outbox = filled(tmp_path, "a", "b")
+    outbox.close(keep=True)
+    [path] = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes() + damage)
+    [found] = left(tmp_path)
+    assert contents(found) == [(1, "a"), (2, "b")]
+
+
+def test_only_its_owner_can_read_it(tmp_path: Path) -> None:
+    filled(tmp_path / "new", "a").close(keep=True)
+    modes = [oct(path.stat().st_mode & 0o777) for path in (tmp_path / "new", *(tmp_path / "new").iterdir())]
+    assert modes == ["0o700", "0o600"]
+
+
+def test_a_disk_that_fails_costs_the_spool_and_not_the_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "file").touch()
+    with caplog.at_level(logging.WARNING):
+        outbox = filled(tmp_path / "file" / "folder", "a", "b")
+    assert [record.getMessage().split(": ")[1][:15] for record in caplog.records] == ["Not a directory"]
+    assert contents(outbox) == [(1, "a"), (2, "b")]
+    outbox.acknowledge(2)
+    outbox.close(keep=True)
+
+
+def test_records_of_other_events_are_kept_as_they_are(tmp_path: Path) -> None:
+    outbox = Outbox(spool=Spool.made(tmp_path, "producer"))
+    outbox.add(StatusChange("running", "why"))
+    outbox.close(keep=True)
+    [found] = leftovers(tmp_path)
+    assert found.records() == [Record(1, "agent:status", {"status": "running", "reason": "why"})]
+
+
+def test_what_was_left_is_sent_under_its_own_numbers(tmp_path: Path) -> None:
+    store = Store()
+    first = filled(tmp_path, "a", "b", "c")
+    store.take(json.dumps({"id": 1, "payload": {"events": [json.loads(first.batch()[0].seal())]}}))
+    first.close(keep=True)
+
+    async def go() -> None:
+        async with scripted(store.serve) as url:
+            await recover(url, "token", AGENT, tmp_path)
+            await recover(url, "token", AGENT, tmp_path)
+
+    within(10, go())
+    assert store.content == "abc"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_server_refuses_is_put_aside(tmp_path: Path) -> None:
+    async def refuse(websocket: ServerConnection) -> None:
+        async for frame in websocket:
+            await websocket.send(answer("error", json.loads(frame)["id"], code="INVALID_MESSAGE", message="a jump"))
+
+    async def go() -> None:
+        async with scripted(refuse) as url:
+            await recover(url, "token", AGENT, tmp_path)
+
+    filled(tmp_path, "a").close(keep=True)
+    within(10, go())
+    assert [path.name for path in tmp_path.iterdir()] == ["producer.refused"]
+
+
+def test_a_killed_runner_loses_nothing_that_it_took(mortal: LiveServer, mortal_place: Place, tmp_path: Path) -> None:
+    code = "import time\nfor n in range(100_000): print(n, flush=True); n < 50 or time.sleep(0.01)"
+    options = ("--spool", str(tmp_path))
+    with running(mortal_place, *python(code), options=options) as process:
+        wait_for(mortal_place, "40\n")
+        mortal.kill()
+        time.sleep(1)
+        process.kill()
+        process.wait()
+        assert process.stdout
+        printed = process.stdout.read().decode()
+    assert len(list(tmp_path.glob("*/*.spool"))) == 1
+    mortal.start()
+    assert run(mortal_place, "echo", "next", options=options)[0] == 0
+    *numbers, last = mortal_place.text().splitlines()
+    assert last == "next"
+    assert numbers == [str(n) for n in range(len(numbers))]
+    # The runner prints a line before it keeps it, and was killed between two.
+    assert len(numbers) >= len(printed.splitlines()) - 2
+    assert list(tmp_path.glob("*/*.spool")) == []
+
+
+def test_a_flood_is_held_back_and_told_of(place: Place) -> None:
+    with running(place, "yes", options=("--quiet", "--no-pty")) as process:
+        time.sleep(3)
+        before = resident(process.pid)
+        time.sleep(1.5)
+        assert resident(process.pid) < before + 15
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert "The server took the output no faster" in err.decode()
+    api = Api(place.url, place.token)
+    newest = api.get(f"/agents/{place.agent}/events?limit=1").data["seq"]
+    flood, note, status, over = api.get(f"/agents/{place.agent}/events?since={newest - 4}").data["events"]
+    assert flood["payload"]["content"].startswith("y\ny\n")
+    assert note["payload"]["content"] in err.decode()
+    assert (status["payload"]["status"], over["payload"]["reason"]) == ("finished", "user_stopped")
+
+
+def resident(pid: int) -> float:
+    """Its memory in MiB."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
