@@ -177,8 +177,11 @@ class Connection:
         if page is None:
             self.hub.wake_later(cursor)
             return
-        if page.after > cursor.seq or len(page) == 0:
+        if page.after > cursor.seq:
             self.owner.lost(cursor)
+            return
+        if len(page) == 0:  # the log is shorter than was heard: the hub's next round finds out
+            self.hub.wake_later(cursor)
             return
         cursor.page = page
         self.wake(cursor)

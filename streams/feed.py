@@ -78,6 +78,11 @@ class Feed:
         self.at = None if time is None else timestamp(time)
         self.window = Window(head)
 
+    def learn(self, time: int | None) -> None:
+        """Note when the event at `head` was written, if that was not known."""
+        if self.at is None and time is not None:
+            self.at = timestamp(time)
+
     def contradicts(self, time: int | None) -> bool:
         """Whether the log's event at `head`, written at `time`, is another one than the one known here."""
         return self.at is not None and time is not None and timestamp(time) != self.at

@@ -249,6 +249,8 @@ class Hub:
                 self._dropped(feed.name)
             elif span.head < head or (span.head == feed.head == head and feed.contradicts(span.time)):
                 self._went_back(feed, span.head, span.time)
+            elif span.head == feed.head == head:
+                feed.learn(span.time)
             elif span.head > feed.head:
                 feed.wanted = max(feed.wanted, span.head)
                 self._heal(feed)
