@@ -65,6 +65,13 @@ export interface Input {
   from: string;
 }
 
+/** That a person asked the agent's runner to interrupt or stop it. */
+export interface Signal {
+  agentId: string;
+  signal: "interrupt" | "stop";
+  from: string;
+}
+
 export interface Agent {
   id: string;
   workspaceId: string;
@@ -143,7 +150,8 @@ export type AgentEvent =
   | StreamEvent<"agent:context", ContextChange>
   | StreamEvent<"agent:error", AgentError>
   | StreamEvent<"agent:terminated", Terminated>
-  | StreamEvent<"agent:input", Input>;
+  | StreamEvent<"agent:input", Input>
+  | StreamEvent<"agent:signal", Signal>;
 
 export type WorkspaceEvent = StreamEvent<"workspace:updated", Updated>;
 
@@ -154,6 +162,7 @@ export interface AgentListeners extends CommonListeners<Agent, AgentEvent> {
   error: [payload: AgentError, event: StreamEvent<"agent:error", AgentError>];
   terminated: [payload: Terminated, event: StreamEvent<"agent:terminated", Terminated>];
   input: [payload: Input, event: StreamEvent<"agent:input", Input>];
+  signal: [payload: Signal, event: StreamEvent<"agent:signal", Signal>];
 }
 
 export interface WorkspaceListeners extends CommonListeners<Workspace, WorkspaceEvent> {
@@ -205,7 +214,7 @@ export interface From {
 export type State = "connecting" | "live" | "behind" | "reconnecting" | "closed";
 
 export interface Options {
-  /** Fetches a single-use ticket; asked before every attempt. Throw an error with `closeCode: 4401` to give up. */
+  /** Fetches a single-use ticket; asked before every attempt. Rules out server-sent events where WebSockets are blocked. Throw an error with `closeCode: 4401` to give up. */
   ticket?: () => string | Promise<string>;
   /** An API token, exchanged for a ticket before every attempt. Not for pages that others can read. */
   token?: string;

@@ -62,6 +62,7 @@ def test_markdown_is_rendered_with_coloured_code_and_nothing_that_runs_or_loads(
 def test_code_is_copied(reader: Page, place: Place) -> None:
     reader.context.grant_permissions(["clipboard-read", "clipboard-write"])
     place.publish("a", message("```sh\necho hello\n```"))
+    reader.bring_to_front()  # only the page in front may use the clipboard
     reader.get_by_role("button", name="Copy").click()
     expect(reader.get_by_role("button", name="Copied")).to_be_visible()
     assert reader.evaluate("navigator.clipboard.readText()") == "echo hello\n"
@@ -194,18 +195,16 @@ def test_what_could_not_be_sent_is_kept(reader: Page, place: Place, complaints: 
     complaints.clear()  # Chromium tells the console of every failed request
 
 
-def test_stop_asks_first(reader: Page, place: Place) -> None:
-    reader.route("**/api/agents/*/signal", lambda route: route.fulfill(json={}))
-    sent: list[Any] = []
-    reader.on("request", lambda request: sent.append(request) if request.url.endswith("/signal") else None)
+def test_stop_asks_first_and_is_shown_with_who_asked(reader: Page, place: Place) -> None:
+    notes = reader.locator('.entry[data-type="note"]')
     reader.get_by_role("button", name="Stop").click()
     reader.get_by_role("dialog").get_by_role("button", name="Cancel").click()
     expect(reader.get_by_role("dialog")).to_be_hidden()
-    assert sent == []
     reader.get_by_role("button", name="Interrupt").click()
-    with reader.expect_request("**/signal") as asked:
-        reader.get_by_role("dialog").get_by_role("button", name="Interrupt").click()
-    assert asked.value.post_data_json == {"signal": "interrupt"}
+    reader.get_by_role("dialog").get_by_role("button", name="Interrupt").click()
+    expect(notes).to_have_text([re.compile("root interrupted it$")])
+    place.status("finished")
+    expect(reader.get_by_role("button", name="Stop")).to_be_disabled()
 
 
 def test_a_viewer_cannot_answer(tab: Page, live: LiveServer, place: Place) -> None:

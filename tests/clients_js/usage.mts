@@ -1,5 +1,7 @@
 /** Compiled, never run: what an application writes. */
 import { AgentStream, type Agent, type State } from "../../clients/js/agentstream.js";
+import { keepAgent, keepWorkspace } from "../../clients/js/react-query.js";
+import { QueryClient } from "../../clients/js/node_modules/@tanstack/query-core/build/modern/index.js";
 
 const stream = new AgentStream("/ws/", { ticket: async () => "t", WebSocket: class {} });
 stream.on("state", (state: State) => console.log(state, stream.retryAt, stream.closeCode));
@@ -33,5 +35,11 @@ agent.on("output", ({ text }) => text);
 stream.agent("id", { since: "3" });
 // @ts-expect-error a status is one of six
 const status: Agent["status"] = "busy";
+
+const stop: () => void = keepAgent(new QueryClient(), stream, "id");
+// @ts-expect-error the stream is needed too
+keepWorkspace(new QueryClient(), "id");
+agent.on("signal", ({ signal, from }) => `${from}: ${signal === "stop"}`);
+stop();
 
 stream.close();
