@@ -2,7 +2,7 @@
 # make test   run every test: Python, JavaScript, browser
 # make lint   ruff and mypy
 # make chaos  the long form of the fault tests
-# make bench  measure it beside others (hours: see docs/performance.md); make bench-quick: two minutes
+# make bench  measure it beside others (an hour and a half: docs/performance.md); make bench-quick: two minutes
 
 # The first Python that runs and is new enough; PYTHON=… chooses another.
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \

@@ -54,6 +54,7 @@ class Outcome:
 
     offered: float  # deliveries a second that were asked for
     delivered: int
+    per_frame: float  # events in one WebSocket frame, on average
     missing: int
     disorder: int
     rate: float  # deliveries a second, until the last
@@ -99,6 +100,7 @@ class Crowd:
         return Outcome(
             offered=plan.deliveries / plan.seconds,
             delivered=delivered,
+            per_frame=delivered / max(1, sum(viewer.frames for viewer in self.viewers)),
             missing=plan.deliveries - delivered,
             disorder=sum(viewer.disorder for viewer in self.viewers),
             rate=delivered / (time.monotonic() - begin),

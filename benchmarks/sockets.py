@@ -52,6 +52,7 @@ class Viewer(Socket):
         super().__init__(dialect)
         self.agents = agents
         self.count = 0
+        self.frames = 0  # that held events
         self.disorder = 0
         self.latencies = array("q")
         self.ready = asyncio.get_running_loop().create_future()
@@ -69,7 +70,7 @@ class Viewer(Socket):
 
     def forget(self) -> None:
         """Begin a new measurement. What went wrong before stays wrong."""
-        self.count = 0
+        self.count = self.frames = 0
         self.latencies = array("q")
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
@@ -77,6 +78,7 @@ class Viewer(Socket):
         count = payload.count(MARK)
         if count:
             self.count += count
+            self.frames += 1
             if self._sampled:
                 self._time(payload)
         else:

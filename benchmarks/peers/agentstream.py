@@ -24,11 +24,13 @@ class Agentstream(Peer):
     merge = True
 
     _template: Path | None = None  # a migrated database with a token, made once and copied for every start
+    _home: tempfile.TemporaryDirectory[str] | None = None  # where that is; removed when the benchmark ends
     _token = ""
 
     def prepare(self) -> None:
         if Agentstream._template is None:
-            folder = Path(tempfile.mkdtemp(prefix="agentstream-bench-"))
+            Agentstream._home = tempfile.TemporaryDirectory(prefix="agentstream-bench-")
+            folder = Path(Agentstream._home.name)
             manage(folder, {}, "migrate", "--verbosity=0")
             Agentstream._token = manage(folder, {}, "createtoken", "bench", "--create")
             Agentstream._template = folder

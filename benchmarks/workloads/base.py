@@ -31,6 +31,7 @@ DELIVERY_COLUMNS = {
     "p50": "p50, ms",
     "p99": "p99, ms",
     "cpu_per_delivery": "CPU, µs each",
+    "per_frame": "events a frame",
     "server_cpu": "server core",
     "generator_cpu": "generator core",
 }
