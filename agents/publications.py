@@ -121,7 +121,8 @@ class Store:
                 self._change_context(writer, self._agents[agent_id], event)
             case _:
                 writer.append(agent_stream(agent_id), event.type, event.encode(agent_id))
-        if isinstance(event, Terminated) and publication.producer == self._agents[agent_id].lease_holder:
+        # The end of a run, unless another has taken over. Without a producer it is the server's own word.
+        if isinstance(event, Terminated) and publication.producer in (None, self._agents[agent_id].lease_holder):
             self._lease(publication, None)
 
     def _lease(self, publication: Publication, until: datetime | None) -> None:

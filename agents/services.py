@@ -106,7 +106,6 @@ class AgentService:
         store = Store([Publication(pk, events) for pk in lost])
         with log.writing(store.stream_names) as stream_writer:
             store.run(stream_writer)
-        Agent.objects.filter(pk__in=lost).update(lease_holder="", lease_until=None)
         _signal(stream_writer)
         return len(lost)
 

@@ -3,13 +3,16 @@
 import asyncio
 import os
 import sys
+from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+from agentstream.cli import INTERRUPTED
 from agentstream.errors import AgentstreamError
-from agentstream.runner import RunOptions, run
+from agentstream.options import add_run_options, given_token, run_options
+from agentstream.runner import run
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
@@ -21,6 +24,8 @@ from workspaces.services import WorkspaceService
 
 RUNNER = "local-runner"
 LONGEST_RUN = timedelta(days=30)
+# What the server keeps to itself: an agent could print it.
+HIDDEN = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL")
 
 
 class Command(BaseCommand):
@@ -30,33 +35,28 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--workspace", required=True, metavar="SLUG", help="the workspace to show it in")
-        parser.add_argument("--name", required=True, help="the agent's name there; made if there is none")
-        parser.add_argument("--url", default=local_url(), help="the server (default: %(default)s)")
-        parser.add_argument("--token", help="better: AGENTSTREAM_TOKEN in the environment, which others cannot see")
-        parser.add_argument("--quiet", action="store_true", help="do not print the command's output here as well")
-        parser.add_argument("command", nargs="+", metavar="COMMAND", help="what to run, after --")
+        add_run_options(parser, local_url())
 
-    def handle(self, *args: Any, workspace: str, name: str, url: str, command: list[str], **options: Any) -> None:
-        given = options["token"] or os.environ.get("AGENTSTREAM_TOKEN")
-        with _token(given, workspace) as token:
-            try:
-                code = asyncio.run(run(RunOptions(url, token, workspace, name, command, options["quiet"])))
-            except AgentstreamError as error:
-                raise CommandError(str(error)) from None
+    def handle(self, *args: Any, **options: Any) -> None:
+        given = Namespace(**options)
+        try:
+            with _token(given) as token:
+                code = asyncio.run(run(run_options(given, token, HIDDEN)))
+        except (AgentstreamError, ValueError) as error:
+            raise CommandError(str(error)) from None
+        except KeyboardInterrupt:
+            code = INTERRUPTED
         sys.exit(code)
 
 
 @contextmanager
-def _token(given: str | None, slug: str) -> Iterator[str]:
+def _token(given: Namespace) -> Iterator[str]:
     """The token given, or one that holds as long as this program runs."""
-    if given:
-        yield given
+    if own := given_token(given):
+        yield own
         return
-    workspace = Workspace.objects.filter(slug=slug).first()
-    if workspace is None:
-        known = ", ".join(Workspace.objects.values_list("slug", flat=True)) or "none yet"
-        raise CommandError(f"expected the slug of a workspace ({known}), got {slug!r}")
+    workspace = _workspace(given.workspace)
+    given.workspace = workspace.slug
     user, created = get_user_model()._default_manager.get_or_create(username=RUNNER)
     if created:
         user.set_unusable_password()
@@ -67,3 +67,13 @@ def _token(given: str | None, slug: str) -> Iterator[str]:
         yield secret
     finally:
         token.delete()
+
+
+def _workspace(slug: str | None) -> Workspace:
+    """That of the slug, or without one the only one there is."""
+    known = list(Workspace.objects.order_by("slug"))
+    wanted = [workspace for workspace in known if slug in (None, workspace.slug)]
+    if len(wanted) == 1:
+        return wanted[0]
+    slugs = ", ".join(workspace.slug for workspace in known) or "none yet"
+    raise CommandError(f"expected the slug of a workspace ({slugs}), got {slug!r}")

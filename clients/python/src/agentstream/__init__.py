@@ -1,6 +1,7 @@
 """Show people, live, what your AI agents are doing: publish, watch and run from Python."""
 
 from agentstream.api import Api
+from agentstream.blocking import Publisher as BlockingPublisher
 from agentstream.errors import (
     AgentstreamError,
     Forbidden,
@@ -22,6 +23,7 @@ from agentstream.watch import Watch, watch
 __all__ = [
     "AgentstreamError",
     "Api",
+    "BlockingPublisher",
     "Event",
     "Forbidden",
     "Gap",

@@ -46,7 +46,8 @@ class Api:
 
     def __post_init__(self) -> None:
         authorization(self.token)
-        if urlsplit(self.url).scheme not in ("http", "https"):
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.netloc:
             raise ValueError(f"url: expected one like http://host:8000; got {self.url!r}")
 
     async def workspace(self, slug: str | None = None) -> Workspace:

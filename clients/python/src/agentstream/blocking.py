@@ -1,0 +1,120 @@
+"""The publisher for programs without asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Any, TypeVar
+
+from agentstream import publisher
+from agentstream.api import Api
+from agentstream.messages import Ending, Kind, Role, Status
+
+Result = TypeVar("Result")
+
+
+def agent_id(url: str, token: str, name: str, workspace: str | None = None) -> str:
+    """The id of the workspace's agent with that name, made if there is none.
+
+    `workspace` is a slug, or None for the only workspace the token's user can see. Raises `Unreachable` or a
+    `Refused`.
+    """
+
+    async def ask() -> str:
+        api = Api(url, token)
+        return (await api.agent((await api.workspace(workspace)).id, name)).id
+
+    return asyncio.run(ask())
+
+
+class Publisher:
+    """`agentstream.Publisher` for plain code: the same calls, each of which returns when the event is queued.
+
+        with Publisher("http://host:8000", token, agent_id) as publisher:
+            publisher.output("Hello")
+
+    An event loop in a thread of its own does the work. Calls may come from any thread; they raise as those of the
+    asynchronous publisher do. Leaving the block waits until everything is acknowledged.
+    """
+
+    def __init__(self, url: str, token: str, agent_id: str, *, lease: bool = False) -> None:
+        """As of `agentstream.Publisher`, with the same ValueErrors."""
+        self._publisher = publisher.Publisher(url, token, agent_id, lease=lease)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="agentstream", daemon=True)
+
+    def __enter__(self) -> Publisher:
+        self._thread.start()
+        self._do(self._publisher.__aenter__())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._do(self._publisher.__aexit__(kind, error, trace))
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+
+    @property
+    def pending(self) -> int:
+        """How many events are not acknowledged yet."""
+        return self._publisher.pending
+
+    def output(
+        self,
+        content: str,
+        *,
+        role: Role = "assistant",
+        message_id: str | None = None,
+        is_streaming: bool | None = None,
+        kind: Kind | None = None,
+        tool_call_id: str | None = None,
+        tool_name: str | None = None,
+    ) -> None:
+        """Text the agent produced."""
+        self._do(
+            self._publisher.output(
+                content,
+                role=role,
+                message_id=message_id,
+                is_streaming=is_streaming,
+                kind=kind,
+                tool_call_id=tool_call_id,
+                tool_name=tool_name,
+            )
+        )
+
+    def status(self, status: Status, *, reason: str | None = None) -> None:
+        """What the agent does now: idle, running, waiting, error, finished or offline."""
+        self._do(self._publisher.status(status, reason=reason))
+
+    def context(self, level: float, *, tokens_used: int | None = None, tokens_limit: int | None = None) -> None:
+        """How full the context window is, in percent (0 to 100, sent as a whole number)."""
+        self._do(self._publisher.context(level, tokens_used=tokens_used, tokens_limit=tokens_limit))
+
+    def error(self, code: str, message: str) -> None:
+        """Something went wrong inside the agent."""
+        self._do(self._publisher.error(code, message))
+
+    def terminated(self, exit_code: int, *, signal: str | None = None, reason: Ending = "completed") -> None:
+        """The agent's process is over."""
+        self._do(self._publisher.terminated(exit_code, signal=signal, reason=reason))
+
+    def flush(self) -> None:
+        """Wait until the server has acknowledged everything said so far."""
+        self._do(self._publisher.flush())
+
+    def _do(self, work: Coroutine[Any, Any, Result]) -> Result:
+        future: Future[Result] = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            # Of no use to the caller any more, who was interrupted.
+            future.cancel()
+            raise
