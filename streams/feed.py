@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from streams.conf import conf
 from streams.frames import Window
 from streams.log import Span
-from streams.messages import timestamp, timestamp_of
+from streams.messages import timestamp_of
 
 if TYPE_CHECKING:
     from streams.connection import Cursor
@@ -46,7 +46,7 @@ class Feed:
     def start(self, span: Span) -> None:
         """Begin at the log's newest seq; what came before is read from the log by those who need it."""
         if not self.opened.done():
-            self.jump(span.head, span.time)
+            self.jump(span.head, span.at)
             self.opened.set_result(None)
 
     def hear(self, first: int, last: int, texts: list[bytes]) -> Heard:
@@ -72,17 +72,11 @@ class Feed:
         known = self.window.text(newest)
         return known is not None and known != text
 
-    def jump(self, head: int, time: int | None) -> None:
-        """Give up on the window and go on after `head`, written at `time`: cursors behind it read the log."""
-        self.head = head
-        self.at = None if time is None else timestamp(time)
+    def jump(self, head: int, at: str | None) -> None:
+        """Give up on the window and go on after `head`, written at `at`: cursors behind it read the log."""
+        self.head, self.at = head, at
         self.window = Window(head)
 
-    def learn(self, time: int | None) -> None:
-        """Note when the event at `head` was written, if that was not known."""
-        if self.at is None and time is not None:
-            self.at = timestamp(time)
-
-    def contradicts(self, time: int | None) -> bool:
-        """Whether the log's event at `head`, written at `time`, is another one than the one known here."""
-        return self.at is not None and time is not None and timestamp(time) != self.at
+    def contradicts(self, at: str | None) -> bool:
+        """Whether the log's event at `head`, written at `at`, is another one than the one known here."""
+        return self.at is not None and at is not None and at != self.at

@@ -20,7 +20,7 @@ from streams.feed import Feed, Heard
 from streams.flusher import Flusher
 from streams.frames import Window
 from streams.log import Span
-from streams.messages import ProtocolError
+from streams.messages import ProtocolError, timestamp, timestamp_of
 from streams.reader import Reader
 
 logger = logging.getLogger(__name__)
@@ -161,7 +161,7 @@ class Hub:
             case Heard.GAP if feed.opened.done():
                 self._heal(feed)
             case Heard.REWRITTEN:
-                self._went_back(feed, last, None)
+                self._went_back(feed, last, timestamp_of(texts[-1]))
 
     def _heal(self, feed: Feed) -> None:
         if not feed.healing:
@@ -175,25 +175,30 @@ class Hub:
         metrics.GAPS.inc()
         try:
             while feed.head < feed.wanted and self.feeds.get(feed.name) is feed:
-                head = feed.head
-                time = await self.reader.time_at((feed.name, head))
-                if feed.head == head and feed.contradicts(time):
-                    self._went_back(feed, feed.wanted, None)
+                head, wanted = feed.head, feed.wanted
+                at, at_wanted = await asyncio.gather(self._at(feed, head), self._at(feed, wanted))
+                if feed.head == head and feed.contradicts(at):
+                    self._went_back(feed, wanted, at_wanted)
                     return
-                if feed.wanted - feed.head > conf().WINDOW_EVENTS:
-                    feed.jump(feed.wanted, None)  # too much for the window: each cursor reads the log itself
+                if wanted - feed.head > conf().WINDOW_EVENTS:
+                    feed.jump(wanted, at_wanted)  # too much for the window: each cursor reads the log itself
                 else:
                     page = await self.page(feed.name, feed.head)
                     if page is None or page.last <= feed.head:
                         return  # the next round of the clock tries again
                     if page.after > feed.head:
-                        feed.jump(page.after, None)
+                        feed.jump(page.after, None)  # and hear() learns the time of what follows
                     feed.hear(page.after + 1, page.last, page.texts())
                 self._flusher.add(feed)
         except ProtocolError:
             pass  # the log cannot be read now; the next round of the clock tries again
         finally:
             feed.healing = False
+
+    async def _at(self, feed: Feed, seq: int) -> str | None:
+        """The timestamp that the log has for an event; None if it is not retained."""
+        time = await self.reader.time_at((feed.name, seq))
+        return None if time is None else timestamp(time)
 
     def _flush(self, feeds: Iterable[Feed]) -> None:
         for feed in feeds:
@@ -247,19 +252,19 @@ class Hub:
             span = spans.get(feed.name)
             if span is None:
                 self._dropped(feed.name)
-            elif span.head < head or (span.head == feed.head == head and feed.contradicts(span.time)):
-                self._went_back(feed, span.head, span.time)
+            elif span.head < head or (span.head == feed.head == head and feed.contradicts(span.at)):
+                self._went_back(feed, span.head, span.at)
             elif span.head == feed.head == head:
-                feed.learn(span.time)
+                feed.at = feed.at or span.at
             elif span.head > feed.head:
                 feed.wanted = max(feed.wanted, span.head)
                 self._heal(feed)
 
-    def _went_back(self, feed: Feed, head: int, time: int | None) -> None:
+    def _went_back(self, feed: Feed, head: int, at: str | None) -> None:
         """The log is not what was heard from it, as after a restored backup: everybody starts anew."""
         logger.warning("%s is not what it was at %d: was the database restored?", feed.name, feed.head)
         self.reader.forget(feed.name)
-        feed.jump(head, time)
+        feed.jump(head, at)
         feed.wanted = head
         for cursor in list(feed.cursors):
             cursor.connection.owner.lost(cursor)

@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.db.models import F, Max, OuterRef, Subquery
 
 from streams import metrics
-from streams.messages import encode_event
+from streams.messages import encode_event, timestamp
 from streams.models import Event, Producer, Stream
 
 
@@ -40,6 +40,10 @@ class Span:
     head: int
     floor: int
     time: int | None = None
+
+    @property
+    def at(self) -> str | None:
+        return None if self.time is None else timestamp(self.time)
 
     @property
     def oldest(self) -> int:
