@@ -49,6 +49,11 @@ async def reconcile(producers: Sequence[Producer], watchers: Sequence[Watcher], 
     await asyncio.sleep(QUIET)
     problems = [fault for watcher in watchers for fault in watcher.faults]
     problems += [
+        f"{track.viewer}, stream agent.{track.agent}: told at seq {reset.since} that it cannot have everything: {reset}"
+        for track in tracks
+        for reset in track.resets
+    ]
+    problems += [
         f"{track.viewer}, stream agent.{track.agent}: got up to seq {track.seq} of {expected[track.agent]} published"
         for track in tracks
         if track.seq != expected[track.agent]

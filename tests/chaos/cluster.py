@@ -52,13 +52,13 @@ class Cluster:
 
 
 @contextmanager
-def cluster(folder: Path, count: int = 1, **env: str) -> Iterator[Cluster]:
+def cluster(folder: Path, env: dict[str, str] | None = None, count: int = 1) -> Iterator[Cluster]:
     """Start `count` servers with `env`; stop them at the end."""
     servers = []
     for number in range(count):
         home = folder / f"server{number}"
         home.mkdir()
-        servers.append(LiveServer(home, SECRET_KEY="shared by all", **env))
+        servers.append(LiveServer(home, **{"SECRET_KEY": "shared by all", **(env or {})}))
     with contextlib.ExitStack() as stack:
         servers[0].manage("migrate", "--verbosity=0")
         for server in servers:

@@ -3,6 +3,7 @@
 A server that has lived through one fault takes the next: what a fault leaves broken, the following test finds.
 """
 
+import resource
 import uuid
 from collections.abc import Iterator
 
@@ -10,6 +11,13 @@ import pytest
 
 from tests.chaos.cluster import Cluster, cluster
 from tests.support.services import Postgres, Redis, running
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _many_sockets() -> None:
+    """Thousands of viewers need as many file descriptors, here and in the servers, which inherit the limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 10_000)), hard))
 
 
 @pytest.fixture(scope="package")
@@ -30,7 +38,7 @@ def redis_server() -> Iterator[Redis]:
 def pair(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres, redis_server: Redis) -> Iterator[Cluster]:
     """Two servers on PostgreSQL and Redis."""
     env = {"DATABASE_URL": postgres.create_database(f"t{uuid.uuid4().hex}"), "REDIS_URL": redis_server.url}
-    with cluster(tmp_path_factory.mktemp("pair"), 2, **env) as servers:
+    with cluster(tmp_path_factory.mktemp("pair"), env, 2) as servers:
         yield servers
 
 

@@ -52,7 +52,7 @@ class Reader:
         """Read one frame; its size, or 0 at the end of the connection."""
         try:
             first, second = struct.unpack("!BB", await self.reader.readexactly(2))
-            size = second & 0x7F
+            size: int = second & 0x7F
             if size == 126:
                 [size] = struct.unpack("!H", await self.reader.readexactly(2))
             elif size == 127:

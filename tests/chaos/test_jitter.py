@@ -6,7 +6,6 @@ import random
 from tests.chaos.checking import flowing, reconcile
 from tests.chaos.cluster import Cluster
 from tests.chaos.figures import report, scaled, spread
-from tests.chaos.test_storm import _many_sockets as _many_sockets
 from tests.chaos.watcher import Watcher, watching
 
 VIEWERS = scaled(60, 500)

@@ -93,7 +93,7 @@ def test_a_server_started_without_redis_serves_and_says_so(tmp_path: Path) -> No
     folder = tmp_path / "redis"
     folder.mkdir()
     server = Redis(folder)  # not started yet
-    with cluster(tmp_path, REDIS_URL=server.url) as lonely:
+    with cluster(tmp_path, {"REDIS_URL": server.url}) as lonely:
         site = lonely.site()
 
         async def scenario() -> None:
@@ -104,7 +104,8 @@ def test_a_server_started_without_redis_serves_and_says_so(tmp_path: Path) -> No
                     await until(lambda: len(watchers[0].tracks[site.agents[0]].delays) > 30, 15, "events by polling")
                     slow = [d for w in watchers for t in w.tracks.values() for d in t.delays]
                     await asyncio.to_thread(server.start)
-                    recovery = await until(lambda: _all_fast(watchers, started), 20, "events to be fast with Redis there")
+                    back = time.time()
+                    recovery = await until(lambda: _all_fast(watchers, back), 20, "events to be fast with Redis there")
                 figures = await reconcile(producers, watchers)
             assert {watcher.connections for watcher in watchers} == {1}
             report("started without redis", **figures, **spread(slow, "delay"), fast_s=round(recovery, 2))

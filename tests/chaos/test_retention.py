@@ -17,7 +17,6 @@ from tests.support.services import Postgres, Redis
 from tests.support.viewer import Viewer, viewer
 
 KEPT = 400
-TRIM_EVERY = 0.2
 RATE = 400.0
 SECONDS = scaled(4, 60)
 REPLAYERS = scaled(6, 30)
@@ -30,6 +29,10 @@ def backend(request: pytest.FixtureRequest) -> dict[str, str]:
     postgres: Postgres = request.getfixturevalue("postgres")
     redis: Redis = request.getfixturevalue("redis_server")
     return {"DATABASE_URL": postgres.create_database(f"r{time.time_ns()}"), "REDIS_URL": redis.url}
+
+
+def _kept(events: int) -> dict[str, str]:
+    return {"STREAM_RETAIN_EVENTS": str(events), "STREAM_TRIM_EVERY": "0.2"}
 
 
 class Replays:
@@ -82,7 +85,7 @@ async def _replay_until(stop: asyncio.Event, url: str, site: Site, replays: Repl
 
 def test_oldest_and_complete_are_right_at_every_moment(tmp_path: Path, backend: dict[str, str]) -> None:
     """Many replays from everywhere while events are written and trimmed; at the end exactly the newest are kept."""
-    with cluster(tmp_path, STREAM_RETAIN_EVENTS=str(KEPT), STREAM_TRIM_EVERY=str(TRIM_EVERY), **backend) as one:
+    with cluster(tmp_path, _kept(KEPT) | backend) as one:
         site = one.site()
         [url] = one.ws_urls
 
@@ -114,7 +117,7 @@ def _span(one: Cluster, site: Site) -> tuple[int, int]:
 
 def test_a_reader_overtaken_by_the_trim_is_told(tmp_path: Path) -> None:
     """One who reads too slowly is given a run without gaps, told where it breaks off, and goes on at `oldest`."""
-    with cluster(tmp_path, STREAM_RETAIN_EVENTS="50", STREAM_TRIM_EVERY="0.2", STREAM_WINDOW_EVENTS="20") as one:
+    with cluster(tmp_path, _kept(50) | {"STREAM_WINDOW_EVENTS": "20"}) as one:
         site = one.site()
         [url] = one.ws_urls
 
@@ -137,7 +140,7 @@ def test_a_reader_overtaken_by_the_trim_is_told(tmp_path: Path) -> None:
 
 def test_a_page_of_history_says_what_is_gone(tmp_path: Path) -> None:
     """Over HTTP too: a page is without gaps from `since`, or says that it is not complete and begins at `oldest`."""
-    with cluster(tmp_path, STREAM_RETAIN_EVENTS="100", STREAM_TRIM_EVERY="0.2") as one:
+    with cluster(tmp_path, _kept(100)) as one:
         site = one.site()
         [agent] = site.agents
 

@@ -19,7 +19,7 @@ LIMIT = DRAIN + 8
 
 def test_an_orderly_stop_spreads_its_closes_and_loses_nothing(tmp_path: Path) -> None:
     """Every socket gets 1012; no tenth of the drain closes more than three tenths; all come back and miss nothing."""
-    with cluster(tmp_path, STREAM_DRAIN=str(DRAIN)) as one:
+    with cluster(tmp_path, {"STREAM_DRAIN": str(DRAIN)}) as one:
         site = one.site()
         server = one.servers[0]
 

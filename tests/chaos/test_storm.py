@@ -1,11 +1,9 @@
 """A reconnect storm: everybody is cut off at once and comes back at once, with `since`."""
 
 import asyncio
-import resource
 import time
 
 import psycopg
-import pytest
 
 from tests.chaos.checking import flowing, reconcile, until
 from tests.chaos.cluster import Cluster
@@ -17,12 +15,6 @@ VIEWERS = scaled(300, 2_000)
 AGENTS = 3
 STORMS = scaled(1, 3)
 RETURN = scaled(20, 60)  # seconds that everyone may take, server and viewers sharing one small machine
-
-
-@pytest.fixture(autouse=True)
-def _many_sockets() -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 10_000)), hard))
 
 
 def _transactions(postgres: Postgres, database: str) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +27,8 @@ class View:
 class Client:
     """One connection. `views` are the subscriptions that the server has confirmed."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, streams: Sequence[Stream]) -> None:
+        self._streams = {str(stream.key): stream for stream in streams}
         self.views: dict[str, View] = {}
         self.sink = ScriptedSink(self._received)
         self._inbox: asyncio.Queue[Message] = asyncio.Queue()
@@ -101,21 +103,14 @@ class Client:
     def _subscribed(self, payload: Message, asked: Message | None) -> None:
         key, oldest, seq = payload["id"], payload["oldest"], payload["seq"]
         self.refused.discard(key)
-        if not payload["complete"]:
-            self.views[key] = View(oldest - 1)
-        elif asked is None:
-            assert oldest - 1 <= self.views[key].seq <= seq, f"unasked, and not from where the client is: {payload}"
-        else:
-            since: int = asked["payload"].get("since", seq)
+        wish: Message = asked["payload"] if asked else {"since": self.views[key].seq}
+        since = seq if wish.get("since") is None else int(wish["since"])
+        if payload["complete"]:
             assert oldest - 1 <= since <= seq, f"complete, since {since}: {payload}"
-            self.views[key] = View(since)
-        if asked is not None and not payload["complete"]:
-            self._justified(asked["payload"], oldest, seq)
-
-    @staticmethod
-    def _justified(wish: Message, oldest: int, seq: int) -> None:
-        since = wish.get("since", seq)
-        assert not oldest - 1 <= since <= seq or "at" in wish, f"not complete, since {since} of {oldest} to {seq}"
+        elif not self._streams[key].restored and "at" not in wish:  # `at` may have been trimmed before it was looked at
+            assert not oldest - 1 <= since <= seq, f"nothing was gone after {since}: {payload}"
+        if asked or not payload["complete"]:
+            self.views[key] = View(since if payload["complete"] else oldest - 1)
 
 
 def time_of(stream: Stream, seq: int) -> str:

@@ -8,12 +8,15 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any
 
+from channels.layers import BaseChannelLayer
+
 from streams.frames import Frame
 from streams.kinds import Access, Kind
 from streams.log import Span
 from streams.messages import Code, ProtocolError, encode_event
 
 ROOMY = 1_000_000  # frames: more than any test sends
+INSTANT = 0.001  # seconds that a read takes at least: what asks again and again is not to stop the clock
 
 Message = dict[str, Any]
 
@@ -40,11 +43,12 @@ class Person:
 
 @dataclass
 class Stream:
-    """One stream as the log has it. `version` tells apart what is written under one seq before and after a reset."""
+    """One stream as the log has it. No two events have the same time, so that tells them apart after a restore."""
 
     key: uuid.UUID
     floor: int = 0
-    times: list[int] = field(default_factory=list)  # of all events there ever were, the trimmed ones too
+    times: list[int] = field(default_factory=list)  # of all its events, the trimmed ones too
+    restored: bool = False  # whether it has ever been put back to an older state
 
     @property
     def name(self) -> str:
@@ -64,7 +68,7 @@ class Log:
     def __init__(self, streams: Sequence[Stream]) -> None:
         self.streams = {stream.name: stream for stream in streams}
         self.away = False
-        self.latency = 0.0
+        self.latency = INSTANT
         self.busy_until = 0.0  # on the loop's clock: when everything asked so far has been answered
         self._clock = 1_700_000_000_000
 
@@ -80,7 +84,10 @@ class Log:
         }  # fmt: skip
 
     def spans(self, names: Collection[str]) -> dict[str, Span]:
-        return {name: Span(self.streams[name].head, self.streams[name].floor) for name in names}
+        return {name: self._span(self.streams[name]) for name in names}
+
+    def _span(self, stream: Stream) -> Span:
+        return Span(stream.head, stream.floor, self.times(stream.name, [stream.head]).get(stream.head))
 
     def read(self, name: str, after: int, limit: int) -> list[tuple[int, str]]:
         stream = self.streams[name]
@@ -104,10 +111,11 @@ class Log:
         return result
 
 
-class Layer:
+class Layer(BaseChannelLayer):
     """A channel layer that brings what it is told to."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.groups: set[str] = set()
         self._queue: asyncio.Queue[Message] = asyncio.Queue()
 
@@ -150,6 +158,7 @@ class ScriptedSink:
             self._received(json.loads(line))
 
     def close(self, code: int) -> None:
+        assert (code, self.room) == (4408, 0), "closed for another reason than stalling"
         self.code = code
 
     def drain(self, room: int) -> None:
