@@ -26,6 +26,7 @@ from streams.reader import Reader
 logger = logging.getLogger(__name__)
 
 PATIENCE = 1.0  # seconds for the channel layer to let this process into a group; until then it polls
+GRACE = 0.1  # seconds for news that is on its way while the log is compared
 LINGER = 10.0  # seconds a feed outlives its last cursor, so that a reconnecting crowd is served from memory
 
 
@@ -257,8 +258,13 @@ class Hub:
             elif span.head == feed.head == head:
                 feed.at = feed.at or span.at
             elif span.head > feed.head:
-                feed.wanted = max(feed.wanted, span.head)
-                self._heal(feed)
+                asyncio.get_running_loop().call_later(GRACE, self._miss, feed, span.head)
+
+    def _miss(self, feed: Feed, head: int) -> None:
+        """The log has more than was heard, and the bell has had its time to bring it."""
+        if feed.head < head and self.feeds.get(feed.name) is feed:
+            feed.wanted = max(feed.wanted, head)
+            self._heal(feed)
 
     def _went_back(self, feed: Feed, head: int, at: str | None) -> None:
         """The log is not what was heard from it, as after a restored backup: everybody starts anew."""
