@@ -14,7 +14,7 @@ from tests.support.services import Postgres
 VIEWERS = scaled(300, 2_000)
 AGENTS = 3
 STORMS = scaled(1, 3)
-RETURN = scaled(20, 60)  # seconds that everyone may take, server and viewers sharing one small machine
+RETURN = scaled(30, 180)  # seconds that everyone may take, server and viewers sharing one small machine
 
 
 def _transactions(postgres: Postgres, database: str) -> int:

@@ -27,7 +27,8 @@ class View:
 class Client:
     """One connection. `views` are the subscriptions that the server has confirmed."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, streams: Sequence[Stream]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, streams: Sequence[Stream], faults: list[str]) -> None:
+        self._faults = faults
         self._streams = {str(stream.key): stream for stream in streams}
         self.views: dict[str, View] = {}
         self.sink = ScriptedSink(self._received)
@@ -72,6 +73,12 @@ class Client:
         assert message["type"] == "websocket.accept", message
 
     def _received(self, message: Message) -> None:
+        try:
+            self._check(message)
+        except AssertionError as fault:  # raised here it would end in the engine, which must survive a bad sink
+            self._faults.append(str(fault))
+
+    def _check(self, message: Message) -> None:
         payload = message["payload"]
         match message["type"]:
             case "probe:event":

@@ -30,7 +30,7 @@ PAGE = 4  # events in a page of the log, so that few events make many pages
 WINDOW = 6  # events in a feed's window, likewise
 
 RUNS = settings(
-    max_examples=300, stateful_step_count=50, derandomize=True, deadline=None, database=None,
+    max_examples=200, stateful_step_count=50, derandomize=True, deadline=None, database=None,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 
@@ -47,6 +47,7 @@ class Engine(RuleBasedStateMachine):
         super().__init__()
         self.streams = [Stream(uuid.UUID(int=i + 1)) for i in range(STREAMS)]
         self.log = Log(self.streams)
+        self.faults: list[str] = []  # what clients found wrong
         self.pending: list[Message] = []  # messages of the bell that are under way
         self._stack = contextlib.ExitStack()
         self.loop = VirtualLoop()
@@ -55,7 +56,7 @@ class Engine(RuleBasedStateMachine):
         self._stack.callback(channel_layers.set, "default", before)
         for target, fake in self._fakes().items():
             self._stack.enter_context(mock.patch(target, fake))
-        self.clients = [Client(self.loop, self.streams) for _ in range(CLIENTS)]
+        self.clients = [Client(self.loop, self.streams, self.faults) for _ in range(CLIENTS)]
 
     def _fakes(self) -> dict[str, Any]:
         return {
@@ -137,7 +138,7 @@ class Engine(RuleBasedStateMachine):
         view = old.views.get(str(stream.key))
         if view is not None:
             old.vanish()
-            self.clients[who] = Client(self.loop, self.streams)
+            self.clients[who] = Client(self.loop, self.streams, self.faults)
             self.clients[who].subscribe(stream, view.seq, view.times[-1] if view.times else None)
 
     @rule(who=client_index, index=stream_index)
@@ -148,7 +149,7 @@ class Engine(RuleBasedStateMachine):
     def disconnect(self, who: int, politely: bool) -> None:
         client = self.clients[who]
         client.leave() if politely else client.vanish()
-        self.clients[who] = Client(self.loop, self.streams)
+        self.clients[who] = Client(self.loop, self.streams, self.faults)
 
     @rule(who=client_index, room=st.integers(0, 3))
     def fill(self, who: int, room: int) -> None:
@@ -194,7 +195,7 @@ class Engine(RuleBasedStateMachine):
         for who, client in enumerate(self.clients):
             if client.sink.code is not None:
                 client.leave()
-                self.clients[who] = Client(self.loop, self.streams)
+                self.clients[who] = Client(self.loop, self.streams, self.faults)
 
     @rule()
     def everything_arrives(self) -> None:
@@ -206,6 +207,7 @@ class Engine(RuleBasedStateMachine):
         self.loop.pass_time(max(0.0, self.log.busy_until - self.loop.time()))  # what was asked before takes its time
         self._replace_the_stalled()
         self.loop.pass_time(conf().POLL + 0.2)
+        assert not self.faults, self.faults
         for client in self.clients:
             self._complete(client)
 
