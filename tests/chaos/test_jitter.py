@@ -38,7 +38,8 @@ def test_connections_cut_at_random_while_events_flow(pair: Cluster) -> None:
         due = sum(published[agent] for watcher in watchers for agent in watcher.tracks)
         report(
             "jitter", **figures, delivered_percent=f"{100 * figures['delivered'] / due:.2f}", viewers=VIEWERS,
-            agents=AGENTS, agents_each=EACH, seconds=SECONDS, cuts=cuts, **spread(returns, "replay"), **spread(delays, "event_delay"),
+            agents=AGENTS, agents_each=EACH, seconds=SECONDS, cuts=cuts,
+            **spread(returns, "replay"), **spread(delays, "event_delay"),
         )  # fmt: skip
         assert cuts > VIEWERS * SECONDS / CUT_EVERY / 2
 
