@@ -8,6 +8,7 @@ import { followWorkspace } from "./follow-workspace.js";
 import { Follower } from "./follower.js";
 import { earlier } from "./history.js";
 import { isPinned, togglePin } from "./pins.js";
+import { loadMarkdown } from "./rich.js";
 import { Search } from "./search.js";
 import { shortcuts } from "./shortcuts.js";
 import { STATUSES, statusWord } from "./status.js";
@@ -210,7 +211,4 @@ shortcuts({
 });
 showPin();
 showStatus({ status: present.status, reason: status.getAttribute("reason") });
-import("./markdown.js").then((markdown) => {
-  style.markdown = markdown;
-  transcript.redraw();
-});
+loadMarkdown(() => transcript.redraw());

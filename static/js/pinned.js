@@ -1,9 +1,9 @@
 import "./copy-command.js";
 import { arrange, element } from "./dom.js";
-import { style } from "./entry-view.js";
 import { followWorkspace } from "./follow-workspace.js";
 import { Panel } from "./panel.js";
 import { MOST_PINS, clean, isPinned, pins, togglePin } from "./pins.js";
+import { loadMarkdown } from "./rich.js";
 
 const page = document.getElementById("pinned");
 const part = (name) => page.querySelector(`[data-${name}]`);
@@ -87,7 +87,4 @@ part("add").addEventListener("change", ({ target }) => target.value && add(targe
 part("columns").value = /^[123]$/.test(given.get("columns")) ? given.get("columns") : "";
 part("columns").addEventListener("change", render);
 render();
-import("./markdown.js").then((markdown) => {
-  style.markdown = markdown;
-  for (const panel of panels.values()) panel.redraw();
-});
+loadMarkdown(() => panels.forEach((panel) => panel.redraw()));

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.chromium import LONG_TASKS, expect_state, long_tasks, sign_in
+from tests.browser.chromium import LONG_TASKS, allowed, expect_state, long_tasks, sign_in
 from tests.browser.conftest import Place
 from tests.support.api import Api
 from tests.support.server import LiveServer
@@ -79,8 +79,7 @@ def test_nine_busy_agents_in_one_connection_leave_the_page_free(tab: Page, live:
     for panel in tab.locator(".panel").all():
         expect(panel).to_contain_text(f"line {seconds * 50 - 1} ", timeout=15_000)
     assert len(sockets) == 1
-    # 100 ms is the goal on a free machine; this one also runs the server and the other tests.
-    assert long_tasks(tab) < 200, sorted(waits)[-5:]
+    assert long_tasks(tab) < allowed(100), sorted(waits)[-5:]
 
 
 def speak(root: Api, agents: list[str], seconds: int) -> None:

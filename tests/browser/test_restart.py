@@ -65,6 +65,7 @@ def test_a_page_carries_on_over_a_killed_server_without_a_missing_or_repeated_li
     wait_for_number(tab, 5)
     expect_state(tab, "Live")
     tab.evaluate("window.sameDocument = true")
+    tab.wait_for_load_state("networkidle")  # what is still being loaded would fail, and be complained of
 
     first_start.kill()
     expect_state(tab, "Reconnecting…")
@@ -87,6 +88,7 @@ def test_a_page_survives_three_restarts_while_nothing_is_said(own_live: LiveServ
     tab.goto(place.agent_url)
     for number in range(3):
         expect_state(tab, "Live", seconds=30)
+        tab.wait_for_load_state("networkidle")
         own_live.restart()
         place.say(f"line {number}\n")
     expect_state(tab, "Live", seconds=30)
