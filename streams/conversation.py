@@ -137,7 +137,7 @@ class Conversation:
         self, kind: Kind, key: uuid.UUID, wish: Subscribe, request: Request | None = None, *, again: bool = False
     ) -> None:
         """Follow a stream from where `wish` says; or `again` from its oldest event, because the log does not hold what
-        the client should have had next (unless it has unsubscribed meanwhile).
+        the client should have had next.
 
         Raises ProtocolError (NOT_FOUND, TOO_MANY_SUBSCRIPTIONS, UNAVAILABLE).
         """
@@ -156,8 +156,8 @@ class Conversation:
         else:
             start = await start_at(self._hub.reader, name, wish, present.span)
         feed = await self._hub.feed(name)
-        if again and name not in self._subjects:
-            return
+        if again and (name not in self._subjects or name in self._connection.cursors):
+            return  # the client has unsubscribed, or subscribed itself, meanwhile
         self._subjects[name] = (kind, key)
         self._answer("subscribed", _subscribed(kind, key, present.span, start, present.state), request)
         self._connection.follow(feed, start.seq)

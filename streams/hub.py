@@ -253,7 +253,10 @@ class Hub:
             span = spans.get(feed.name)
             if span is None:
                 self._dropped(feed.name)
-            elif span.head < head or (span.head == feed.head == head and feed.contradicts(span.at)):
+                continue
+            for cursor in [each for each in self._unread if each.feed is feed and each.seq < span.floor]:
+                cursor.connection.owner.lost(cursor)  # what it waited to read has been trimmed, to the last event
+            if span.head < head or (span.head == feed.head == head and feed.contradicts(span.at)):
                 self._went_back(feed, span.head, span.at)
             elif span.head == feed.head == head:
                 feed.at = feed.at or span.at
