@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import signal
 import time
 from pathlib import Path
@@ -174,12 +173,10 @@ def test_a_killed_runner_loses_nothing_that_it_took(mortal: LiveServer, mortal_p
 
 def test_a_flood_is_held_back_and_told_of(place: Place) -> None:
     with running(place, "yes", options=("--quiet", "--no-pty")) as process:
-        time.sleep(3)
-        before = resident(process.pid)
-        time.sleep(1.5)
-        assert resident(process.pid) < before + 15
+        time.sleep(5)
+        assert most_memory(process.pid) < 100
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=60)
     assert "The server took the output no faster" in err.decode()
     api = Api(place.url, place.token)
     newest = api.get(f"/agents/{place.agent}/events?limit=1").data["seq"]
@@ -189,7 +186,7 @@ def test_a_flood_is_held_back_and_told_of(place: Place) -> None:
     assert (status["payload"]["status"], over["payload"]["reason"]) == ("finished", "user_stopped")
 
 
-def resident(pid: int) -> float:
-    """Its memory in MiB."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+def most_memory(pid: int) -> float:
+    """The most it has ever had, in MiB."""
+    [line] = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1]) / 1024

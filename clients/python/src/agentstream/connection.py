@@ -41,6 +41,7 @@ class Connection:
     def __init__(self, websocket: ClientConnection, address: str) -> None:
         self._websocket = websocket
         self._address = address
+        self._receiving: asyncio.Task[str] | None = None
 
     @classmethod
     async def open(cls, url: str, token: str) -> Connection:
@@ -55,18 +56,34 @@ class Connection:
             await self._websocket.send(message)
 
     async def receive(self) -> list[dict[str, Any]]:
-        """The messages of the next frame. Silence of 75 s counts as a broken connection."""
+        """The messages of the next frame. Silence of 75 s counts as a broken connection.
+
+        Waiting may be cancelled: a frame that comes at that moment is the next one's.
+        """
         with _failures(self._address):
-            frame = await asyncio.wait_for(self._websocket.recv(decode=True), SILENCE)
-            return [json.loads(line) for line in frame.split("\n")]
+            self._receiving = self._receiving or asyncio.ensure_future(self._websocket.recv(decode=True))
+            # Not wait_for(): before Python 3.12 that swallows being cancelled when a frame comes at that moment.
+            await asyncio.wait({self._receiving}, timeout=SILENCE)
+            if not self._receiving.done():
+                raise asyncio.TimeoutError
+            receiving, self._receiving = self._receiving, None
+            return [json.loads(line) for line in receiving.result().split("\n")]
 
     async def close(self) -> None:
         """Say goodbye; waits at most 2 s for the server to do so too."""
+        self._forget()
         await self._websocket.close()
 
     def abort(self) -> None:
         """Break it off, for when nobody is left to wait."""
+        self._forget()
         self._websocket.transport.abort()
+
+    def _forget(self) -> None:
+        receiving, self._receiving = self._receiving, None
+        if receiving:
+            receiving.add_done_callback(lambda task: task.cancelled() or task.exception())
+            receiving.cancel()
 
     async def __aenter__(self) -> Connection:
         return self

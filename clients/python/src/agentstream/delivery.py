@@ -14,6 +14,7 @@ from agentstream.lease import HOLDS, Lease
 from agentstream.link import Link, log
 from agentstream.messages import encode
 from agentstream.outbox import Entry, Outbox
+from agentstream.waiting import within
 
 Wire = dict[str, Any]
 
@@ -53,7 +54,7 @@ class Delivery:
         while True:
             while not (batch := self._outbox.batch()) and not self._lease.due(clock()):
                 with suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(self._outbox.changed.wait(), self._lease.left(clock()))
+                    await within(self._lease.left(clock()), self._outbox.changed.wait())
             earliest = clock() + PACE
             try:
                 await self._publish(connection, batch, self._lease.due(clock()))
@@ -68,7 +69,7 @@ class Delivery:
         self._request += 1
         self._answer = asyncio.get_running_loop().create_future()
         await connection.send(self._frame(batch, lease))
-        answer = await asyncio.wait_for(self._answer, SILENCE)
+        answer = await within(SILENCE, self._answer)
         if batch:
             if answer["n"] < batch[-1].n:
                 raise Unavailable("UNAVAILABLE", f"expected events up to {batch[-1].n} accepted; got {answer['n']}")

@@ -28,6 +28,7 @@ from agentstream.messages import (
     Terminated,
 )
 from agentstream.outbox import Outbox
+from agentstream.waiting import within
 
 # How long a block that failed may take to tell what it had said before.
 LAST_WORDS = 5.0
@@ -99,7 +100,7 @@ class Publisher:
         elif isinstance(error, Exception):
             # The block's own error is the one to be seen.
             with suppress(Exception):
-                await asyncio.wait_for(self.flush(), LAST_WORDS)
+                await within(LAST_WORDS, self.flush())
 
     async def output(
         self,

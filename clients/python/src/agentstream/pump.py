@@ -11,6 +11,7 @@ from agentstream.adapters import Adapter, Chunk, Stream
 from agentstream.lines import LineReader
 from agentstream.messages import MAX_CONTENT, Message
 from agentstream.process import Process
+from agentstream.waiting import within
 
 READ = 64 * 1024
 # How long a line may be without its end before it is shown as it is.
@@ -68,7 +69,7 @@ class Pump:
         reader = self.process.stdout if self.stream == "stdout" else self.process.stderr
         while True:
             try:
-                return await asyncio.wait_for(reader.read(READ), self._patience())
+                return await within(self._patience(), reader.read(READ))
             except asyncio.TimeoutError:
                 if self._due is not None:
                     return None

@@ -10,6 +10,7 @@ from agentstream.errors import Refused
 from agentstream.outbox import Outbox
 from agentstream.publisher import Publisher
 from agentstream.spool import Spool, leftovers
+from agentstream.waiting import within
 
 log = logging.getLogger("agentstream")
 
@@ -23,7 +24,7 @@ async def recover(url: str, token: str, agent_id: str, folder: Path) -> None:
     What the server refuses is put aside; what it does not take in 30 s is left for the next run.
     """
     try:
-        await asyncio.wait_for(_recover(url, token, agent_id, folder), PATIENCE)
+        await within(PATIENCE, _recover(url, token, agent_id, folder))
     except asyncio.TimeoutError:
         log.warning("what an earlier run has left is not sent yet; the next run tries again")
 

@@ -1,0 +1,27 @@
+"""Waiting for something, but not for ever."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+
+async def within(seconds: float | None, work: Awaitable[Result]) -> Result:
+    """What `work` gives; after so many seconds it is cancelled. Raises asyncio.TimeoutError.
+
+    Before Python 3.12 `asyncio.wait_for` swallows being cancelled if `work` ends at that moment, and whoever
+    cancelled waits for ever.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait({task}, timeout=seconds)
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+    if task.cancelled():
+        raise asyncio.TimeoutError
+    return task.result()
