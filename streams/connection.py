@@ -18,8 +18,8 @@ OUTBOX = 1_000  # answers waiting for a reader; one who asks on without reading 
 
 class Sink(Protocol):
     """Where a connection's frames go. `ready` turns False when the reader cannot keep up; the sink then calls
-    `on_ready` once there is room again. `backlog` is what the reader has not taken yet, in bytes or frames: as long as
-    it shrinks, the reader reads."""
+    `on_ready` once there is room again. `taken` counts what the reader has taken so far, in bytes or frames: as long as
+    it grows, the reader reads."""
 
     on_ready: Callable[[], None]
 
@@ -27,7 +27,7 @@ class Sink(Protocol):
     def ready(self) -> bool: ...
 
     @property
-    def backlog(self) -> int: ...
+    def taken(self) -> int: ...
 
     def write(self, frame: Frame) -> None: ...
 
@@ -93,7 +93,7 @@ class Connection:
         self._outbox: deque[Frame] = deque()
         self._woken: dict[Cursor, None] = {}  # in the order to be served
         self._stalled_at: float | None = None
-        self._stalled_backlog = 0
+        self._stalled_taken = 0
         sink.on_ready = self.pump
         hub.connections[self] = None
 
@@ -191,7 +191,7 @@ class Connection:
         if self.sink.ready:
             self._stalled_at = None
             return False
-        backlog = self.sink.backlog
-        if self._stalled_at is None or backlog < self._stalled_backlog:
-            self._stalled_at, self._stalled_backlog = now, backlog
+        taken = self.sink.taken
+        if self._stalled_at is None or taken > self._stalled_taken:
+            self._stalled_at, self._stalled_taken = now, taken
         return now - self._stalled_at >= conf().STALL

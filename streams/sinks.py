@@ -17,14 +17,11 @@ class AsgiSink:
 
     def __init__(self, send: Send) -> None:
         self.ready = True
+        self.taken = 0
         self.on_ready: Callable[[], None] = lambda: None
         self._send = send
         self._frames: deque[Frame] = deque()
         self._task: asyncio.Task[None] | None = None
-
-    @property
-    def backlog(self) -> int:
-        return len(self._frames)
 
     def write(self, frame: Frame) -> None:
         self._frames.append(frame)
@@ -44,6 +41,7 @@ class AsgiSink:
             while self._frames:
                 await self._send({"type": "websocket.send", "text": self._frames[0].payload.decode()})
                 self._frames.popleft()
+                self.taken += 1
             self.ready = True
             self.on_ready()
         self._task = None

@@ -18,6 +18,7 @@ class EventStream:
 
     def __init__(self) -> None:
         self.on_ready: Callable[[], None] = lambda: None
+        self.taken = 0
         self._frames: deque[Frame] = deque()
         self._more = asyncio.Event()
         self._closed = False
@@ -25,10 +26,6 @@ class EventStream:
     @property
     def ready(self) -> bool:
         return len(self._frames) < QUEUE and not self._closed
-
-    @property
-    def backlog(self) -> int:
-        return len(self._frames)
 
     def write(self, frame: Frame) -> None:
         self._frames.append(frame)
@@ -42,6 +39,7 @@ class EventStream:
         while True:
             while self._frames:
                 text = self._frames.popleft().payload
+                self.taken += 1
                 yield _encode(text)
                 if text.startswith(b'{"type":"unsubscribed"'):
                     return

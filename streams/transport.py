@@ -44,6 +44,7 @@ class TransportSink:
 
     def __init__(self, protocol: Any) -> None:
         self.ready = True
+        self._written = 0
         self.on_ready: Callable[[], None] = lambda: None
         self._protocol = protocol
         transport = protocol.transport
@@ -59,14 +60,15 @@ class TransportSink:
             handle.setsockopt(socket.IPPROTO_TCP, option, KERNEL_BYTES)
 
     @property
-    def backlog(self) -> int:
+    def taken(self) -> int:
         # With the kernel's own queue: it makes room in big steps, so ours may stand still while the reader reads.
-        return unsent(self._tcp) + unacknowledged(self._tcp)
+        return self._written - unsent(self._tcp) - unacknowledged(self._tcp)
 
     def write(self, frame: Frame) -> None:
         if self._protocol.state != self._protocol.STATE_OPEN:
             return
         wire = frame.wire
+        self._written += len(wire)
         sent = self._send(wire)
         if sent < len(wire):
             self._protocol.transport.write(wire[sent:] if sent else wire)

@@ -141,7 +141,7 @@ class ScriptedSink:
 
     def __init__(self, received: Callable[[Message], None]) -> None:
         self.on_ready: Callable[[], None] = lambda: None
-        self.backlog = 0
+        self.taken = 0
         self.room = ROOMY
         self.code: int | None = None
         self._received = received
@@ -153,7 +153,6 @@ class ScriptedSink:
     def write(self, frame: Frame) -> None:
         assert self.ready, "written to a sink that is full or closed"
         self.room -= 1
-        self.backlog = int(self.room == 0)
         for line in frame.payload.split(b"\n"):
             self._received(json.loads(line))
 
@@ -162,6 +161,7 @@ class ScriptedSink:
         self.code = code
 
     def drain(self, room: int) -> None:
-        self.room, self.backlog = room, int(room == 0)
+        self.taken += max(room - self.room, 0)
+        self.room = room
         if self.ready:
             self.on_ready()
