@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from tests.streams.test_subscriptions import agent_of, report
 from tests.support.api import Api
 from tests.support.server import LiveServer
-from tests.support.viewer import contents, viewer
+from tests.support.viewer import Viewer, contents, viewer
 
 NOBODY = str(uuid.uuid4())
 
@@ -145,12 +145,15 @@ def test_a_frame_over_1_mib_is_closed_with_1009(live: LiveServer, root: Api) -> 
 def test_10_000_messages_in_a_second_are_limited_and_others_notice_nothing(live: LiveServer, root: Api) -> None:
     _, agent_id = agent_of(root)
 
+    async def pings(one: Viewer) -> None:
+        for _ in range(10_000):
+            await one.socket.send('{"type":"ping"}')
+
     async def flood() -> int:
         async with viewer(live.ws_url, root.token) as one:
             codes = []
+            sending = asyncio.create_task(pings(one))
             try:
-                for _ in range(10_000):
-                    await one.socket.send('{"type":"ping"}')
                 while True:
                     message = await one.next(3)
                     codes.append(message["payload"].get("code"))
@@ -158,6 +161,9 @@ def test_10_000_messages_in_a_second_are_limited_and_others_notice_nothing(live:
                 assert "RATE_LIMITED" in codes or not codes
                 assert closed.rcvd is not None
                 return closed.rcvd.code
+            finally:
+                sending.cancel()
+                await asyncio.gather(sending, return_exceptions=True)
         raise AssertionError("the flood was taken")
 
     async def scenario() -> None:
