@@ -23,7 +23,7 @@ from tests.support.api import Api
 from tests.support.server import LiveServer
 from workspaces.services import WorkspaceService
 
-LEASE = 3.0
+LEASE = 2.0
 
 
 @pytest.fixture(scope="module")
