@@ -1,0 +1,70 @@
+"""The admin: every change goes through the services, and a token is shown once."""
+
+import re
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from agents.models import Agent
+from agents.services import AgentService
+from streams.models import Event
+from workspaces.models import Membership, Token, Workspace
+from workspaces.services import WorkspaceService
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def admin_user() -> User:
+    return User.objects.create(username="boss", is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def browser(admin_user: User) -> Client:
+    client = Client()
+    client.force_login(admin_user)
+    return client
+
+
+def changes() -> list[str]:
+    """What workspaces' streams tell of, oldest first."""
+    payloads = Event.objects.filter(type="workspace:updated").order_by("time", "seq").values_list("payload", flat=True)
+    return [re.search(r'"change":"(\w+)"', payload)[1] for payload in payloads]  # type: ignore[index]
+
+
+def test_a_token_is_shown_once(browser: Client, admin_user: User) -> None:
+    form = {"user": admin_user.pk, "name": "ci", "expires_at_0": "", "expires_at_1": ""}
+    answer = browser.post("/admin/workspaces/token/add/", form)
+    secret = re.search(r"ags_[\w-]{43}", answer.content.decode())
+    assert secret
+    assert "no-store" in answer["Cache-Control"]
+    token = Token.objects.get()
+    assert secret[0] not in (token.hash, token.hint)
+    for page in ("/admin/workspaces/token/", f"/admin/workspaces/token/{token.pk}/change/"):
+        assert secret[0] not in browser.get(page).content.decode()
+
+
+def test_what_the_admin_changes_is_recorded(browser: Client, admin_user: User) -> None:
+    workspace = WorkspaceService.create("Team")
+    agent = AgentService.create(workspace.pk, "agent")
+    browser.post(f"/admin/agents/agent/{agent.pk}/change/", {"name": "renamed"})
+    browser.post(
+        "/admin/workspaces/membership/add/", {"workspace": workspace.pk, "user": admin_user.pk, "role": "viewer"}
+    )
+    browser.post(f"/admin/workspaces/membership/{Membership.objects.get().pk}/change/", {"role": "owner"})
+    browser.post(f"/admin/agents/agent/{agent.pk}/delete/", {"post": "yes"})
+    assert changes() == ["agent_added", "agent_updated", "member_added", "member_updated", "agent_removed"]
+    assert not Agent.objects.exists()
+    browser.post(f"/admin/workspaces/workspace/{workspace.pk}/delete/", {"post": "yes"})
+    assert not Workspace.objects.exists()
+
+
+def test_agents_are_listed_filtered_and_searched(browser: Client) -> None:
+    workspace = WorkspaceService.create("Team")
+    agent = AgentService.create(workspace.pk, "needle")
+    AgentService.create(workspace.pk, "hay")
+    page = browser.get("/admin/agents/agent/?q=needle&status__exact=idle").content.decode()
+    assert f'data-agent="{agent.pk}"' in page
+    assert "hay" not in page
+    assert 'type="module"' in page
