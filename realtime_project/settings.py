@@ -1,7 +1,9 @@
 """Settings: everything an operator may change comes from the environment (docs/reference/settings.md lists it)."""
 
+import contextlib
 import os
 import secrets
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +19,15 @@ DATA_DIR.mkdir(parents=True, exist_ok=True)
 
 def _secret_key(path: Path) -> str:
     """The key kept in `path`, made on first use: there is no default key to forget changing."""
-    try:
-        # O_EXCL: of two processes starting at once exactly one makes the key, and nobody else may read it.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text()
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_urlsafe(50))
+    if not path.exists():
+        # Written aside and linked into place: of several processes starting at once one makes the key, and nobody
+        # reads half of it. mkstemp lets only the owner read the file.
+        descriptor, draft = tempfile.mkstemp(dir=path.parent)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(50))
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+        Path(draft).unlink()
     return path.read_text()
 
 
