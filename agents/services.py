@@ -1,10 +1,8 @@
 """AgentService: the only door to a change of an agent or its stream."""
 
-import asyncio
 import uuid
 from collections.abc import Sequence
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -14,7 +12,7 @@ from agents.models import Agent, Status
 from agents.publications import Publication, Published, Store, agent_stream
 from agents.signals import agent_deleted, events_recorded
 from streams import log
-from streams.batching import Batcher, writer
+from streams.batching import LoopBatchers, writer
 from streams.log import Writer
 from streams.messages import Code, ProtocolError, timestamp
 from workspaces.events import Change
@@ -23,8 +21,6 @@ from workspaces.services import clean_name, record, workspace_stream
 
 MAX_AGENTS = 400  # of one workspace: its state, which lists them, must fit one WebSocket frame
 COMMIT = 200  # publications that share a transaction at most
-
-_batchers: WeakKeyDictionary[asyncio.AbstractEventLoop, Batcher[Publication, Published]] = WeakKeyDictionary()
 
 
 def agent_state(agent: Agent) -> dict[str, Any]:
@@ -77,10 +73,7 @@ class AgentService:
 
     @staticmethod
     async def apublish(publication: Publication) -> Published:
-        loop = asyncio.get_running_loop()
-        if loop not in _batchers:
-            _batchers[loop] = Batcher(AgentService.publish_many, writer(), COMMIT)
-        return await _batchers[loop](publication)
+        return await _publications(publication, writer)
 
     @staticmethod
     def publish_many(publications: Sequence[Publication]) -> list[Published | ProtocolError]:
@@ -177,3 +170,6 @@ def _signal(stream_writer: Writer) -> None:
             events_recorded.send(AgentService, news=news)
 
     transaction.on_commit(send, robust=True)
+
+
+_publications: LoopBatchers[Publication, Published] = LoopBatchers(AgentService.publish_many, COMMIT)

@@ -31,7 +31,6 @@ api = NinjaAPI(
     auth=Caller(),
     parser=StrictParser(),
     urls_namespace="api",
-    openapi_extra={"tags": []},
 )
 api.add_router("", workspaces)
 api.add_router("", agents)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import cache
 from typing import Generic, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
 
 from django.db import InterfaceError, OperationalError, close_old_connections
 
@@ -93,3 +94,19 @@ class Batcher(Generic[Item, Result]):
                 future.set_exception(result)
             else:
                 future.set_result(result)
+
+
+class LoopBatchers(Generic[Item, Result]):
+    """A Batcher for each event loop that asks, for work that is shared by a whole process."""
+
+    def __init__(self, work: Callable[[Sequence[Item]], Sequence[Result | Exception]], limit: int) -> None:
+        self._work = work
+        self._limit = limit
+        self._batchers: WeakKeyDictionary[asyncio.AbstractEventLoop, Batcher[Item, Result]] = WeakKeyDictionary()
+
+    def __call__(self, item: Item, executor: Callable[[], Executor]) -> Awaitable[Result]:
+        """Ask for `item`; the loop's first question takes the executor."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._batchers:
+            self._batchers[loop] = Batcher(self._work, executor(), self._limit)
+        return self._batchers[loop](item)

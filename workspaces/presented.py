@@ -1,12 +1,10 @@
 """What a caller shows of itself, and whose it is: looked up for many callers at once."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from weakref import WeakKeyDictionary
 
-from streams.batching import Batcher, readers
+from streams.batching import LoopBatchers, readers
 from workspaces.credentials import identify_sessions, identify_tokens, redeem_tickets
 from workspaces.identity import Identity
 
@@ -29,17 +27,11 @@ class Presented:
     secret: str
 
 
-_batchers: WeakKeyDictionary[asyncio.AbstractEventLoop, Batcher[Presented, Identity | None]] = WeakKeyDictionary()
-
-
 async def identified(item: Presented | None) -> Identity | None:
     """Who presents this, asked together with whoever else comes at this moment. Raises ProtocolError (UNAVAILABLE)."""
     if item is None:
         return None
-    loop = asyncio.get_running_loop()
-    if loop not in _batchers:
-        _batchers[loop] = Batcher(identify, readers(), BATCH)
-    return await _batchers[loop](item)
+    return await _identities(item, readers)
 
 
 def identify(presented: Sequence[Presented]) -> list[Identity | Exception | None]:
@@ -58,3 +50,6 @@ def identify(presented: Sequence[Presented]) -> list[Identity | Exception | None
         spent.add(item.secret)
         identities.append(None if doubled else found[item.means].get(item.secret))
     return identities
+
+
+_identities: LoopBatchers[Presented, Identity | None] = LoopBatchers(identify, BATCH)
