@@ -2,6 +2,7 @@
 
 import uuid
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
@@ -40,15 +41,15 @@ class AgentEvent(Wire):
 
     type: ClassVar[str]
 
+    @cached_property
     def fields(self) -> str:
         """Everything but the agent's id, as a JSON object."""
         return self.model_dump_json(by_alias=True, exclude_none=True)
 
     def encode(self, agent_id: uuid.UUID) -> str:
         """The payload as JSON text. Raises ProtocolError (TOO_LARGE) where escapes make it too long for a frame."""
-        fields = self.fields()
-        comma = "," if len(fields) > 2 else ""
-        text = f'{{"agentId":"{agent_id}"{comma}{fields[1:]}'
+        comma = "," if len(self.fields) > 2 else ""
+        text = f'{{"agentId":"{agent_id}"{comma}{self.fields[1:]}'
         limit = conf().EVENT_BYTES
         if len(text) * 4 > limit and len(text.encode()) > limit:
             raise ProtocolError(Code.TOO_LARGE, f"expected an event of at most {limit} bytes as JSON, got more")
@@ -113,6 +114,7 @@ class Terminated(AgentEvent):
     signal: Label | None = None
     reason: Outcome = Outcome.COMPLETED
 
+    @cached_property
     def fields(self) -> str:
         # The contract has exitCode always; null where a signal or a loss left none.
         return self.model_dump_json(by_alias=True, exclude={"signal"} if self.signal is None else None)

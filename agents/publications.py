@@ -81,12 +81,13 @@ class Store:
             ]
         )
         outcomes = [self._publish(writer, publication) for publication in self._publications]
-        changed = [self._agents[pk] for pk in sorted(self._changed)]
-        Agent.objects.bulk_update(
-            changed, ["status", "reason", "context_level", "tokens_used", "tokens_limit", "updated_at"]
-        )
-        Agent.objects.bulk_update([self._agents[pk] for pk in sorted(self._leased)], ["lease_holder", "lease_until"])
+        self._save(self._changed, ["status", "reason", "context_level", "tokens_used", "tokens_limit", "updated_at"])
+        self._save(self._leased, ["lease_holder", "lease_until"])
         return outcomes
+
+    def _save(self, keys: set[uuid.UUID], fields: list[str]) -> None:
+        if keys:
+            Agent.objects.bulk_update([self._agents[pk] for pk in sorted(keys)], fields)
 
     def _publish(self, writer: Writer, publication: Publication) -> Published | ProtocolError:
         name = agent_stream(publication.agent_id)

@@ -133,7 +133,7 @@ CHANNEL_LAYERS: dict[str, Any] = {
             "CONFIG": {"hosts": [{"address": url} for url in REDIS_URL.split(",")]},
         }
         if REDIS_URL
-        else {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 10_000, "group_expiry": 10**9}}
+        else {"BACKEND": "streams.layer.LocalLayer", "CONFIG": {"capacity": 10_000, "group_expiry": 10**9}}
     )
 }
 

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Generic, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import InterfaceError, OperationalError, connection
 
 from streams.conf import conf
 from streams.messages import Code, ProtocolError
@@ -40,14 +40,13 @@ async def in_thread(executor: Executor, function: Callable[P, R], *args: P.args,
     """
 
     def call() -> R:
-        close_old_connections()
         try:
             return function(*args, **kwargs)
         except (OperationalError, InterfaceError) as error:
             logger.warning("database unavailable: %s", str(error).strip().replace("\n", " "))
             raise ProtocolError(Code.UNAVAILABLE, "the database cannot be reached at the moment; try again") from None
         finally:
-            close_old_connections()
+            connection.close_if_unusable_or_obsolete()
 
     return await asyncio.get_running_loop().run_in_executor(executor, call)
 

@@ -4,6 +4,7 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from enum import IntEnum
+from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel
@@ -57,7 +58,7 @@ class Kind(ABC):
     def stream(self, key: uuid.UUID) -> str:
         return stream_name(self.name, key)
 
-    @property
+    @cached_property
     def id_key(self) -> str:
         """How payloads name a key of this kind: `agentId`."""
         return to_camel(f"{self.name}_id")

@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import F, Max, OuterRef, Subquery
@@ -77,10 +79,18 @@ def stream_name(kind: str, key: object) -> str:
 
 
 @dataclass(slots=True)
+class Tail:
+    """The end of a locked stream: its row, and the newest seq given so far."""
+
+    pk: int
+    head: int
+
+
+@dataclass(slots=True)
 class Writer:
     """One transaction's appends to the streams it has locked. Made by `writing`."""
 
-    streams: dict[str, Stream]
+    streams: dict[str, Tail]
     time: int
     _events: list[tuple[int, int, str, str, int]] = field(default_factory=list)
     _texts: dict[str, list[str]] = field(default_factory=dict)
@@ -106,8 +116,8 @@ class Writer:
         if not producers:
             return
         names = {self.streams[name].pk: name for name, _ in producers}
-        rows = Producer.objects.filter(stream__in=names, name__in={producer for _, producer in producers})
-        for pk, producer, n, seq in rows.values_list("stream_id", "name", "n", "seq"):
+        known = list({producer for _, producer in producers})
+        for pk, producer, n, seq in _select(GET_PRODUCERS, list(names), known):
             self._progress[names[pk], producer] = Progress(n, seq)
 
     def progress(self, name: str, producer: str) -> Progress:
@@ -124,7 +134,7 @@ class Writer:
         return [News(name, self.head(name) - len(texts) + 1, texts) for name, texts in self._texts.items()]
 
     def store(self) -> None:
-        """Write it all. In SQL of our own: building model objects and queries costs more than the writing does."""
+        """Write it all."""
         metrics.APPENDED.inc(len(self._events))
         heads = [(self.head(name), self.streams[name].pk) for name in self._texts]
         producers = [
@@ -138,6 +148,9 @@ class Writer:
                     cursor.executemany(statement, rows)
 
 
+# In SQL of our own where producers wait for it: building queries and model objects costs more than the work itself.
+LOCK_STREAMS = "SELECT id, name, head FROM streams_stream WHERE name IN ({}) ORDER BY name"
+GET_PRODUCERS = "SELECT stream_id, name, n, seq FROM streams_producer WHERE stream_id IN ({}) AND name IN ({})"
 INSERT_EVENT = "INSERT INTO streams_event (stream_id, seq, type, payload, time) VALUES (%s, %s, %s, %s, %s)"
 SET_HEAD = "UPDATE streams_stream SET head = %s WHERE id = %s"
 SET_PRODUCER = (
@@ -149,11 +162,23 @@ SET_PRODUCER = (
 @contextmanager
 def writing(names: Iterable[str]) -> Iterator[Writer]:
     """Lock the streams that exist among `names`; on leaving, store what was appended, in the same transaction."""
-    with transaction.atomic():
-        locked = Stream.objects.select_for_update().filter(name__in=set(names)).order_by("name")
-        writer = Writer({stream.name: stream for stream in locked}, now())
+    with transaction.atomic(savepoint=False):
+        lock = f"{LOCK_STREAMS} FOR UPDATE" if connection.features.has_select_for_update else LOCK_STREAMS
+        writer = Writer({name: Tail(pk, head) for pk, name, head in _select(lock, list(set(names)))}, now())
         yield writer
         writer.store()
+
+
+def _select(statement: str, *lists: list[Any]) -> list[Any]:
+    """The rows of a query with a list of values for each of its `{}`; none where a list is empty."""
+    if not all(lists):
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            statement.format(*(", ".join(["%s"] * len(values)) for values in lists)), [*chain.from_iterable(lists)]
+        )
+        rows: list[Any] = cursor.fetchall()
+    return rows
 
 
 def open_stream(name: str) -> None:

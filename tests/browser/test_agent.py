@@ -63,8 +63,8 @@ def test_code_is_copied(reader: Page, place: Place) -> None:
     reader.context.grant_permissions(["clipboard-read", "clipboard-write"])
     place.publish("a", message("```sh\necho hello\n```"))
     reader.bring_to_front()  # only the page in front may use the clipboard
-    reader.get_by_role("button", name="Copy").click()
-    expect(reader.get_by_role("button", name="Copied")).to_be_visible()
+    said(reader).get_by_role("button", name="Copy").click()
+    expect(said(reader).get_by_role("button", name="Copied")).to_be_visible()
     assert reader.evaluate("navigator.clipboard.readText()") == "echo hello\n"
 
 

@@ -3,10 +3,10 @@
 import os
 from typing import Any
 
-from channels.layers import InMemoryChannelLayer
+from streams.layer import LocalLayer
 
 
-class LossyLayer(InMemoryChannelLayer):
+class LossyLayer(LocalLayer):
     """Loses every `LOSE`-th group message (all with 1), and doubles the others."""
 
     def __init__(self, **kwargs: Any) -> None:

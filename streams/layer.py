@@ -1,0 +1,56 @@
+"""The channel layer of a process that is alone."""
+
+import asyncio
+import time
+from copy import copy
+from typing import Any
+
+from channels.exceptions import ChannelFull
+from channels.layers import InMemoryChannelLayer
+
+CLEAN_EVERY = 1.0  # seconds between two searches for expired messages
+
+
+class LocalLayer(InMemoryChannelLayer):  # type: ignore[misc]
+    """Channels' in-memory layer without its price for each message: that layer goes through all groups and channels
+    at every `group_send` and every `receive`, copies messages to the bottom and makes a task for each receiver.
+
+    Receivers share what a message holds, so they must not change it.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._clean_at = 0.0
+
+    async def send(self, channel: str, message: dict[str, Any]) -> None:
+        """Raises ChannelFull where nobody has been receiving."""
+        self.require_valid_channel_name(channel)
+        self._put(channel, message)
+
+    async def group_send(self, group: str, message: dict[str, Any]) -> None:
+        self.group_put(group, message)
+
+    def group_put(self, group: str, message: dict[str, Any]) -> None:
+        """`group_send` for those who cannot wait, and need not."""
+        self.require_valid_group_name(group)
+        self._clean_expired()
+        for channel in tuple(self.groups.get(group, ())):
+            try:
+                self._put(channel, message)
+            except ChannelFull:
+                pass  # as every layer does: a group's slow member loses messages
+
+    def _put(self, channel: str, message: dict[str, Any]) -> None:
+        queue = self.channels.get(channel)
+        if queue is None:
+            queue = self.channels[channel] = asyncio.Queue(maxsize=self.get_capacity(channel))
+        try:
+            queue.put_nowait((time.time() + self.expiry, copy(message)))
+        except asyncio.QueueFull:
+            raise ChannelFull(channel) from None
+
+    def _clean_expired(self) -> None:
+        now = time.monotonic()
+        if now >= self._clean_at:
+            self._clean_at = now + CLEAN_EVERY
+            super()._clean_expired()
