@@ -27,7 +27,7 @@ class Command(BaseCommand):
 
         application = ".".join(settings.ASGI_APPLICATION.rsplit(".", 1)[:1]) + ":application"
         address = [] if _says_where(options) else ["-b", settings.HOST, "-p", str(settings.PORT)]
-        StreamCommandLine().run([*address, "--no-server-name", "--access-log", "/dev/null", *options, application])
+        StreamCommandLine().run([*address, "--no-server-name", "--verbosity", "0", *options, application])
 
 
 def _says_where(options: list[str]) -> bool:
