@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import suppress
 from copy import copy
 from typing import Any
 
@@ -11,7 +12,7 @@ from channels.layers import InMemoryChannelLayer
 CLEAN_EVERY = 1.0  # seconds between two searches for expired messages
 
 
-class LocalLayer(InMemoryChannelLayer):  # type: ignore[misc]
+class LocalLayer(InMemoryChannelLayer):
     """Channels' in-memory layer without its price for each message: that layer goes through all groups and channels
     at every `group_send` and every `receive`, copies messages to the bottom and makes a task for each receiver.
 
@@ -35,10 +36,8 @@ class LocalLayer(InMemoryChannelLayer):  # type: ignore[misc]
         self.require_valid_group_name(group)
         self._clean_expired()
         for channel in tuple(self.groups.get(group, ())):
-            try:
+            with suppress(ChannelFull):  # as in every layer: a group's slow member loses messages
                 self._put(channel, message)
-            except ChannelFull:
-                pass  # as every layer does: a group's slow member loses messages
 
     def _put(self, channel: str, message: dict[str, Any]) -> None:
         queue = self.channels.get(channel)
@@ -53,4 +52,4 @@ class LocalLayer(InMemoryChannelLayer):  # type: ignore[misc]
         now = time.monotonic()
         if now >= self._clean_at:
             self._clean_at = now + CLEAN_EVERY
-            super()._clean_expired()
+            super()._clean_expired()  # type: ignore[misc]

@@ -1,21 +1,21 @@
 """The usual case of what clients send: short text messages, each whole in one frame and in what has been read."""
 
-from collections.abc import Iterator
-
 TEXT = 0x81  # FIN and opcode 1, no extension (RFC 6455, section 5.2)
 MASKED = 0x80
 EXTENDED = 126  # the length is in the next two bytes
 
 
-def whole_texts(data: bytes) -> Iterator[tuple[bytes, int]]:
-    """The payload of each masked text frame at the beginning of `data`, and where the next frame begins.
+def whole_texts(data: bytes) -> tuple[list[bytes], int]:
+    """The payloads of the masked text frames at the beginning of `data`, and where they end.
 
-    Ends at anything else: what is not whole, not text, longer than 64 KiB or not valid is for a full parser.
+    They end at anything else: what is not whole, not text, longer than 64 KiB or not valid is for a full parser.
     """
-    start = 0
-    while (found := _text(data, start)) is not None:
-        yield found
-        start = found[1]
+    payloads: list[bytes] = []
+    end = 0
+    while (found := _text(data, end)) is not None:
+        payload, end = found
+        payloads.append(payload)
+    return payloads, end
 
 
 def _text(data: bytes, start: int) -> tuple[bytes, int] | None:

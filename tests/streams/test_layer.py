@@ -1,0 +1,63 @@
+"""The layer of a process that is alone behaves as Channels' own does, for less."""
+
+import asyncio
+
+import pytest
+from channels.exceptions import ChannelFull
+from channels.layers import InMemoryChannelLayer
+
+from streams.layer import LocalLayer
+
+NEWS = {"type": "stream.news", "text": "x"}
+KINDS = pytest.mark.parametrize("kind", [InMemoryChannelLayer, LocalLayer])
+
+
+@KINDS
+def test_a_group_hears_what_is_sent_to_it_in_order(kind: type[InMemoryChannelLayer]) -> None:
+    async def scenario() -> None:
+        layer = kind()
+        one, two = await layer.new_channel(), await layer.new_channel()
+        await layer.group_add("agent.1", one)
+        await layer.group_add("agent.1", two)
+        for number in range(3):
+            await layer.group_send("agent.1", {**NEWS, "number": number})
+        await layer.group_discard("agent.1", two)
+        await layer.group_send("agent.1", {**NEWS, "number": 3})
+        await layer.group_send("agent.2", {**NEWS, "number": 4})
+        assert [(await layer.receive(one))["number"] for _ in range(4)] == [0, 1, 2, 3]
+        assert [(await layer.receive(two))["number"] for _ in range(3)] == [0, 1, 2]
+        assert not layer.channels
+
+    asyncio.run(scenario())
+
+
+@KINDS
+def test_a_member_that_does_not_listen_costs_the_others_nothing(kind: type[InMemoryChannelLayer]) -> None:
+    async def scenario() -> None:
+        layer = kind(capacity=2)
+        deaf, hearing = await layer.new_channel(), await layer.new_channel()
+        for channel in (deaf, hearing):
+            await layer.group_add("agent.1", channel)
+        for number in range(4):
+            await layer.group_send("agent.1", {**NEWS, "number": number})
+            assert (await layer.receive(hearing))["number"] == number
+        with pytest.raises(ChannelFull):
+            await layer.send(deaf, NEWS)
+        assert [(await layer.receive(deaf))["number"] for _ in range(2)] == [0, 1]
+
+    asyncio.run(scenario())
+
+
+@KINDS
+def test_what_nobody_fetches_expires(kind: type[InMemoryChannelLayer]) -> None:
+    async def scenario() -> None:
+        layer = kind(expiry=0)
+        gone = await layer.new_channel()
+        await layer.group_add("agent.1", gone)
+        await layer.group_send("agent.1", NEWS)
+        await asyncio.sleep(1.1)
+        await layer.group_send("agent.2", NEWS)
+        assert not layer.channels
+        assert gone not in layer.groups.get("agent.1", {})
+
+    asyncio.run(scenario())
