@@ -25,7 +25,7 @@ from streams.messages import (
     parse_json,
 )
 from streams.position import Start, start_at
-from streams.reader import Asked
+from streams.reader import Asked, Sought
 
 logger = logging.getLogger(__name__)
 
@@ -147,19 +147,17 @@ class Conversation:
             raise ProtocolError(Code.TOO_MANY_SUBSCRIPTIONS, f"expected at most {limit} subscriptions on a connection")
         access, present = await asyncio.gather(
             self._hub.reader.access(Asked(kind.name, key, self._viewer.id)),
-            self._hub.reader.present((kind.name, key)),
+            self._hub.reader.present(Sought(kind.name, key, (wish.since or 0) if wish.at else 0)),
         )
         if access < Access.READ or present is None:
             raise _not_found(kind, key)
-        if again:
-            start = Start(present.span.floor, complete=False)
-        else:
-            start = await start_at(self._hub.reader, name, wish, present.span)
+        span = present.span
+        start = Start(span.floor, complete=False) if again else start_at(wish, span, present.time)
         feed = await self._hub.feed(name)
         if again and (name not in self._subjects or name in self._connection.cursors):
             return  # the client has unsubscribed, or subscribed itself, meanwhile
         self._subjects[name] = (kind, key)
-        self._answer("subscribed", _subscribed(kind, key, present.span, start, present.state), request)
+        self._answer("subscribed", _subscribed(kind, key, span, start, present.state), request)
         self._connection.follow(feed, start.seq)
 
     def _unsubscribe(self, kind: Kind, key: uuid.UUID, request: Request) -> None:

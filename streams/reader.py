@@ -20,11 +20,22 @@ BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
+class Sought:
+    """A stream to look at, and an event of it whose time is wanted too (0: none)."""
+
+    kind: str
+    key: uuid.UUID
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Present:
-    """What a stream's subject looks like after event `span.head`."""
+    """What a stream's subject looks like after event `span.head`, and when the event sought was written (milliseconds
+    since 1970; None if it is not retained). All of one moment."""
 
     state: dict[str, Any]
     span: Span
+    time: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +80,13 @@ class Reader:
         task = self._reading.get(key)
         if task is None:
             task = self._reading[key] = asyncio.create_task(self._load(key))
-            task.add_done_callback(lambda _: self._reading.pop(key, None))
+            task.add_done_callback(lambda done: self._loaded(key, done))
         return await asyncio.shield(task)
+
+    def _loaded(self, key: tuple[str, int], task: asyncio.Task[Window]) -> None:
+        del self._reading[key]
+        if not task.cancelled():
+            task.exception()  # seen, also where everybody who asked has gone
 
     async def _load(self, key: tuple[str, int]) -> Window:
         name, after = key
@@ -120,18 +136,24 @@ def _access(asked: Sequence[Asked]) -> list[Access | Exception]:
     return [answers[item] for item in asked]
 
 
-def _present(asked: Sequence[tuple[str, uuid.UUID]]) -> list[Present | Exception | None]:
+def _present(asked: Sequence[Sought]) -> list[Present | Exception | None]:
+    names = {item: _kind(item.kind).stream(item.key) for item in asked}
     with log.snapshot():
-        spans = log.spans({_kind(name).stream(key) for name, key in asked})
-        states = {name: _kind(name).states({key for kind, key in asked if kind == name}) for name, _ in set(asked)}
+        spans = log.spans(set(names.values()))
+        states = {
+            kind: _kind(kind).states({item.key for item in asked if item.kind == kind})
+            for kind in {item.kind for item in asked}
+        }
+        times = _times([(names[item], item.seq) for item in asked if item.seq])
+    time_of = dict(zip([item for item in asked if item.seq], times, strict=True))
     found: list[Present | Exception | None] = []
-    for name, key in asked:
-        state, span = states[name].get(key), spans.get(_kind(name).stream(key))
-        found.append(Present(state, span) if state is not None and span is not None else None)
+    for item in asked:
+        state, span = states[item.kind].get(item.key), spans.get(names[item])
+        found.append(Present(state, span, time_of.get(item)) if state is not None and span is not None else None)
     return found
 
 
-def _times(asked: Sequence[tuple[str, int]]) -> list[int | Exception | None]:
+def _times(asked: Sequence[tuple[str, int]]) -> list[int | None]:
     """When each (stream name, seq) was written, in milliseconds since 1970; None where it is not retained."""
     found: dict[tuple[str, int], int] = {}
     for name in {name for name, _ in asked}:

@@ -139,7 +139,9 @@ def test_messages_are_answered_however_they_are_cut_and_joined(live: LiveServer,
             assert [text for opcode, text in answers if opcode == Opcode.PONG] == [b"are you there"]
 
 
-@pytest.mark.parametrize("sent", [frame(b'"\xff"'), frame(b'"\xff', first=0x01) + frame(b'"', first=0x80)])
+@pytest.mark.parametrize(
+    "sent", [frame(b'"\xff"'), frame(b'"\xff', first=0x01) + frame(b'"', first=0x80)], ids=["one frame", "two frames"]
+)
 def test_text_that_is_not_utf_8_is_closed_with_1007_and_nobody_else_is(
     live: LiveServer, root: Api, sent: bytes
 ) -> None:
