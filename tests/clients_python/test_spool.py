@@ -171,6 +171,26 @@ def test_a_killed_runner_loses_nothing_that_it_took(mortal: LiveServer, mortal_p
     assert list(tmp_path.glob("*/*.spool")) == []
 
 
+def test_a_run_ends_though_the_server_does_not_come_back_and_the_next_one_tells_its_end(
+    mortal: LiveServer, mortal_place: Place, tmp_path: Path
+) -> None:
+    options = ("--spool", str(tmp_path), "--wait", "1")
+    with running(mortal_place, *python("print('begun'); input(); print('ended')"), options=options) as process:
+        wait_for(mortal_place, "begun")
+        Api(mortal_place.url, mortal_place.token).post(f"/agents/{mortal_place.agent}/input", {"content": "go"})
+        time.sleep(0.05)
+        mortal.kill()
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert "the agent's next run sends them" in err.decode()
+    mortal.start()
+    assert run(mortal_place, "echo", "next", options=options)[0] == 0
+    assert mortal_place.text().splitlines() == ["begun", "ended", "next"]
+    ends = [event for event in mortal_place.history() if event.type == "agent:terminated"]
+    assert [end.payload["reason"] for end in ends] == ["completed", "completed"]
+    assert list(tmp_path.glob("*/*.spool")) == []
+
+
 def test_a_flood_is_held_back_and_told_of(place: Place) -> None:
     with running(place, "yes", options=("--quiet", "--no-pty")) as process:
         time.sleep(5)

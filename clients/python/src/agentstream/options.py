@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agentstream.adapters.choice import AUTO, NAMES
-from agentstream.runner import RunOptions
+from agentstream.runner import WAIT, RunOptions
 from agentstream.spool import default_folder
 
 USAGE = "[--workspace SLUG] [--name NAME] [--adapter NAME] [--url URL] [--token TOKEN] [--quiet] -- COMMAND …"
@@ -45,6 +45,14 @@ def add_run_options(parser: argparse.ArgumentParser, url: str) -> None:
         metavar="FOLDER",
         help="keeps what the server has not taken for the next run (default: %(default)s)",
     )
+    parser.add_argument(
+        "--wait",
+        type=float,
+        default=WAIT,
+        metavar="SECONDS",
+        help="after the command's end, for a server that is away, before leaving the rest to the next run"
+        " (default: %(default)g)",
+    )
     parser.add_argument("--quiet", action="store_true", help="do not print the command's output here as well")
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND …", help="what to run")
 
@@ -74,4 +82,5 @@ def run_options(given: argparse.Namespace, token: str, hidden: Sequence[str] = (
         input=given.input,
         spool=given.spool,
         hidden=hidden,
+        wait=given.wait,
     )

@@ -12,6 +12,7 @@ from agentstream.errors import Refused
 from agentstream.messages import Message, Output
 from agentstream.outbox import Outbox
 from agentstream.publisher import Publisher
+from agentstream.waiting import within
 
 log = logging.getLogger("agentstream")
 
@@ -43,12 +44,16 @@ class Report:
 
 
 @asynccontextmanager
-async def reporting(publisher: Publisher, outbox: Outbox) -> AsyncIterator[Report]:
-    """A report whose end waits until the server has everything. What it has not taken stays in the spool."""
+async def reporting(publisher: Publisher, outbox: Outbox, patience: float) -> AsyncIterator[Report]:
+    """A report whose end waits until the server has everything, but no longer than `patience` seconds. What it has not
+    taken stays in the spool."""
     report = Report(publisher)
     try:
         async with publisher:
             yield report
+            await within(patience, publisher.flush())
+    except asyncio.TimeoutError:
+        log.warning("%d events are not acknowledged; the agent's next run sends them", publisher.pending)
     except Refused as refused:
         report.stop(refused)
     except asyncio.CancelledError:

@@ -28,6 +28,10 @@ log = logging.getLogger("agentstream")
 # How often to ask for the agent while the server does not answer: about 15 s, enough for a restart.
 ATTEMPTS = 6
 
+# Seconds for which what the server has not taken is tried again after the command has ended: enough for most outages,
+# and whatever started this is not held up for ever.
+WAIT = 300.0
+
 # What a program finds out about a terminal that it writes to but nobody draws.
 _DUMB = {"TERM": "dumb", "NO_COLOR": "1", "PAGER": "cat", "GIT_PAGER": "cat"}
 
@@ -40,7 +44,8 @@ class RunOptions:
     that of the agent, made if there is none, None for that of the program. `adapter` is one of
     `agentstream.adapters.choice.NAMES`. `pty` has the command write to a pseudo-terminal, `input` lets it read what
     people send; None leaves both to the adapter. `spool` is the folder that keeps what the server has not acknowledged
-    over a restart of this program. `hidden` names variables of the environment that the command does
+    over a restart of this program; `wait` is for how many seconds this program outlives the command to have the server
+    acknowledge it, should that be away. `hidden` names variables of the environment that the command does
     not get, beside AGENTSTREAM_TOKEN. `quiet` keeps the command's output from this program's own stdout and
     stderr.
 
@@ -58,6 +63,7 @@ class RunOptions:
     input: bool | None = None
     spool: Path = field(default_factory=default_folder)
     hidden: Collection[str] = ()
+    wait: float = WAIT
 
     def __post_init__(self) -> None:
         choose(self.adapter, self.command, "")
@@ -67,7 +73,8 @@ class RunOptions:
 async def run(options: RunOptions) -> int:
     """Run the command to its end; returns its exit code, 128 + n if signal n killed it, 127 if there is none.
 
-    Everything is acknowledged by the server on return. SIGINT, SIGTERM and SIGHUP are passed on to the
+    Everything is acknowledged by the server on return, or kept for the agent's next run where the server has been away
+    for longer than this was to wait. SIGINT, SIGTERM and SIGHUP are passed on to the
     command when this runs in the main thread; the second SIGINT kills it. If the server refuses the events
     on the way, this is logged, and the command goes on unwatched.
 
@@ -78,7 +85,7 @@ async def run(options: RunOptions) -> int:
     await recover(options.url, options.token, agent_id, folder)
     outbox = Outbox(spool=Spool.made(folder, str(uuid4())))
     publisher = Publisher(options.url, options.token, agent_id, lease=True, outbox=outbox)
-    async with reporting(publisher, outbox) as report:
+    async with reporting(publisher, outbox, options.wait) as report:
         adapter = choose(options.adapter, options.command, outbox.producer)
         wiring = _wiring(options, adapter)
         return await Execution(

@@ -1,0 +1,58 @@
+"""Several servers look after the same leases: each that runs out is ended by one of them."""
+
+import time
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.chaos.cluster import cluster
+from tests.support.api import Api
+from tests.support.services import Postgres, Redis
+
+pytestmark = [pytest.mark.postgres, pytest.mark.redis]
+
+LEASE = 2
+RUNNERS = 60
+STARTED = [{"n": 1, "type": "agent:status", "payload": {"status": "running"}}]
+
+
+def test_a_lease_that_runs_out_is_ended_once_however_many_servers_see_it(
+    tmp_path: Path, postgres: Postgres, redis_server: Redis
+) -> None:
+    env = {
+        "DATABASE_URL": postgres.create_database(f"t{uuid4().hex}"),
+        "REDIS_URL": redis_server.url,
+        "STREAM_LEASE": str(LEASE),
+    }
+    with cluster(tmp_path, env, 3) as servers:
+        site, api = servers.site(RUNNERS), servers.api
+        for agent in site.agents:
+            body = {"producer": "run", "events": STARTED, "lease": True}
+            assert api.post(f"/agents/{agent}/events", body).status == 200
+        deadline = time.monotonic() + 30
+        while any(not ended(events := history(api, agent)) for agent in site.agents):
+            assert time.monotonic() < deadline, events
+            time.sleep(0.2)
+        time.sleep(LEASE)  # time for a second server to do it again
+        for agent in site.agents:
+            told = [
+                (event["type"], event["payload"].get("status"), event["payload"].get("reason"))
+                for event in history(api, agent)
+            ]
+            assert told == [
+                ("agent:status", "running", None),
+                ("agent:status", "offline", "lost"),
+                ("agent:terminated", None, "lost"),
+            ]
+        assert all("Traceback" not in server.log for server in servers.servers)
+
+
+def history(api: Api, agent: str) -> list[dict[str, Any]]:
+    events: list[dict[str, Any]] = api.get(f"/agents/{agent}/events").data["events"]
+    return events
+
+
+def ended(events: list[dict[str, Any]]) -> bool:
+    return bool(events[-1]["type"] == "agent:terminated")
