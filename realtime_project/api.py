@@ -12,6 +12,8 @@ from ninja.parser import Parser
 from agents.api import router as agents
 from streams.messages import Code, ProtocolError, brief, parse_json
 from workspaces.api import router as workspaces
+from workspaces.api_people import router as people
+from workspaces.api_tokens import router as tokens
 from workspaces.requests import Caller
 
 logger = logging.getLogger(__name__)
@@ -33,7 +35,9 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 api.add_router("", workspaces)
+api.add_router("", people)
 api.add_router("", agents)
+api.add_router("", tokens)
 
 
 def _answer(request: HttpRequest, code: Code, message: str) -> HttpResponse:

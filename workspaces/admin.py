@@ -1,4 +1,4 @@
-"""The admin of workspaces, members and tokens. Every change goes through the services, so that it is heard."""
+"""The admin of workspaces, members, invitations and tokens. Changes go through the services, so that they are heard."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 
 from streams.messages import ProtocolError
 from workspaces.credentials import issue_token
-from workspaces.models import Membership, Token, Workspace
+from workspaces.models import Invitation, Membership, Token, Workspace
 from workspaces.services import WorkspaceService, clean_name
 
 
@@ -49,7 +49,7 @@ class WorkspaceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         members = formset.save(commit=False)
         for member in formset.deleted_objects:
-            WorkspaceService.remove_member(member.workspace_id, member.user_id)
+            WorkspaceService.remove_member(member.workspace_id, member.user_id, force=True)
         for member in members:
             _save_member(member)
 
@@ -76,15 +76,29 @@ class MembershipAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         obj._state.adding = False
 
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:
-        WorkspaceService.remove_member(obj.workspace_id, obj.user_id)
+        WorkspaceService.remove_member(obj.workspace_id, obj.user_id, force=True)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Membership]) -> None:
         for member in queryset:
-            WorkspaceService.remove_member(member.workspace_id, member.user_id)
+            WorkspaceService.remove_member(member.workspace_id, member.user_id, force=True)
 
 
 def _save_member(member: Membership) -> Membership:
-    return WorkspaceService.set_member(member.workspace_id, member.user_id, member.role)
+    return WorkspaceService.set_member(member.workspace_id, member.user_id, member.role, force=True)
+
+
+@admin.register(Invitation)
+class InvitationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Invitations are made on the workspace's page; here they can be seen and taken back."""
+
+    list_display = ["workspace", "role", "created_by", "hint", "created_at", "expires_at"]
+    list_filter = ["workspace"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Invitation | None = None) -> bool:
+        return False
 
 
 @admin.register(Token)

@@ -6,9 +6,10 @@ class WorkspacesConfig(AppConfig):
 
     def ready(self) -> None:
         from streams import chores, kinds
-        from workspaces import receivers  # noqa: F401 (connects them)
+        from workspaces import receivers, redaction  # noqa: F401 (receivers: connects them)
         from workspaces.credentials import clear_expired
         from workspaces.kinds import WorkspaceKind
 
         kinds.register(WorkspaceKind())
         chores.register(clear_expired)
+        redaction.install()

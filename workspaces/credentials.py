@@ -14,14 +14,15 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from workspaces.identity import Identity, SessionCredential, TokenCredential
-from workspaces.models import Ticket, Token
+from workspaces.models import Invitation, Ticket, Token
 
 PREFIX = "ags_"  # so that people and secret scanners recognise one
 HINT_LENGTH = 10
 TICKET_SECONDS = 30
 
 
-def _hash(secret: str) -> str:
+def hashed(secret: str) -> str:
+    """What is stored of a secret."""
     # A plain hash suffices: the secrets are random and long, there is nothing to guess.
     return hashlib.sha256(secret.encode()).hexdigest()
 
@@ -30,14 +31,14 @@ def issue_token(user: Any, name: str, expires_at: Any = None) -> tuple[Token, st
     """Make a token for `user`. Returns it with its secret, which can never be read again."""
     secret = PREFIX + secrets.token_urlsafe(32)
     token = Token.objects.create(
-        user=user, name=name, hash=_hash(secret), hint=secret[:HINT_LENGTH], expires_at=expires_at
+        user=user, name=name, hash=hashed(secret), hint=secret[:HINT_LENGTH], expires_at=expires_at
     )
     return token, secret
 
 
 def identify_tokens(given: Collection[str]) -> dict[str, Identity]:
     """Whose tokens these are; those that do not hold are left out. One query."""
-    hashes = {_hash(secret): secret for secret in given}
+    hashes = {hashed(secret): secret for secret in given}
     tokens = Token.objects.select_related("user").filter(hash__in=hashes, user__is_active=True) if hashes else []
     return {
         hashes[token.hash]: Identity(token.user.pk, token.user.get_username(), TokenCredential(token.pk))
@@ -65,7 +66,7 @@ def issue_ticket(identity: Identity) -> str:
     """Make a ticket for one WebSocket handshake by `identity` within TICKET_SECONDS."""
     secret = secrets.token_urlsafe(24)
     expires_at = timezone.now() + timedelta(seconds=TICKET_SECONDS)
-    ticket = Ticket(hash=_hash(secret), user_id=identity.id, expires_at=expires_at)
+    ticket = Ticket(hash=hashed(secret), user_id=identity.id, expires_at=expires_at)
     match identity.credential:
         case SessionCredential(key):
             ticket.session_key = key
@@ -77,7 +78,7 @@ def issue_ticket(identity: Identity) -> str:
 
 def redeem_tickets(given: Collection[str]) -> dict[str, Identity]:
     """Whose tickets these are; they are spent by this. Those that were spent, or are late, are left out."""
-    hashes = {_hash(secret): secret for secret in given}
+    hashes = {hashed(secret): secret for secret in given}
     if not hashes:
         return {}
     with transaction.atomic():
@@ -94,6 +95,7 @@ def _bearer(ticket: Ticket) -> Identity:
 
 
 def clear_expired() -> None:
-    """Remove tickets and sessions that no longer hold."""
-    Ticket.objects.filter(expires_at__lt=timezone.now()).delete()
+    """Remove tickets, invitations and sessions that no longer hold."""
+    for model in (Ticket, Invitation):
+        model._default_manager.filter(expires_at__lt=timezone.now()).delete()
     import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()

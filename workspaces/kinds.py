@@ -6,9 +6,9 @@ from typing import Any
 
 from streams.kinds import Access, Kind
 from workspaces.access import workspace_access
-from workspaces.models import Workspace
+from workspaces.models import Membership, Workspace
 from workspaces.sections import all_sections
-from workspaces.services import workspace_state
+from workspaces.services import member_state, workspace_state
 
 
 class WorkspaceKind(Kind):
@@ -18,9 +18,14 @@ class WorkspaceKind(Kind):
         return workspace_access(asked)
 
     def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, dict[str, Any]]:
-        states = {workspace.pk: workspace_state(workspace) for workspace in Workspace.objects.filter(pk__in=keys)}
+        found = Workspace.objects.filter(pk__in=keys)
+        states: dict[uuid.UUID, dict[str, Any]]
+        states = {workspace.pk: workspace_state(workspace) | {"members": []} for workspace in found}
+        members = Membership.objects.filter(workspace__in=states).order_by("user__username")
+        for member in members.select_related("user").only("workspace_id", "role", "user__username"):
+            states[member.workspace_id]["members"].append(member_state(member))
         for section in all_sections():
-            found = section.states(states)
+            lists = section.states(states)
             for key, state in states.items():
-                state[section.name] = found.get(key, [])
+                state[section.name] = lists.get(key, [])
         return states

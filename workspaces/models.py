@@ -47,6 +47,25 @@ class Membership(models.Model):
         return f"{self.user} in {self.workspace}"
 
 
+class Invitation(models.Model):
+    """A link that makes whoever opens it a member, once. Only the hash of its secret is stored."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="invitations")
+    role = models.CharField(max_length=16, choices=Role.choices)
+    hash = models.CharField(max_length=64, unique=True, editable=False)
+    hint = models.CharField(max_length=16, editable=False)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["created_at"]
+
+    def __str__(self) -> str:
+        return f"invitation to {self.workspace} ({self.hint}…)"
+
+
 class Token(models.Model):
     """A bearer token: acts as its user. Only its hash is stored; `hint` is its beginning, to tell tokens apart."""
 

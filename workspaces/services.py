@@ -4,15 +4,19 @@ import uuid
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.text import slugify
 
 from streams import log
 from streams.log import News, Writer, stream_name
 from streams.messages import Code, ProtocolError
+from workspaces.access import access_of
 from workspaces.events import WORKSPACE_UPDATED, Change, WorkspaceUpdated
 from workspaces.models import NAME_LENGTH, Membership, Role, Workspace
 from workspaces.sections import all_sections
 from workspaces.signals import access_changed, events_recorded, streams_dropped
+
+MAX_MEMBERS = 300  # of one workspace: its state, which lists them beside the agents, must fit one WebSocket frame
 
 
 def workspace_stream(workspace_id: uuid.UUID) -> str:
@@ -91,31 +95,86 @@ class WorkspaceService:
         transaction.on_commit(lambda: streams_dropped.send(WorkspaceService, names=names), robust=True)
 
     @staticmethod
-    def set_member(workspace_id: uuid.UUID, user_id: int, role: str) -> Membership:
-        """Make the user a member in `role`, or change the role of one who is."""
+    def set_member(workspace_id: uuid.UUID, user_id: int, role: str, *, force: bool = False) -> Membership:
+        """Make the user a member in `role`, or change the role of one who is; with `force` the last owner's too."""
         with log.writing([workspace_stream(workspace_id)]) as writer:
             _get(workspace_id)
-            member = Membership.objects.filter(workspace=workspace_id, user=user_id).first()
-            change = Change.MEMBER_UPDATED if member else Change.MEMBER_ADDED
-            member = member or Membership(workspace_id=workspace_id, user_id=user_id)
-            if change is Change.MEMBER_UPDATED and member.role == role:
-                return member
-            member.role = Role(role)
-            member.save()
-            record(writer, workspace_id, change, member_state(member))
-            _signal(writer, [user_id])
-        return member
+            member = _members(workspace_id).filter(user=user_id).first()
+            if member is None:
+                return _add(writer, workspace_id, user_id, role)
+            return _change(writer, member, role, force)
 
     @staticmethod
-    def remove_member(workspace_id: uuid.UUID, user_id: int) -> None:
-        """End a membership; sockets of the user lose the workspace at once."""
+    def admit(workspace_id: uuid.UUID, user_id: int, role: str) -> Membership:
+        """Make the user a member in at least `role`: a higher one stays."""
         with log.writing([workspace_stream(workspace_id)]) as writer:
-            member = Membership.objects.select_related("user").filter(workspace=workspace_id, user=user_id).first()
+            _get(workspace_id)
+            member = _members(workspace_id).filter(user=user_id).first()
             if member is None:
-                raise ProtocolError(Code.NOT_FOUND, "expected a member of the workspace")
+                return _add(writer, workspace_id, user_id, role)
+            if access_of(member.role) >= access_of(role):
+                return member
+            return _change(writer, member, role)
+
+    @staticmethod
+    def change_role(workspace_id: uuid.UUID, member_id: uuid.UUID, role: str) -> Membership:
+        """Change the role of a member, who is never added anew should somebody else have removed them meanwhile."""
+        with log.writing([workspace_stream(workspace_id)]) as writer:
+            member = _members(workspace_id).filter(pk=member_id).first()
+            return _change(writer, _expected(member), role)
+
+    @staticmethod
+    def remove_member(workspace_id: uuid.UUID, user_id: int, *, force: bool = False) -> None:
+        """End a membership, with `force` the last owner's too; sockets of the user lose the workspace at once."""
+        with log.writing([workspace_stream(workspace_id)]) as writer:
+            member = _expected(_members(workspace_id).filter(user=user_id).first())
+            if not force:
+                _require_another_owner(member)
             record(writer, workspace_id, Change.MEMBER_REMOVED, member_state(member))
             member.delete()
             _signal(writer, [user_id])
+
+
+def _members(workspace_id: uuid.UUID) -> QuerySet[Membership]:
+    return Membership.objects.select_related("user").filter(workspace=workspace_id)
+
+
+def _expected(member: Membership | None) -> Membership:
+    if member is None:
+        raise ProtocolError(Code.NOT_FOUND, "expected a member of the workspace")
+    return member
+
+
+def _add(writer: Writer, workspace_id: uuid.UUID, user_id: int, role: str) -> Membership:
+    if _members(workspace_id).count() >= MAX_MEMBERS:
+        raise ProtocolError(Code.INVALID_MESSAGE, f"expected at most {MAX_MEMBERS} members of a workspace")
+    member = Membership.objects.create(workspace_id=workspace_id, user_id=user_id, role=Role(role))
+    record(writer, workspace_id, Change.MEMBER_ADDED, member_state(member))
+    _signal(writer, [user_id])
+    return member
+
+
+def _change(writer: Writer, member: Membership, role: str, force: bool = False) -> Membership:
+    if member.role == role:
+        return member
+    if not force:
+        _require_another_owner(member)
+    member.role = Role(role)
+    member.save()
+    record(writer, member.workspace_id, Change.MEMBER_UPDATED, member_state(member))
+    _signal(writer, [member.user_id])
+    return member
+
+
+def _require_another_owner(member: Membership) -> None:
+    """Raise ProtocolError if the workspace would be left without an owner who can sign in."""
+    if member.role != Role.OWNER:
+        return
+    others = Membership.objects.filter(workspace=member.workspace_id, role=Role.OWNER, user__is_active=True)
+    if not others.exclude(pk=member.pk).exists():
+        raise ProtocolError(
+            Code.INVALID_MESSAGE, "this is the workspace's last owner: expected another member to be made owner first"
+        )
 
 
 def _get(workspace_id: uuid.UUID) -> Workspace:

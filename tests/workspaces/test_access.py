@@ -41,6 +41,8 @@ class Place:
     workspace: dict[str, Any]
     agent_id: str
     tokens: dict[str, str]
+    person: str
+    """The name of somebody who can be made a member."""
 
     def api(self, role: str) -> Api:
         return Api(self.url, self.tokens[role])
@@ -51,7 +53,9 @@ def place(live: LiveServer, root: Api) -> Place:
     workspace = root.workspace(f"access {uuid.uuid4()}")
     script = PEOPLE % (workspace["slug"], ROLES, uuid.uuid4().hex[:8])
     tokens = json.loads(live.manage("shell", "-v", "0", "-c", script).splitlines()[-1])
-    return Place(live.url, live.ws_url, workspace, root.agent(workspace["id"])["id"], tokens)
+    person = f"person {uuid.uuid4()}".replace(" ", "-")
+    live.token(person)
+    return Place(live.url, live.ws_url, workspace, root.agent(workspace["id"])["id"], tokens, person)
 
 
 EVENT = {"n": 1, "type": "agent:output", "payload": {"content": "x"}}
@@ -71,6 +75,17 @@ TABLE: list[tuple[str, str, Any, list[int]]] = [
     ("POST", "/workspaces/{w}/agents", {"name": "of {role}"}, [404, 403, 201, 201, 201]),
     ("PATCH", "/agents/{a}", {"name": "by {role}"}, [404, 403, 200, 200, 200]),
     ("PATCH", "/workspaces/{w}", {"name": "by {role}"}, [404, 403, 403, 200, 200]),
+    ("GET", "/workspaces/{w}/members", None, [404, 200, 200, 200, 200]),
+    ("POST", "/workspaces/{w}/members", {"user": "{person}", "role": "viewer"}, [404, 403, 403, 201, 201]),
+    ("PATCH", "/workspaces/{w}/members/{member}", {"role": "operator"}, [404, 403, 403, 200, 200]),
+    ("DELETE", "/workspaces/{w}/members/{member}", None, [404, 403, 403, 204, 204]),
+    ("DELETE", "/workspaces/{w}/members/{unknown}", None, [404, 403, 403, 404, 404]),
+    ("GET", "/workspaces/{w}/invitations", None, [404, 403, 403, 200, 200]),
+    ("POST", "/workspaces/{w}/invitations", {"role": "owner"}, [404, 403, 403, 201, 201]),
+    ("DELETE", "/workspaces/{w}/invitations/{invitation}", None, [404, 403, 403, 204, 204]),
+    ("GET", "/tokens", None, [200, 200, 200, 200, 200]),
+    ("POST", "/tokens", {"name": "child of a token"}, [403, 403, 403, 403, 403]),
+    ("DELETE", "/tokens/{unknown}", None, [404, 404, 404, 404, 404]),
     ("DELETE", "/agents/{new}", None, [404, 403, 403, 204, 204]),
     ("DELETE", "/workspaces/{other}", None, [404, 404, 404, 404, 204]),
 ]
@@ -83,12 +98,17 @@ ROWS = [(role, *row[:3], row[3][i]) for row in TABLE for i, role in enumerate(RO
 def test_each_role_against_each_action(
     place: Place, root: Api, role: str, method: str, path: str, body: Any, status: int
 ) -> None:
-    ids = {"w": place.workspace["id"], "a": place.agent_id, "new": "", "other": ""}
+    ids = {"w": place.workspace["id"], "a": place.agent_id, "unknown": str(uuid.uuid4())}
+    people = f"/workspaces/{ids['w']}/members"
     if "{new}" in path:
         ids["new"] = root.agent(place.workspace["id"], str(uuid.uuid4()))["id"]
     if "{other}" in path:
         ids["other"] = root.workspace("another")["id"]
-    body = json.loads(json.dumps(body).replace("{role}", role))
+    if "{member}" in path:
+        ids["member"] = root.post(people, {"user": place.person, "role": "viewer"}).data["id"]
+    if "{invitation}" in path:
+        ids["invitation"] = root.post(f"/workspaces/{ids['w']}/invitations", {"role": "viewer"}).data["id"]
+    body = json.loads(json.dumps(body).replace("{role}", role).replace("{person}", place.person))
     answer = place.api(role).call(method, path.format(**ids), body)
     assert answer.status == status, answer
     if status >= 400:

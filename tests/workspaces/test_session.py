@@ -7,6 +7,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -31,14 +32,18 @@ class Session:
         return next(str(cookie.value) for cookie in self._jar if cookie.name == name)
 
     def post(self, path: str, body: bytes, **headers: str) -> int:
+        return self.ask(path, body, **headers)[0]
+
+    def ask(self, path: str, body: bytes, **headers: str) -> tuple[int, Any]:
+        """The status, and the answer if it is JSON."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         try:
             with self._opener.open(urllib.request.Request(self._url + path, body, sent, method="POST")) as answer:
-                status: int = answer.status
-                return status
+                is_json = answer.headers.get_content_type() == "application/json"
+                return answer.status, json.loads(answer.read()) if is_json else None
         except urllib.error.HTTPError as error:
             with error:
-                return error.code
+                return error.code, None
 
 
 @pytest.fixture(scope="module")

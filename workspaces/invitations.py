@@ -1,0 +1,95 @@
+"""Invitations: links that make whoever opens them a member of a workspace, once."""
+
+import secrets
+import uuid
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.forms import UserCreationForm
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from streams.kinds import Access
+from streams.messages import Code, ProtocolError
+from workspaces.access import workspace_access
+from workspaces.credentials import HINT_LENGTH, hashed
+from workspaces.models import Invitation, Membership, Role
+from workspaces.services import WorkspaceService
+
+PREFIX = "agi_"  # so that people and secret scanners recognise one
+DAYS = 7
+MAX_PENDING = 50  # of one workspace
+
+
+def invite(workspace_id: uuid.UUID, user_id: int, role: str, days: int = DAYS) -> tuple[Invitation, str]:
+    """Make an invitation in the name of `user_id`. Returns it with its secret, which can never be read again."""
+    if len(pending(workspace_id)) >= MAX_PENDING:
+        raise ProtocolError(Code.INVALID_MESSAGE, f"expected at most {MAX_PENDING} pending invitations to a workspace")
+    secret = PREFIX + secrets.token_urlsafe(32)
+    invitation = Invitation.objects.create(
+        workspace_id=workspace_id,
+        role=Role(role),
+        hash=hashed(secret),
+        hint=secret[:HINT_LENGTH],
+        created_by_id=user_id,
+        expires_at=timezone.now() + timedelta(days=days),
+    )
+    return invitation, secret
+
+
+def pending(workspace_id: uuid.UUID) -> list[Invitation]:
+    """The workspace's invitations that can be accepted, oldest first."""
+    return _holding(_unexpired().filter(workspace=workspace_id))
+
+
+def find(secret: str) -> Invitation:
+    """The invitation of this secret. Raises ProtocolError (NOT_FOUND) if it does not hold."""
+    return _one(_unexpired(), secret)
+
+
+@transaction.atomic
+def accept(secret: str, user_id: int) -> Membership:
+    """Make the user a member, in at least the role they are invited in; the invitation is spent by this.
+
+    Raises ProtocolError: NOT_FOUND if it does not hold, INVALID_MESSAGE if the workspace is full.
+    """
+    # Of two who accept at once, only the first to lock the row finds it.
+    invitation = _one(_unexpired().select_for_update(of=("self",)), secret)
+    invitation_id, workspace_id, role = invitation.pk, invitation.workspace_id, invitation.role
+    Invitation.objects.filter(pk=invitation_id).delete()
+    return WorkspaceService.admit(workspace_id, user_id, role)
+
+
+@transaction.atomic
+def sign_up(secret: str, form: "UserCreationForm[Any]") -> Any:
+    """Make the account that a valid form describes, a member by this invitation; without one there is no account."""
+    user = form.save()
+    accept(secret, user.pk)
+    return user
+
+
+def revoke(workspace_id: uuid.UUID, invitation_id: uuid.UUID) -> None:
+    """Take an invitation back. Raises ProtocolError (NOT_FOUND) if there is no such one to this workspace."""
+    deleted, _ = Invitation.objects.filter(workspace=workspace_id, pk=invitation_id).delete()
+    if not deleted:
+        raise ProtocolError(Code.NOT_FOUND, "expected a pending invitation to the workspace")
+
+
+def _unexpired() -> QuerySet[Invitation]:
+    return Invitation.objects.select_related("workspace", "created_by").filter(expires_at__gt=timezone.now())
+
+
+def _one(invitations: QuerySet[Invitation], secret: str) -> Invitation:
+    found = _holding(invitations.filter(hash=hashed(secret)))
+    if not found:
+        raise ProtocolError(Code.NOT_FOUND, "this invitation has been used or taken back, or has expired")
+    return found[0]
+
+
+def _holding(invitations: Collection[Invitation]) -> list[Invitation]:
+    """Those whose makers may still invite: who is no longer an owner has left no way back in."""
+    asked = [(invitation.created_by_id, invitation.workspace_id) for invitation in invitations]
+    granted = workspace_access(asked)
+    return [one for one, access in zip(invitations, granted, strict=True) if access >= Access.MANAGE]

@@ -1,0 +1,72 @@
+"""The dashboard's pages of people: those of a workspace, an invitation, and one's own tokens."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model, login
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.forms import UserCreationForm
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+
+from streams.messages import Code, ProtocolError
+from workspaces import invitations
+from workspaces.access import access_of
+from workspaces.models import Invitation, Role, Workspace
+from workspaces.visible import visible_workspaces
+
+
+@login_required
+def people(request: HttpRequest, slug: str) -> HttpResponse:
+    found = visible_workspaces(request.user.pk).filter(slug=slug).first()
+    if found is None:
+        raise Http404
+    return render(request, "people.html", {"workspace": found, "role": found.role})
+
+
+@login_required
+def tokens(request: HttpRequest) -> HttpResponse:
+    visible = visible_workspaces(request.user.pk)
+    where = visible.exclude(role=Role.VIEWER).first()
+    return render(request, "tokens.html", {"slug": where.slug if where else "WORKSPACE"})
+
+
+class SignUpForm(UserCreationForm):  # type: ignore[type-arg]
+    """A name and a password, as the configured validators want it."""
+
+    class Meta:
+        model = get_user_model()
+        fields = ["username"]
+
+
+@never_cache
+@sensitive_post_parameters()
+@sensitive_variables("secret")
+def invitation(request: HttpRequest, secret: str) -> HttpResponse:
+    """Who invites to what; for those without an account, the way to one."""
+    try:
+        found = invitations.find(secret)
+        form = SignUpForm(request.POST or None) if request.user.is_anonymous else None
+        if request.method == "POST" and (form is None or form.is_valid()):
+            _take(request, secret, form)
+            return redirect("workspace", found.workspace.slug)
+    except ProtocolError as error:
+        known = error.code is Code.NOT_FOUND
+        return render(request, "invitation_over.html", {"reason": "" if known else error.message}, status=410)
+    context = {"invitation": found, "role": Role(found.role), "form": form, "member": _member(request, found)}
+    return render(request, "invitation.html", context)
+
+
+def _take(request: HttpRequest, secret: str, form: Any) -> None:
+    if form is not None:
+        login(request, invitations.sign_up(secret, form), backend=settings.AUTHENTICATION_BACKENDS[0])
+    elif request.user.pk is not None:
+        invitations.accept(secret, request.user.pk)
+
+
+def _member(request: HttpRequest, found: Invitation) -> Workspace | None:
+    """The workspace, if whoever asks has nothing to gain by the invitation."""
+    seen: Any = visible_workspaces(request.user.pk).filter(pk=found.workspace_id).first()
+    return seen if seen is not None and access_of(seen.role) >= access_of(found.role) else None
