@@ -2,7 +2,6 @@
 
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -47,11 +46,11 @@ def runners(place: Place) -> Runners:
 
 
 @pytest.fixture
-def agent_page(tab: Page, live: LiveServer, place: Place) -> Iterator[Page]:
+def agent_page(tab: Page, live: LiveServer, place: Place) -> Page:
     sign_in(tab, live)
     tab.goto(place.agent_url)
     expect_state(tab, "Live")
-    yield tab
+    return tab
 
 
 def test_a_person_answers_a_waiting_process_and_sees_it_go_on(

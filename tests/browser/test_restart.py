@@ -22,7 +22,7 @@ pytestmark = pytest.mark.browser
 def first_start(tmp_path: Path) -> Iterator[LiveServer]:
     """A new installation on its first start, with the Playground's process at work."""
     server = LiveServer(tmp_path)
-    server.command = ("manage.py", "up")
+    server.command, server.fresh = ("manage.py", "up"), True
     with server:
         yield server
     end_orphans(tmp_path)

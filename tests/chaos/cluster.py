@@ -60,7 +60,7 @@ def cluster(folder: Path, env: dict[str, str] | None = None, count: int = 1) -> 
         home.mkdir()
         servers.append(LiveServer(home, **{"SECRET_KEY": "shared by all", **(env or {})}))
     with contextlib.ExitStack() as stack:
-        servers[0].manage("migrate", "--verbosity=0")
+        servers[0].prepare()
         for server in servers:
             server.start()
             stack.callback(server.stop, 20)

@@ -1,9 +1,15 @@
 """The database is restored from an older backup: whoever saw what is lost is told, at once, and starts again."""
 
 import asyncio
+import os
 import sqlite3
+import subprocess
+from abc import ABC, abstractmethod
 from contextlib import closing
 from pathlib import Path
+
+import psycopg
+import pytest
 
 from tests.chaos.checking import until
 from tests.chaos.cluster import Cluster
@@ -11,36 +17,79 @@ from tests.chaos.figures import report
 from tests.chaos.producer import Producer
 from tests.chaos.track import Reset
 from tests.chaos.watcher import Watcher, watching
+from tests.support.services import Postgres
 
 BACKED_UP = 150  # events at the time of the backup
 LOST = 150  # events after it
 
 
-def _copy(source: Path, target: Path) -> None:
-    """SQLite's own backup: a whole database, in one transaction, also while it is in use."""
-    with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target, timeout=20)) as new:
-        old.backup(new)
+class Restorable(ABC):
+    """An installation with a backup to go back to."""
 
+    def __init__(self, cluster: Cluster, tmp_path: Path) -> None:
+        self.cluster = cluster
+        self._backup = tmp_path / "backup"
 
-class Restorable:
-    """A server on SQLite, with a backup to go back to."""
-
-    def __init__(self, single: Cluster, tmp_path: Path) -> None:
-        self.server = single.servers[0]
-        self._live = self.server.data_dir / "db.sqlite3"
-        self._backup = tmp_path / "backup.sqlite3"
-
+    @abstractmethod
     def back_up(self) -> None:
-        _copy(self._live, self._backup)
+        """As the database is now, also while it is in use."""
 
+    @abstractmethod
     def restore(self) -> None:
-        _copy(self._backup, self._live)
+        """All at once, under the servers' feet."""
 
     def restore_offline(self) -> None:
-        """As it is usually done: with the server down."""
-        self.server.kill()
+        """As it is usually done: with the servers down."""
+        for server in self.cluster.servers:
+            server.kill()
         self.restore()
-        self.server.start()
+        for server in self.cluster.servers:
+            server.start()
+
+
+class SQLite(Restorable):
+    def back_up(self) -> None:
+        self._copy(self._live, self._backup)
+
+    def restore(self) -> None:
+        self._copy(self._backup, self._live)
+
+    @property
+    def _live(self) -> Path:
+        return self.cluster.servers[0].data_dir / "db.sqlite3"
+
+    @staticmethod
+    def _copy(source: Path, target: Path) -> None:
+        """SQLite's own backup: a whole database, in one transaction."""
+        with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target, timeout=20)) as new:
+            old.backup(new)
+
+
+class PostgreSQL(Restorable):
+    def __init__(self, cluster: Cluster, tmp_path: Path, service: Postgres) -> None:
+        super().__init__(cluster, tmp_path)
+        self._programs = service.programs
+        self._url = cluster.servers[0].env["DATABASE_URL"]
+
+    def back_up(self) -> None:
+        self._run("pg_dump", "--data-only", "--disable-triggers", "--file", str(self._backup))
+
+    def restore(self) -> None:
+        with psycopg.connect(self._url) as connection:
+            query = "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables WHERE schemaname = 'public'"
+            [tables] = connection.execute(query).fetchone() or [""]
+        empty = f"TRUNCATE {tables} CASCADE"
+        self._run("psql", "--single-transaction", "--quiet", "-c", empty, "-f", str(self._backup), "-o", os.devnull)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        subprocess.run([self._programs / program, "--dbname", self._url, *arguments], check=True)
+
+
+@pytest.fixture(params=["sqlite", "postgres and redis"])
+def restorable(request: pytest.FixtureRequest, tmp_path: Path) -> Restorable:
+    if request.param == "sqlite":
+        return SQLite(request.getfixturevalue("single"), tmp_path)
+    return PostgreSQL(request.getfixturevalue("pair"), tmp_path, request.getfixturevalue("postgres"))
 
 
 async def _published(restorable: Restorable, producer: Producer) -> None:
@@ -60,43 +109,43 @@ def _judge(watchers: list[Watcher], resets: list[Reset]) -> None:
         assert track.resets == resets, track.resets
 
 
-def test_whoever_comes_back_from_beyond_the_newest_is_told(single: Cluster, tmp_path: Path) -> None:
-    site = single.site()
-    restorable = Restorable(single, tmp_path)
+def test_whoever_comes_back_from_beyond_the_newest_is_told(restorable: Restorable) -> None:
+    cluster = restorable.cluster
+    site = cluster.site()
 
     async def scenario() -> None:
-        [producer] = site.producers(single.ws_urls)
-        watchers = site.watchers(3, single.ws_urls)
+        [producer] = site.producers(cluster.ws_urls[:1])
+        watchers = site.watchers(3, cluster.ws_urls)
         async with watching(watchers):
             await _published(restorable, producer)
             await until(lambda: _everyone_at(watchers, BACKED_UP + LOST), 10, "all events")
             await producer.close()
             await asyncio.to_thread(restorable.restore_offline)
             took = await until(lambda: _everyone_at(watchers, BACKED_UP), 20, "everyone to go back")
-            [fresh] = site.producers(single.ws_urls)
+            [fresh] = site.producers(cluster.ws_urls[:1])
             await fresh.publish(10)
             await until(lambda: _everyone_at(watchers, BACKED_UP + 10), 10, "new events")
             await fresh.close()
         _judge(watchers, [Reset(BACKED_UP + LOST, 1, BACKED_UP)])
-        report("log reset, reconnecting", told_after_s=round(took, 2))
+        report(f"log reset, reconnecting, {type(restorable).__name__}", told_after_s=round(took, 2))
 
     asyncio.run(scenario())
 
 
-def test_whoever_comes_back_to_other_events_under_the_same_seq_is_told(single: Cluster, tmp_path: Path) -> None:
+def test_whoever_comes_back_to_other_events_under_the_same_seq_is_told(restorable: Restorable) -> None:
     """The log has grown past `since` again, with other events: `at` shows it."""
-    site = single.site()
-    restorable = Restorable(single, tmp_path)
+    cluster = restorable.cluster
+    site = cluster.site()
 
     async def scenario() -> None:
-        [producer] = site.producers(single.ws_urls)
-        watchers = site.watchers(3, single.ws_urls)
+        [producer] = site.producers(cluster.ws_urls[:1])
+        watchers = site.watchers(3, cluster.ws_urls)
         async with watching(watchers):
             await _published(restorable, producer)
             await until(lambda: _everyone_at(watchers, BACKED_UP + LOST), 10, "all events")
             await producer.close()
         await asyncio.to_thread(restorable.restore_offline)
-        [fresh] = site.producers(single.ws_urls)
+        [fresh] = site.producers(cluster.ws_urls[:1])
         await fresh.publish(LOST + 20)
         await fresh.close()
         async with watching(watchers):
@@ -106,17 +155,17 @@ def test_whoever_comes_back_to_other_events_under_the_same_seq_is_told(single: C
     asyncio.run(scenario())
 
 
-def test_whoever_watches_is_told_while_connected(single: Cluster, tmp_path: Path) -> None:
+def test_whoever_watches_is_told_while_connected(restorable: Restorable) -> None:
     """Nobody has to reconnect; and what was read from the log before is not served from memory after."""
-    site = single.site()
-    restorable = Restorable(single, tmp_path)
+    cluster = restorable.cluster
+    site = cluster.site()
 
     async def scenario() -> None:
-        [producer] = site.producers(single.ws_urls)
-        [fresh] = site.producers(single.ws_urls)
+        [producer] = site.producers(cluster.ws_urls[:1])
+        [fresh] = site.producers(cluster.ws_urls[:1])
         await _published(restorable, producer)
-        watchers = site.watchers(3, single.ws_urls)
-        newcomers = site.watchers(1, single.ws_urls)
+        watchers = site.watchers(3, cluster.ws_urls)
+        newcomers = site.watchers(1, cluster.ws_urls)
         async with watching(watchers):
             await until(lambda: _everyone_at(watchers, BACKED_UP + LOST), 10, "all events")
             await asyncio.to_thread(restorable.restore)
@@ -130,21 +179,21 @@ def test_whoever_watches_is_told_while_connected(single: Cluster, tmp_path: Path
         _judge(watchers, [Reset(BACKED_UP + LOST, 1, BACKED_UP)])
         _judge(newcomers, [])
         assert {watcher.connections for watcher in watchers} == {1}
-        report("log reset, connected", told_after_s=round(took, 2))
+        report(f"log reset, connected, {type(restorable).__name__}", told_after_s=round(took, 2))
 
     asyncio.run(scenario())
 
 
-def test_pages_read_before_a_reset_nobody_watched_are_not_served_after_it(single: Cluster, tmp_path: Path) -> None:
+def test_pages_read_before_a_reset_nobody_watched_are_not_served_after_it(restorable: Restorable) -> None:
     """The last viewer has gone when the log is restored; whoever comes next gets what the log holds now."""
-    site = single.site()
-    restorable = Restorable(single, tmp_path)
+    cluster = restorable.cluster
+    site = cluster.site()
 
     async def scenario() -> None:
-        [producer] = site.producers(single.ws_urls)
-        [fresh] = site.producers(single.ws_urls)
+        [producer] = site.producers(cluster.ws_urls[:1])
+        [fresh] = site.producers(cluster.ws_urls[:1])
         await _published(restorable, producer)
-        before, after = site.watchers(1, single.ws_urls), site.watchers(1, single.ws_urls)
+        before, after = site.watchers(1, cluster.ws_urls), site.watchers(1, cluster.ws_urls)
         async with watching(before):
             await until(lambda: _everyone_at(before, BACKED_UP + LOST), 10, "all events")
         await asyncio.to_thread(restorable.restore)
@@ -158,15 +207,15 @@ def test_pages_read_before_a_reset_nobody_watched_are_not_served_after_it(single
     asyncio.run(scenario())
 
 
-def test_a_reset_that_is_written_over_at_once_is_told(single: Cluster, tmp_path: Path) -> None:
+def test_a_reset_that_is_written_over_at_once_is_told(restorable: Restorable) -> None:
     """As many events as were lost are written before the log is looked at again: its length alone shows nothing."""
-    site = single.site()
-    restorable = Restorable(single, tmp_path)
+    cluster = restorable.cluster
+    site = cluster.site()
 
     async def scenario() -> None:
-        [producer] = site.producers(single.ws_urls)
-        [fresh] = site.producers(single.ws_urls)
-        watchers = site.watchers(3, single.ws_urls)
+        [producer] = site.producers(cluster.ws_urls[:1])
+        [fresh] = site.producers(cluster.ws_urls[:1])
+        watchers = site.watchers(3, cluster.ws_urls)
         async with watching(watchers):
             await _published(restorable, producer)
             await until(lambda: _everyone_at(watchers, BACKED_UP + LOST), 10, "all events")

@@ -175,10 +175,10 @@ def test_a_run_ends_though_the_server_does_not_come_back_and_the_next_one_tells_
     mortal: LiveServer, mortal_place: Place, tmp_path: Path
 ) -> None:
     options = ("--spool", str(tmp_path), "--wait", "1")
-    with running(mortal_place, *python("print('begun'); input(); print('ended')"), options=options) as process:
+    with running(
+        mortal_place, *python("import time; print('begun'); time.sleep(2); print('ended')"), options=options
+    ) as process:
         wait_for(mortal_place, "begun")
-        Api(mortal_place.url, mortal_place.token).post(f"/agents/{mortal_place.agent}/input", {"content": "go"})
-        time.sleep(0.05)
         mortal.kill()
         _, err = process.communicate(timeout=20)
     assert process.returncode == 0

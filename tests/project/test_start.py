@@ -45,7 +45,7 @@ class Browser:
 def first_start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """What `make run` starts, on an empty DATA_DIR."""
     server = LiveServer(tmp_path_factory.mktemp("first"))
-    server.command = ("manage.py", "up")
+    server.command, server.fresh = ("manage.py", "up"), True
     server.start()
     yield server
     server.stop(20)

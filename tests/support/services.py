@@ -75,17 +75,17 @@ class Redis(Service):
 class Postgres(Service):
     def __init__(self, folder: Path) -> None:
         user = UNPRIVILEGED if os.geteuid() == 0 else None
-        programs = self._programs(folder) if user else POSTGRES_PACKAGE / "pginstall" / "bin"
+        self.programs = self._programs(folder) if user else POSTGRES_PACKAGE / "pginstall" / "bin"
         port = free_port()
         data = folder / "data"
         data.mkdir()
         if user:
             shutil.chown(folder, user)
             shutil.chown(data, user)
-        initdb = [str(programs / "initdb"), "-D", str(data), "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync"]
-        subprocess.run(initdb, check=True, capture_output=True, user=user, cwd=folder)
+        initdb = [str(self.programs / "initdb"), "-D", str(data), "-A", "trust", "-U", "postgres"]
+        subprocess.run([*initdb, "-E", "UTF8", "--no-sync"], check=True, capture_output=True, user=user, cwd=folder)
         options = ["-p", str(port), "-h", "127.0.0.1", "-k", str(folder), "-c", "max_connections=200"]
-        super().__init__(folder, port, [str(programs / "postgres"), "-D", str(data), *options], user)
+        super().__init__(folder, port, [str(self.programs / "postgres"), "-D", str(data), *options], user)
         self.url = f"postgres://postgres@127.0.0.1:{port}/postgres"
 
     @staticmethod
