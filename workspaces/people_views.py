@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import get_user_model, login
+from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import UserCreationForm
 from django.http import Http404, HttpRequest, HttpResponse
@@ -33,14 +33,6 @@ def tokens(request: HttpRequest) -> HttpResponse:
     return render(request, "tokens.html", {"slug": where.slug if where else "WORKSPACE"})
 
 
-class SignUpForm(UserCreationForm):  # type: ignore[type-arg]
-    """A name and a password, as the configured validators want it."""
-
-    class Meta:
-        model = get_user_model()
-        fields = ["username"]
-
-
 @never_cache
 @sensitive_post_parameters()
 @sensitive_variables("secret")
@@ -48,7 +40,7 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponse:
     """Who invites to what; for those without an account, the way to one."""
     try:
         found = invitations.find(secret)
-        form = SignUpForm(request.POST or None) if request.user.is_anonymous else None
+        form = UserCreationForm(request.POST or None) if request.user.is_anonymous else None
         if request.method == "POST" and (form is None or form.is_valid()):
             _take(request, secret, form)
             return redirect("workspace", found.workspace.slug)

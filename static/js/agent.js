@@ -27,7 +27,7 @@ const status = page.querySelector("agent-status");
 const gauge = page.querySelector("context-gauge");
 const names = { agent: part("name").textContent, workspace: part("workspace-name").textContent };
 const present = { seq: 0, status: status.getAttribute("status") };
-const composer = part("composer") && new Composer(part("composer"), agentId);
+const composer = new Composer(part("composer"), agentId);
 const vitals = new Vitals(part("vitals"));
 let oldest = Number(page.dataset.oldest);
 let wanted = linked();
@@ -62,7 +62,8 @@ subscription.on("context", (change, { seq }) => seq > present.seq && gauge.show(
 subscription.on("unsubscribed", ({ reason }) => end(reason));
 
 followWorkspace(workspaceId, {
-  onchange: ({ name, agents }) => {
+  onchange: ({ name, agents, members }) => {
+    if (members.myRole) part("composer").hidden = members.myRole === "viewer";
     names.workspace = name;
     names.agent = agents.get(agentId)?.name ?? names.agent;
     showNames();
@@ -78,7 +79,7 @@ function changed() {
 function showStatus(now) {
   present.status = now.status;
   status.show(now);
-  composer?.show(now);
+  composer.show(now);
   showNames();
 }
 
@@ -106,6 +107,7 @@ function beginningWords(more) {
 }
 
 function end(reason) {
+  part("composer").hidden = true;
   part("gone").hidden = false;
   part("gone").textContent = reason === "deleted" ? "This agent was deleted." : "You no longer have access to this agent.";
 }
@@ -207,7 +209,7 @@ shortcuts({
   e: ["Go to the end and follow it", () => follower.end()],
   t: ["Show or hide status and context over time", toggleVitals],
   r: ["Show messages raw or rendered", () => showRaw(!style.raw)],
-  ...(composer && { a: ["Answer the agent", () => composer.focus()] }),
+  a: ["Answer the agent", () => composer.focus()],
 });
 showPin();
 showStatus({ status: present.status, reason: status.getAttribute("reason") });

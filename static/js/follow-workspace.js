@@ -1,16 +1,22 @@
+import { Members } from "./members.js";
 import { stream } from "./stream.js";
 import { WorkspaceState } from "../clients/js/workspace-state.js";
 
-/** Keeps a workspace's state current; `onchange(state)` after every change, at most once per frame. */
+/** Keeps a workspace's state and its members current; `onchange({name, agents, members})` after every change, at most once per frame. */
 export function followWorkspace(id, { onchange, onended = () => {} }) {
   const state = new WorkspaceState();
+  const members = new Members();
   const subscription = stream.workspace(id);
-  const changed = oncePerFrame(() => onchange(state));
-  subscription.on("subscribed", (answer) => {
-    state.reset(answer.state, answer.seq);
+  const changed = oncePerFrame(() => onchange({ name: state.name, agents: state.agents, members }));
+  subscription.on("subscribed", ({ state: present, seq }) => {
+    state.reset(present, seq);
+    members.reset(present.members, seq);
     changed();
   });
-  subscription.on("updated", (_, event) => state.apply(event) && changed());
+  subscription.on("updated", (_, event) => {
+    const changes = [state.apply(event), members.apply(event)];
+    if (changes.includes(true)) changed();
+  });
   subscription.on("unsubscribed", onended);
   return subscription;
 }

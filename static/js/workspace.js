@@ -2,6 +2,7 @@ import "./copy-command.js";
 import { Board } from "./board.js";
 import { followWorkspace } from "./follow-workspace.js";
 import { shortcuts } from "./shortcuts.js";
+import { showEnd, showHead } from "./workspace-head.js";
 
 const page = document.getElementById("workspace");
 const part = (name) => page.querySelector(`[data-${name}]`);
@@ -9,9 +10,12 @@ const id = page.dataset.workspace;
 const board = new Board(page, { title: document.title });
 
 function render(workspace) {
-  part("name").textContent = workspace.name;
+  showHead(page, workspace);
   part("loading").hidden = true;
   part("empty").hidden = workspace.agents.size > 0;
+  const watches = workspace.members.myRole === "viewer";
+  part("empty-viewer").hidden = !watches;
+  part("empty-operator").hidden = watches;
   board.title = `${workspace.name} · Agentstream`;
   board.show(id, workspace);
 }
@@ -19,8 +23,7 @@ function render(workspace) {
 function end({ reason }) {
   board.remove(id);
   for (const name of ["loading", "empty"]) part(name).hidden = true;
-  part("gone").hidden = false;
-  part("gone").textContent = reason === "deleted" ? "This workspace was deleted." : "You no longer have access to this workspace.";
+  showEnd(page, reason);
 }
 
 followWorkspace(id, { onchange: render, onended: end });

@@ -174,5 +174,5 @@ def test_who_is_a_member_of_nothing_is_told_what_to_do(tab: Page, live: LiveServ
     live.token("newcomer")
     sign_in(tab, live, "newcomer")
     expect(tab.get_by_role("heading", name="No workspace yet")).to_be_visible()
-    expect(tab.locator("copy-command").first).to_contain_text("createtoken newcomer")
+    expect(tab.locator("copy-command").first).to_contain_text("/api/workspaces")
     expect_state(tab, "Live")

@@ -1,0 +1,79 @@
+import "./copy-command.js";
+import { call } from "./api.js";
+import { ask } from "./ask.js";
+import { element } from "./dom.js";
+
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+/** Inviting by link: the form, the link it gives once, and the links that nobody has used yet. */
+export class Invitations {
+  #root;
+  #path;
+  #asked = 0;
+
+  constructor(root, workspaceId) {
+    this.#root = root;
+    this.#path = `/workspaces/${workspaceId}/invitations`;
+    this.#part("form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#invite();
+    });
+    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && !root.hidden && this.load());
+  }
+
+  /** Asks which invitations are pending; answers that were overtaken by a later one are dropped. */
+  async load() {
+    const asked = ++this.#asked;
+    const pending = await call("GET", this.#path).catch(() => null);
+    if (pending && asked === this.#asked) this.#show(pending);
+  }
+
+  #part(name) {
+    return this.#root.querySelector(`[data-invite-${name}]`);
+  }
+
+  #show(pending) {
+    this.#part("pending").hidden = !pending.length;
+    this.#part("list").replaceChildren(...pending.map((one) => this.#row(one)));
+    const made = this.#part("made");
+    if (!pending.some(({ id }) => id === made.dataset.id)) made.hidden = true;
+  }
+
+  #row({ id, role, hint, createdBy, expiresAt }) {
+    const revoke = element("button", { type: "button", class: "button quiet", "aria-label": `Revoke the invitation ${hint}…` }, "Revoke");
+    revoke.addEventListener("click", () => this.#revoke(id));
+    const words = element("span", { class: "people-name" }, element("code", {}, `${hint}…`), element("span", { class: "muted" }, ` by ${createdBy}, until ${day.format(new Date(expiresAt))}`));
+    return element("li", { class: "people-row" }, words, element("span", { class: "tag" }, role), revoke);
+  }
+
+  async #invite() {
+    const made = await this.#try(() => call("POST", this.#path, { role: this.#part("role").value }));
+    if (!made) return;
+    const shown = this.#part("made");
+    shown.dataset.id = made.id;
+    this.#part("until").textContent = day.format(new Date(made.expiresAt));
+    this.#part("link").replaceChildren(element("copy-command", {}, made.url));
+    shown.hidden = false;
+    shown.querySelector("button").focus();
+    await this.load();
+  }
+
+  async #revoke(id) {
+    const sure = await ask("Revoke this invitation?", "Its link stops working. Who has used it already stays.", "Revoke");
+    if (!sure) return;
+    await this.#try(() => call("DELETE", `${this.#path}/${id}`));
+    await this.load();
+  }
+
+  async #try(act) {
+    const trouble = this.#part("trouble");
+    trouble.hidden = true;
+    try {
+      return await act();
+    } catch (error) {
+      trouble.textContent = `That was not done: ${error.message}`;
+      trouble.hidden = false;
+      return null;
+    }
+  }
+}

@@ -1,0 +1,67 @@
+import "./copy-command.js";
+import { call } from "./api.js";
+import { ask } from "./ask.js";
+import { element } from "./dom.js";
+
+const page = document.getElementById("tokens");
+const part = (name) => page.querySelector(`[data-${name}]`);
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+
+async function load() {
+  const tokens = await attempt(() => call("GET", "/tokens"));
+  if (!tokens) return;
+  part("loading").hidden = true;
+  part("none").hidden = tokens.length > 0;
+  part("list").replaceChildren(...tokens.map(row));
+}
+
+function row({ id, name, hint, createdAt, expiresAt }) {
+  const remove = element("button", { type: "button", class: "button quiet", "aria-label": `Delete the token ${name}` }, "Delete");
+  remove.addEventListener("click", () => removed(id, name));
+  const over = expiresAt && new Date(expiresAt) < new Date();
+  const until = expiresAt ? `${over ? "expired" : "until"} ${day.format(new Date(expiresAt))}` : "until it is deleted";
+  const words = element("span", { class: "people-name" }, element("strong", {}, name), " ", element("code", { class: "muted" }, `${hint}…`));
+  const times = element("span", { class: "muted people-times" }, `made ${day.format(new Date(createdAt))}, ${until}`);
+  return element("li", { class: "people-row", "data-token": id }, words, times, remove);
+}
+
+async function make(event) {
+  event.preventDefault();
+  const days = part("days").value;
+  const body = { name: part("name").value, ...(days && { days: Number(days) }) };
+  const made = await attempt(() => call("POST", "/tokens", body));
+  if (!made) return;
+  part("name").value = "";
+  part("made").dataset.id = made.id;
+  part("made-name").textContent = made.name;
+  const { url, slug } = page.dataset;
+  const command = `agentstream run --url ${url} --token ${made.token} --workspace ${slug} --name hello -- COMMAND`;
+  part("secret").replaceChildren(element("copy-command", {}, made.token));
+  part("command").replaceChildren(element("copy-command", {}, command));
+  part("made").hidden = false;
+  part("secret").querySelector("button").focus();
+  await load();
+}
+
+async function removed(id, name) {
+  const sure = await ask(`Delete the token ${name}?`, "Whatever uses it is cut off at once: runners, scripts, open connections.", "Delete");
+  if (!sure) return;
+  await attempt(() => call("DELETE", `/tokens/${id}`));
+  if (part("made").dataset.id === id) part("made").hidden = true;
+  await load();
+}
+
+async function attempt(act) {
+  part("trouble").hidden = true;
+  try {
+    return await act();
+  } catch (error) {
+    part("trouble").textContent = `That was not done: ${error.message}`;
+    part("trouble").hidden = false;
+    return null;
+  }
+}
+
+part("form").addEventListener("submit", make);
+document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && load());
+load();
