@@ -12,13 +12,21 @@ from tests.support.server import LiveServer
 pytestmark = pytest.mark.browser
 
 
+def everywhere(place: Place) -> list[str]:
+    """The paths of all pages of whoever is signed in."""
+    workspace = place.workspace_url.removeprefix(place.api.url)
+    invited = place.api.post(f"/workspaces/{place.workspace['id']}/invitations", {"role": "viewer"}).data["url"]
+    pages = ["/", workspace, f"{workspace}people/", "/account/tokens/", f"/pinned/?agents={place.agent['id']}"]
+    return [*pages, *(url.removeprefix(place.api.url) for url in (place.agent_url, invited))]
+
+
 def test_no_page_complains_or_breaks_the_content_policy(tab: Page, live: LiveServer, place: Place) -> None:
     """The fixture `complaints` is the assertion."""
     place.say("hello")
     tab.goto(f"{live.url}/sign-in/")
     sign_in(tab, live)
-    for path in ("/", place.workspace_url, place.agent_url, "/admin/", "/admin/agents/agent/"):
-        response = tab.goto(path if path.startswith("http") else live.url + path)
+    for path in (*everywhere(place), "/admin/", "/admin/agents/agent/", "/admin/workspaces/invitation/"):
+        response = tab.goto(live.url + path)
         assert response is not None
         assert response.ok, path
         policy = response.headers["content-security-policy"]
@@ -78,7 +86,7 @@ def test_the_way_to_a_transcript_by_keyboard(tab: Page, live: LiveServer, place:
     tab.keyboard.press("Tab")
     expect(tab.get_by_role("link", name="Skip to the content")).to_be_focused()
     tab.keyboard.press("Enter")
-    for _ in ("breadcrumb", "search", "status", "notifications", "row"):
+    for _ in ("breadcrumb", "agents", "people", "search", "status", "notifications", "row"):
         tab.keyboard.press("Tab")
     expect(tab.locator(".agent-row a")).to_be_focused()
     tab.keyboard.press("Enter")
@@ -92,7 +100,7 @@ def test_no_page_is_wider_than_the_screen(tab: Page, live: LiveServer, place: Pl
     )
     tab.set_viewport_size({"width": width, "height": 740})
     sign_in(tab, live)
-    for url in (live.url, place.workspace_url, place.agent_url, f"{live.url}/sign-in/"):
-        tab.goto(url)
+    for path in (*everywhere(place), "/sign-in/"):
+        tab.goto(live.url + path)
         tab.wait_for_load_state("networkidle")
-        assert tab.evaluate("document.documentElement.scrollWidth") <= width, url
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width, path

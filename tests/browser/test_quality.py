@@ -39,9 +39,13 @@ def test_axe_finds_nothing_serious_on_any_page(tab: Page, live: LiveServer, plac
     sign_in(tab, live)
     tab.evaluate(f"localStorage.setItem('agentstream.theme', '{theme}')")
     pinned = f"{live.url}/pinned/?agents={place.agent['id']}"
-    for url in (live.url, place.workspace_url, place.agent_url, pinned, f"{live.url}/pinned/?agents="):
+    invited = f"/workspaces/{place.workspace['id']}/invitations"
+    still = [place.api.post(invited, {"role": "viewer"}).data["url"], f"{live.url}/account/tokens/"]
+    lively = [live.url, place.workspace_url, f"{place.workspace_url}people/", place.agent_url, pinned]
+    for url in (*lively, f"{live.url}/pinned/?agents=", *still):
         tab.goto(url)
-        expect_state(tab, "Live")
+        if url not in still:
+            expect_state(tab, "Live")
         tab.wait_for_timeout(600)
         expect(tab.locator("html")).to_have_attribute("data-theme", theme)
         if url == place.agent_url:
