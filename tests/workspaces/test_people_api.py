@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import re
+import subprocess
 import uuid
 from typing import Any
 
@@ -9,7 +12,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from tests.support.api import Api
-from tests.support.server import LiveServer
+from tests.support.server import ROOT, LiveServer
 from tests.support.viewer import viewer
 from tests.workspaces.test_session import Session
 
@@ -146,3 +149,13 @@ def test_a_token_made_in_a_session_works_until_it_is_deleted(
 def test_making_a_token_by_session_needs_the_csrf_token(live: LiveServer, root: Api) -> None:
     session = Session(live, "root")
     assert session.post("/api/tokens", b'{"name": "laptop"}', Content_Type="application/json") == 403
+
+
+def test_the_guides_curl_commands_work(live: LiveServer, root: Api, workspace: dict[str, Any]) -> None:
+    [script] = re.findall(r"^```sh\n(.*?)^```", (ROOT / "docs/guides/people.md").read_text(), re.MULTILINE | re.DOTALL)
+    script = script.replace("http://127.0.0.1:8000", live.url).replace("curl ", "curl -fsS -w '\\n' ")
+    env = {**os.environ, "AGENTSTREAM_TOKEN": root.token or "", "WORKSPACE": workspace["id"]}
+    run = subprocess.run(["sh", "-ec", script], env=env, capture_output=True, text=True, check=True)
+    invitation, members = map(json.loads, run.stdout.splitlines())
+    assert invitation["url"].startswith(live.url)
+    assert [member["user"] for member in members] == ["root"]
