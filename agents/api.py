@@ -203,7 +203,7 @@ def _body(request: HttpRequest) -> dict[str, Any]:
 @router.get("/agents/{uuid:agent_id}/events", summary="A page of the agent's history")
 async def agent_events(request: HttpRequest, agent_id: uuid.UUID, query: Query[HistoryQuery]) -> HttpResponse:
     await authorize(request, "agent", agent_id, Access.READ)
-    page = await read(history.page, agent_stream(agent_id), query.since, query.limit)
+    page = await read(history.page, agent_stream(agent_id), query.since, query.limit, query.type)
     return HttpResponse(page.encode(), content_type="application/json")
 
 
