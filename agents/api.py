@@ -15,6 +15,7 @@ from agents.publications import agent_stream
 from agents.services import AgentService, agent_state
 from streams import history
 from streams.conf import conf
+from streams.hub import Hub
 from streams.kinds import Access
 from streams.messages import Code, ProtocolError, parse, parse_json
 from workspaces.api import Camel, HistoryQuery, StreamQuery
@@ -46,6 +47,10 @@ class InputIn(Camel):
 
 class SignalIn(Camel):
     signal: Literal["interrupt", "stop"]
+
+
+class ViewerOut(Camel):
+    user: str
 
 
 class RecordedOut(Camel):
@@ -198,7 +203,7 @@ def _body(request: HttpRequest) -> dict[str, Any]:
 @router.get("/agents/{uuid:agent_id}/events", summary="A page of the agent's history")
 async def agent_events(request: HttpRequest, agent_id: uuid.UUID, query: Query[HistoryQuery]) -> HttpResponse:
     await authorize(request, "agent", agent_id, Access.READ)
-    page = await read(history.page, agent_stream(agent_id), query.since, query.limit)
+    page = await read(history.page, agent_stream(agent_id), query.since, query.limit, query.type)
     return HttpResponse(page.encode(), content_type="application/json")
 
 
@@ -207,3 +212,12 @@ async def agent_stream_events(
     request: HttpRequest, agent_id: uuid.UUID, query: Query[StreamQuery]
 ) -> StreamingHttpResponse:
     return await stream(request, "agent", agent_id, query.since)
+
+
+@router.get(
+    "/agents/{uuid:agent_id}/viewers", response=list[ViewerOut], by_alias=True, summary="Who watches it at this moment"
+)
+async def agent_viewers(request: HttpRequest, agent_id: uuid.UUID) -> list[ViewerOut]:
+    await authorize(request, "agent", agent_id, Access.READ)
+    found = await Hub.here().viewers(agent_stream(agent_id))
+    return [ViewerOut(user=name) for name in sorted(found.values(), key=str.lower)]

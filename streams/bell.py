@@ -19,7 +19,7 @@ from streams.log import News
 
 logger = logging.getLogger(__name__)
 
-ACCESS_GROUP = "access"
+HUBS_GROUP = "hubs"  # where every process listens, whatever is watched there
 QUEUE = 10_000  # messages waiting for a channel layer that hangs; beyond that the oldest are dropped
 
 Message = tuple[str, dict[str, Any]]
@@ -90,7 +90,7 @@ def ring_dropped(names: Iterable[str]) -> None:
 
 def ring_access(user_ids: Iterable[int]) -> None:
     """Tell every process that what these users may do, or whether they are signed in, has changed."""
-    _send([(ACCESS_GROUP, {"type": "access.changed", "users": sorted(user_ids)})])
+    _send([(HUBS_GROUP, {"type": "access.changed", "users": sorted(user_ids)})])
 
 
 def _news_message(news: News) -> dict[str, Any]:

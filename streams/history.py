@@ -1,5 +1,6 @@
 """Pages of a stream's log, for HTTP."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from streams import log
@@ -25,8 +26,9 @@ class Page:
         return f'{{"events":[{events}],"oldest":{self.span.oldest},"seq":{self.span.head},"complete":{complete}}}'
 
 
-def page(name: str, since: int, limit: int) -> Page:
-    """A page of the stream `name`. Raises ProtocolError (NOT_FOUND) if there is no such stream.
+def page(name: str, since: int, limit: int, types: Collection[str] = ()) -> Page:
+    """A page of the stream `name`, of these types of event if any are named. Raises ProtocolError (NOT_FOUND) if there
+    is no such stream.
 
     Where `since` is not in the log's span, the page starts at the oldest event and is not `complete`.
     """
@@ -35,14 +37,14 @@ def page(name: str, since: int, limit: int) -> Page:
         if span is None:
             raise ProtocolError(Code.NOT_FOUND, f"there is no stream {name}")
         complete = span.floor <= since <= span.head
-        return Page(_collect(name, since if complete else span.floor, limit), span, complete)
+        return Page(_collect(name, since if complete else span.floor, limit, types), span, complete)
 
 
-def _collect(name: str, after: int, limit: int) -> list[str]:
+def _collect(name: str, after: int, limit: int, types: Collection[str]) -> list[str]:
     texts: list[str] = []
     size = 0
     while len(texts) < limit and size < PAGE_BYTES:
-        rows = log.read(name, after, min(CHUNK, limit - len(texts)))
+        rows = log.read(name, after, min(CHUNK, limit - len(texts)), types)
         texts += [text for _, text in rows]
         size += sum(len(text) for _, text in rows)
         if len(rows) < CHUNK:

@@ -12,7 +12,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from streams import metrics
-from streams.bell import ACCESS_GROUP, Bell
+from streams.bell import HUBS_GROUP, Bell
 from streams.chores import do_chores
 from streams.conf import channel_layer, conf
 from streams.connection import Connection, Cursor
@@ -21,6 +21,7 @@ from streams.flusher import Flusher
 from streams.frames import Window
 from streams.log import Span
 from streams.messages import ProtocolError, timestamp, timestamp_of
+from streams.presence import Presence
 from streams.reader import Reader
 
 logger = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ class Hub:
         self.reader = Reader()
         self.feeds: dict[str, Feed] = {}
         self.connections: dict[Connection, None] = {}
+        self._presence = Presence(self)
         self._flusher = Flusher(self._flush)
         self._unread: dict[Cursor, None] = {}  # whose last read of the log failed
         self._channel: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -131,7 +133,7 @@ class Hub:
             try:
                 if not self._channel.done():
                     channel = await layer.new_channel()
-                    await layer.group_add(ACCESS_GROUP, channel)
+                    await layer.group_add(HUBS_GROUP, channel)
                     self._channel.set_result(channel)
                     failing = False
                 self._hear(await layer.receive(self._channel.result()))
@@ -151,6 +153,10 @@ class Hub:
                 self._dropped(message["stream"])
             case "access.changed":
                 self.recheck(message["users"])
+            case "viewers.asked":
+                self._spawn(self._presence.answer(message))
+            case "viewers.told":
+                self._presence.told(message)
 
     def _news(self, name: str, first: int, last: int, texts: list[bytes]) -> None:
         feed = self.feeds.get(name)
@@ -227,6 +233,10 @@ class Hub:
         for connection in list(self.connections):
             if connection.viewer.id in users:
                 connection.owner.access_changed()
+
+    async def viewers(self, name: str) -> dict[int, str]:
+        """Who follows a stream at this moment, here or on another process: names by user id."""
+        return await self._presence.viewers(name, self._channel.result() if self._channel.done() else None)
 
     # The clock
 

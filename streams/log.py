@@ -236,9 +236,10 @@ def spans(names: Collection[str]) -> dict[str, Span]:
     return {name: Span(head, floor, time_) for name, head, floor, time_ in rows}
 
 
-def read(name: str, after: int, limit: int) -> list[tuple[int, str]]:
-    """Up to `limit` events following seq `after`, each with its seq and text, in order."""
+def read(name: str, after: int, limit: int, types: Collection[str] = ()) -> list[tuple[int, str]]:
+    """Up to `limit` events following seq `after`, each with its seq and text, in order; of these types, if any."""
     rows = Event.objects.filter(stream__name=name, seq__gt=after).order_by("seq")
+    rows = rows.filter(type__in=types) if types else rows
     return [
         (seq, encode_event(type_, payload, time_, seq))
         for seq, type_, payload, time_ in rows.values_list("seq", "type", "payload", "time")[:limit]

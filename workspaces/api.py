@@ -50,6 +50,7 @@ class TicketOut(Camel):
 class HistoryQuery(Schema):
     since: int = Field(0, ge=0, le=BIGINT, description="the seq after which to begin")
     limit: int = Field(500, ge=1, le=history.PAGE_LIMIT)
+    type: list[str] = Field([], max_length=20, description="only events of this type; may be given several times")
 
 
 class StreamQuery(Schema):
@@ -98,7 +99,7 @@ async def delete_workspace(request: HttpRequest, workspace_id: uuid.UUID) -> tup
 @router.get("/workspaces/{uuid:workspace_id}/events", summary="A page of the workspace's history")
 async def workspace_events(request: HttpRequest, workspace_id: uuid.UUID, query: Query[HistoryQuery]) -> HttpResponse:
     await authorize(request, "workspace", workspace_id, Access.READ)
-    page = await read(history.page, workspace_stream(workspace_id), query.since, query.limit)
+    page = await read(history.page, workspace_stream(workspace_id), query.since, query.limit, query.type)
     return HttpResponse(page.encode(), content_type="application/json")
 
 

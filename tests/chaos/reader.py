@@ -60,11 +60,15 @@ class Reader:
             data = await self.reader.readexactly(size)
         except (asyncio.IncompleteReadError, ConnectionError):
             return 0
-        if first & 0x0F == 8:
-            [self.code] = struct.unpack("!H", data[:2])
-            return 0
-        for line in data.split(b"\n"):
-            self._take(line)
+        match first & 0x0F:
+            case 8:
+                [self.code] = struct.unpack("!H", data[:2])
+                return 0
+            case 9:
+                self.writer.write(struct.pack("!BB4x", 0x8A, 0x80 | size) + data)  # the pong to a ping
+            case _:
+                for line in data.split(b"\n"):
+                    self._take(line)
         return size
 
     async def read_to(self, seq: int) -> None:
