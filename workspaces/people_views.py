@@ -40,7 +40,7 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponse:
     """Who invites to what; for those without an account, the way to one."""
     try:
         found = invitations.find(secret)
-        form = UserCreationForm(request.POST or None) if request.user.is_anonymous else None
+        form: Any = UserCreationForm(request.POST or None) if request.user.is_anonymous else None
         if request.method == "POST" and (form is None or form.is_valid()):
             _take(request, secret, form)
             return redirect("workspace", found.workspace.slug)

@@ -156,7 +156,7 @@ def test_who_is_removed_is_told_so_on_every_open_page(
 ) -> None:
     join(place, live, "removed", "operator")
     context = fresh_browser()
-    pages = []
+    pages: list[Page] = []
     for url in (place.workspace_url, f"{place.workspace_url}people/", place.agent_url):
         page = context.new_page()
         if not pages:

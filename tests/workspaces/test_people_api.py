@@ -159,3 +159,28 @@ def test_the_guides_curl_commands_work(live: LiveServer, root: Api, workspace: d
     invitation, members = map(json.loads, run.stdout.splitlines())
     assert invitation["url"].startswith(live.url)
     assert [member["user"] for member in members] == ["root"]
+
+
+def test_who_becomes_a_viewer_publishes_no_more_on_the_socket_that_is_open(
+    live: LiveServer, root: Api, workspace: dict[str, Any], person: tuple[str, Api]
+) -> None:
+    name, api = person
+    member = root.post(members_path(workspace), {"user": name, "role": "operator"}).data
+    event = {"type": "agent:output", "payload": {"content": "x"}}
+    agent_id = root.agent(workspace["id"])["id"]
+
+    async def scenario() -> None:
+        async with viewer(live.ws_url, api.token) as one:
+
+            async def publish(n: int) -> str:
+                publication = {"agentId": agent_id, "producer": name, "events": [{"n": n, **event}]}
+                answer = await one.ask("publish:agent", publication)
+                return str(answer["payload"].get("code", answer["type"]))
+
+            assert await publish(1) == "published"
+            change = (root.call, "PATCH", members_path(workspace, member), {"role": "viewer"})
+            assert (await asyncio.to_thread(*change)).status == 200
+            await asyncio.sleep(0.2)  # the word of it is on its way
+            assert await publish(2) == "FORBIDDEN"
+
+    asyncio.run(scenario())
