@@ -178,8 +178,8 @@ def test_who_becomes_a_viewer_publishes_no_more_on_the_socket_that_is_open(
                 return str(answer["payload"].get("code", answer["type"]))
 
             assert await publish(1) == "published"
-            change = (root.call, "PATCH", members_path(workspace, member), {"role": "viewer"})
-            assert (await asyncio.to_thread(*change)).status == 200
+            path = members_path(workspace, member)
+            assert (await asyncio.to_thread(root.call, "PATCH", path, {"role": "viewer"})).status == 200
             await asyncio.sleep(0.2)  # the word of it is on its way
             assert await publish(2) == "FORBIDDEN"
 
