@@ -15,6 +15,7 @@ import { STATUSES, statusWord } from "./status.js";
 import { stream } from "./stream.js";
 import { Transcript } from "./transcript.js";
 import { Vitals } from "./vitals.js";
+import { showWatchers } from "./watchers.js";
 
 /** How much of the past is shown at first, and how much before an event that a link points to. */
 const PAST = 500;
@@ -28,7 +29,7 @@ const gauge = page.querySelector("context-gauge");
 const names = { agent: part("name").textContent, workspace: part("workspace-name").textContent };
 const present = { seq: 0, status: status.getAttribute("status") };
 const composer = new Composer(part("composer"), agentId);
-const vitals = new Vitals(part("vitals"));
+const vitals = new Vitals(part("vitals"), agentId);
 let oldest = Number(page.dataset.oldest);
 let wanted = linked();
 let loading = null;
@@ -126,7 +127,7 @@ async function fetchEarlier() {
   try {
     const past = await earlier(agentId, transcript.from, oldest);
     oldest = past.oldest;
-    vitals.addEarlier(past.events);
+    vitals.add(...past.events);
     transcript.prepend(past.events, past.from);
     button.textContent = "Load earlier";
     return true;
@@ -213,4 +214,5 @@ shortcuts({
 });
 showPin();
 showStatus({ status: present.status, reason: status.getAttribute("reason") });
+showWatchers(part("watchers"), agentId, page.dataset.user);
 loadMarkdown(() => transcript.redraw());

@@ -19,10 +19,10 @@ export async function earlier(agentId, upTo, oldest) {
   return { events, from, oldest };
 }
 
-/** Every event that is kept, from `since` on, page by page. */
-export async function* pages(agentId, since = 0) {
+/** Every event that is kept, from `since` on, page by page; of some types alone where these are named. */
+export async function* pages(agentId, since = 0, types = []) {
   for (;;) {
-    const { events, seq } = await fetchPage(agentId, since, PAGE);
+    const { events, seq } = await fetchPage(agentId, since, PAGE, types);
     if (!events.length) return;
     yield { events, seq };
     since = events.at(-1).seq;
@@ -30,8 +30,9 @@ export async function* pages(agentId, since = 0) {
   }
 }
 
-async function fetchPage(agentId, since, limit) {
-  const response = await fetch(`/api/agents/${agentId}/events?since=${since}&limit=${limit}`);
+async function fetchPage(agentId, since, limit, types = []) {
+  const query = new URLSearchParams([["since", since], ["limit", limit], ...types.map((type) => ["type", type])]);
+  const response = await fetch(`/api/agents/${agentId}/events?${query}`);
   if (!response.ok) throw new Error(`HTTP ${response.status}`);
   return response.json();
 }

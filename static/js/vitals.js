@@ -1,26 +1,30 @@
 import { element } from "./dom.js";
 import { clockTime } from "./clock.js";
 import { oncePerFrame } from "./follow-workspace.js";
+import { pages } from "./history.js";
 import { reasonWords, statusWord } from "./status.js";
 
+const TYPES = ["agent:status", "agent:context"];
 /** More points than there are pixels show nothing more. */
 const MOST_SEGMENTS = 300;
 const HEIGHT = 130;
 /** Where uPlot's drawing area begins and ends, so that the segments above it share its time axis. */
 const AXIS = { left: 44, right: 12 };
 
-/** What an agent was doing, and how full its context was, over the time that is loaded: drawn once it is asked for. */
+/** What an agent was doing, and how full its context was, as long as is kept: fetched and drawn once it is asked for. */
 export class Vitals {
   #panel;
+  #agentId;
   #segments = element("ol", { class: "timeline", "aria-label": "Status over time" });
   #chart = element("div", { class: "context-chart", role: "img" });
-  #statuses = [];
-  #contexts = [];
+  #events = new Map(); // by seq
+  #whole;
   #plot;
   #draw = oncePerFrame(() => this.#render());
 
-  constructor(panel) {
+  constructor(panel, agentId) {
     this.#panel = panel;
+    this.#agentId = agentId;
     panel.append(this.#segments, this.#chart);
     new ResizeObserver(() => this.#draw()).observe(panel);
     setInterval(() => this.#draw(), 10_000);
@@ -35,59 +39,59 @@ export class Vitals {
     if (!this.open) return;
     const { default: Plot } = await import("../vendor/uplot/uplot.js");
     this.#plot ??= new Plot(options(Plot, this.#chart.clientWidth), [[], []], this.#chart);
+    this.#whole ??= this.#fetch().catch(() => (this.#whole = undefined));
     this.#draw();
   }
 
   reset() {
-    this.#statuses = [];
-    this.#contexts = [];
+    this.#events.clear();
+    this.#whole = undefined;
   }
 
-  add(event) {
-    this.#listFor(event)?.push(event);
+  add(...events) {
+    for (const event of events) if (TYPES.includes(event.type)) this.#events.set(event.seq, event);
     if (this.open) this.#draw();
   }
 
-  addEarlier(events) {
-    this.#statuses.unshift(...events.filter(({ type }) => type === "agent:status"));
-    this.#contexts.unshift(...events.filter(({ type }) => type === "agent:context"));
-    if (this.open) this.#draw();
+  async #fetch() {
+    for await (const { events } of pages(this.#agentId, 0, TYPES)) this.add(...events);
   }
 
-  #listFor({ type }) {
-    return { "agent:status": this.#statuses, "agent:context": this.#contexts }[type];
+  #of(type) {
+    return [...this.#events.values()].filter((event) => event.type === type).sort((one, other) => one.seq - other.seq);
   }
 
   #render() {
     if (!this.open || !this.#plot) return;
-    const first = Math.min(...[this.#statuses[0], this.#contexts[0]].filter(Boolean).map(time), Date.now() - 60_000);
+    const [statuses, contexts] = TYPES.map((type) => this.#of(type));
+    const first = Math.min(...[statuses[0], contexts[0]].filter(Boolean).map(time), Date.now() - 60_000);
     const range = { min: first / 1000, max: Date.now() / 1000 };
-    this.#renderStatuses(range);
+    this.#renderStatuses(statuses, range);
     this.#plot.setSize({ width: this.#chart.clientWidth, height: HEIGHT });
-    this.#plot.setData(this.#levels(range.max), false);
+    this.#plot.setData(chart(contexts, range.max), false);
     this.#plot.setScale("x", range);
-    this.#chart.setAttribute("aria-label", this.#words());
+    this.#chart.setAttribute("aria-label", words(contexts));
   }
 
-  /** What was reported last still holds. */
-  #levels(now) {
-    const times = this.#contexts.map((event) => time(event) / 1000);
-    const levels = this.#contexts.map(({ payload }) => payload.contextLevel);
-    return levels.length ? [[...times, now], [...levels, levels.at(-1)]] : [[], []];
-  }
-
-  #renderStatuses({ min, max }) {
-    const shown = this.#statuses.slice(-MOST_SEGMENTS);
+  #renderStatuses(statuses, { min, max }) {
+    const shown = statuses.slice(-MOST_SEGMENTS);
     const pieces = shown.map((event, index) => segment(event, time(event) / 1000, index + 1 < shown.length ? time(shown[index + 1]) / 1000 : max));
     const start = shown.length ? time(shown[0]) / 1000 : max;
     this.#segments.replaceChildren(gap(start - min), ...pieces);
   }
+}
 
-  #words() {
-    if (!this.#contexts.length) return "Context level over time: none reported";
-    const levels = this.#contexts.map(({ payload }) => payload.contextLevel);
-    return `Context level over time: from ${levels[0]} % to ${levels.at(-1)} %, at most ${Math.max(...levels)} %`;
-  }
+/** Times and levels; what was reported last still holds. */
+function chart(contexts, now) {
+  const times = contexts.map((event) => time(event) / 1000);
+  const levels = contexts.map(({ payload }) => payload.contextLevel);
+  return levels.length ? [[...times, now], [...levels, levels.at(-1)]] : [[], []];
+}
+
+function words(contexts) {
+  if (!contexts.length) return "Context level over time: none reported";
+  const levels = contexts.map(({ payload }) => payload.contextLevel);
+  return `Context level over time: from ${levels[0]} % to ${levels.at(-1)} %, at most ${levels.reduce((one, other) => Math.max(one, other))} %`;
 }
 
 const time = ({ timestamp }) => Date.parse(timestamp);

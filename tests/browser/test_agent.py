@@ -2,11 +2,12 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from tests.browser.chromium import Complaints, expect_state, scroll, sign_in
 from tests.browser.conftest import Place
@@ -173,6 +174,38 @@ def test_status_and_context_over_time(reader: Page, place: Place) -> None:
     place.status("waiting", "awaiting_input")
     expect(chart).to_have_accessible_name("Context level over time: from 30 % to 55 %, at most 55 %")
     expect(timeline.locator('[data-status="waiting"]')).to_have_attribute("title", re.compile("Waiting for input"))
+
+
+def test_what_was_long_before_the_page_was_opened_is_in_the_chart(tab: Page, live: LiveServer, place: Place) -> None:
+    place.status("running")
+    place.context(5)
+    place.context(60)
+    place.publish("p", *[(OUTPUT, {"content": f"line {number}"}) for number in range(1_200)])
+    place.context(30)
+    sign_in(tab, live)
+    tab.goto(place.agent_url)
+    expect_state(tab, "Live")
+    tab.get_by_role("button", name="Over time").click()
+    chart = tab.get_by_role("img", name="Context level over time")
+    expect(chart).to_have_accessible_name("Context level over time: from 5 % to 30 %, at most 60 %")
+    expect(tab.get_by_role("list", name="Status over time")).to_contain_text("Running")
+    expect(tab.get_by_role("button", name="Load earlier")).to_be_attached()
+
+
+def test_who_else_watches_is_named(
+    reader: Page, live: LiveServer, place: Place, fresh_browser: Callable[[], BrowserContext]
+) -> None:
+    watchers = reader.locator("[data-watchers]")
+    live.token("ada", "--superuser")
+    other = fresh_browser().new_page()
+    sign_in(other, live, "ada")
+    other.goto(place.agent_url)
+    expect_state(other, "Live")
+    expect(other.locator("[data-watchers]")).to_have_text("root watches too")
+    reader.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # as when one comes back to the tab
+    expect(watchers).to_have_text("ada watches too")
+    other.close()
+    expect(watchers).to_be_hidden(timeout=20_000)
 
 
 def test_a_person_answers_and_is_named(reader: Page, place: Place) -> None:

@@ -86,6 +86,14 @@ class Proxy:
         self._halves.difference_update(chosen)
         return len(chosen)
 
+    def silence(self) -> None:
+        """From now on nothing passes on the connections there are, and neither side is told; new ones work."""
+        for half in self._halves:
+            for side in (half, half.peer):
+                if side and side.transport and not side.transport.is_closing():
+                    side.transport.pause_reading()
+        self._halves.clear()
+
     def _accept(self) -> Half:
         half = Half()
         self._halves.add(half)
