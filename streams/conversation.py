@@ -168,10 +168,10 @@ class Conversation:
         assert kind.publication is not None
         key = self._key(kind, request)
         publication = parse(kind.publication, request.payload)
-        access = self._grants.get(kind.stream(key))
+        grants = self._grants  # another one as soon as rights change: what was asked for before then is not kept
+        access = grants.get(kind.stream(key))
         if access is None:
-            access = await self._hub.reader.access(Asked(kind.name, key, self._viewer.id))
-            self._grants[kind.stream(key)] = access
+            access = grants[kind.stream(key)] = await self._hub.reader.access(Asked(kind.name, key, self._viewer.id))
         match access:
             case Access.NONE:
                 raise _not_found(kind, key)
@@ -215,7 +215,7 @@ class Conversation:
         self.close(Close.TOO_SLOW, "the reader takes nothing")
 
     def access_changed(self) -> None:
-        self._grants.clear()
+        self._grants = {}
         self._spawn(self._recheck())
 
     async def _start_again(self, kind: Kind, key: uuid.UUID) -> None:
