@@ -14,7 +14,7 @@ from tests.support.services import Postgres, Redis
 pytestmark = [pytest.mark.postgres, pytest.mark.redis]
 
 LEASE = 2
-RUNNERS = 60
+RUNNERS = 20
 STARTED = [{"n": 1, "type": "agent:status", "payload": {"status": "running"}}]
 
 
@@ -26,7 +26,7 @@ def test_a_lease_that_runs_out_is_ended_once_however_many_servers_see_it(
         "REDIS_URL": redis_server.url,
         "STREAM_LEASE": str(LEASE),
     }
-    with cluster(tmp_path, env, 3) as servers:
+    with cluster(tmp_path, env, 2) as servers:
         site, api = servers.site(RUNNERS), servers.api
         for agent in site.agents:
             body = {"producer": "run", "events": STARTED, "lease": True}

@@ -17,10 +17,10 @@ from tests.support.services import Postgres, Redis
 from tests.support.viewer import viewer
 
 MIB = 1 << 20
-CYCLES = scaled(500, 10_000)
+CYCLES = scaled(200, 10_000)
 AT_ONCE = 10
 AGENTS = 40
-WARM = scaled(300, 1_500)  # cycles after which memory is expected to stay where it is
+WARM = scaled(200, 1_500)  # cycles after which memory is expected to stay where it is
 NAMES = ("agentstream_connections", "agentstream_subscriptions", "agentstream_feeds")
 
 
