@@ -93,7 +93,7 @@ def test_the_way_to_a_transcript_by_keyboard(tab: Page, live: LiveServer, place:
     expect(tab.get_by_role("log")).to_be_visible()
 
 
-@pytest.mark.parametrize("width", [360, 768, 2560])
+@pytest.mark.parametrize("width", [360, 768, 3840])
 def test_no_page_is_wider_than_the_screen(tab: Page, live: LiveServer, place: Place, width: int) -> None:
     place.publish(
         "a", ("agent:output", {"content": "x" * 5_000}), ("agent:status", {"status": "waiting", "reason": "r" * 60})

@@ -114,7 +114,7 @@ class Client:
         since = seq if wish.get("since") is None else int(wish["since"])
         if payload["complete"]:
             assert oldest - 1 <= since <= seq, f"complete, since {since}: {payload}"
-        elif not self._streams[key].restored and "at" not in wish:  # `at` may have been trimmed before it was looked at
+        elif not self._streams[key].restored:
             assert not oldest - 1 <= since <= seq, f"nothing was gone after {since}: {payload}"
         if asked or not payload["complete"]:
             self.views[key] = View(since if payload["complete"] else oldest - 1)
