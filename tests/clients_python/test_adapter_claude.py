@@ -194,3 +194,49 @@ def test_strange_values_are_survived() -> None:
 def test_only_claude_that_reads_events_can_be_talked_to() -> None:
     assert made("claude").answerable
     assert b"parent_tool_use_id" in transcript("claude")
+
+
+def limit(**info: Any) -> dict[str, Any]:
+    return {"type": "rate_limit_event", "rate_limit_info": info, "uuid": "u", "session_id": "s"}
+
+
+def hook(**more: Any) -> dict[str, Any]:
+    return {"type": "system", "subtype": "hook_response", "hook_id": "h", "hook_name": "SessionStart:startup", **more}
+
+
+@pytest.mark.parametrize(
+    "news",
+    [
+        {"type": "system", "subtype": "hook_started", "hook_id": "h", "hook_name": "Stop", "hook_event": "Stop"},
+        hook(output="OK\n", stdout="OK\n", stderr="", exit_code=0, outcome="success"),
+        limit(status="allowed", resetsAt=1_786_027_800, rateLimitType="five_hour", isUsingOverage=False),
+        {"type": "rate_limit_event", "rate_limit_info": None},
+        {"type": "system", "subtype": "task_updated", "task_id": "b1", "patch": {"status": "completed"}},
+        {"type": "system", "subtype": "task_summary", "detail": None},
+        {"type": "system", "subtype": "task_notification", "task_id": "b1", "status": "completed", "output_file": ""},
+        {"type": "tool_progress", "tool_use_id": "t", "tool_name": "Bash", "elapsed_time_seconds": 4},
+    ],
+    ids=["hook", "hook's end", "allowed", "no limit", "task", "no summary", "task's end", "progress"],
+)
+def test_news_that_is_of_no_use_to_people_is_not_shown(news: dict[str, Any]) -> None:
+    assert said(claude(news)) == []
+
+
+@pytest.mark.parametrize(
+    ("news", "words"),
+    [
+        (
+            limit(status="rejected", rateLimitType="five_hour", resetsAt=1_786_027_800),
+            "The five-hour limit is reached; it resets at 2026-08-06 14:50 UTC",
+        ),
+        (
+            limit(status="allowed_warning", rateLimitType="seven_day", utilization=0.94),
+            "The seven-day limit is near: 94% used",
+        ),
+        (hook(exit_code=2, outcome="error", stderr="no node\n"), "Hook SessionStart:startup failed: no node"),
+        ({"type": "system", "subtype": "task_summary", "detail": "Reading cart.py"}, "Reading cart.py"),
+    ],
+    ids=["limit reached", "limit near", "hook failed", "summary"],
+)
+def test_news_that_matters_is_told_in_words(news: dict[str, Any], words: str) -> None:
+    assert said(claude(news)) == [("system", words)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from typing import Any
 
 from agentstream.adapters.gauge import Gauge
@@ -16,6 +17,9 @@ from agentstream.messages import Kind, Message, encode
 # Parts of a message as it is streamed that say nothing to people, or that a later line says again.
 _SILENT = {"content_block_start", "content_block_stop", "message_stop", "ping"}
 _SILENT_DELTAS = {"input_json_delta", "signature_delta", "citations_delta"}
+
+# News of the session that is told by other lines too, or to no person's use.
+_SILENT_NEWS = {"hook_started", "hook_progress", "task_progress", "task_updated", "thinking_tokens"}
 
 
 @dataclass
@@ -67,7 +71,9 @@ class Claude:
                 return self._ask(id_, wish)
             case {"type": "control_cancel_request", "request_id": str(id_)}:
                 return self._settle(self._permissions.drop(id_))
-            case {"type": "control_response" | "keep_alive"}:
+            case {"type": "rate_limit_event", "rate_limit_info": dict() as info}:
+                return self._limit(info)
+            case {"type": "control_response" | "keep_alive" | "tool_progress" | "rate_limit_event"}:
                 return ()
             case _:
                 return None
@@ -101,21 +107,34 @@ class Claude:
                 return self._gauge.compacted(event.get("compact_metadata"))
             case "api_retry", {"attempt": attempt, "max_retries": most}:
                 return self._speech.say(f"The API does not answer; attempt {attempt} of {most}", Voice("system"))
-            case "task_progress", _:
-                return ()
-            case "task_started" | "task_notification" | "notification" | "permission_denied", _:
-                note = next(
-                    (event[key] for key in ("summary", "description", "message", "text") if event.get(key)),
-                    None,
-                )
-                return self._speech.say(note, Voice("system")) if isinstance(note, str) else None
+            case "hook_response", _:
+                return self._hook(event)
+            case "task_started" | "task_notification" | "task_summary" | "notification" | "permission_denied", _:
+                return self._note(event)
             case _:
-                return None
+                return () if subtype in _SILENT_NEWS else None
 
-    def _note(self, event: Event) -> Iterable[Message] | None:
-        notes = (event.get(key) for key in ("summary", "description", "message", "text"))
-        note = next((note for note in notes if isinstance(note, str) and note), None)
-        return None if note is None else self._speech.say(note, Voice("system"))
+    def _note(self, event: Event) -> Iterable[Message]:
+        notes = (event.get(key) for key in ("summary", "description", "message", "text", "detail"))
+        note = next((note for note in notes if isinstance(note, str)), "")
+        return self._speech.say(note, Voice("system"))
+
+    def _hook(self, event: Event) -> Iterable[Message]:
+        """A hook of the person's own has run; worth a word where it failed."""
+        if event.get("outcome") in (None, "success") and not event.get("exit_code"):
+            return ()
+        said = event.get("stderr") or event.get("output") or event.get("outcome")
+        return self._speech.say(f"Hook {words(event.get('hook_name'))} failed: {words(said).strip()}", Voice("system"))
+
+    def _limit(self, info: dict[str, Any]) -> Iterable[Message]:
+        """How much of the account's allowance is used: told once that is most of it."""
+        status, window = info.get("status"), words(info.get("rateLimitType") or "usage").replace("_", "-")
+        if status in (None, "allowed"):
+            return ()
+        share = info.get("utilization")
+        used = f": {share:.0%} used" if isinstance(share, float) else ""
+        what = f"The {window} limit is near{used}" if status == "allowed_warning" else f"The {window} limit is reached"
+        return self._speech.say(f"{what}{_resets(info.get('resetsAt'))}", Voice("system"))
 
     def _ask(self, id_: str, wish: dict[str, Any]) -> Iterator[Message]:
         self._permissions.ask(id_, wish)
@@ -274,3 +293,10 @@ def _type(block: object) -> str:
             return type_
         case _:
             return json.dumps(block)[:200]
+
+
+def _resets(moment: object) -> str:
+    """When an allowance begins anew, given in seconds since 1970."""
+    if not isinstance(moment, int):
+        return ""
+    return f"; it resets at {datetime.fromtimestamp(moment, timezone.utc):%Y-%m-%d %H:%M} UTC"

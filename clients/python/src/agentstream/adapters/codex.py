@@ -69,6 +69,10 @@ class Codex:
             case {"type": "mcp_tool_call", "server": server, "tool": tool}:
                 name = f"{server}.{tool}"
                 return self._call(item, name, words(item.get("arguments")), _mcp_result(item), over)
+            case {"type": "collab_tool_call", "tool": tool}:
+                return self._call(
+                    item, words(tool), words(item.get("prompt") or ""), words(item.get("status", "")), over
+                )
             case {"type": "file_change", "changes": [*changes]}:
                 return self._call(item, "file_change", _changes(changes), words(item.get("status", "")), over)
             case {"type": "web_search", "query": query}:
