@@ -5,11 +5,15 @@ import { element } from "./dom.js";
 
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
+/** What other owners do is not on the workspace's stream, which every member reads. */
+const EVERY = 10_000;
+
 /** Inviting by link: the form, the link it gives once, and the links that nobody has used yet. */
 export class Invitations {
   #root;
   #path;
   #asked = 0;
+  #known;
 
   constructor(root, workspaceId) {
     this.#root = root;
@@ -18,14 +22,18 @@ export class Invitations {
       event.preventDefault();
       this.#invite();
     });
-    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && !root.hidden && this.load());
+    const look = () => document.visibilityState === "visible" && !root.hidden && this.load();
+    document.addEventListener("visibilitychange", look);
+    setInterval(look, EVERY);
   }
 
   /** Asks which invitations are pending; answers that were overtaken by a later one are dropped. */
   async load() {
     const asked = ++this.#asked;
     const pending = await call("GET", this.#path).catch(() => null);
-    if (pending && asked === this.#asked) this.#show(pending);
+    if (!pending || asked !== this.#asked || JSON.stringify(pending) === this.#known) return;
+    this.#known = JSON.stringify(pending);
+    this.#show(pending);
   }
 
   #part(name) {

@@ -7,9 +7,12 @@ const page = document.getElementById("tokens");
 const part = (name) => page.querySelector(`[data-${name}]`);
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 
+let known;
+
 async function load() {
-  const tokens = await attempt(() => call("GET", "/tokens"));
-  if (!tokens) return;
+  const tokens = await call("GET", "/tokens").catch(() => null);
+  if (!tokens || JSON.stringify(tokens) === known) return;
+  known = JSON.stringify(tokens);
   part("loading").hidden = true;
   part("none").hidden = tokens.length > 0;
   part("list").replaceChildren(...tokens.map(row));
@@ -63,5 +66,8 @@ async function attempt(act) {
 }
 
 part("form").addEventListener("submit", make);
-document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && load());
+/** They are made and deleted elsewhere too. */
+const look = () => document.visibilityState === "visible" && load();
+document.addEventListener("visibilitychange", look);
+setInterval(look, 10_000);
 load();

@@ -219,3 +219,18 @@ def test_a_token_is_shown_once_works_and_closes_its_sockets_when_deleted(
     expect(row).to_have_count(0)
     assert tab.evaluate("window.closeCode") == 4403
     assert api.get("/tokens").status == 401
+
+
+def test_what_is_invited_and_made_elsewhere_appears_by_itself(tab: Page, live: LiveServer, place: Place) -> None:
+    sign_in(tab, live)
+    tab.clock.install()  # its time goes on as ever, until it is told to jump
+    tab.goto(f"{place.workspace_url}people/")
+    expect(member(tab, "root")).to_be_visible()
+    assert place.api.post(f"/workspaces/{place.workspace['id']}/invitations", {"role": "viewer"}).status == 201
+    tab.clock.fast_forward(11_000)
+    expect(tab.get_by_role("button", name=re.compile("Revoke the invitation"))).to_be_visible()
+    tab.goto(f"{place.api.url}/account/tokens/")
+    expect(tab.get_by_role("button", name=re.compile("Delete the token")).first).to_be_visible()
+    live.manage("createtoken", "root", "--name", "made in the shell")
+    tab.clock.fast_forward(11_000)
+    expect(tab.get_by_role("button", name="Delete the token made in the shell")).to_be_visible()
