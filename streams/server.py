@@ -39,6 +39,7 @@ INBOX = 64  # messages of one client waiting to be handled before the server sto
 ABORT_AFTER = 5.0  # seconds for a client to answer our close frame before the connection is cut
 DRAIN_STEPS = 20
 GARBAGE = 20_000  # objects made, and not yet let go, after which Python looks for cycles (its default: 700)
+BACKLOG = 4_096  # connections that wait to be accepted; the kernel's own limit may be lower
 HTTP_STEP = 0.05  # seconds between two looks at whether the reader of an HTTP answer has caught up
 
 
@@ -126,6 +127,7 @@ class StreamServer(Server):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._when_ready: Callable[[], None] | None = kwargs.pop("ready_callable", None)
         super().__init__(*args, ready_callable=self._configure, **kwargs)
+        self.endpoints = [_with_backlog(endpoint) for endpoint in self.endpoints]
         self._ports: list[Any] = []
 
     def run(self) -> None:
@@ -220,6 +222,13 @@ class StreamServer(Server):  # type: ignore[misc]
             if not any("disconnected" not in details for details in self.connections.values()):
                 return
             await asyncio.sleep(0.05)
+
+
+def _with_backlog(endpoint: str) -> str:
+    """Twisted lets 50 connections wait to be accepted. Of a crowd that comes back at once the rest would be dropped by
+    the kernel, and try again after 1, 3 and 7 seconds."""
+    listens = endpoint.startswith(("tcp:", "ssl:")) and "backlog=" not in endpoint
+    return f"{endpoint}:backlog={BACKLOG}" if listens else endpoint
 
 
 def _finished() -> asyncio.Future[None]:
