@@ -126,8 +126,8 @@ class StreamServer(Server):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._when_ready: Callable[[], None] | None = kwargs.pop("ready_callable", None)
+        kwargs["endpoints"] = [_with_backlog(endpoint) for endpoint in kwargs.get("endpoints") or ()]
         super().__init__(*args, ready_callable=self._configure, **kwargs)
-        self.endpoints = [_with_backlog(endpoint) for endpoint in self.endpoints]
         self._ports: list[Any] = []
 
     def run(self) -> None:
