@@ -29,10 +29,6 @@ class LocalLayer(InMemoryChannelLayer):
         self._put(channel, message)
 
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
-        self.group_put(group, message)
-
-    def group_put(self, group: str, message: dict[str, Any]) -> None:
-        """`group_send` for those who cannot wait, and need not."""
         self.require_valid_group_name(group)
         self._clean_expired()
         for channel in tuple(self.groups.get(group, ())):
