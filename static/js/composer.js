@@ -1,5 +1,6 @@
 import { call } from "./api.js";
 import { ask } from "./ask.js";
+import { attempt } from "./attempt.js";
 
 const SIGNALS = {
   interrupt: ["Interrupt this agent?", "It is asked to stop what it is doing now, as by Ctrl+C, and may go on with something else.", "Interrupt"],
@@ -47,25 +48,17 @@ export class Composer {
     const content = this.#text.value;
     if (!content.trim() || this.#form.hasAttribute("data-sending")) return;
     this.#form.toggleAttribute("data-sending", true);
-    const sent = await this.#try(() => call("POST", `${this.#path}/input`, { content }));
+    const sent = await this.#try("input", { content });
     this.#form.removeAttribute("data-sending");
     // What was typed meanwhile, or could not be sent, stays.
     if (sent && this.#text.value === content) this.#text.value = "";
   }
 
   async #signal(signal) {
-    if (await ask(...SIGNALS[signal])) await this.#try(() => call("POST", `${this.#path}/signal`, { signal }));
+    if (await ask(...SIGNALS[signal])) await this.#try("signal", { signal });
   }
 
-  async #try(act) {
-    this.#trouble.hidden = true;
-    try {
-      await act();
-      return true;
-    } catch (error) {
-      this.#trouble.textContent = `That was not sent. ${error.message}`;
-      this.#trouble.hidden = false;
-      return false;
-    }
+  #try(what, body) {
+    return attempt(this.#trouble, () => call("POST", `${this.#path}/${what}`, body), "That was not sent.");
   }
 }

@@ -1,6 +1,7 @@
 import "./copy-command.js";
 import { call } from "./api.js";
 import { ask } from "./ask.js";
+import { attempt } from "./attempt.js";
 import { element } from "./dom.js";
 
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
@@ -73,15 +74,7 @@ export class Invitations {
     await this.load();
   }
 
-  async #try(act) {
-    const trouble = this.#part("trouble");
-    trouble.hidden = true;
-    try {
-      return await act();
-    } catch (error) {
-      trouble.textContent = `That was not done: ${error.message}`;
-      trouble.hidden = false;
-      return null;
-    }
+  #try(act) {
+    return attempt(this.#part("trouble"), act);
   }
 }

@@ -1,5 +1,6 @@
 import { call } from "./api.js";
 import { ask } from "./ask.js";
+import { attempt } from "./attempt.js";
 import { element } from "./dom.js";
 import { me } from "./members.js";
 
@@ -41,7 +42,7 @@ export class MemberRow {
     const { user } = this.#member;
     const wanted = this.#select.value;
     const sure = user !== me || (await ask("Change your own role?", `You will be ${wanted} here. Only another owner can make you owner again.`, "Change it"));
-    const changed = sure && (await this.#try(() => call("PATCH", this.#path, { role: wanted })));
+    const changed = sure && (await attempt(this.#trouble, () => call("PATCH", this.#path, { role: wanted })));
     if (!changed) this.#select.value = this.#member.role;
   }
 
@@ -51,18 +52,6 @@ export class MemberRow {
       user === me
         ? ["Leave this workspace?", "You will no longer see its agents. Only an owner can let you in again.", "Leave"]
         : [`Remove ${user}?`, "They lose sight of this workspace and its agents at once.", "Remove"];
-    if (await ask(...question)) await this.#try(() => call("DELETE", this.#path));
-  }
-
-  async #try(act) {
-    this.#trouble.hidden = true;
-    try {
-      await act();
-      return true;
-    } catch (error) {
-      this.#trouble.textContent = `That was not done: ${error.message}`;
-      this.#trouble.hidden = false;
-      return false;
-    }
+    if (await ask(...question)) await attempt(this.#trouble, () => call("DELETE", this.#path));
   }
 }

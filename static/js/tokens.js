@@ -1,6 +1,7 @@
 import "./copy-command.js";
 import { call } from "./api.js";
 import { ask } from "./ask.js";
+import { attempt } from "./attempt.js";
 import { element } from "./dom.js";
 
 const page = document.getElementById("tokens");
@@ -32,7 +33,7 @@ async function make(event) {
   event.preventDefault();
   const days = part("days").value;
   const body = { name: part("name").value, ...(days && { days: Number(days) }) };
-  const made = await attempt(() => call("POST", "/tokens", body));
+  const made = await attempt(part("trouble"), () => call("POST", "/tokens", body));
   if (!made) return;
   part("name").value = "";
   part("made").dataset.id = made.id;
@@ -49,20 +50,9 @@ async function make(event) {
 async function removed(id, name) {
   const sure = await ask(`Delete the token ${name}?`, "Whatever uses it is cut off at once: runners, scripts, open connections.", "Delete");
   if (!sure) return;
-  await attempt(() => call("DELETE", `/tokens/${id}`));
+  await attempt(part("trouble"), () => call("DELETE", `/tokens/${id}`));
   if (part("made").dataset.id === id) part("made").hidden = true;
   await load();
-}
-
-async function attempt(act) {
-  part("trouble").hidden = true;
-  try {
-    return await act();
-  } catch (error) {
-    part("trouble").textContent = `That was not done: ${error.message}`;
-    part("trouble").hidden = false;
-    return null;
-  }
 }
 
 part("form").addEventListener("submit", make);
