@@ -13,13 +13,12 @@ from agents.kinds import as_publication
 from agents.models import Agent
 from agents.publications import agent_stream
 from agents.services import AgentService, agent_state
-from streams import history
 from streams.conf import conf
 from streams.hub import Hub
 from streams.kinds import Access
 from streams.messages import Code, ProtocolError, parse, parse_json
 from workspaces.api import Camel, HistoryQuery, StreamQuery
-from workspaces.requests import authorize, caller, read, stream, write
+from workspaces.requests import authorize, caller, history_page, read, stream, write
 
 router = Router(tags=["agents"])
 
@@ -202,9 +201,7 @@ def _body(request: HttpRequest) -> dict[str, Any]:
 
 @router.get("/agents/{uuid:agent_id}/events", summary="A page of the agent's history")
 async def agent_events(request: HttpRequest, agent_id: uuid.UUID, query: Query[HistoryQuery]) -> HttpResponse:
-    await authorize(request, "agent", agent_id, Access.READ)
-    page = await read(history.page, agent_stream(agent_id), query.since, query.limit, query.type)
-    return HttpResponse(page.encode(), content_type="application/json")
+    return await history_page(request, "agent", agent_id, since=query.since, limit=query.limit, types=query.type)
 
 
 @router.get("/agents/{uuid:agent_id}/stream", summary="The agent's stream as server-sent events")

@@ -76,5 +76,10 @@ def find(name: str) -> Kind | None:
     return _kinds.get(name)
 
 
+def known(name: str) -> Kind:
+    """The kind of a name that is the program's own, not a client's."""
+    return _kinds[name]
+
+
 def all_kinds() -> list[Kind]:
     return list(_kinds.values())

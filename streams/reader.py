@@ -10,7 +10,7 @@ from typing import Any
 from streams import log
 from streams.batching import Batcher, in_thread, readers
 from streams.frames import Window
-from streams.kinds import Access, Kind, Viewer, find
+from streams.kinds import Access, Viewer, known
 from streams.log import Span
 
 PAGE_EVENTS = 128
@@ -131,17 +131,17 @@ def _access(asked: Sequence[Asked]) -> list[Access | Exception]:
     answers: dict[Asked, Access | Exception] = {}
     for name, group in groupby(sorted(set(asked), key=lambda item: item.kind), key=lambda item: item.kind):
         items = list(group)
-        granted = _kind(name).access([(item.user_id, item.key) for item in items])
+        granted = known(name).access([(item.user_id, item.key) for item in items])
         answers.update(zip(items, granted, strict=True))
     return [answers[item] for item in asked]
 
 
 def _present(asked: Sequence[Sought]) -> list[Present | Exception | None]:
-    names = {item: _kind(item.kind).stream(item.key) for item in asked}
+    names = {item: known(item.kind).stream(item.key) for item in asked}
     with log.snapshot():
         spans = log.spans(set(names.values()))
         states = {
-            kind: _kind(kind).states({item.key for item in asked if item.kind == kind})
+            kind: known(kind).states({item.key for item in asked if item.kind == kind})
             for kind in {item.kind for item in asked}
         }
         times = _times([(names[item], item.seq) for item in asked if item.seq])
@@ -164,9 +164,3 @@ def _times(asked: Sequence[tuple[str, int]]) -> list[int | None]:
 
 def _valid(viewers: Sequence[Viewer]) -> list[bool | Exception]:
     return [viewer.valid() for viewer in viewers]
-
-
-def _kind(name: str) -> Kind:
-    kind = find(name)
-    assert kind is not None, f"no kind of stream is called {name}"
-    return kind

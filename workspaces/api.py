@@ -13,8 +13,8 @@ from streams.kinds import Access
 from streams.messages import BIGINT
 from workspaces.credentials import TICKET_SECONDS, issue_ticket
 from workspaces.models import Workspace
-from workspaces.requests import authorize, caller, read, stream, write
-from workspaces.services import WorkspaceService, workspace_stream
+from workspaces.requests import authorize, caller, history_page, read, stream, write
+from workspaces.services import WorkspaceService
 from workspaces.visible import visible_workspaces
 
 router = Router(tags=["workspaces"])
@@ -98,9 +98,9 @@ async def delete_workspace(request: HttpRequest, workspace_id: uuid.UUID) -> tup
 
 @router.get("/workspaces/{uuid:workspace_id}/events", summary="A page of the workspace's history")
 async def workspace_events(request: HttpRequest, workspace_id: uuid.UUID, query: Query[HistoryQuery]) -> HttpResponse:
-    await authorize(request, "workspace", workspace_id, Access.READ)
-    page = await read(history.page, workspace_stream(workspace_id), query.since, query.limit, query.type)
-    return HttpResponse(page.encode(), content_type="application/json")
+    return await history_page(
+        request, "workspace", workspace_id, since=query.since, limit=query.limit, types=query.type
+    )
 
 
 @router.get("/workspaces/{uuid:workspace_id}/stream", summary="The workspace's stream as server-sent events")

@@ -6,8 +6,8 @@ from django.conf import settings
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import UserCreationForm
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
@@ -20,9 +20,7 @@ from workspaces.visible import visible_workspaces
 
 @login_required
 def people(request: HttpRequest, slug: str) -> HttpResponse:
-    found = visible_workspaces(request.user.pk).filter(slug=slug).first()
-    if found is None:
-        raise Http404
+    found = get_object_or_404(visible_workspaces(request.user.pk), slug=slug)
     return render(request, "people.html", {"workspace": found, "role": found.role})
 
 

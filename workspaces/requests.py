@@ -1,17 +1,18 @@
 """Who calls the HTTP API, and whether they may."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import ParamSpec, TypeVar
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseForbidden, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, StreamingHttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 from ninja.security import HttpBearer
 
+from streams import history
 from streams.batching import in_thread, readers, writer
 from streams.hub import Hub
-from streams.kinds import Access, find
+from streams.kinds import Access, known
 from streams.messages import Code, ProtocolError
 from streams.reader import Asked
 from streams.sse import event_stream
@@ -67,16 +68,22 @@ def caller(request: HttpRequest) -> Identity:
 
 async def authorize(request: HttpRequest, kind_name: str, key: uuid.UUID, needed: Access) -> None:
     """Raise ProtocolError (NOT_FOUND, FORBIDDEN) unless the caller may do `needed` with this stream."""
-    kind = find(kind_name)
-    assert kind is not None
     granted = await Hub.here().reader.access(Asked(kind_name, key, caller(request).id))
     require(granted, needed, kind_name)
 
 
+async def history_page(
+    request: HttpRequest, kind_name: str, key: uuid.UUID, *, since: int, limit: int, types: Collection[str]
+) -> HttpResponse:
+    """A page of a stream's history, for those who may see it."""
+    await authorize(request, kind_name, key, Access.READ)
+    page = await read(history.page, known(kind_name).stream(key), since, limit, types)
+    return HttpResponse(page.encode(), content_type="application/json")
+
+
 async def stream(request: HttpRequest, kind_name: str, key: uuid.UUID, since: int | None) -> StreamingHttpResponse:
     """A stream as server-sent events, resuming after the header Last-Event-ID if there is one."""
-    kind = find(kind_name)
-    assert kind is not None
+    kind = known(kind_name)
     last = request.headers.get("Last-Event-ID", "")
     pieces = await event_stream(caller(request), kind, key, int(last) if last.isdecimal() else since)
     response = StreamingHttpResponse(pieces, content_type="text/event-stream")

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import LoginView, LogoutView
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from sesame.views import LoginView as LinkView
 
@@ -25,9 +25,7 @@ def pinned(request: HttpRequest) -> HttpResponse:
 
 @login_required
 def workspace(request: HttpRequest, slug: str) -> HttpResponse:
-    found = visible_workspaces(request.user.pk).filter(slug=slug).first()
-    if found is None:
-        raise Http404
+    found = get_object_or_404(visible_workspaces(request.user.pk), slug=slug)
     return render(request, "workspace.html", {"workspace": found, "role": found.role})
 
 
