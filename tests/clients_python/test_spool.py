@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import signal
 import time
 from pathlib import Path
@@ -191,19 +192,30 @@ def test_a_run_ends_though_the_server_does_not_come_back_and_the_next_one_tells_
     assert list(tmp_path.glob("*/*.spool")) == []
 
 
-def test_a_flood_is_held_back_and_told_of(place: Place) -> None:
+def test_a_flood_is_held_back_and_told_of(mortal: LiveServer, mortal_place: Place) -> None:
+    place = mortal_place
     with running(place, "yes", options=("--quiet", "--no-pty")) as process:
-        time.sleep(5)
-        assert most_memory(process.pid) < 100
+        while not newest(place):
+            time.sleep(0.05)
+        os.kill(mortal.pid, signal.SIGSTOP)
+        try:
+            time.sleep(6)
+            assert most_memory(process.pid) < 100
+        finally:
+            os.kill(mortal.pid, signal.SIGCONT)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
     assert "The server took the output no faster" in err.decode()
-    api = Api(place.url, place.token)
-    newest = api.get(f"/agents/{place.agent}/events?limit=1").data["seq"]
-    flood, note, status, over = api.get(f"/agents/{place.agent}/events?since={newest - 4}").data["events"]
+    last = Api(place.url, place.token).get(f"/agents/{place.agent}/events?since={newest(place) - 4}").data["events"]
+    flood, note, status, over = last
     assert flood["payload"]["content"].startswith("y\ny\n")
     assert note["payload"]["content"] in err.decode()
     assert (status["payload"]["status"], over["payload"]["reason"]) == ("finished", "user_stopped")
+
+
+def newest(place: Place) -> int:
+    seq: int = Api(place.url, place.token).get(f"/agents/{place.agent}/events?limit=1").data["seq"]
+    return seq
 
 
 def most_memory(pid: int) -> float:
