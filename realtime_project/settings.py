@@ -129,7 +129,7 @@ REDIS_URL = env.str("REDIS_URL", default="")
 CHANNEL_LAYERS: dict[str, Any] = {
     "default": (
         {
-            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "BACKEND": "streams.shared_layer.SharedLayer",
             "CONFIG": {"hosts": [{"address": url} for url in REDIS_URL.split(",")]},
         }
         if REDIS_URL

@@ -16,11 +16,13 @@ from channels.layers import InMemoryChannelLayer
 
 from streams.conf import channel_layer, conf
 from streams.log import News
+from streams.shared_layer import SharedLayer
 
 logger = logging.getLogger(__name__)
 
 HUBS_GROUP = "hubs"  # where every process listens, whatever is watched there
 QUEUE = 10_000  # messages waiting for a channel layer that hangs; beyond that the oldest are dropped
+PARCEL = 200  # messages that are sent together at most
 
 Message = tuple[str, dict[str, Any]]
 
@@ -61,13 +63,19 @@ class Bell:
     async def _send(self) -> None:
         try:
             while self._waiting:
-                await self._send_one(*self._waiting.popleft())
+                await self.send([self._waiting.popleft() for _ in range(min(PARCEL, len(self._waiting)))])
         finally:
             self._task = None
 
-    async def _send_one(self, group: str, message: dict[str, Any]) -> None:
+    async def send(self, messages: list[Message]) -> None:
+        """Send now, all at once where the layer can."""
+        layer = channel_layer()
         try:
-            await channel_layer().group_send(group, message)
+            if isinstance(layer, SharedLayer):
+                await layer.group_send_many(messages)
+            else:
+                for group, message in messages:
+                    await layer.group_send(group, message)
         except Exception as error:
             if not self._failing:
                 logger.warning("channel layer unavailable, viewers now rely on polling: %s", error)
@@ -113,6 +121,4 @@ def _send(messages: list[Message]) -> None:
 
 
 async def _send_now(messages: list[Message]) -> None:
-    bell = Bell(asyncio.get_running_loop())
-    for group, message in messages:
-        await bell._send_one(group, message)
+    await Bell(asyncio.get_running_loop()).send(messages)
