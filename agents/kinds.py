@@ -23,7 +23,7 @@ class AgentKind(Kind):
         keys = {key for _, key in asked}
         homes: dict[uuid.UUID, uuid.UUID] = dict(Agent.objects.filter(pk__in=keys).values_list("pk", "workspace_id"))
         known = [(user_id, homes[key]) for user_id, key in asked if key in homes]
-        granted = dict(zip(known, workspace_access(known), strict=True))
+        granted = dict(zip(known, workspace_access(known, exist=True), strict=True))
         return [granted[user_id, homes[key]] if key in homes else Access.NONE for user_id, key in asked]
 
     def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, dict[str, Any]]:

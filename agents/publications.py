@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from agents.events import AgentEvent, Context, StatusChange, StatusReport, Terminated
 from agents.models import Agent, Status
@@ -19,7 +20,7 @@ def agent_stream(agent_id: uuid.UUID) -> str:
     return stream_name("agent", agent_id)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Publication:
     """Events for one agent. With a producer, `n` is the number of the first; the others follow it.
 
@@ -31,6 +32,10 @@ class Publication:
     producer: str | None = None
     n: int = 1
     lease: bool = False
+
+    @cached_property
+    def stream(self) -> str:
+        return agent_stream(self.agent_id)
 
     @property
     def last_n(self) -> int:
@@ -68,17 +73,13 @@ class Store:
 
     @property
     def stream_names(self) -> set[str]:
-        names = {agent_stream(publication.agent_id) for publication in self._publications}
+        names = {publication.stream for publication in self._publications}
         return names | {workspace_stream(agent.workspace_id) for agent in self._agents.values()}
 
     def run(self, writer: Writer) -> list[Published | ProtocolError]:
         """Store what is new in each publication. A refused one changes nothing and leaves the others alone."""
         writer.load_progress(
-            [
-                (agent_stream(item.agent_id), item.producer)
-                for item in self._publications
-                if item.producer and agent_stream(item.agent_id) in writer
-            ]
+            [(item.stream, item.producer) for item in self._publications if item.producer and item.stream in writer]
         )
         outcomes = [self._publish(writer, publication) for publication in self._publications]
         self._save(self._changed, ["status", "reason", "context_level", "tokens_used", "tokens_limit", "updated_at"])
@@ -90,7 +91,7 @@ class Store:
             Agent.objects.bulk_update([self._agents[pk] for pk in sorted(keys)], fields)
 
     def _publish(self, writer: Writer, publication: Publication) -> Published | ProtocolError:
-        name = agent_stream(publication.agent_id)
+        name = publication.stream
         if name not in writer:
             return ProtocolError(Code.NOT_FOUND, f"there is no agent {publication.agent_id}")
         events = publication.events
@@ -121,7 +122,7 @@ class Store:
             case Context():
                 self._change_context(writer, self._agents[agent_id], event)
             case _:
-                writer.append(agent_stream(agent_id), event.type, event.encode(agent_id))
+                writer.append(publication.stream, event.type, event.encode(agent_id))
         # The end of a run, unless another has taken over. Without a producer it is the server's own word.
         if isinstance(event, Terminated) and publication.producer in (None, self._agents[agent_id].lease_holder):
             self._lease(publication, None)

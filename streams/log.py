@@ -148,8 +148,13 @@ class Writer:
                     cursor.executemany(statement, rows)
 
 
-# In SQL of our own where producers wait for it: building queries and model objects costs more than the work itself.
+# In SQL of our own where producers, or crowds that arrive, wait for it: building queries and model objects costs more
+# than the work itself.
 LOCK_STREAMS = "SELECT id, name, head FROM streams_stream WHERE name IN ({}) ORDER BY name"
+GET_SPANS = (
+    "SELECT name, head, floor, streams_event.time FROM streams_stream LEFT JOIN streams_event "
+    "ON stream_id = streams_stream.id AND seq = head WHERE name IN ({})"
+)
 GET_PRODUCERS = "SELECT stream_id, name, n, seq FROM streams_producer WHERE stream_id IN ({}) AND name IN ({})"
 INSERT_EVENT = "INSERT INTO streams_event (stream_id, seq, type, payload, time) VALUES (%s, %s, %s, %s, %s)"
 SET_HEAD = "UPDATE streams_stream SET head = %s WHERE id = %s"
@@ -231,9 +236,7 @@ def forget_producers(before: int) -> int:
 
 def spans(names: Collection[str]) -> dict[str, Span]:
     """Where the streams that exist among `names` stand."""
-    newest = Event.objects.filter(stream=OuterRef("pk"), seq=OuterRef("head")).values("time")
-    rows = Stream.objects.filter(name__in=names).values_list("name", "head", "floor", Subquery(newest))
-    return {name: Span(head, floor, time_) for name, head, floor, time_ in rows}
+    return {name: Span(head, floor, time_) for name, head, floor, time_ in _select(GET_SPANS, list(names))}
 
 
 def read(name: str, after: int, limit: int, types: Collection[str] = ()) -> list[tuple[int, str]]:

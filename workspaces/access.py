@@ -21,21 +21,24 @@ def access_of(role: str) -> Access:
             return Access.MANAGE
 
 
-def workspace_access(asked: Sequence[tuple[int, uuid.UUID]]) -> list[Access]:
-    """What each (user id, workspace id) may do; NONE also where either does not exist. Three queries at most."""
+def workspace_access(asked: Sequence[tuple[int, uuid.UUID]], *, exist: bool = False) -> list[Access]:
+    """What each (user id, workspace id) may do; NONE also where either does not exist. Three queries at most, two for
+    who knows that the workspaces `exist`."""
     users = {user_id for user_id, _ in asked}
     workspaces = {workspace_id for _, workspace_id in asked}
     active = get_user_model()._default_manager.filter(pk__in=users, is_active=True)
     superuser: dict[int, bool] = dict(active.values_list("pk", "is_superuser"))
-    rows = Membership.objects.filter(user__in=superuser, workspace__in=workspaces)
-    roles = {(user, workspace): role for user, workspace, role in rows.values_list("user", "workspace", "role")}
-    existing: set[uuid.UUID] = set()
-    if any(superuser.values()):
-        existing = set(Workspace.objects.filter(pk__in=workspaces).values_list("pk", flat=True))
+    members = [user_id for user_id, is_superuser in superuser.items() if not is_superuser]
+    roles: dict[tuple[int, uuid.UUID], str] = {}
+    if members:
+        rows = Membership.objects.filter(user__in=members, workspace__in=workspaces)
+        roles = {(user, workspace): role for user, workspace, role in rows.values_list("user", "workspace", "role")}
+    if not exist and len(members) < len(superuser):
+        workspaces = set(Workspace.objects.filter(pk__in=workspaces).values_list("pk", flat=True))
 
     def one(user_id: int, workspace_id: uuid.UUID) -> Access:
         if superuser.get(user_id):
-            return Access.MANAGE if workspace_id in existing else Access.NONE
+            return Access.MANAGE if workspace_id in workspaces else Access.NONE
         role = roles.get((user_id, workspace_id))
         return access_of(role) if role else Access.NONE
 

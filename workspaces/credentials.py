@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import get_user
+from django.contrib.auth import get_user, get_user_model
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
@@ -39,11 +39,15 @@ def issue_token(user: Any, name: str, expires_at: Any = None) -> tuple[Token, st
 def identify_tokens(given: Collection[str]) -> dict[str, Identity]:
     """Whose tokens these are; those that do not hold are left out. One query."""
     hashes = {hashed(secret): secret for secret in given}
-    tokens = Token.objects.select_related("user").filter(hash__in=hashes, user__is_active=True) if hashes else []
+    if not hashes:
+        return {}
+    name = f"user__{get_user_model().USERNAME_FIELD}"
+    tokens = Token.objects.filter(hash__in=hashes, user__is_active=True)
+    now = timezone.now()
     return {
-        hashes[token.hash]: Identity(token.user.pk, token.user.get_username(), TokenCredential(token.pk))
-        for token in tokens
-        if token.expires_at is None or token.expires_at > timezone.now()
+        hashes[hash_]: Identity(user_id, username, TokenCredential(pk))
+        for hash_, pk, expires_at, user_id, username in tokens.values_list("hash", "pk", "expires_at", "user", name)
+        if expires_at is None or expires_at > now
     }
 
 
