@@ -1,6 +1,5 @@
 """The Channels consumer: one WebSocket, from accepting it to cleaning up after it."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from channels.consumer import AsyncConsumer
@@ -9,11 +8,9 @@ from streams.connection import Sink
 from streams.conversation import Conversation
 from streams.kinds import Viewer
 from streams.messages import SUBPROTOCOL, Close
-from streams.sinks import AsgiSink, Send
+from streams.sinks import AsgiSink
 
 SINK = "agentstream.sink"  # the key in scope["extensions"] under which our server offers its own sink
-
-Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 
 class StreamConsumer(AsyncConsumer):
@@ -24,9 +21,6 @@ class StreamConsumer(AsyncConsumer):
     """
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await self.run(scope, receive, send)
-
-    async def run(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
         merge = SUBPROTOCOL in scope["subprotocols"]
         await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL if merge else None})

@@ -145,15 +145,14 @@ class Conversation:
         if name not in self._connection.cursors and len(self._connection.cursors) >= conf().SUBSCRIPTIONS:
             limit = conf().SUBSCRIPTIONS
             raise ProtocolError(Code.TOO_MANY_SUBSCRIPTIONS, f"expected at most {limit} subscriptions on a connection")
-        access, present = await asyncio.gather(
-            self._hub.reader.access(Asked(kind.name, key, self._viewer.id)),
-            self._hub.reader.present(Sought(kind.name, key, (wish.since or 0) if wish.at else 0)),
-        )
-        if access < Access.READ or present is None:
+        seq = (wish.since or 0) if wish.at else 0
+        present = await self._hub.reader.present(Sought(kind.name, key, self._viewer.id, seq))
+        if present is None:
             raise _not_found(kind, key)
         span = present.span
         start = Start(span.floor, complete=False) if again else start_at(wish, span, present.time)
         feed = await self._hub.feed(name)
+        name = feed.name  # one text for all who follow
         if again and (name not in self._subjects or name in self._connection.cursors):
             return  # the client has unsubscribed, or subscribed itself, meanwhile
         self._subjects[name] = (kind, key)

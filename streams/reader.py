@@ -21,10 +21,11 @@ BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """A stream to look at, and an event of it whose time is wanted too (0: none)."""
+    """A stream that a user wants to follow, and an event of it whose time is wanted too (0: none)."""
 
     kind: str
     key: uuid.UUID
+    user_id: int
     seq: int = 0
 
 
@@ -127,8 +128,8 @@ def _spans(names: list[str]) -> dict[str, Span]:
     return found
 
 
-def _access(asked: Sequence[Asked]) -> list[Access | Exception]:
-    answers: dict[Asked, Access | Exception] = {}
+def _access(asked: Sequence[Asked]) -> list[Access]:
+    answers: dict[Asked, Access] = {}
     for name, group in groupby(sorted(set(asked), key=lambda item: item.kind), key=lambda item: item.kind):
         items = list(group)
         granted = known(name).access([(item.user_id, item.key) for item in items])
@@ -137,8 +138,10 @@ def _access(asked: Sequence[Asked]) -> list[Access | Exception]:
 
 
 def _present(asked: Sequence[Sought]) -> list[Present | Exception | None]:
+    """What is sought; None where there is none, or none that the user may see."""
     names = {item: known(item.kind).stream(item.key) for item in asked}
     with log.snapshot():
+        granted = _access([Asked(item.kind, item.key, item.user_id) for item in asked])
         spans = log.spans(set(names.values()))
         states = {
             kind: known(kind).states({item.key for item in asked if item.kind == kind})
@@ -147,9 +150,12 @@ def _present(asked: Sequence[Sought]) -> list[Present | Exception | None]:
         times = _times([(names[item], item.seq) for item in asked if item.seq])
     time_of = dict(zip([item for item in asked if item.seq], times, strict=True))
     found: list[Present | Exception | None] = []
-    for item in asked:
+    for item, access in zip(asked, granted, strict=True):
         state, span = states[item.kind].get(item.key), spans.get(names[item])
-        found.append(Present(state, span, time_of.get(item)) if state is not None and span is not None else None)
+        if access < Access.READ or state is None or span is None:
+            found.append(None)
+        else:
+            found.append(Present(state, span, time_of.get(item)))
     return found
 
 

@@ -26,6 +26,7 @@ from streams import sole
 from streams.conf import conf
 from streams.consumer import SINK
 from streams.hub import Hub
+from streams.inbox import Inbox
 from streams.messages import Close
 from streams.texts import whole_texts
 from streams.transport import TransportSink, tcp, unacknowledged, unsent
@@ -35,34 +36,11 @@ logger = logging.getLogger(__name__)
 # One for all connections, as none uses it (utf8validateIncoming=False): making one takes 0.3 ms.
 websocket.Utf8Validator = cache(websocket.Utf8Validator)  # type: ignore[assignment,attr-defined]
 
-INBOX = 64  # messages of one client waiting to be handled before the server stops reading from it
 ABORT_AFTER = 5.0  # seconds for a client to answer our close frame before the connection is cut
 DRAIN_STEPS = 20
 GARBAGE = 20_000  # objects made, and not yet let go, after which Python looks for cycles (its default: 700)
 BACKLOG = 4_096  # connections that wait to be accepted; the kernel's own limit may be lower
 HTTP_STEP = 0.05  # seconds between two looks at whether the reader of an HTTP answer has caught up
-
-
-class Inbox(asyncio.Queue[dict[str, Any]]):
-    """What a client has sent and the application has not read; while it is full the client is not read from."""
-
-    def __init__(self, protocol: "StreamProtocol") -> None:
-        super().__init__()
-        self._protocol = protocol
-        self._paused = False
-
-    def put_nowait(self, item: dict[str, Any]) -> None:
-        super().put_nowait(item)
-        if not self._paused and self.qsize() >= INBOX and self._protocol.transport is not None:
-            self._paused = True
-            self._protocol.transport.pauseProducing()
-
-    async def get(self) -> dict[str, Any]:
-        item = await super().get()
-        if self._paused and self.empty() and self._protocol.transport is not None:
-            self._paused = False
-            self._protocol.transport.resumeProducing()
-        return item
 
 
 class StreamProtocol(WebSocketProtocol):  # type: ignore[misc]
@@ -75,6 +53,15 @@ class StreamProtocol(WebSocketProtocol):  # type: ignore[misc]
         options = {name: getattr(factory, name) for name in cls.CONFIG_ATTRS}
         options = {name: staticmethod(value) if callable(value) else value for name, value in options.items()}
         return type(cls.__name__, (cls,), {**options, "CONFIG_ATTRS": ()})
+
+    def onOpen(self) -> None:  # noqa: N802 (autobahn's name)
+        super().onOpen()
+        # What the handshake said has been read by all who want it; kept, it is 3 KB for as long as the socket lasts.
+        self.http_request_data = b""
+        self.http_response_data = ""
+        self.http_headers.clear()
+        self.clean_headers.clear()  # the scope's too
+        self.send_queue = ()  # for sends in small pieces, which are never asked for
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N802, N803 (autobahn's names)
         try:

@@ -25,19 +25,25 @@ class Handshake:
         self._application = application
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if await self._enter(scope, receive, send):
+            await self._application(scope, receive, send)
+
+    @staticmethod
+    async def _enter(scope: dict[str, Any], receive: Any, send: Any) -> bool:
+        """Put the viewer into the scope, or refuse and return False."""
         headers = {name.decode("latin1"): value.decode("latin1") for name, value in scope["headers"]}
         if not origin_allowed(headers):
             await receive()
             await send({"type": "websocket.close"})  # before accepting: HTTP 403
-            return
+            return False
         try:
-            viewer = await identified(presented(headers, scope["query_string"]))
+            scope["viewer"] = await identified(presented(headers, scope["query_string"]))
         except ProtocolError:
             await receive()
             await send({"type": "websocket.accept"})
             await send({"type": "websocket.close", "code": int(Close.TRY_AGAIN)})
-            return
-        await self._application(scope | {"viewer": viewer}, receive, send)
+            return False
+        return True
 
 
 def presented(headers: dict[str, str], query: bytes) -> Presented | None:

@@ -42,7 +42,7 @@ class Client:
             "extensions": {SINK: self.sink},
         }
         self._inbox.put_nowait({"type": "websocket.connect"})
-        self.task = loop.create_task(StreamConsumer().run(scope, self._inbox.get, self._accepted))
+        self.task = loop.create_task(StreamConsumer()(scope, self._inbox.get, self._accepted))
 
     @property
     def waiting(self) -> list[Message]:
