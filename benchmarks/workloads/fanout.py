@@ -14,7 +14,7 @@ from benchmarks.results import Row
 from benchmarks.workloads.base import DELIVERY_COLUMNS, Workload, delivery_row
 
 VIEWERS = 500
-RATES = (50, 200, 1_000, 4_000)
+RATES = (50, 90, 200, 1_000, 4_000)
 QUICK_RATES = (200, 1_000)
 SECONDS = 5.0
 QUICK_SECONDS = 3.0
