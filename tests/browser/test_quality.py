@@ -5,10 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Response, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.chromium import Complaints, allowed, expect_state, sign_in, transcript
-from tests.browser.conftest import Place
+from tests.browser.chromium import Complaints, Wire, allowed, expect_state, sign_in, transcript
+from tests.browser.conftest import Figures, Place
 from tests.support.server import ROOT, LiveServer
 
 pytestmark = pytest.mark.browser
@@ -66,25 +66,36 @@ def violations(page: Page) -> list[str]:
     ]
 
 
-def test_the_first_page_is_small(tab: Page, live: LiveServer, place: Place) -> None:
-    sign_in(tab, live)
-    fresh = tab.context.browser.new_context(storage_state=tab.context.storage_state())  # type: ignore[union-attr]
-    page = fresh.new_page()
-    responses: dict[str, Response] = {}
-    page.on("response", lambda response: responses.update({response.url: response}))
-    page.goto(live.url)
-    expect_state(page, "Live")
-    page.wait_for_load_state("networkidle")
-    sizes = {url: sum(size_of(response)) for url, response in responses.items()}
-    interactive = page.evaluate("performance.getEntriesByType('navigation')[0].domInteractive")
-    fresh.close()
-    assert sum(sizes.values()) < 150_000, sorted(sizes.items(), key=lambda item: -item[1])
+@pytest.mark.parametrize("name", ["sign-in", "home", "agent", "pinned"])
+def test_a_first_page_is_small_and_soon_interactive(
+    tab: Page, live: LiveServer, place: Place, figures: Figures, name: str
+) -> None:
+    place.publish("a", *TALK)
+    paths = {
+        "sign-in": "/sign-in/",
+        "home": "/",
+        "agent": place.agent_url.removeprefix(live.url),
+        "pinned": f"/pinned/?agents={place.agent['id']}",
+    }
+    if name != "sign-in":
+        sign_in(tab, live)
+    tab.goto("about:blank")
+    wire = Wire(tab)
+    tab.goto(live.url + paths[name])
+    if name == "sign-in":
+        expect(tab.get_by_role("button", name="Sign in")).to_be_visible()
+    else:
+        expect_state(tab, "Live")
+        expect(tab.locator(".agent-row, .entry").first).to_be_visible()
+    usable = tab.evaluate("performance.now()")  # since the navigation began
+    tab.wait_for_load_state("networkidle")
+    interactive = tab.evaluate("performance.getEntriesByType('navigation')[0].domInteractive")
+    times = f"interactive after {interactive:.0f} ms, live and filled after {usable:.0f} ms at most"
+    figures.tell(f"first page, {name}", f"{wire.total / 1000:.1f} KB in {len(wire.sizes)} answers, {times}")
+    assert len(wire.sizes) > 5
+    assert wire.total < 150_000, sorted(wire.sizes.items(), key=lambda item: -item[1])
     assert interactive < allowed(1_000)
-
-
-def size_of(response: Response) -> tuple[int, int]:
-    sizes = response.request.sizes()
-    return sizes["responseHeadersSize"], sizes["responseBodySize"]
+    assert usable < allowed(1_000)
 
 
 def test_the_theme_is_chosen_and_kept(tab: Page, live: LiveServer, place: Place) -> None:
