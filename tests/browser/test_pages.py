@@ -93,6 +93,24 @@ def test_the_way_to_a_transcript_by_keyboard(tab: Page, live: LiveServer, place:
     expect(tab.get_by_role("log")).to_be_visible()
 
 
+def test_on_a_phone_it_is_said_in_full_why_an_agent_waits_and_how_full_its_context_is(
+    tab: Page, live: LiveServer, place: Place
+) -> None:
+    context = {"contextLevel": 100, "tokensUsed": 1_000_000, "tokensLimit": 1_000_000}
+    waiting = {"status": "waiting", "reason": "awaiting_approval"}
+    place.publish("a", ("agent:context", context), ("agent:status", waiting))
+    tab.set_viewport_size({"width": 360, "height": 740})
+    sign_in(tab, live)
+    tab.goto(place.workspace_url)
+    expect(tab.locator(".status-reason")).to_have_text("for approval")
+    assert tab.locator(".status-reason").evaluate("one => one.scrollWidth - one.clientWidth") == 0
+    expect(tab.get_by_role("meter", name="Context in use")).to_have_attribute("aria-valuenow", "100")
+    tab.goto(place.agent_url)
+    words = tab.locator(".agent-head context-gauge span")
+    expect(words).to_have_text("Context 100 % (1,000,000 of 1,000,000 tokens)")
+    assert words.evaluate("one => one.getBoundingClientRect().right") <= 360
+
+
 @pytest.mark.parametrize("width", [360, 768, 3840])
 def test_no_page_is_wider_than_the_screen(tab: Page, live: LiveServer, place: Place, width: int) -> None:
     place.publish(
