@@ -45,6 +45,31 @@ def test_pinning_by_star_and_the_layout_in_the_address(tab: Page, live: LiveServ
     expect(panels.first).to_contain_text("for input")
 
 
+def test_the_heads_of_nine_panels_have_room_for_what_they_say(tab: Page, live: LiveServer, place: Place) -> None:
+    name = "an agent with a name that is longer than its panel"
+    ids = [place.api.agent(place.workspace["id"], f"{name} {number}")["id"] for number in range(8)]
+    place.publish(
+        "a", ("agent:context", {"contextLevel": 100}), ("agent:status", {"status": "waiting", "reason": "rate_limited"})
+    )
+    sign_in(tab, live)
+    tab.goto(f"{live.url}/pinned/?agents={','.join([*ids, place.agent['id']])}")
+    expect(tab.locator(".panel-name").first).to_contain_text(name)
+    expect(tab.locator(".panel").last).to_contain_text("Waiting")
+    expect(tab.get_by_role("meter", name="Context in use")).to_have_attribute("aria-valuenow", "100")
+    for width in (360, 800, 1280, 1920):
+        tab.set_viewport_size({"width": width, "height": 800})
+        assert tab.evaluate(OVERLAPS) == [], width
+
+
+# Parts of a panel's head that reach into the next, or are cut off.
+OVERLAPS = """() => [...document.querySelectorAll(".panel-head")].flatMap((head) => {
+  const parts = [...head.querySelectorAll("h2, .status-word, context-gauge span, .panel-buttons")];
+  const boxes = parts.filter((part) => part.checkVisibility()).map((part) => part.getBoundingClientRect());
+  const ends = [...boxes.slice(1).map(({ left }) => left), head.getBoundingClientRect().right];
+  return boxes.map(({ right }, index) => Math.round(right - ends[index])).filter((excess) => excess > 0);
+})"""
+
+
 def test_what_does_not_exist_is_said_and_nonsense_left_out(tab: Page, live: LiveServer, place: Place) -> None:
     sign_in(tab, live)
     unknown = "00000000-0000-4000-8000-000000000000"
