@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, WebSocketRoute, expect
 
 from tests.browser.chromium import Complaints, Wire, allowed, expect_state, sign_in, transcript
 from tests.browser.conftest import Figures, Place
@@ -176,6 +176,78 @@ def test_a_network_that_was_cut_costs_nothing(
     expect(tab.locator("stale-notice")).to_be_hidden()
     assert transcript(tab) == "before\nmeanwhile\n"
     complaints.clear()
+
+
+def test_a_page_that_is_behind_says_so_until_it_has_caught_up(
+    tab: Page, live: LiveServer, place: Place, complaints: Complaints
+) -> None:
+    slow = {"now": False}
+    held: list[str | bytes] = []
+    sockets: list[WebSocketRoute] = []
+
+    def relay(socket: WebSocketRoute) -> None:
+        sockets.append(socket)
+        from_server = socket.connect_to_server()
+        from_server.on_message(
+            lambda frame: held.append(frame) if slow["now"] and "agent:output" in str(frame) else socket.send(frame)
+        )
+
+    tab.route_web_socket(re.compile(r"/ws/"), relay)
+    sign_in(tab, live)
+    tab.goto(place.agent_url)
+    expect_state(tab, "Live")
+    slow["now"] = True
+    sockets[-1].close(code=1012)
+    place.say("while it was away\n")
+    expect_state(tab, "Catching up…")
+    expect(tab.locator("stale-notice")).to_contain_text("Newer events are still arriving")
+    expect(tab.locator("html")).to_have_class(re.compile("stale"))
+    for frame in held:
+        sockets[-1].send(frame)
+    expect_state(tab, "Live")
+    expect(tab.locator("stale-notice")).to_be_hidden()
+    assert transcript(tab) == "while it was away\n"
+    complaints.clear()
+
+
+def test_whatever_has_the_focus_can_be_seen_to_have_it(tab: Page, live: LiveServer, place: Place) -> None:
+    place.publish("a", *TALK)
+    sign_in(tab, live)
+    people = f"{place.workspace_url}people/"
+    pinned = f"{live.url}/pinned/?agents={place.agent['id']}"
+    for url in (live.url, place.workspace_url, people, place.agent_url, pinned, f"{live.url}/account/tokens/"):
+        tab.goto(url)
+        tab.wait_for_load_state("networkidle")
+        seen = set()
+        for _ in range(40):
+            tab.keyboard.press("Tab")
+            name, marked = tab.evaluate(FOCUS)
+            seen.add(name)
+            assert marked, f"{name} on {url}"
+        assert len(seen) > 5, url
+
+
+# The name of what has the focus, and whether an outline shows it; a card's outline is that of its link's ::after.
+FOCUS = """() => {
+  const one = document.activeElement;
+  const outlined = (pseudo) => {
+    const { outlineStyle, outlineWidth } = getComputedStyle(one, pseudo);
+    return outlineStyle !== "none" && parseFloat(outlineWidth) >= 2;
+  };
+  const name = `${one.localName}.${one.className} ${one.ariaLabel ?? one.textContent.trim().slice(0, 30)}`;
+  return [name, one === document.body || outlined() || outlined("::after")];
+}"""
+
+
+def test_nothing_moves_for_whom_that_is_too_much(tab: Page, live: LiveServer, place: Place) -> None:
+    place.status("running")
+    sign_in(tab, live)
+    moving = "document.getAnimations().filter((one) => one.effect.getComputedTiming().duration > 1).length"
+    for wish, moves in (("no-preference", True), ("reduce", False)):
+        tab.emulate_media(reduced_motion=wish)  # type: ignore[arg-type]
+        tab.goto(place.workspace_url)
+        expect(tab.locator(".agent-row")).to_contain_text("Running")
+        assert (tab.evaluate(moving) > 0) is moves, wish
 
 
 def test_where_web_sockets_are_blocked_the_page_is_live_all_the_same(
