@@ -60,7 +60,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "servestatic.middleware.ServeStaticMiddleware",
+    "realtime_project.static_gzip.CompressedStaticMiddleware",
+    "realtime_project.page_gzip.CompressedPageMiddleware",
     "csp.middleware.CSPMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -177,7 +178,8 @@ STATICFILES_FINDERS = [
     "realtime_project.static.PublicFilesFinder",
     "django.contrib.staticfiles.finders.AppDirectoriesFinder",
 ]
-# Files are served from where they lie: no collectstatic step between a checkout and a running server.
+# Files are served from where they lie: no collectstatic step between a checkout and a running server, which compresses
+# them itself (realtime_project/static_gzip.py).
 SERVESTATIC_USE_FINDERS = True
 SERVESTATIC_AUTOREFRESH = DEBUG
 

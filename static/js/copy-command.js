@@ -4,7 +4,7 @@ import { element } from "./dom.js";
 class CopyCommand extends HTMLElement {
   connectedCallback() {
     if (this.querySelector("button")) return;
-    const code = element("code", {}, this.textContent.trim());
+    const code = element("code", {}, ...this.childNodes);
     const button = element("button", { type: "button" }, "Copy");
     button.addEventListener("click", () => this.#copy(code, button));
     this.replaceChildren(code, button);

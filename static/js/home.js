@@ -1,47 +1,61 @@
 import "./copy-command.js";
 import { Board } from "./board.js";
-import { plural } from "./dom.js";
-import { followWorkspace } from "./follow-workspace.js";
+import { arrange, plural } from "./dom.js";
+import { followWorkspaces } from "./follow-workspaces.js";
 import { shortcuts } from "./shortcuts.js";
 import { renderTally } from "./tally.js";
 
-const root = document.getElementById("board");
-const cards = [...document.querySelectorAll("[data-workspace]")];
-const loaded = new Map();
+const home = document.getElementById("home");
+const part = (name) => home.querySelector(`[data-${name}]`);
+const board = new Board(part("board"), { withWorkspace: true, title: document.title });
+const cards = new Map([...part("strip").children].map((card) => [card.dataset.workspace, card]));
+const counts = new Map(); // of agents, in the workspaces that have answered
 
-if (root) {
-  const board = new Board(root, { withWorkspace: true, title: document.title });
-  for (const card of cards) follow(card, board);
-  shortcuts({ "/": ["Search the agents", () => root.querySelector("[data-filter-words]").focus()] });
+function list(workspaces) {
+  arrange(part("strip"), workspaces.map(cardOf));
+  const where = workspaces.find(({ role }) => role !== "viewer");
+  part("empty-viewer").hidden = Boolean(where);
+  part("empty-operator").hidden = !where;
+  for (const slug of home.querySelectorAll("[data-slug]")) slug.textContent = where?.slug;
+  showEmpty();
 }
 
-function follow(card, board) {
-  const id = card.dataset.workspace;
-  followWorkspace(id, {
-    onchange: (workspace) => {
-      renderCard(card, workspace);
-      board.show(id, workspace);
-      loaded.set(id, workspace.agents.size);
-      showEmpty();
-    },
-    onended: () => {
-      card.remove();
-      board.remove(id);
-      loaded.set(id, 0);
-      showEmpty();
-    },
-  });
+function cardOf({ id, name, slug }) {
+  if (!cards.has(id)) {
+    const card = part("card").content.firstElementChild.cloneNode(true);
+    card.querySelector("a").textContent = name; // its stream says so from then on
+    cards.set(id, card);
+  }
+  cards.get(id).querySelector("a").href = `/w/${slug}/`;
+  return cards.get(id);
 }
 
-function renderCard(card, { name, agents }) {
+function show(id, workspace) {
+  const { name, agents } = workspace;
+  const card = cards.get(id);
   card.querySelector("a").textContent = name;
   card.querySelector("[data-count]").textContent = agents.size ? plural(agents.size, "agent") : "No agents yet";
   renderTally(card.querySelector("[data-tally]"), [...agents.values()]);
+  board.show(id, workspace);
+  counts.set(id, agents.size);
+  showEmpty();
+}
+
+function end(id) {
+  cards.get(id)?.remove();
+  cards.delete(id);
+  counts.delete(id);
+  board.remove(id);
+  showEmpty();
 }
 
 /** Only once every workspace has answered is it known that there is nothing. */
 function showEmpty() {
-  root.querySelector("[data-loading]").hidden = true;
-  const empty = loaded.size === cards.length && [...loaded.values()].every((count) => !count);
-  root.querySelector("[data-empty]").hidden = !empty;
+  part("none").hidden = cards.size > 0;
+  for (const name of ["strip", "board"]) part(name).hidden = !cards.size;
+  part("loading").hidden = counts.size > 0;
+  part("empty").hidden = counts.size < cards.size || [...counts.values()].some(Boolean);
 }
+
+followWorkspaces([...cards.keys()], { onlist: list, onchange: show, onended: end });
+shortcuts({ "/": ["Search the agents", () => part("filter-words").focus()] });

@@ -3,18 +3,15 @@ import { call } from "./api.js";
 import { ask } from "./ask.js";
 import { attempt } from "./attempt.js";
 import { element } from "./dom.js";
+import { Lookout } from "./lookout.js";
 
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-
-/** What other owners do is not on the workspace's stream, which every member reads. */
-const EVERY = 10_000;
 
 /** Inviting by link: the form, the link it gives once, and the links that nobody has used yet. */
 export class Invitations {
   #root;
   #path;
-  #asked = 0;
-  #known;
+  #lookout;
 
   constructor(root, workspaceId) {
     this.#root = root;
@@ -23,18 +20,13 @@ export class Invitations {
       event.preventDefault();
       this.#invite();
     });
-    const look = () => document.visibilityState === "visible" && !root.hidden && this.load();
-    document.addEventListener("visibilitychange", look);
-    setInterval(look, EVERY);
+    // What other owners do is not on the workspace's stream, which every member reads.
+    this.#lookout = new Lookout(this.#path, (pending) => this.#show(pending), { wanted: () => !root.hidden });
   }
 
-  /** Asks which invitations are pending; answers that were overtaken by a later one are dropped. */
-  async load() {
-    const asked = ++this.#asked;
-    const pending = await call("GET", this.#path).catch(() => null);
-    if (!pending || asked !== this.#asked || JSON.stringify(pending) === this.#known) return;
-    this.#known = JSON.stringify(pending);
-    this.#show(pending);
+  /** Asks which invitations are pending. */
+  load() {
+    return this.#lookout.ask();
   }
 
   #part(name) {

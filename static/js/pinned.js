@@ -1,6 +1,6 @@
 import "./copy-command.js";
 import { arrange, element } from "./dom.js";
-import { followWorkspace } from "./follow-workspace.js";
+import { followWorkspaces } from "./follow-workspaces.js";
 import { Panel } from "./panel.js";
 import { MOST_PINS, clean, isPinned, pins, togglePin } from "./pins.js";
 import { loadMarkdown } from "./rich.js";
@@ -69,20 +69,18 @@ function group({ name, agents }) {
   return element("optgroup", { label: name }, ...free.map(({ id, name }) => element("option", { value: id }, name)));
 }
 
-for (const id of page.dataset.workspaces.split(" ").filter(Boolean)) {
-  followWorkspace(id, {
-    onchange: ({ name, agents }) => {
-      const present = JSON.stringify([name, [...agents.values()].map(({ id, name }) => [id, name])]);
-      if (workspaces.get(id)?.present === present) return;
-      workspaces.set(id, { name, agents: new Map(agents), present });
-      renderChoice();
-    },
-    onended: () => {
-      workspaces.delete(id);
-      renderChoice();
-    },
-  });
-}
+followWorkspaces(page.dataset.workspaces.split(" ").filter(Boolean), {
+  onchange: (id, { name, agents }) => {
+    const present = JSON.stringify([name, [...agents.values()].map(({ id, name }) => [id, name])]);
+    if (workspaces.get(id)?.present === present) return;
+    workspaces.set(id, { name, agents: new Map(agents), present });
+    renderChoice();
+  },
+  onended: (id) => {
+    workspaces.delete(id);
+    renderChoice();
+  },
+});
 part("add").addEventListener("change", ({ target }) => target.value && add(target.value));
 part("columns").value = /^[123]$/.test(given.get("columns")) ? given.get("columns") : "";
 part("columns").addEventListener("change", render);

@@ -3,17 +3,16 @@ import { call } from "./api.js";
 import { ask } from "./ask.js";
 import { attempt } from "./attempt.js";
 import { element } from "./dom.js";
+import { Lookout } from "./lookout.js";
 
 const page = document.getElementById("tokens");
 const part = (name) => page.querySelector(`[data-${name}]`);
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 
-let known;
+/** They are made and deleted elsewhere too. */
+const lookout = new Lookout("/tokens", show);
 
-async function load() {
-  const tokens = await call("GET", "/tokens").catch(() => null);
-  if (!tokens || JSON.stringify(tokens) === known) return;
-  known = JSON.stringify(tokens);
+function show(tokens) {
   part("loading").hidden = true;
   part("none").hidden = tokens.length > 0;
   part("list").replaceChildren(...tokens.map(row));
@@ -44,7 +43,7 @@ async function make(event) {
   part("command").replaceChildren(element("copy-command", {}, command));
   part("made").hidden = false;
   part("secret").querySelector("button").focus();
-  await load();
+  await lookout.ask();
 }
 
 async function removed(id, name) {
@@ -52,12 +51,8 @@ async function removed(id, name) {
   if (!sure) return;
   await attempt(part("trouble"), () => call("DELETE", `/tokens/${id}`));
   if (part("made").dataset.id === id) part("made").hidden = true;
-  await load();
+  await lookout.ask();
 }
 
 part("form").addEventListener("submit", make);
-/** They are made and deleted elsewhere too. */
-const look = () => document.visibilityState === "visible" && load();
-document.addEventListener("visibilitychange", look);
-setInterval(look, 10_000);
-load();
+lookout.ask();

@@ -10,6 +10,8 @@ const MOST_SEGMENTS = 300;
 const HEIGHT = 130;
 /** Where uPlot's drawing area begins and ends, so that the segments above it share its time axis. */
 const AXIS = { left: 44, right: 12 };
+/** Half the width of a time below the chart. */
+const HALF_TIME = 30;
 
 /** What an agent was doing, and how full its context was, as long as is kept: fetched and drawn once it is asked for. */
 export class Vitals {
@@ -128,9 +130,16 @@ function options(Plot, width) {
     cursor: { drag: { x: false, y: false } },
     legend: { show: false },
     scales: { x: { time: true, auto: false }, y: { range: [0, 100] } },
-    axes: [{ ...axis, size: 30, space: 90, values: (_, splits) => splits.map((seconds) => clockTime(new Date(seconds * 1000))) }, { ...axis, size: AXIS.left, splits: () => [0, 25, 50, 75, 100], values: (_, splits) => splits.map((level) => `${level} %`) }],
+    axes: [{ ...axis, size: 30, space: 90, values: times }, { ...axis, size: AXIS.left, splits: () => [0, 25, 50, 75, 100], values: (_, splits) => splits.map((level) => `${level} %`) }],
     series: [{}, { stroke: ink("--accent"), width: 2, points: { show: false }, paths: Plot.paths.stepped({ align: 1 }) }],
   };
+}
+
+/** The time of each line; none where it would be cut off by the edge. */
+function times(plot, splits) {
+  const width = plot.width - AXIS.left - AXIS.right;
+  const fits = (seconds) => plot.valToPos(seconds, "x") <= width - HALF_TIME + AXIS.right;
+  return splits.map((seconds) => (fits(seconds) ? clockTime(new Date(seconds * 1000)) : ""));
 }
 
 /** A canvas does not know light-dark(); an element does. */

@@ -1,17 +1,14 @@
+import { Lookout } from "./lookout.js";
+
+/** The server asks all its processes. */
 const EVERY = 15_000;
 /** As many as fit beside the status. */
 const NAMED = 3;
 
 /** Says in `element` who else watches the agent; `me` is not told of themselves. Asked for only while somebody looks. */
 export function showWatchers(element, agentId, me) {
-  const ask = async () => {
-    if (document.hidden) return;
-    const response = await fetch(`/api/agents/${agentId}/viewers`).catch(() => null);
-    if (response?.ok) show(element, (await response.json()).map(({ user }) => user).filter((user) => user !== me));
-  };
-  setInterval(ask, EVERY);
-  document.addEventListener("visibilitychange", ask);
-  ask();
+  const others = (viewers) => viewers.map(({ user }) => user).filter((user) => user !== me);
+  new Lookout(`/agents/${agentId}/viewers`, (viewers) => show(element, others(viewers)), { every: EVERY }).ask();
 }
 
 function show(element, names) {

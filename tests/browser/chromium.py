@@ -82,6 +82,31 @@ def allowed(milliseconds: float) -> float:
     return milliseconds * max(1, 2 * os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
+class Wire:
+    """What a page takes in over HTTP, in bytes as they arrive: headers, and bodies as they were compressed."""
+
+    def __init__(self, page: Page) -> None:
+        self.sizes: dict[str, float] = {}
+        self._urls: dict[str, str] = {}
+        session = page.context.new_cdp_session(page)
+        session.on("Network.requestWillBeSent", self._asked)
+        session.on("Network.loadingFinished", self._finished)
+        session.send("Network.enable")
+        session.send("Network.setCacheDisabled", {"cacheDisabled": True})
+
+    @property
+    def total(self) -> int:
+        return int(sum(self.sizes.values()))
+
+    def _asked(self, event: dict[str, Any]) -> None:
+        self._urls[event["requestId"]] = event["request"]["url"]
+
+    def _finished(self, event: dict[str, Any]) -> None:
+        # An id may come twice, where a page asks for the same again; each of its answers counts.
+        url = self._urls[event["requestId"]]
+        self.sizes[url] = self.sizes.get(url, 0) + event["encodedDataLength"]
+
+
 LONG_TASKS = """() => {
   window.longTasks = [0];
   new PerformanceObserver((list) => window.longTasks.push(...list.getEntries().map(({ duration }) => duration)))

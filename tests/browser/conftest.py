@@ -1,5 +1,6 @@
 """Fixtures of the browser tests. Nothing here is mocked: real servers, real Chromium."""
 
+import os
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,7 +105,29 @@ def place(root: Api, request: pytest.FixtureRequest) -> Place:
     return Place(root, workspace, root.agent(workspace["id"], "worker"))
 
 
+class Figures:
+    """What a test measured, told at the end of the run with how busy the machine was."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self._lines = lines
+
+    def tell(self, what: str, figure: str) -> None:
+        self._lines.append(f"{what}: {figure} (load average {os.getloadavg()[0]:.1f})")
+
+
+@pytest.fixture
+def figures(pytestconfig: pytest.Config) -> Figures:
+    return Figures(pytestconfig.stash.setdefault(FIGURES, []))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if lines := config.stash.get(FIGURES, []):
+        terminalreporter.section("dashboard figures")
+        terminalreporter.write_line("\n".join(lines))
+
+
 FAILED = pytest.StashKey[bool]()
+FIGURES = pytest.StashKey[list[str]]()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,5 +1,6 @@
 """Every page: signing in and out, a clean console, a way through by keyboard."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -91,6 +92,42 @@ def test_the_way_to_a_transcript_by_keyboard(tab: Page, live: LiveServer, place:
     expect(tab.locator(".agent-row a")).to_be_focused()
     tab.keyboard.press("Enter")
     expect(tab.get_by_role("log")).to_be_visible()
+
+
+def test_on_a_phone_it_is_said_in_full_why_an_agent_waits_and_how_full_its_context_is(
+    tab: Page, live: LiveServer, place: Place
+) -> None:
+    context = {"contextLevel": 100, "tokensUsed": 1_000_000, "tokensLimit": 1_000_000}
+    waiting = {"status": "waiting", "reason": "awaiting_approval"}
+    place.publish("a", ("agent:context", context), ("agent:status", waiting))
+    tab.set_viewport_size({"width": 360, "height": 740})
+    sign_in(tab, live)
+    tab.goto(place.workspace_url)
+    expect(tab.locator(".status-reason")).to_have_text("for approval")
+    assert tab.locator(".status-reason").evaluate("one => one.scrollWidth - one.clientWidth") == 0
+    expect(tab.get_by_role("meter", name="Context in use")).to_have_attribute("aria-valuenow", "100")
+    tab.goto(place.agent_url)
+    words = tab.locator(".agent-head context-gauge span")
+    expect(words).to_have_text("Context 100 % (1,000,000 of 1,000,000 tokens)")
+    assert words.evaluate("one => one.getBoundingClientRect().right") <= 360
+
+
+def test_on_a_phone_one_may_try_again_at_once(
+    tab: Page, live: LiveServer, place: Place, complaints: Complaints
+) -> None:
+    tab.set_viewport_size({"width": 360, "height": 740})
+    sign_in(tab, live)
+    tab.route_web_socket(re.compile("/ws/"), lambda socket: socket.close(code=1012))
+    tab.route(re.compile("/api/.*/stream"), lambda route: route.abort())
+    tab.goto(place.workspace_url)
+    expect_state(tab, "Reconnecting…")
+    again, account = tab.get_by_role("button", name="Try now"), tab.get_by_role("button", name="Account")
+    expect(again).to_be_visible()
+    boxes = again.bounding_box(), account.bounding_box()
+    assert boxes[0] is not None
+    assert boxes[1] is not None
+    assert boxes[0]["x"] + boxes[0]["width"] < boxes[1]["x"]
+    complaints.clear()  # Chromium tells the console of every failed request
 
 
 @pytest.mark.parametrize("width", [360, 768, 3840])

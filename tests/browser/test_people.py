@@ -191,7 +191,7 @@ def test_a_token_is_shown_once_works_and_closes_its_sockets_when_deleted(
     tab.get_by_role("button", name="Account: root").click()
     tab.get_by_role("link", name="Your tokens").click()
     tab.get_by_label("What for").fill("build <b>machine</b>")
-    tab.get_by_label("Holds").select_option("30")
+    tab.get_by_label("Expires").select_option("30")
     tab.get_by_role("button", name="Make a token").click()
     secret = tab.locator("[data-secret] code").inner_text()
     expect(tab.locator("[data-command] code")).to_have_text(

@@ -174,5 +174,71 @@ def test_who_is_a_member_of_nothing_is_told_what_to_do(tab: Page, live: LiveServ
     live.token("newcomer")
     sign_in(tab, live, "newcomer")
     expect(tab.get_by_role("heading", name="No workspace yet")).to_be_visible()
-    expect(tab.locator("copy-command").first).to_contain_text("/api/workspaces")
+    expect(tab.locator("copy-command:visible").first).to_contain_text("/api/workspaces")
     expect_state(tab, "Live")
+
+
+def later(page: Page) -> None:
+    """After the ten seconds that the page waits between two looks at what no stream tells."""
+    page.clock.fast_forward(11_000)
+
+
+def card(page: Page, name: str) -> Locator:
+    return page.locator(".workspace-card", has_text=name)
+
+
+def test_home_shows_a_workspace_one_is_added_to_and_drops_one_that_is_gone(
+    tab: Page, live: LiveServer, root: Api
+) -> None:
+    live.token("joiner")
+    sign_in(tab, live, "joiner")
+    tab.clock.install()
+    tab.goto(live.url)
+    expect_state(tab, "Live")
+    expect(tab.get_by_role("heading", name="No workspace yet")).to_be_visible()
+    tab.evaluate("window.sameDocument = true")
+
+    first, second = root.workspace("Joined first"), root.workspace("Joined <b>later</b>")
+    members = [f"/workspaces/{workspace['id']}/members" for workspace in (first, second)]
+    membership = root.post(members[0], {"user": "joiner", "role": "viewer"}).data
+    later(tab)
+    expect(card(tab, "Joined first")).to_contain_text("No agents yet")
+    expect(tab.get_by_role("heading", name="No workspace yet")).to_be_hidden()
+    expect(tab.get_by_text("ask an owner to make you an operator")).to_be_visible()
+    assert root.post(members[1], {"user": "joiner", "role": "operator"}).status == 201
+    later(tab)
+    expect(card(tab, "Joined <b>later</b>").get_by_role("link")).to_have_attribute("href", f"/w/{second['slug']}/")
+    expect(tab.locator(".workspace-card a")).to_have_text(["Joined <b>later</b>", "Joined first"])
+    expect(tab.locator("copy-command code").first).to_contain_text(f"--workspace {second['slug']} --name")
+
+    root.agent(first["id"], "in the first")
+    expect(row(tab, "in the first")).to_be_visible()
+    expect(card(tab, "Joined first")).to_contain_text("1 agent")
+    assert root.call("DELETE", f"{members[0]}/{membership['id']}").status == 204
+    expect(row(tab, "in the first")).to_have_count(0)  # that the stream tells, at once
+    expect(card(tab, "Joined first")).to_have_count(0)
+    assert root.post(members[0], {"user": "joiner", "role": "viewer"}).status == 201
+    later(tab)
+    expect(row(tab, "in the first")).to_be_visible()
+    for workspace in (first, second):
+        assert root.call("DELETE", f"/workspaces/{workspace['id']}").status == 204
+    expect(tab.get_by_role("heading", name="No workspace yet")).to_be_visible()
+    assert tab.evaluate("window.sameDocument")
+
+
+def test_a_workspace_made_in_another_tab_is_there_when_one_comes_back(tab: Page, live: LiveServer, root: Api) -> None:
+    sign_in(tab, live)
+    expect_state(tab, "Live")
+    workspace = root.workspace("Made in another tab")
+    agent = root.agent(workspace["id"], "first there")
+    root.post(f"/agents/{agent['id']}/status", {"status": "waiting"})
+    tab.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(card(tab, workspace["name"])).to_contain_text("1 waiting")
+    expect(row(tab, "first there")).to_be_visible()
+    tab.goto(f"{live.url}/pinned/?agents=")
+    expect_state(tab, "Live")
+    workspace = root.workspace("Made meanwhile")
+    root.agent(workspace["id"], "to be pinned")
+    tab.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    tab.get_by_label("Add an agent").select_option(label="to be pinned")
+    expect(tab.locator(".panel-name")).to_have_text(["to be pinned"])

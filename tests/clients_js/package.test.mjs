@@ -1,12 +1,14 @@
 /** What is shipped: types that hold, a size that stays small, and nothing but the client. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { CLIENT } from "./scripted.mjs";
+import { CLIENT, WebSocket, event, serve, subscribed } from "./scripted.mjs";
 
 const require = createRequire(new URL("package.json", CLIENT));
 const run = promisify(execFile);
@@ -35,3 +37,39 @@ test("it depends on nothing and ships its modules with their types", async () =>
   assert.ok(files.includes("agentstream.d.ts"));
   for (const file of files) assert.match(file, /^(package\.json|README\.md|[a-z-]+\.(js|d\.ts))$/);
 });
+
+const APPLICATION = `
+import { AgentStream } from "agentstream";
+import { keepAgent } from "agentstream/react-query";
+export const follow = (url, WebSocket) => new AgentStream(url, { WebSocket });
+export const adapter = keepAgent;
+`;
+
+/** A project with the package installed as npm would, and `APPLICATION` in it, as it is and in a bundle. */
+async function project(t) {
+  const folder = await mkdtemp(join(tmpdir(), "agentstream-"));
+  t.after(() => rm(folder, { recursive: true }));
+  const { stdout } = await run("npm", ["pack", "--json", "--pack-destination", folder], { cwd: fileURLToPath(CLIENT) });
+  const home = join(folder, "node_modules", "agentstream");
+  await mkdir(home, { recursive: true });
+  await run("tar", ["-xzf", join(folder, JSON.parse(stdout)[0].filename), "-C", home, "--strip-components=1"]);
+  const [source, bundle] = ["application.mjs", "bundle.mjs"].map((name) => join(folder, name));
+  await writeFile(source, APPLICATION);
+  await require("esbuild").build({ entryPoints: [source], bundle: true, minify: true, format: "esm", outfile: bundle });
+  return { source, bundle };
+}
+
+for (const way of ["source", "bundle"]) {
+  test(`installed from its package it works in Node, by name (${way})`, async (t) => {
+    const application = await import((await project(t))[way]);
+    assert.equal(typeof application.adapter, "function");
+    const server = await serve(t);
+    const stream = application.follow(server.url, WebSocket);
+    t.after(() => stream.close());
+    const heard = new Promise((resolve) => stream.agent("a").on("output", ({ content }) => resolve(content)));
+    const peer = await server.next();
+    const { id } = await peer.next();
+    peer.send(subscribed("a", id), event("a", 1, "hello"));
+    assert.equal(await heard, "hello");
+  });
+}

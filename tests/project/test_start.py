@@ -164,7 +164,7 @@ def test_the_token_is_stored_hashed_and_not_logged(own_live: LiveServer) -> None
     token = own_live.token("ada", "--superuser")
     Api(own_live.url, token).get("/workspaces")
     own_live.stop()
-    for path in own_live.data_dir.iterdir():
+    for path in (path for path in own_live.data_dir.rglob("*") if path.is_file()):
         assert token.encode() not in path.read_bytes(), path
 
 

@@ -1,0 +1,70 @@
+"""Static files, compressed: each once, beside nothing and without a step before the start."""
+
+import gzip
+import logging
+import os
+import tempfile
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from wsgiref.headers import Headers
+
+from django.conf import settings
+from servestatic.middleware import ServeStaticMiddleware
+from servestatic.responders import MissingFileError, StaticFile
+
+logger = logging.getLogger(__name__)
+
+WORTH_IT = {".css", ".html", ".js", ".json", ".svg", ".txt"}  # not what is compressed already, nor maps for debuggers
+
+
+class CompressedStaticMiddleware(ServeStaticMiddleware):  # type: ignore[misc]
+    """servestatic, which looks for `file.gz` beside a file, told to look where such files are made.
+
+    They are made in DATA_DIR and not where the files lie, which may be a package or not ours to write to; named by
+    what is in them, so that none is ever out of date and several processes may share them.
+    """
+
+    def get_static_file(self, path: str, url: str, stat_cache: Any = None) -> StaticFile:
+        try:
+            content = Path(path).read_bytes()
+        except OSError as error:
+            raise MissingFileError(path) from error
+        digest = sha256(content).hexdigest()[:32]
+        headers = Headers([])
+        self.add_mime_headers(headers, path, url)
+        self.add_cache_headers(headers, path, url)
+        headers["Access-Control-Allow-Origin"] = "*"
+        # Weak, as it names the file however it is encoded; of the content, as a time in whole seconds may not change.
+        headers["ETag"] = f'W/"{digest}"'
+        encodings = {}
+        if Path(path).suffix in WORTH_IT and (compressed := _compressed(digest, content)):
+            encodings["gzip"] = str(compressed)
+        return StaticFile(path, headers.items(), encodings=encodings)
+
+
+def _compressed(digest: str, content: bytes) -> Path | None:
+    """A file that holds `content` compressed; None where there can be none: the page is then larger, but there."""
+    path: Path = settings.DATA_DIR / "static" / f"{digest}.gz"
+    try:
+        if not path.exists():
+            path.parent.mkdir(exist_ok=True)
+            _write(path, gzip.compress(content, mtime=0))
+    except OSError as error:
+        _complain(error.strerror)
+        return None
+    return path
+
+
+@cache  # once, not for each of some hundred files
+def _complain(reason: str) -> None:
+    logger.warning("static files are sent uncompressed, as nothing can be written to DATA_DIR/static: %s", reason)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Aside, and then into place: another process that starts now must not serve half of it."""
+    descriptor, draft = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    Path(draft).replace(path)
