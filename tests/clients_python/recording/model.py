@@ -37,16 +37,12 @@ class Script:
         with self._lock:
             self.requests.append(request)
             number = len(self.requests)
-            if not request.get("tools") and not _summarizes(request):
+            if not request.get("tools"):
                 return ASIDE, number
             answer = self._answers[0]
             if len(self._answers) > 1:
                 del self._answers[0]
             return answer, number
-
-
-def _summarizes(request: Request) -> bool:
-    return "summary" in json.dumps(request.get("messages", [])[-1:])
 
 
 @contextmanager
