@@ -119,6 +119,11 @@ SEEN = {
         TURN * 4,
         levels=[(41, 81_001, 200_000), level(151_001), level(634), (3, 5_001, 200_000)],
     ),
+    "claude-clear": Seen(
+        [("assistant", "Read it all."), ("assistant", "And anew.")],
+        TURN * 3,
+        levels=[level(151_001), level(0), (3, 5_001, 200_000)],
+    ),
     "claude-hook": Seen(
         [("system", "Hook SessionStart:startup failed: no node"), ("assistant", "Hello.")], levels=[level(21_001)]
     ),

@@ -115,6 +115,13 @@ CLAUDE_SCENES = (
         talks.one_after_the_other("Read half", "Read it all", "/compact", "Go on"),
     ),
     Scene(
+        "claude-clear",
+        CLAUDE,
+        TALKING,
+        (reply(text("Read it all."), cached=150_000), reply(text("And anew."), cached=4_000)),
+        talks.one_after_the_other("Read it all", "/clear", "Begin anew"),
+    ),
+    Scene(
         "claude-hook",
         CLAUDE,
         ("--include-hook-events", "--settings", HOOKS, "--", "Hi"),

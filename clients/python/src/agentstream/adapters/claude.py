@@ -19,6 +19,9 @@ from agentstream.messages import Kind, Message, Role, encode
 _SILENT = {"content_block_start", "content_block_stop", "message_stop", "ping"}
 _SILENT_DELTAS = {"input_json_delta", "signature_delta", "citations_delta"}
 
+# What Claude Code has the assistant say where there is nothing to say, as after /clear.
+_NOTHING = {"type": "text", "text": "(no content)"}
+
 # How Claude Code hands on what a command of its own, as /compact, has printed.
 _COMMAND = re.compile(r"<local-command-std(?:out|err)>(.*)</local-command-std(?:out|err)>", re.DOTALL)
 
@@ -52,6 +55,7 @@ class Claude:
         self._spoken = False
         self._sent: list[str] = []
         self._news = News()
+        self._session: object = None
 
     def translate(self, event: Event) -> Iterable[Message] | None:
         match event:
@@ -99,8 +103,7 @@ class Claude:
     def _system(self, subtype: str, event: Event) -> Iterable[Message] | None:
         match subtype, event:
             case "init", _:
-                self._gauge.choose(event.get("model"))
-                return self._speech.status("running")
+                return self._init(event.get("session_id"), event.get("model"))
             case "session_state_changed", {"state": "running"}:
                 return self._settle(self._permissions.clear())
             case "session_state_changed", {"state": "requires_action"}:
@@ -112,6 +115,14 @@ class Claude:
             case _:
                 news = self._news.told(subtype, event)
                 return None if news is None else self._speech.say(news, Voice("system"))
+
+    def _init(self, session: object, model: object) -> Iterator[Message]:
+        """A turn begins, in a session of its own after /clear."""
+        self._gauge.choose(model)
+        if self._session not in (None, session):
+            yield from self._gauge.emptied()
+        self._session = session
+        yield from self._speech.status("running")
 
     def _ask(self, id_: str, wish: dict[str, Any]) -> Iterator[Message]:
         self._permissions.ask(id_, wish)
@@ -187,7 +198,8 @@ class Claude:
         if parent is None and not self._permissions.pending:
             yield from self._speech.status("running")
         for block in blocks:
-            yield from self._block(block, parent)
+            if block != _NOTHING:
+                yield from self._block(block, parent)
         if parent is None:
             yield from self._gauge.used(message.get("id"), message.get("usage"))
 
