@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass, field
 
 import pytest
-from agentstream.messages import Output
+from agentstream.messages import Output, encode
 
-from .recording.scenes import SCENES
+from .recording.scenes import PIXEL, QUESTIONS, SCENES
 from .told import TRANSCRIPTS, failures, levels, made, said, statuses, tell, told, transcript
 
 NAMES = sorted(path.stem for path in (TRANSCRIPTS / "recorded").glob("*.jsonl"))
@@ -106,6 +106,46 @@ SEEN = {
             ("assistant", "One of two."),
         ],
         ["running", APPROVAL, "running", APPROVAL, "running", "idle"],
+        levels=[level(21_001)],
+    ),
+    "claude-two-approvals": Seen(
+        [
+            ("tool tool_call Bash", '{"command":"touch one.txt","description":"Make one"}'),
+            MAY_IT,
+            ("tool tool_call Bash", '{"command":"touch two.txt","description":"Make two"}'),
+            ("system", f"{MAY_IT[1]} What was asked before is answered first."),
+            ("tool tool_result Bash", "(Bash completed with no output)"),
+            ("tool tool_result Bash", "(Bash completed with no output)"),
+            ("assistant", "Both."),
+        ],
+        ["running", APPROVAL, "running", "idle"],
+        levels=[level(21_001)],
+    ),
+    "claude-question": Seen(
+        [
+            ("assistant", "One question."),
+            ("tool tool_call AskUserQuestion", encode({"questions": QUESTIONS})),
+            ("system", "Which colour? (Red, Blue)\nHow often? (Once, Twice)\nAnswer each in a line of its own."),
+            (
+                "tool tool_result AskUserQuestion",
+                'Your questions have been answered: "Which colour?"="Blue", "How often?"="Twice, please". '
+                "You can now continue with these answers in mind.",
+            ),
+            ("assistant", "So be it."),
+        ],
+        ["running", "waiting awaiting_input", "running", "idle"],
+        levels=[level(21_001)],
+    ),
+    "claude-image": Seen(
+        [
+            *call(
+                "Bash",
+                encode({"command": f"echo {PIXEL} | base64 -d >pixel.png", "description": "Draw"}),
+                "(Bash completed with no output)",
+            ),
+            *call("Read", '{"file_path":"pixel.png"}', "(image)"),
+            ("assistant", "A pixel."),
+        ],
         levels=[level(21_001)],
     ),
     "claude-compact": Seen(
@@ -235,6 +275,18 @@ SEEN = {
             ),
             ("assistant", "It is called in cart.py."),
         ]
+    ),
+    # It ends there, without a last step: the end of the process is that of the turn.
+    "opencode-denied": Seen(
+        [
+            ("assistant", "I'll greet."),
+            *call(
+                "bash",
+                '{"command":"echo hello","description":"Greet"}',
+                "The user rejected permission to use this specific tool call.",
+            ),
+        ],
+        ["running"],
     ),
     "opencode-cut": Seen([("assistant", "Hel")]),
     "opencode-api-error": Seen([], ["error"], [("APIError", "messages: the scripted model refuses this")]),

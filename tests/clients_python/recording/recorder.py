@@ -40,8 +40,8 @@ def record(scene: Scene, path: str) -> Recording:
     WORK.mkdir()
     script = Script(scene.answers)
     with serving(script) as url:
-        environment = {"PATH": path, "HOME": str(HOME), "LANG": "C.UTF-8", "TZ": "UTC", **scene.tool.set_up(url)}
-        return _play(scene, script, environment)
+        environment = {"PATH": path, "HOME": str(HOME), "LANG": "C.UTF-8", "TZ": "UTC"}
+        return _play(scene, script, {**environment, **scene.tool.set_up(url), **scene.variables})
 
 
 def _play(scene: Scene, script: Script, environment: Mapping[str, str]) -> Recording:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from . import talks
 from .replies import Answer, Call, Refusal, Search, reply, text, thought
@@ -16,6 +16,7 @@ class Scene:
     """`name` is that of the recording. The last of the `answers` is given again for as long as there are requests.
 
     `talk` makes the person who talks to it; it is `interrupted`, as by Ctrl-C, after a line with those words.
+    `variables` are for its environment.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Scene:
     answers: tuple[Answer, ...]
     talk: Callable[[], talks.Talk] | None = None
     interrupted: str | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 OVERLOADED = Refusal(529, "overloaded_error", "Overloaded")
@@ -33,6 +35,23 @@ WRONG = Refusal(400, "invalid_request_error", "messages: the scripted model refu
 HOOKS = json.dumps(
     {"hooks": {"SessionStart": [{"hooks": [{"type": "command", "command": "echo no node >&2; exit 2"}]}]}}
 )
+
+QUESTIONS = [
+    {
+        "question": "Which colour?",
+        "header": "Colour",
+        "multiSelect": False,
+        "options": [{"label": "Red", "description": "warm"}, {"label": "Blue", "description": "cold"}],
+    },
+    {
+        "question": "How often?",
+        "header": "Coats",
+        "multiSelect": False,
+        "options": [{"label": "Once", "description": "thin"}, {"label": "Twice", "description": "thick"}],
+    },
+]
+
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
 TALKING = ("--input-format", "stream-json")
 
@@ -101,6 +120,36 @@ CLAUDE_SCENES = (
             reply(text("One of two.")),
         ),
         talks.answering("Make two files", "yes", "use make instead"),
+    ),
+    Scene(
+        "claude-two-approvals",
+        CLAUDE,
+        (*TALKING, "--permission-prompt-tool", "stdio"),
+        (
+            reply(
+                Call("Bash", {"command": "touch one.txt", "description": "Make one"}),
+                Call("Bash", {"command": "touch two.txt", "description": "Make two"}),
+            ),
+            reply(text("Both.")),
+        ),
+        talks.answering("Make two files", "yes", "yes"),
+    ),
+    Scene(
+        "claude-question",
+        CLAUDE,
+        (*TALKING, "--permission-prompt-tool", "stdio"),
+        (reply(text("One question."), Call("AskUserQuestion", {"questions": QUESTIONS})), reply(text("So be it."))),
+        talks.answering("Paint it", "Blue\nTwice, please"),
+    ),
+    Scene(
+        "claude-image",
+        CLAUDE,
+        ("--allowedTools", "Bash,Read", "--", "Look at it"),
+        (
+            reply(Call("Bash", {"command": f"echo {PIXEL} | base64 -d >pixel.png", "description": "Draw"})),
+            reply(Call("Read", {"file_path": "pixel.png"})),
+            reply(text("A pixel.")),
+        ),
     ),
     Scene(
         "claude-compact",
@@ -227,6 +276,16 @@ OPENCODE_SCENES = (
             reply(text("Only cart.py does.")),
             reply(text("It is called in cart.py.")),
         ),
+    ),
+    Scene(
+        "opencode-denied",
+        OPENCODE,
+        ("Greet",),
+        (
+            reply(text("I'll greet."), Call("bash", {"command": "echo hello", "description": "Greet"})),
+            reply(text("It is not allowed.")),
+        ),
+        variables={"OPENCODE_PERMISSION": '{"bash":"ask"}'},
     ),
     Scene("opencode-cut", OPENCODE, ("Hi",), (reply(text("Hel"), cut=True),)),
     Scene("opencode-api-error", OPENCODE, ("Hi",), (WRONG,)),

@@ -11,7 +11,7 @@ from typing import Any
 from agentstream.adapters.gauge import Gauge
 from agentstream.adapters.lines import Event
 from agentstream.adapters.news import News, limit
-from agentstream.adapters.permissions import Permissions
+from agentstream.adapters.permissions import Permissions, questions
 from agentstream.adapters.speech import Growing, Speech, Voice, words
 from agentstream.messages import Kind, Message, Role, encode
 
@@ -126,9 +126,12 @@ class Claude:
 
     def _ask(self, id_: str, wish: dict[str, Any]) -> Iterator[Message]:
         self._permissions.ask(id_, wish)
-        how = " Answer yes, or say what to do instead." if self.answerable else ""
-        yield from self._speech.say(f"May {wish.get('tool_name')} be used?{how}", Voice("system"))
-        yield from self._speech.status("waiting", "awaiting_approval")
+        asked = questions(wish)
+        lines = [f"{question} ({', '.join(offered)})" if offered else question for question, offered in asked.items()]
+        text = "\n".join(lines) or f"May {wish.get('tool_name')} be used?"
+        hint = self._permissions.hint if self.answerable else ""
+        yield from self._speech.say(("\n" if asked else " ").join(filter(None, (text, hint))), Voice("system"))
+        yield from self._speech.status("waiting", "awaiting_input" if asked else "awaiting_approval")
 
     def _settle(self, settled: bool) -> Iterator[Message]:
         if settled:

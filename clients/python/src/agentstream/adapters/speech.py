@@ -23,7 +23,8 @@ def words(value: object) -> str:
 
 def under(text: str, line: str) -> str:
     """`text`, and below it a last `line`."""
-    return f"{text}{'' if text.endswith(chr(10)) or not text else chr(10)}{line}"
+    gap = "\n" if text and not text.endswith("\n") else ""
+    return text + gap + line
 
 
 @dataclass(frozen=True)
