@@ -4,9 +4,10 @@ import json
 from typing import Any
 
 import pytest
+from agentstream.adapters import Chunk
 from agentstream.messages import Context, Message, Output
 
-from .told import failures, levels, made, said, statuses, tell, told, transcript
+from .told import failures, levels, made, said, statuses, tell, told
 
 
 def lines(*events: dict[str, Any]) -> bytes:
@@ -31,8 +32,8 @@ def claude(*events: dict[str, Any]) -> list[Message]:
     return tell(made("claude"), lines(*events))
 
 
-def test_a_turn_with_tools_and_a_sub_agent() -> None:
-    messages = told("claude")
+def test_a_turn_with_a_sub_agent_whose_words_are_handed_on() -> None:
+    messages = told("claude-forwarded")
     assert said(messages) == [
         ("assistant thinking", "The test names the total; look there first."),
         ("assistant", "I'll look at the failing test. Größe: 3 €."),
@@ -54,22 +55,20 @@ def test_a_turn_with_tools_and_a_sub_agent() -> None:
 
 
 def test_the_level_is_that_of_the_main_thread_alone() -> None:
-    assert levels(told("claude"))[-1] == (16, 32_218, 200_000)
-    assert max(level for level, _, _ in levels(told("claude"))) == 16
+    assert levels(told("claude-forwarded"))[-1] == (16, 32_218, 200_000)
+    assert max(level for level, _, _ in levels(told("claude-forwarded"))) == 16
 
 
-def test_deltas_are_told_as_they_come_and_once() -> None:
-    messages = told("claude-partial")
-    assert said(messages) == [
-        ("assistant thinking", "Simple enough."),
-        ("assistant", "I'll read the file — größer als 3 €."),
-        ("tool tool_call Read", '{"file_path":"/srv/shop/cart.py"}'),
-        ("tool tool_result Read", "def total(items): ..."),
-        ("assistant", "Done."),
+def test_deltas_are_told_as_they_come() -> None:
+    words = "I'll greet twice — größer als 3 €."
+    outputs = [output for output in told("claude-partial") if isinstance(output, Output)]
+    chunks = [output for output in outputs if output.content and output.content in words]
+    assert [(chunk.content, chunk.is_streaming) for chunk in chunks] == [
+        ("I'll greet ", True),
+        ("twice — größer ", True),
+        ("als 3 €.", True),
     ]
-    chunks = [output for output in messages if isinstance(output, Output) and output.content.startswith("I'll")]
-    assert [(chunk.content, chunk.is_streaming) for chunk in chunks] == [("I'll read ", True)]
-    assert levels(messages)[-1] == (15, 30_814, 200_000)
+    assert len({chunk.message_id for chunk in chunks}) == 1
 
 
 @pytest.mark.parametrize(
@@ -80,10 +79,6 @@ def test_deltas_are_told_as_they_come_and_once() -> None:
 def test_what_deltas_did_not_say_the_whole_message_says(deltas: list[str], expected: list[str]) -> None:
     messages = claude(*(delta(text) for text in deltas), assistant("Hello"))
     assert [text for _, text in said(messages)] == expected
-
-
-def test_a_permission_is_waited_for() -> None:
-    assert statuses(told("claude-approval")) == ["running", "waiting awaiting_approval", "running", "idle"]
 
 
 def ask(id_: str = "r1") -> dict[str, Any]:
@@ -108,6 +103,45 @@ def test_a_person_answers_a_permission(words: str, decision: dict[str, Any]) -> 
     assert json.loads(adapter.reply("and then?"))["message"] == {"role": "user", "content": "and then?"}
 
 
+def question(*asked: Any) -> dict[str, Any]:
+    request = {"subtype": "can_use_tool", "tool_name": "AskUserQuestion", "input": {"questions": [*asked]}}
+    return {"type": "control_request", "request_id": "q", "request": request}
+
+
+COLOUR = {"question": "Which colour?", "options": [{"label": "Red"}, {"label": "Blue"}]}
+COATS = {"question": "How often?"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown", "words", "answers"),
+    [
+        ([COLOUR], "Which colour? (Red, Blue)", "no\n", {"Which colour?": "no"}),
+        ([COATS], "How often?", "twice\nor more", {"How often?": "twice\nor more"}),
+        (
+            [COLOUR, COATS],
+            "Which colour? (Red, Blue)\nHow often?\nAnswer each in a line of its own.",
+            "Blue\n\ntwice",
+            {"Which colour?": "Blue", "How often?": "twice"},
+        ),
+        (
+            [COLOUR, COATS],
+            "Which colour? (Red, Blue)\nHow often?\nAnswer each in a line of its own.",
+            "as you like",
+            {"Which colour?": "as you like", "How often?": "as you like"},
+        ),
+        ([5], "5", "?", {"5": "?"}),
+    ],
+    ids=["one", "lines", "each", "all", "strange"],
+)
+def test_a_person_answers_questions(asked: list[Any], shown: str, words: str, answers: dict[str, str]) -> None:
+    adapter = made("claude")
+    messages = [*adapter.feed(Chunk("stdout", lines(question(*asked)).decode(), 0.0))]
+    assert said(messages) == [("system", shown)]
+    assert statuses(messages) == ["waiting awaiting_input"]
+    decision = json.loads(adapter.reply(words))["response"]["response"]
+    assert decision == {"behavior": "allow", "updatedInput": {"questions": asked, "answers": answers}}
+
+
 def test_several_permissions_are_waited_for_until_the_last() -> None:
     result = {"type": "user", "message": {"content": [{"type": "tool_result", "tool_use_id": "t1", "content": "x"}]}}
     other = ask("r2")
@@ -124,12 +158,19 @@ def test_what_a_person_sent_is_not_repeated() -> None:
     assert said(tell(adapter, lines(echo, echo))) == [("user", "hello")]
 
 
-def test_errors_are_the_end_of_a_turn() -> None:
-    messages = told("claude-errors")
-    assert statuses(messages) == ["running", "error"]
-    assert failures(messages) == [("api_error", "API Error: 529 overloaded"), ("error_max_turns", "error_max_turns")]
-    assert levels(messages) == []
-    assert said(messages)[0] == ("system", "The API does not answer; attempt 1 of 10")
+def test_an_error_that_only_the_result_holds_is_told() -> None:
+    result = {"type": "result", "subtype": "success", "is_error": True, "result": "API Error: 529 overloaded"}
+    messages = claude(init("m"), result)
+    assert failures(messages) == [("api_error", "API Error: 529 overloaded")]
+    assert (said(messages), statuses(messages)) == ([], ["running", "error"])
+
+
+def test_an_error_is_told_in_each_turn_that_it_ends() -> None:
+    error = assistant("API Error: 529 overloaded") | {"error": "server_error"}
+    result = {"type": "result", "subtype": "success", "is_error": True, "result": "API Error: 529 overloaded"}
+    messages = claude(*[init("m"), error, result] * 2)
+    assert failures(messages) == [("server_error", "API Error: 529 overloaded")] * 2
+    assert (said(messages), statuses(messages)) == ([], ["running", "error"] * 2)
 
 
 def test_an_answer_that_only_the_result_holds_is_told() -> None:
@@ -138,7 +179,11 @@ def test_an_answer_that_only_the_result_holds_is_told() -> None:
 
 
 def test_the_window_is_learned_from_the_result_and_compacting_empties_it() -> None:
-    assert levels(told("claude-compact")) == [(40, 160_000, 400_000), (5, 20_000, 400_000), (10, 40_000, 400_000)]
+    usage = {"claude-next": {"contextWindow": 400_000, "inputTokens": 900_000}, "claude-haiku": {"contextWindow": 1}}
+    result = {"type": "result", "subtype": "success", "modelUsage": usage}
+    compacted = {"type": "system", "subtype": "compact_boundary", "compact_metadata": {"post_tokens": 20_000}}
+    messages = claude(init("claude-next"), assistant("x", input_tokens=160_000), result, compacted)
+    assert levels(messages) == [(40, 160_000, 400_000), (5, 20_000, 400_000)]
 
 
 @pytest.mark.parametrize(
@@ -191,11 +236,6 @@ def test_strange_values_are_survived() -> None:
     )
 
 
-def test_only_claude_that_reads_events_can_be_talked_to() -> None:
-    assert made("claude").answerable
-    assert b"parent_tool_use_id" in transcript("claude")
-
-
 def limit(**info: Any) -> dict[str, Any]:
     return {"type": "rate_limit_event", "rate_limit_info": info, "uuid": "u", "session_id": "s"}
 
@@ -235,8 +275,14 @@ def test_news_that_is_of_no_use_to_people_is_not_shown(news: dict[str, Any]) -> 
         ),
         (hook(exit_code=2, outcome="error", stderr="no node\n"), "Hook SessionStart:startup failed: no node"),
         ({"type": "system", "subtype": "task_summary", "detail": "Reading cart.py"}, "Reading cart.py"),
+        (limit(status="rejected", resetsAt=10**30), "The usage limit is reached"),
+        (
+            {"type": "system", "subtype": "api_retry", "attempt": 1, "max_retries": 10, "error_status": None},
+            "The API does not answer; attempt 1 of 10",
+        ),
+        ({"type": "system", "subtype": "task_notification", "status": "failed", "summary": "It broke"}, "It broke"),
     ],
-    ids=["limit reached", "limit near", "hook failed", "summary"],
+    ids=["limit reached", "limit near", "hook failed", "summary", "no moment", "retry", "task failed"],
 )
 def test_news_that_matters_is_told_in_words(news: dict[str, Any], words: str) -> None:
     assert said(claude(news)) == [("system", words)]

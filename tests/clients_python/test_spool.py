@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 from agentstream import spool as spool_module
-from agentstream.messages import Output, StatusChange
+from agentstream.messages import Output, StatusChange, Terminated
 from agentstream.outbox import Outbox
+from agentstream.publisher import Publisher
 from agentstream.recovery import recover
+from agentstream.report import reporting
 from agentstream.spool import Record, Spool, leftovers
 from websockets.asyncio.server import ServerConnection
 
@@ -222,3 +224,102 @@ def most_memory(pid: int) -> float:
     """The most it has ever had, in MiB."""
     [line] = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM")]
     return int(line.split()[1]) / 1024
+
+
+# Fills whatever there is between it and the server, and ends: exits once nothing has found room for two seconds.
+FLOOD = """
+import os, sys, time
+print("begun", flush=True)
+time.sleep(2)
+os.set_blocking(1, False)
+count, since = 0, time.monotonic()
+while time.monotonic() - since < 2:
+    try:
+        os.write(1, b"%099d\\n" % count)
+    except BlockingIOError:
+        time.sleep(0.01)
+    else:
+        count, since = count + 1, time.monotonic()
+with open(sys.argv[1], "w") as file:
+    print(count, file=file)
+"""
+
+
+def test_a_full_queue_does_not_keep_a_run_past_its_wait_and_loses_nothing(
+    mortal: LiveServer, mortal_place: Place, tmp_path: Path
+) -> None:
+    options = ("--spool", str(tmp_path / "spool"), "--no-pty", "--quiet")
+    written = tmp_path / "written"
+    with running(mortal_place, *python(FLOOD), str(written), options=(*options, "--wait", "3")) as process:
+        wait_for(mortal_place, "begun")
+        mortal.kill()
+        while not written.exists():
+            time.sleep(0.05)
+        ended = time.monotonic()
+        _, err = process.communicate(timeout=60)
+        assert time.monotonic() - ended < 3 + 2
+    assert process.returncode == 0
+    assert "the agent's next run sends them" in err.decode()
+    assert "they are lost" not in err.decode()
+    mortal.start()
+    assert run(mortal_place, "echo", "next", options=options)[0] == 0
+    first, *numbers, last = mortal_place.text().splitlines()
+    assert (first, last) == ("begun", "next")
+    assert len(numbers) * 100 > 8 * 1024 * 1024
+    assert [int(number) for number in numbers] == list(range(int(written.read_text())))
+    ends = [event for event in mortal_place.history() if event.type == "agent:terminated"]
+    assert [end.payload["reason"] for end in ends] == ["completed", "completed"]
+
+
+def test_what_writes_after_the_commands_end_does_not_keep_a_run_past_its_wait(place: Place) -> None:
+    code = "import os, sys; os.fork() or os.setsid() or os.execlp('yes', 'yes'); print('done', flush=True)"
+    began = time.monotonic()
+    assert run(place, *python(code), options=("--no-pty", "--quiet", "--wait", "1"))[0] == 0
+    assert time.monotonic() - began < 10
+    assert place.text().startswith(("done\n", "y\n"))
+
+
+def test_without_time_to_wait_a_run_still_tells_all_that_was_printed(place: Place, tmp_path: Path) -> None:
+    options = ("--spool", str(tmp_path), "--wait", "0")
+    assert run(place, *python("print('x' * 60_000)"), options=options)[0] == 0
+    assert run(place, "echo", "next", options=("--spool", str(tmp_path)))[0] == 0
+    assert place.text().splitlines() == ["x" * 60_000, "next"]
+
+
+def test_what_finds_no_room_in_time_is_told_of_as_lost_and_so_is_the_end(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    outbox = Outbox(max_bytes=1_000, spool=Spool.made(tmp_path, "producer"))
+    publisher = Publisher("http://127.0.0.1:9", "token", AGENT, outbox=outbox)
+
+    async def go() -> None:
+        async with reporting(publisher, outbox, 0.3) as report:
+            await report.send(Output("1" * 1_000))
+            report.over()
+            for number in "234":
+                await report.send(Output(number * 1_000))
+            report.confess()
+            report.insist(Terminated(0))
+
+    began = time.monotonic()
+    within(10, go())
+    assert time.monotonic() - began < 2
+    [found] = leftovers(tmp_path)
+    *outputs, note, over = found.records()
+    assert [output.payload["content"][0] for output in outputs] == ["1", "2"]
+    assert note.payload["content"] == "The server was away, and 2 pieces of output found no room: they are lost.\n"
+    assert over.type == "agent:terminated"
+    assert "4 events are not acknowledged; the agent's next run sends them" in caplog.text
+
+
+def test_without_a_spool_nobody_is_promised_a_next_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "file").touch()
+    outbox = Outbox(spool=Spool.made(tmp_path / "file" / "folder", "producer"))
+    publisher = Publisher("http://127.0.0.1:9", "token", AGENT, outbox=outbox)
+
+    async def go() -> None:
+        async with reporting(publisher, outbox, 0.1) as report:
+            await report.send(Output("gone"))
+
+    within(10, go())
+    assert "1 events are not acknowledged; they are lost, there being no spool" in caplog.text

@@ -15,7 +15,9 @@ CLAUDE = ("claude", "-p", "--output-format", "stream-json", "--input-format", "s
 
 
 def transcript(name: str) -> bytes:
-    return (TRANSCRIPTS / f"{name}.jsonl").read_bytes()
+    """What lies in `recorded`, from the tool itself, or in `written`, where there was no way to record it."""
+    [path] = TRANSCRIPTS.glob(f"*/{name}.jsonl")
+    return path.read_bytes()
 
 
 def tell(adapter: Adapter, data: bytes, step: int = 1 << 30) -> list[Message]:
@@ -27,7 +29,7 @@ def tell(adapter: Adapter, data: bytes, step: int = 1 << 30) -> list[Message]:
 
 
 def told(name: str, adapter: str = "") -> list[Message]:
-    """What the recorded transcript of that name tells."""
+    """What the transcript of that name tells."""
     return tell(made(adapter or name.partition("-")[0]), transcript(name))
 
 

@@ -46,27 +46,27 @@ class Execution:
             log.error("%s", failed)
             await self.report.send(Failure("NOT_STARTED", str(failed)))
             ended = Exit(failed.code)
-        await self._conclude(ended)
+        self._conclude(ended)
         return ended.code
 
     async def _follow(self, process: Process) -> Exit:
-        send = self.report.send
-        await send(StatusChange("running"))
+        await self.report.send(StatusChange("running"))
         out, err = (None, None) if self.quiet else (1, 2)
         stopping = Stopping(process)
         async with self._listening(process, stopping):
             _, _, ended = await asyncio.gather(
-                Pump(process, "stdout", self.adapter, Tee(out), send).run(),
-                Pump(process, "stderr", self.adapter, Tee(err), send).run(),
+                Pump(process, "stdout", self.adapter, Tee(out), self.report).run(),
+                Pump(process, "stderr", self.adapter, Tee(err), self.report).run(),
                 self._wait(process, stopping),
             )
         for message in self.adapter.close():
-            await send(message)
+            await self.report.send(message)
         return ended
 
     async def _wait(self, process: Process, stopping: Stopping) -> Exit:
         with stopping.forwarding():
             ended = await process.wait()
+            self.report.over()
             self._wanted = stopping.wanted
             await process.end()
         return ended
@@ -104,22 +104,23 @@ class Execution:
 
     async def _answer(self, process: Process, content: str) -> None:
         if process.stdin is None:
-            await self.report.note("This was not passed on: the command takes no input.\n")
+            self.report.note("This was not passed on: the command takes no input.\n")
             return
         try:
             await process.stdin.write(self.adapter.reply(content).encode(errors="replace"))
         except OSError:
-            await self.report.note("This was not passed on: the command reads no more input.\n")
+            self.report.note("This was not passed on: the command reads no more input.\n")
 
     # Its end
 
-    async def _conclude(self, ended: Exit) -> None:
+    def _conclude(self, ended: Exit) -> None:
         held_back = self.report.publisher.held_back
         if held_back >= WORTH_A_WORD:
-            await self.report.note(f"The server took the output no faster: {held_back:.0f} s of waiting in all.\n")
+            self.report.note(f"The server took the output no faster: {held_back:.0f} s of waiting in all.\n")
+        self.report.confess()
         status, reason, ending = self._outcome(ended)
-        await self.report.send(StatusChange(status, reason))
-        await self.report.send(Terminated(ended.code, ended.signal, ending))
+        self.report.insist(StatusChange(status, reason))
+        self.report.insist(Terminated(ended.code, ended.signal, ending))
 
     def _outcome(self, ended: Exit) -> tuple[Status, str, Ending]:
         if self._wanted:

@@ -90,6 +90,11 @@ class Outbox:
             self._spool.close(keep=keep and len(self) > 0)
 
     @property
+    def spooled(self) -> bool:
+        """Whether what it holds outlives this program."""
+        return self._spool is not None and self._spool.open
+
+    @property
     def last(self) -> int:
         """The number of the newest event, 0 before the first."""
         return self._last
@@ -106,6 +111,12 @@ class Outbox:
     def full(self) -> bool:
         """Whether a caller must wait before it adds more."""
         return len(self._entries) >= self._max_events or self._bytes >= self._max_bytes
+
+    def widen(self) -> None:
+        """Take twice as much: what is said from now on is the end of it, and small."""
+        self._max_events *= 2
+        self._max_bytes *= 2
+        self.changed.beat()
 
     def add(self, message: Message) -> None:
         """Queue `message`: as an event of its own, or joined to the chunk before it that still waits."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from types import TracebackType
 from typing import cast
@@ -60,6 +60,7 @@ class Publisher:
         authorization(token)
         self._outbox = Outbox() if outbox is None else outbox
         self._held_back = 0.0
+        self._abandoned = False
         self._lease = Lease(lease)
         self._delivery = Delivery(Link(url, token), str(agent_id), self._outbox, self._lease)
         self._task: asyncio.Task[None] | None = None
@@ -95,6 +96,8 @@ class Publisher:
             await asyncio.gather(task, return_exceptions=True)
 
     async def _leave(self, error: BaseException | None) -> None:
+        if self._abandoned:
+            return
         if error is None:
             await self.flush()
         elif isinstance(error, Exception):
@@ -141,15 +144,33 @@ class Publisher:
 
     async def send(self, message: Message) -> None:
         """Queue any message; waits while the queue is full."""
-        if isinstance(message, Terminated):
-            self._lease.end()
-        for part in message.split() if isinstance(message, Output) else (message,):
-            if self._outbox.full:
-                began = time.monotonic()
+        for part in _parts(message):
+            await self.room()
+            self._add(part)
+
+    async def room(self) -> None:
+        """Wait while the queue is full."""
+        if self._outbox.full:
+            began = time.monotonic()
+            try:
                 await self._until(lambda: not self._outbox.full)
+            finally:
                 self._held_back += time.monotonic() - began
-            self._working()
-            self._outbox.add(part)
+
+    def put(self, message: Message) -> None:
+        """Queue any message, be the queue full or not."""
+        for part in _parts(message):
+            self._add(part)
+
+    def _add(self, part: Message) -> None:
+        self._working()
+        if isinstance(part, Terminated):
+            self._lease.end()
+        self._outbox.add(part)
+
+    def abandon(self) -> None:
+        """The end of the block is not to wait for the server."""
+        self._abandoned = True
 
     async def flush(self) -> None:
         """Wait until the server has acknowledged everything said so far."""
@@ -166,3 +187,7 @@ class Publisher:
         if self._task.done():
             self._task.result()
         return True
+
+
+def _parts(message: Message) -> Iterable[Message]:
+    return message.split() if isinstance(message, Output) else (message,)

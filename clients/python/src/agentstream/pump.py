@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from agentstream.adapters import Adapter, Chunk, Stream
 from agentstream.lines import LineReader
-from agentstream.messages import MAX_CONTENT, Message
+from agentstream.messages import MAX_CONTENT
 from agentstream.process import Process
+from agentstream.report import Report
 from agentstream.waiting import within
 
 READ = 64 * 1024
@@ -18,6 +18,10 @@ READ = 64 * 1024
 PARTIAL = 0.15
 # How long to wait for more once the command is over: a child that left its group may hold the pipe for ever.
 ESCAPED = 1.0
+# The same once there is no time left.
+BRIEF = 0.1
+# Bytes that are still read then: a pipe and what was read from it ahead hold less.
+REST = 2 * 1024 * 1024
 
 
 @dataclass
@@ -44,21 +48,27 @@ class Tee:
 
 @dataclass
 class Pump:
-    """Reads one stream until it ends. `send` may wait; then reading waits, and so at last the command."""
+    """Reads one stream until it ends. `report` may wait; then reading waits, and so at last the command.
+
+    A child that left the command's group may write for ever: that is read for as long as the server is waited for, and
+    then no more than what the command itself can have left.
+    """
 
     process: Process
     stream: Stream
     adapter: Adapter
     tee: Tee
-    send: Callable[[Message], Awaitable[None]]
+    report: Report
     _lines: LineReader = field(default_factory=lambda: LineReader(MAX_CONTENT))
     _due: float | None = None
+    _rest: int = REST
 
     async def run(self) -> None:
-        while (data := await self._read()) != b"":
+        while self._rest > 0 and (data := await self._read()) != b"":
             if data is None:
                 await self._show(self._lines.take())
             else:
+                self._rest -= len(data) if self.report.left == 0 else 0
                 await self.tee.write(data)
                 await self._show(self._lines.feed(data))
             self._schedule(self._lines.held > 0)
@@ -77,7 +87,9 @@ class Pump:
                     return b""
 
     def _patience(self) -> float:
-        return ESCAPED if self._due is None else max(0.0, self._due - _now())
+        if self._due is None:
+            return BRIEF if self.report.left == 0 else ESCAPED
+        return max(0.0, self._due - _now())
 
     def _schedule(self, held: bool) -> None:
         if not held:
@@ -88,7 +100,7 @@ class Pump:
     async def _show(self, text: str) -> None:
         if text:
             for message in self.adapter.feed(Chunk(self.stream, text, _now())):
-                await self.send(message)
+                await self.report.send(message)
 
 
 def _now() -> float:

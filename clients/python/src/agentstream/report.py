@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,22 +20,71 @@ log = logging.getLogger("agentstream")
 
 @dataclass
 class Report:
-    """Sends what happens. A server that refuses it must not cost the person their running command."""
+    """Sends what happens. A server that refuses it must not cost the person their running command.
+
+    While the command runs, a full queue holds it back. Once it is over, all that follows is done within `patience`
+    seconds: what finds no room until then is lost, which is said.
+    """
 
     publisher: Publisher
+    outbox: Outbox
+    patience: float
     refused: bool = False
+    _lost: int = 0
+    _deadline: float | None = None
+
+    def over(self) -> None:
+        """The command has ended."""
+        if self._deadline is None:
+            self._deadline = time.monotonic() + self.patience
+            self.outbox.widen()
+
+    @property
+    def left(self) -> float | None:
+        """Seconds for which the server is still waited for; None while the command runs."""
+        return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
 
     async def send(self, message: Message) -> None:
+        """Tell the server, now or as soon as it is there."""
         try:
-            if not self.refused:
+            if self.refused:
+                return
+            if self.left is None:
                 await self.publisher.send(message)
+            else:
+                await within(self.left, self.publisher.room())
+                self.publisher.put(message)
+        except asyncio.TimeoutError:
+            self._lost += 1
         except Refused as refused:
             self.stop(refused)
 
-    async def note(self, text: str) -> None:
+    def insist(self, message: Message) -> None:
+        """Tell the server what must not be lost, however much waits already."""
+        try:
+            if not self.refused:
+                self.publisher.put(message)
+        except Refused as refused:
+            self.stop(refused)
+
+    def note(self, text: str) -> None:
         """Tell the viewers something about the run itself."""
         log.warning("%s", text)
-        await self.send(Output(text, "system", kind="text"))
+        self.insist(Output(text, "system", kind="text"))
+
+    def confess(self) -> None:
+        """Say what is lost."""
+        if self._lost:
+            self.note(f"The server was away, and {self._lost} pieces of output found no room: they are lost.\n")
+
+    async def settle(self) -> None:
+        """Wait until the server has everything, but not for too long. Raises `Refused`."""
+        self.over()
+        try:
+            await within(self.left, self.publisher.flush())
+        except asyncio.TimeoutError:
+            self.publisher.abandon()
+            log.warning("%d events are not acknowledged; %s", self.publisher.pending, self.fate)
 
     def stop(self, refused: Refused) -> None:
         """Say once why, and send no more."""
@@ -42,22 +92,25 @@ class Report:
             log.error("publishing has ended: %s", refused)
         self.refused = True
 
+    @property
+    def fate(self) -> str:
+        """What becomes of what the server has not taken."""
+        return "the agent's next run sends them" if self.outbox.spooled else "they are lost, there being no spool"
+
 
 @asynccontextmanager
 async def reporting(publisher: Publisher, outbox: Outbox, patience: float) -> AsyncIterator[Report]:
-    """A report whose end waits until the server has everything, but no longer than `patience` seconds. What it has not
-    taken stays in the spool."""
-    report = Report(publisher)
+    """A report whose end waits until the server has everything, but no longer than `patience` seconds after the
+    command's. What it has not taken stays in the spool."""
+    report = Report(publisher, outbox, patience)
     try:
         async with publisher:
             yield report
-            await within(patience, publisher.flush())
-    except asyncio.TimeoutError:
-        log.warning("%d events are not acknowledged; the agent's next run sends them", publisher.pending)
+            await report.settle()
     except Refused as refused:
         report.stop(refused)
     except asyncio.CancelledError:
-        log.warning("stopped with %d events not acknowledged; the agent's next run sends them", publisher.pending)
+        log.warning("stopped with %d events not acknowledged; %s", publisher.pending, report.fate)
         raise
     finally:
         outbox.close(keep=not report.refused)

@@ -71,6 +71,11 @@ class Spool:
     def producer(self) -> str:
         return self.path.name.removesuffix(SUFFIX)
 
+    @property
+    def open(self) -> bool:
+        """Whether there is a file; there is none after an error of the disk."""
+        return self._descriptor is not None
+
     def add(self, record: Record) -> None:
         """Keep one more record."""
         if self._descriptor is not None:

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from typing import Any
 
 from agentstream.adapters.gauge import Gauge
 from agentstream.adapters.lines import Event
-from agentstream.adapters.permissions import Permissions
+from agentstream.adapters.news import News, limit
+from agentstream.adapters.permissions import Permissions, questions
 from agentstream.adapters.speech import Growing, Speech, Voice, words
-from agentstream.messages import Kind, Message, encode
+from agentstream.messages import Kind, Message, Role, encode
 
 # Parts of a message as it is streamed that say nothing to people, or that a later line says again.
 _SILENT = {"content_block_start", "content_block_stop", "message_stop", "ping"}
 _SILENT_DELTAS = {"input_json_delta", "signature_delta", "citations_delta"}
 
-# News of the session that is told by other lines too, or to no person's use.
-_SILENT_NEWS = {"hook_started", "hook_progress", "task_progress", "task_updated", "thinking_tokens"}
+# What Claude Code has the assistant say where there is nothing to say, as after /clear.
+_NOTHING = {"type": "text", "text": "(no content)"}
+
+# How Claude Code hands on what a command of its own, as /compact, has printed.
+_COMMAND = re.compile(r"<local-command-std(?:out|err)>(.*)</local-command-std(?:out|err)>", re.DOTALL)
 
 
 @dataclass
@@ -50,6 +54,8 @@ class Claude:
         self._threads: dict[str | None, Thread] = {}
         self._spoken = False
         self._sent: list[str] = []
+        self._news = News()
+        self._session: object = None
 
     def translate(self, event: Event) -> Iterable[Message] | None:
         match event:
@@ -57,10 +63,14 @@ class Claude:
                 return self._system(subtype, event)
             case {"type": "stream_event", "event": {"type": str(type_)} as inner}:
                 return self._stream(type_, inner, _parent(event))
+            case {"type": "assistant", "error": str(code), "message": {"content": [*blocks]}} if not _parent(event):
+                return self._refused(code, blocks)
             case {"type": "assistant", "message": {"content": [*blocks]} as message}:
                 return self._assistant(blocks, message, _parent(event))
             case {"type": "user", "message": {"content": str() | [*_] as content}}:
-                return self._user(content, _parent(event))
+                # What Claude writes to itself, as the summary that it goes on with, no person has said.
+                role: Role = "system" if event.get("isSynthetic") is True else "user"
+                return self._user(content, Voice(role, call=_parent(event)))
             case {"type": "result", "subtype": str(subtype)}:
                 return self._result(subtype, event)
             case {
@@ -72,7 +82,7 @@ class Claude:
             case {"type": "control_cancel_request", "request_id": str(id_)}:
                 return self._settle(self._permissions.drop(id_))
             case {"type": "rate_limit_event", "rate_limit_info": dict() as info}:
-                return self._limit(info)
+                return self._speech.say(limit(info), Voice("system"))
             case {"type": "control_response" | "keep_alive" | "tool_progress" | "rate_limit_event"}:
                 return ()
             case _:
@@ -93,54 +103,35 @@ class Claude:
     def _system(self, subtype: str, event: Event) -> Iterable[Message] | None:
         match subtype, event:
             case "init", _:
-                self._gauge.choose(event.get("model"))
-                return self._speech.status("running")
+                return self._init(event.get("session_id"), event.get("model"))
             case "session_state_changed", {"state": "running"}:
                 return self._settle(self._permissions.clear())
             case "session_state_changed", {"state": "requires_action"}:
                 return self._speech.status("waiting", "awaiting_approval")
             case "session_state_changed", {"state": "idle"}:
                 return ()  # the result has said so, and whether it is one
-            case "status", _:
-                return ()
             case "compact_boundary", _:
                 return self._gauge.compacted(event.get("compact_metadata"))
-            case "api_retry", {"attempt": attempt, "max_retries": most}:
-                return self._speech.say(f"The API does not answer; attempt {attempt} of {most}", Voice("system"))
-            case "hook_response", _:
-                return self._hook(event)
-            case "task_started" | "task_notification" | "task_summary" | "notification" | "permission_denied", _:
-                return self._note(event)
             case _:
-                return () if subtype in _SILENT_NEWS else None
+                news = self._news.told(subtype, event)
+                return None if news is None else self._speech.say(news, Voice("system"))
 
-    def _note(self, event: Event) -> Iterable[Message]:
-        notes = (event.get(key) for key in ("summary", "description", "message", "text", "detail"))
-        note = next((note for note in notes if isinstance(note, str)), "")
-        return self._speech.say(note, Voice("system"))
-
-    def _hook(self, event: Event) -> Iterable[Message]:
-        """A hook of the person's own has run; worth a word where it failed."""
-        if event.get("outcome") in (None, "success") and not event.get("exit_code"):
-            return ()
-        said = event.get("stderr") or event.get("output") or event.get("outcome")
-        return self._speech.say(f"Hook {words(event.get('hook_name'))} failed: {words(said).strip()}", Voice("system"))
-
-    def _limit(self, info: dict[str, Any]) -> Iterable[Message]:
-        """How much of the account's allowance is used: told once that is most of it."""
-        status, window = info.get("status"), words(info.get("rateLimitType") or "usage").replace("_", "-")
-        if status in (None, "allowed"):
-            return ()
-        share = info.get("utilization")
-        used = f": {share:.0%} used" if isinstance(share, float) else ""
-        what = f"The {window} limit is near{used}" if status == "allowed_warning" else f"The {window} limit is reached"
-        return self._speech.say(f"{what}{_resets(info.get('resetsAt'))}", Voice("system"))
+    def _init(self, session: object, model: object) -> Iterator[Message]:
+        """A turn begins, in a session of its own after /clear."""
+        self._gauge.choose(model)
+        if self._session not in (None, session):
+            yield from self._gauge.emptied()
+        self._session = session
+        yield from self._speech.status("running")
 
     def _ask(self, id_: str, wish: dict[str, Any]) -> Iterator[Message]:
         self._permissions.ask(id_, wish)
-        how = " Answer yes, or say what to do instead." if self.answerable else ""
-        yield from self._speech.say(f"May {wish.get('tool_name')} be used?{how}", Voice("system"))
-        yield from self._speech.status("waiting", "awaiting_approval")
+        asked = questions(wish)
+        lines = [f"{question} ({', '.join(offered)})" if offered else question for question, offered in asked.items()]
+        text = "\n".join(lines) or f"May {wish.get('tool_name')} be used?"
+        hint = self._permissions.hint if self.answerable else ""
+        yield from self._speech.say(("\n" if asked else " ").join(filter(None, (text, hint))), Voice("system"))
+        yield from self._speech.status("waiting", "awaiting_input" if asked else "awaiting_approval")
 
     def _settle(self, settled: bool) -> Iterator[Message]:
         if settled:
@@ -151,9 +142,9 @@ class Claude:
         self._threads.clear()
         yield from self._speech.end()
         text = event.get("result")
-        failed = subtype != "success" or event.get("is_error") is True
+        failed = _failed(subtype, event)
         if failed:
-            said = text or event.get("errors") or subtype
+            said = text or _listed(event.get("errors")) or subtype
             yield from self._speech.failed(subtype if subtype != "success" else "api_error", said)
         elif isinstance(text, str) and not self._spoken:
             yield from self._speech.say(text)
@@ -210,9 +201,17 @@ class Claude:
         if parent is None and not self._permissions.pending:
             yield from self._speech.status("running")
         for block in blocks:
-            yield from self._block(block, parent)
+            if block != _NOTHING:
+                yield from self._block(block, parent)
         if parent is None:
             yield from self._gauge.used(message.get("id"), message.get("usage"))
+
+    def _refused(self, code: str, blocks: list[Any]) -> Iterator[Message]:
+        """The API's error, for which Claude Code has the assistant speak; the result says the same again."""
+        self._spoken = True
+        yield from self._speech.status("running")
+        said = "\n".join(_block_text(block) for block in blocks)
+        yield from self._speech.failed(code if code != "unknown" else "api_error", said)
 
     def _block(self, block: Any, parent: str | None) -> Iterator[Message]:
         match block:
@@ -243,7 +242,7 @@ class Claude:
             # Deltas were lost: better twice than not at all.
             yield from self._speech.say(text, voice)
 
-    def _user(self, content: str | list[Any], parent: str | None) -> Iterator[Message]:
+    def _user(self, content: str | list[Any], voice: Voice) -> Iterator[Message]:
         if isinstance(content, str):
             content = [{"type": "text", "text": content}]
         for block in content:
@@ -253,10 +252,12 @@ class Claude:
                     yield from self._settle(self._permissions.used(id_))
                 case {"type": "text", "text": str(text)} if text in self._sent:
                     self._sent.remove(text)  # on the transcript already, as what a person has sent
+                case {"type": "text", "text": str(text)} if told := _COMMAND.fullmatch(text):
+                    yield from self._speech.say(told[1].strip(), Voice("system"))
                 case {"type": "text", "text": str(text)}:
-                    yield from self._speech.say(text, Voice("user", call=parent))
+                    yield from self._speech.say(text, voice)
                 case _:
-                    yield from self._speech.say(f"({_type(block)})", Voice("user", call=parent))
+                    yield from self._speech.say(f"({_type(block)})", voice)
 
 
 def _parent(event: Event) -> str | None:
@@ -267,6 +268,20 @@ def _parent(event: Event) -> str | None:
 def _voice(kind: Kind, parent: str | None) -> Voice:
     # A sub-agent's words belong to the call that has started it.
     return Voice(kind=kind) if parent is None else Voice("tool", kind, parent[:200])
+
+
+def _failed(subtype: str, result: Event) -> bool:
+    """Whether a turn has ended by an error; that a person ended it, is none."""
+    aborted = words(result.get("terminal_reason")).startswith("aborted")
+    return not aborted and (subtype != "success" or result.get("is_error") is True)
+
+
+def _listed(errors: object) -> object:
+    match errors:
+        case [*lines]:
+            return "\n".join(words(line) for line in lines)
+        case _:
+            return errors
 
 
 def _result_text(content: object) -> str:
@@ -293,10 +308,3 @@ def _type(block: object) -> str:
             return type_
         case _:
             return json.dumps(block)[:200]
-
-
-def _resets(moment: object) -> str:
-    """When an allowance begins anew, given in seconds since 1970."""
-    if not isinstance(moment, int):
-        return ""
-    return f"; it resets at {datetime.fromtimestamp(moment, timezone.utc):%Y-%m-%d %H:%M} UTC"

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any
 
 from agentstream.adapters.lines import Event
-from agentstream.adapters.speech import Speech, Voice, words
+from agentstream.adapters.speech import Speech, Voice, under, words
 from agentstream.messages import Message
 
 Item = dict[str, Any]
@@ -35,8 +35,9 @@ class Codex:
                 return chain(self._speech.end(), self._speech.status("idle"))
             case {"type": "turn.failed", "error": {"message": message}}:
                 return self._fail(message)
+            case {"type": "error", "message": str(message)} if message.startswith("Reconnecting"):
+                return self._speech.say(message, Voice("system"))  # and it goes on
             case {"type": "error", "message": message}:
-                # It goes on after these, mostly: they tell of reconnections.
                 return self._speech.failed("codex", message)
             case {
                 "type": "item.started" | "item.updated" | "item.completed" as stage,
@@ -87,8 +88,8 @@ class Codex:
     def _command(self, item: Item, command: str, over: bool) -> Iterator[Message]:
         yield from self._begin(item, "command", command)
         text = words(item.get("aggregated_output") or "")
-        if over:
-            text += _ending(item, text)
+        if over and (ending := _ending(item, text)):
+            text = under(text, ending)
         if text:
             yield from self._speech.grow(item["id"], text, self._speech.result_of(item["id"]), over)
         if over:
@@ -108,14 +109,13 @@ class Codex:
 
 def _ending(item: Item, text: str) -> str:
     """How a command ended, where that is worth a line."""
-    gap = "\n" if text and not text.endswith("\n") else ""
     match item:
         case {"status": "declined"}:
-            return f"{gap}(declined)"
+            return "(declined)"
         case {"exit_code": int(code)} if code:
-            return f"{gap}(exit code {code})"
+            return f"(exit code {code})"
         case {"status": "failed"}:
-            return f"{gap}(failed)"
+            return "(failed)"
         case _:
             return "" if text else "(no output)"
 

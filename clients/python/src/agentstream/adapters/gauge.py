@@ -66,6 +66,12 @@ class Gauge:
                 self._used = left
                 yield from self._tell()
 
+    def emptied(self) -> Iterator[Context]:
+        """A conversation has begun anew, with nothing in it."""
+        self._usage, self._used, self._told = {}, 0, None
+        if window := self._window():
+            yield Context(0, 0, window)
+
     def _tell(self) -> Iterator[Context]:
         window = self._window()
         if window and 0 < self._used <= window and self._told != (self._used, window):

@@ -6,10 +6,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from agentstream.adapters.lines import Event
-from agentstream.adapters.speech import Speech, Voice, words
+from agentstream.adapters.speech import Speech, Voice, under, words
 from agentstream.messages import Message
 
 Part = dict[str, Any]
+
+# Why a step may end without being the last; after any other reason opencode asks the model no more.
+_GOES_ON = {"tool-calls", "unknown"}
 
 
 class OpenCode:
@@ -35,7 +38,9 @@ class OpenCode:
                 return speech.say(text, Voice(kind="thinking"))
             case {"type": "tool_use", "part": {"tool": str(tool), "state": {"status": _}} as part}:
                 return self._tool(tool, part)
-            case {"type": "step_finish", "part": {"reason": "stop"}} | {"type": "done"}:
+            case {"type": "step_finish", "part": {"reason": str(reason)}} if reason not in _GOES_ON:
+                return speech.status("idle")
+            case {"type": "done"}:
                 return speech.status("idle")
             case {"type": "step_finish"}:
                 return ()
@@ -56,7 +61,7 @@ class OpenCode:
             yield from self._speech.call(call, tool, words(state.get("input", {})))
         match state:
             case {"status": "completed"}:
-                yield from self._speech.result(call, words(state.get("output") or ""))
+                yield from self._speech.result(call, _output(state))
             case {"status": "error"}:
                 yield from self._speech.result(call, words(state.get("error") or "(failed)"))
 
@@ -70,3 +75,13 @@ class OpenCode:
             case _:
                 yield from self._speech.failed("opencode", error)
         yield from self._speech.status("error")
+
+
+def _output(state: Part) -> str:
+    """What a tool has given, and how a command ended where that is worth a line."""
+    text = words(state.get("output") or "")
+    match state:
+        case {"metadata": {"exit": int(code)}} if code:
+            return under(text, f"(exit code {code})")
+        case _:
+            return text

@@ -21,6 +21,12 @@ def words(value: object) -> str:
     return value if isinstance(value, str) else encode(value)
 
 
+def under(text: str, line: str) -> str:
+    """`text`, and below it a last `line`."""
+    gap = "\n" if text and not text.endswith("\n") else ""
+    return text + gap + line
+
+
 @dataclass(frozen=True)
 class Voice:
     """Whose words they are."""
@@ -73,6 +79,7 @@ class Speech:
     _growing: dict[str, Growing] = field(default_factory=dict)
     _open: list[Growing] = field(default_factory=list)
     _tools: dict[str, str] = field(default_factory=dict)
+    _failure: str | None = None
 
     def begin(self, voice: Voice) -> Growing:
         """A message that is still to grow."""
@@ -133,11 +140,15 @@ class Speech:
         """The status, if it is a new one."""
         if self._status != (status, reason):
             self._status = (status, reason)
+            self._failure = None
             yield StatusChange(status, reason)
 
     def failed(self, code: str, message: object) -> Iterator[Message]:
-        """Something went wrong, which alone changes no status."""
-        yield Failure.brief(label(code) or "error", words(message))
+        """Something went wrong, which alone changes no status. Tools say it once more where it ends the turn."""
+        said = words(message)
+        if said != self._failure:
+            self._failure = said
+            yield Failure.brief(label(code) or "error", said)
 
     def _next(self) -> str:
         self._messages += 1
