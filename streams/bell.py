@@ -16,7 +16,6 @@ from channels.layers import InMemoryChannelLayer
 
 from streams.conf import channel_layer, conf
 from streams.log import News
-from streams.shared_layer import SharedLayer
 
 logger = logging.getLogger(__name__)
 
@@ -71,8 +70,10 @@ class Bell:
         """Send now, all at once where the layer can."""
         layer = channel_layer()
         try:
-            if isinstance(layer, SharedLayer):
-                await layer.group_send_many(messages)
+            # Of SharedLayer, which is not imported here: it loads Redis's driver, a tenth of a second at every start.
+            send_many = getattr(layer, "group_send_many", None)
+            if send_many:
+                await send_many(messages)
             else:
                 for group, message in messages:
                     await layer.group_send(group, message)

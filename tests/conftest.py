@@ -11,6 +11,9 @@ from tests.support.machine import TOOLS
 from tests.support.server import LiveServer
 from tests.support.services import Postgres, Redis, running
 
+# Hundreds of servers and commands are started here; where this is set each would compile the project anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 
 @pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
