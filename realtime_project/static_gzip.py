@@ -16,6 +16,7 @@ from servestatic.responders import MissingFileError, StaticFile
 
 logger = logging.getLogger(__name__)
 
+LEVEL = 6  # 9 takes a third longer, at the first start, for 0.3 %
 WORTH_IT = {".css", ".html", ".js", ".json", ".svg", ".txt"}  # not what is compressed already, nor maps for debuggers
 
 
@@ -50,7 +51,7 @@ def _compressed(digest: str, content: bytes) -> Path | None:
     try:
         if not path.exists():
             path.parent.mkdir(exist_ok=True)
-            _write(path, gzip.compress(content, mtime=0))
+            _write(path, gzip.compress(content, LEVEL, mtime=0))
     except OSError as error:
         _complain(error.strerror)
         return None

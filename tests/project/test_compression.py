@@ -99,9 +99,7 @@ def test_calls_of_the_api_and_streams_are_never_compressed(
 def test_a_server_that_cannot_keep_compressed_files_serves_them_as_they_are(own_live: LiveServer) -> None:
     own_live.stop()
     folder = own_live.data_dir / "static"
-    for file in folder.iterdir():
-        file.unlink()
-    folder.rmdir()
+    folder.unlink()  # a link to what test servers share
     folder.write_text("in the way")
     own_live.start()
     connection = http.client.HTTPConnection("127.0.0.1", own_live.port, timeout=20)

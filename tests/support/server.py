@@ -48,6 +48,14 @@ class Template:
         return Template(Path(folder.name) / DATABASE, token)
 
 
+@cache
+def compressed_files() -> Path:
+    """Where servers share the compressed static files that each would otherwise make for itself."""
+    folder = tempfile.TemporaryDirectory(prefix="agentstream-static-")
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
+
+
 class LiveServer:
     """One server process and what it needs; `env` is its environment beside ours."""
 
@@ -71,6 +79,9 @@ class LiveServer:
 
     def prepare(self) -> None:
         """See that there is a database."""
+        static = self.data_dir / "static"
+        if not self.fresh and not static.exists():
+            static.symlink_to(compressed_files())
         database = self.data_dir / DATABASE
         if self.fresh or "DATABASE_URL" in self.env or database.exists():
             self.manage("migrate", "--verbosity=0")
