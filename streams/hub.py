@@ -164,7 +164,7 @@ class Hub:
             return
         match feed.hear(first, last, texts):
             case Heard.NEW:
-                self._flusher.add(feed)
+                self._flusher.add(feed, last - first + 1)
             case Heard.GAP if feed.opened.done():
                 self._heal(feed)
             case Heard.REWRITTEN:
