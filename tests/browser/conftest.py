@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.chromium import Complaints, launched
 from tests.support.api import Api
 from tests.support.server import LiveServer
 
 RESULTS = Path("test-results")
+
+# Tests that share the machine wait for each other; on a free one an expectation that holds costs no time.
+expect.set_options(timeout=15_000)
 
 
 # Not for the whole session: as long as Playwright's synchronous API is in use, its event loop counts as running in this

@@ -111,7 +111,7 @@ def test_nine_agents_of_fifty_events_a_second_each_leave_the_page_free(
     page = f"longest task {longest:.0f} ms (0: none over 50), slowest answer {max(waits):.0f} ms of {len(waits)}"
     figures.tell("nine pinned agents", f"{rate:.0f} events/s in all, {page}")
     assert len(sockets) == 1
-    assert rate > 400, "the agents were slower than they should have been"
+    assert rate > 400 / allowed(1), "the agents were slower than they should have been"
     assert longest < allowed(100), sorted(waits)[-5:]
 
 
