@@ -122,7 +122,8 @@ def test_on_a_phone_one_may_try_again_at_once(
     tab.goto(place.workspace_url)
     expect_state(tab, "Reconnecting…")
     again, account = tab.get_by_role("button", name="Try now"), tab.get_by_role("button", name="Account")
-    while (box := again.bounding_box()) is None:  # there between two attempts only
+    expect(again).to_be_visible()
+    while (box := again.bounding_box()) is None:  # it is there between two attempts only
         tab.wait_for_timeout(20)
     beside = account.bounding_box()
     assert beside is not None
