@@ -31,6 +31,14 @@ def launched() -> Iterator[Browser]:
         browser.close()
 
 
+# A server that is down cannot be reached, and Chromium says so on the console whatever a page does.
+AWAY = (
+    "WebSocket connection to",
+    "Failed to load resource: net::ERR_CONNECTION_",
+    "Failed to load resource: net::ERR_EMPTY",
+)
+
+
 class Complaints(list[str]):
     """What a page had to complain of: console errors, uncaught exceptions, violations of the content policy."""
 
@@ -39,8 +47,7 @@ class Complaints(list[str]):
         page.on("pageerror", lambda error: self.append(f"uncaught: {error}"))
 
     def _note(self, kind: str, text: str, where: str) -> None:
-        # A server that is down cannot be reached, and Chromium says so on the console whatever a page does.
-        if kind in ("error", "warning") and not text.startswith("WebSocket connection to"):
+        if kind in ("error", "warning") and not text.startswith(AWAY):
             self.append(f"{kind}: {text} ({where})")
 
 
