@@ -84,6 +84,11 @@ def scroll(page: Page) -> Any:
     return page.locator("[data-scroll]")
 
 
+def later(page: Page) -> None:
+    """After the ten seconds that the page waits between two looks at what no stream tells; its clock is installed."""
+    page.clock.fast_forward(11_000)
+
+
 def allowed(milliseconds: float) -> float:
     """What takes so long on a machine that is free may take longer on one with more to do than it can."""
     return milliseconds * max(1, 2 * os.getloadavg()[0] / (os.cpu_count() or 1))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.browser.chromium import Complaints, expect_state, sign_in
+from tests.browser.chromium import Complaints, expect_state, later, sign_in
 from tests.browser.conftest import Place
 from tests.support.api import Api
 from tests.support.server import LiveServer
@@ -227,10 +227,10 @@ def test_what_is_invited_and_made_elsewhere_appears_by_itself(tab: Page, live: L
     tab.goto(f"{place.workspace_url}people/")
     expect(member(tab, "root")).to_be_visible()
     assert place.api.post(f"/workspaces/{place.workspace['id']}/invitations", {"role": "viewer"}).status == 201
-    tab.clock.fast_forward(11_000)
+    later(tab)
     expect(tab.get_by_role("button", name=re.compile("Revoke the invitation"))).to_be_visible()
     tab.goto(f"{place.api.url}/account/tokens/")
     expect(tab.get_by_role("button", name=re.compile("Delete the token")).first).to_be_visible()
     live.manage("createtoken", "root", "--name", "made in the shell")
-    tab.clock.fast_forward(11_000)
+    later(tab)
     expect(tab.get_by_role("button", name="Delete the token made in the shell")).to_be_visible()

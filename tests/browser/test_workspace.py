@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.browser.chromium import LONG_TASKS, allowed, expect_state, long_tasks, sign_in
+from tests.browser.chromium import LONG_TASKS, allowed, expect_state, later, long_tasks, sign_in
 from tests.browser.conftest import Place
 from tests.support.api import Api
 from tests.support.server import LiveServer
@@ -176,11 +176,6 @@ def test_who_is_a_member_of_nothing_is_told_what_to_do(tab: Page, live: LiveServ
     expect(tab.get_by_role("heading", name="No workspace yet")).to_be_visible()
     expect(tab.locator("copy-command:visible").first).to_contain_text("/api/workspaces")
     expect_state(tab, "Live")
-
-
-def later(page: Page) -> None:
-    """After the ten seconds that the page waits between two looks at what no stream tells."""
-    page.clock.fast_forward(11_000)
 
 
 def card(page: Page, name: str) -> Locator:

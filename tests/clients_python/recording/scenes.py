@@ -55,6 +55,12 @@ PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgG
 
 TALKING = ("--input-format", "stream-json")
 
+
+def asking(name: str, said: tuple[str, ...], *answers: Answer) -> Scene:
+    """Claude asks a person, who says one thing after the other."""
+    return Scene(name, CLAUDE, (*TALKING, "--permission-prompt-tool", "stdio"), answers, talks.answering(*said))
+
+
 CLAUDE_TURN = (
     reply(
         thought("The user wants ", "two greetings."),
@@ -110,36 +116,27 @@ CLAUDE_SCENES = (
         (reply(text("First."), cached=20_000),),
         talks.one_after_the_other("one"),
     ),
-    Scene(
+    asking(
         "claude-approval",
-        CLAUDE,
-        (*TALKING, "--permission-prompt-tool", "stdio"),
-        (
-            reply(text("May I?"), Call("Bash", {"command": "touch allowed.txt", "description": "Make a file"})),
-            reply(Call("Bash", {"command": "touch denied.txt", "description": "Make another"})),
-            reply(text("One of two.")),
-        ),
-        talks.answering("Make two files", "yes", "use make instead"),
+        ("Make two files", "yes", "use make instead"),
+        reply(text("May I?"), Call("Bash", {"command": "touch allowed.txt", "description": "Make a file"})),
+        reply(Call("Bash", {"command": "touch denied.txt", "description": "Make another"})),
+        reply(text("One of two.")),
     ),
-    Scene(
+    asking(
         "claude-two-approvals",
-        CLAUDE,
-        (*TALKING, "--permission-prompt-tool", "stdio"),
-        (
-            reply(
-                Call("Bash", {"command": "touch one.txt", "description": "Make one"}),
-                Call("Bash", {"command": "touch two.txt", "description": "Make two"}),
-            ),
-            reply(text("Both.")),
+        ("Make two files", "yes", "yes"),
+        reply(
+            Call("Bash", {"command": "touch one.txt", "description": "Make one"}),
+            Call("Bash", {"command": "touch two.txt", "description": "Make two"}),
         ),
-        talks.answering("Make two files", "yes", "yes"),
+        reply(text("Both.")),
     ),
-    Scene(
+    asking(
         "claude-question",
-        CLAUDE,
-        (*TALKING, "--permission-prompt-tool", "stdio"),
-        (reply(text("One question."), Call("AskUserQuestion", {"questions": QUESTIONS})), reply(text("So be it."))),
-        talks.answering("Paint it", "Blue\nTwice, please"),
+        ("Paint it", "Blue\nTwice, please"),
+        reply(text("One question."), Call("AskUserQuestion", {"questions": QUESTIONS})),
+        reply(text("So be it.")),
     ),
     Scene(
         "claude-image",
