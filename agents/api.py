@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from ninja import Query, Router
 from pydantic import Field
 
+from accounts.requests import authorize, caller, history_page, read, stream, write
 from agents import leases
 from agents.events import AgentEvent, Context, Input, Output, PublishPayload, Signal, StatusReport
 from agents.kinds import as_publication
@@ -14,11 +15,10 @@ from agents.models import Agent
 from agents.publications import agent_stream
 from agents.services import AgentService, agent_state
 from streams.conf import conf
-from streams.hub import Hub
-from streams.kinds import Access
-from streams.messages import Code, ProtocolError, parse, parse_json
+from streams.hub.hub import Hub
+from streams.protocol.kinds import Access
+from streams.protocol.messages import Code, ProtocolError, parse, parse_json
 from workspaces.api import Camel, HistoryQuery, StreamQuery
-from workspaces.requests import authorize, caller, history_page, read, stream, write
 
 router = Router(tags=["agents"])
 

@@ -7,9 +7,10 @@ class AgentsConfig(AppConfig):
     def ready(self) -> None:
         from agents import leases, receivers  # noqa: F401 (receivers: connects them)
         from agents.kinds import AgentKind, AgentSection
-        from streams import chores, kinds
+        from streams import maintenance
+        from streams.protocol import kinds
         from workspaces import sections
 
         kinds.register(AgentKind())
         sections.register(AgentSection())
-        chores.register(leases.keep)
+        maintenance.register(leases.keep)

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from agents.models import REASON_LENGTH, Status
 from streams.conf import conf
-from streams.messages import BIGINT, Code, ProtocolError, PublishedItem, Wire, brief, parse
+from streams.protocol.messages import BIGINT, Code, ProtocolError, PublishedItem, Wire, brief, parse
 
 Label = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Count = Annotated[int, Field(ge=0, le=BIGINT, strict=True)]

@@ -10,7 +10,7 @@ from agents.events import PublishPayload, parse_event
 from agents.models import Agent
 from agents.publications import Publication, agent_stream
 from agents.services import AgentService, agent_state
-from streams.kinds import Access, Kind
+from streams.protocol.kinds import Access, Kind
 from workspaces.access import workspace_access
 from workspaces.sections import Section
 

@@ -11,7 +11,7 @@ from agents.models import Agent, Status
 from streams import log
 from streams.conf import conf
 from streams.log import Writer, stream_name
-from streams.messages import Code, ProtocolError
+from streams.protocol.messages import Code, ProtocolError
 from workspaces.events import Change
 from workspaces.services import record, workspace_stream
 

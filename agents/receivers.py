@@ -6,15 +6,15 @@ from typing import Any
 from django.dispatch import receiver
 
 from agents.signals import agent_deleted, events_recorded
-from streams import bell
+from streams import broker
 from streams.log import News
 
 
 @receiver(events_recorded)
 def broadcast_events(news: list[News], **kwargs: Any) -> None:
-    bell.ring(news)
+    broker.ring(news)
 
 
 @receiver(agent_deleted)
 def broadcast_deleted(stream: str, **kwargs: Any) -> None:
-    bell.ring_dropped([stream])
+    broker.ring_dropped([stream])

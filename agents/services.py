@@ -12,9 +12,9 @@ from agents.models import Agent, Status
 from agents.publications import Publication, Published, Store, agent_stream
 from agents.signals import agent_deleted, events_recorded
 from streams import log
-from streams.batching import LoopBatchers, writer
+from streams.database import LoopBatchers, writer
 from streams.log import Writer
-from streams.messages import Code, ProtocolError, timestamp
+from streams.protocol.messages import Code, ProtocolError, timestamp
 from workspaces.events import Change
 from workspaces.models import Workspace
 from workspaces.services import clean_name, record, workspace_stream

@@ -9,12 +9,12 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.parser import Parser
 
+from accounts.api import router as tokens
+from accounts.requests import Caller
 from agents.api import router as agents
-from streams.messages import Code, ProtocolError, brief, parse_json
+from streams.protocol.messages import Code, ProtocolError, brief, parse_json
 from workspaces.api import router as workspaces
 from workspaces.api_people import router as people
-from workspaces.api_tokens import router as tokens
-from workspaces.requests import Caller
 
 logger = logging.getLogger(__name__)
 

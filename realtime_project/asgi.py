@@ -11,10 +11,10 @@ django = get_asgi_application()  # loads the apps, which the imports below need
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
+from accounts.handshake import Handshake  # noqa: E402
 from realtime_project.api_handler import HttpRouter  # noqa: E402
 from realtime_project.deny import deny  # noqa: E402
-from streams.consumer import StreamConsumer  # noqa: E402
-from workspaces.handshake import Handshake  # noqa: E402
+from streams.transports.websocket import StreamConsumer  # noqa: E402
 
 streams: Any = Handshake(StreamConsumer.as_asgi())
 nowhere: Any = deny

@@ -3,8 +3,8 @@
 from django.http import HttpRequest, HttpResponse
 
 from streams import log
-from streams.batching import in_thread, readers
-from streams.messages import ProtocolError
+from streams.database import in_thread, readers
+from streams.protocol.messages import ProtocolError
 
 
 async def health(request: HttpRequest) -> HttpResponse:

@@ -4,10 +4,10 @@ from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from accounts.identity import Identity
+from accounts.requests import Caller, read
 from streams import gauges  # noqa: F401 (registers them)
-from streams.messages import ProtocolError
-from workspaces.identity import Identity
-from workspaces.requests import Caller, read
+from streams.protocol.messages import ProtocolError
 
 
 async def monitoring(request: HttpRequest) -> HttpResponse:

@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "corsheaders",
     "csp",
     "ninja",
+    "accounts",
     "workspaces",
     "agents",
     "realtime_project",
@@ -130,11 +131,11 @@ REDIS_URL = env.str("REDIS_URL", default="")
 CHANNEL_LAYERS: dict[str, Any] = {
     "default": (
         {
-            "BACKEND": "streams.shared_layer.SharedLayer",
+            "BACKEND": "streams.layers.redis.SharedLayer",
             "CONFIG": {"hosts": [{"address": url} for url in REDIS_URL.split(",")]},
         }
         if REDIS_URL
-        else {"BACKEND": "streams.layer.LocalLayer", "CONFIG": {"capacity": 10_000, "group_expiry": 10**9}}
+        else {"BACKEND": "streams.layers.local.LocalLayer", "CONFIG": {"capacity": 10_000, "group_expiry": 10**9}}
     )
 }
 
@@ -196,7 +197,7 @@ LOGGING = {
         "django.request": {"level": "ERROR"},  # a 4xx is the client's affair and is in the access log
         "django.security.DisallowedHost": {"level": "CRITICAL"},
         "daphne": {"level": "WARNING"},
-        # It logs a traceback a second while Redis is away; streams.bell says so once, and when it is back.
+        # It logs a traceback a second while Redis is away; streams.broker says so once, and when it is back.
         "channels_redis": {"level": "CRITICAL"},
         "psycopg.pool": {"level": "ERROR"},
         "asyncio": {"level": "WARNING"},

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from prometheus_client import Gauge
 
-from streams.hub import Hub
+from streams.hub.hub import Hub
 
 
 def _gauge(name: str, text: str, count: Callable[[Hub], int]) -> None:

@@ -1,49 +1,5 @@
-"""The log's tables. Only streams/log.py writes them."""
+"""Where Django looks for an app's models."""
 
-from django.db import models
+from streams.log.models import Event, Producer, Stream
 
-NAME_LENGTH = 64
-
-
-class Stream(models.Model):
-    """An ordered, durable log of events, named like its channel-layer group: `agent.<uuid>`.
-
-    `head` is the seq of its newest event (0: none yet), `floor` the newest seq that retention has removed.
-    """
-
-    name = models.CharField(max_length=NAME_LENGTH, unique=True)
-    head = models.BigIntegerField(default=0)
-    floor = models.BigIntegerField(default=0)
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Event(models.Model):
-    """One event. `payload` is JSON text, stored as it is sent, so that reading it encodes nothing."""
-
-    pk = models.CompositePrimaryKey("stream_id", "seq")
-    stream = models.ForeignKey(Stream, on_delete=models.CASCADE, db_index=False)
-    seq = models.BigIntegerField()
-    type = models.CharField(max_length=64)
-    payload = models.TextField()
-    time = models.BigIntegerField(help_text="milliseconds since 1970-01-01 UTC")
-
-    def __str__(self) -> str:
-        return f"{self.stream_id}#{self.seq} {self.type}"
-
-
-class Producer(models.Model):
-    """How far one run of one producer has been stored on a stream: what makes its retries harmless."""
-
-    stream = models.ForeignKey(Stream, on_delete=models.CASCADE, db_index=False)
-    name = models.CharField(max_length=NAME_LENGTH)
-    n = models.BigIntegerField(help_text="the highest number stored")
-    seq = models.BigIntegerField(help_text="the stream's newest seq when it was stored")
-    time = models.BigIntegerField(help_text="milliseconds since 1970-01-01 UTC")
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["stream", "name"], name="one_position_per_producer")]
-
-    def __str__(self) -> str:
-        return f"{self.stream_id} {self.name}"
+__all__ = ["Event", "Producer", "Stream"]

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from django.contrib.auth import get_user_model
 
-from streams.kinds import Access
-from streams.messages import Code, ProtocolError
+from streams.protocol.kinds import Access
+from streams.protocol.messages import Code, ProtocolError
 from workspaces.models import Membership, Role, Workspace
 
 

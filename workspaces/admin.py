@@ -9,8 +9,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from streams.messages import ProtocolError
-from workspaces.credentials import issue_token
+from accounts.credentials import issue_token
+from streams.protocol.messages import ProtocolError
 from workspaces.models import Invitation, Membership, Token, Workspace
 from workspaces.services import WorkspaceService, clean_name
 

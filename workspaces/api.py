@@ -8,12 +8,12 @@ from ninja import Query, Router, Schema
 from pydantic import Field
 from pydantic.alias_generators import to_camel
 
-from streams import history
-from streams.kinds import Access
-from streams.messages import BIGINT
-from workspaces.credentials import TICKET_SECONDS, issue_ticket
+from accounts.credentials import TICKET_SECONDS, issue_ticket
+from accounts.requests import authorize, caller, history_page, read, stream, write
+from streams.log import history
+from streams.protocol.kinds import Access
+from streams.protocol.messages import BIGINT
 from workspaces.models import Workspace
-from workspaces.requests import authorize, caller, history_page, read, stream, write
 from workspaces.services import WorkspaceService
 from workspaces.visible import visible_workspaces
 

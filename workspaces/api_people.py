@@ -10,12 +10,12 @@ from django.urls import reverse
 from ninja import Router
 from pydantic import Field
 
-from streams.kinds import Access
-from streams.messages import Code, ProtocolError
+from accounts.requests import authorize, caller, read, write
+from streams.protocol.kinds import Access
+from streams.protocol.messages import Code, ProtocolError
 from workspaces import invitations
 from workspaces.api import Camel
 from workspaces.models import Invitation, Membership, Role
-from workspaces.requests import authorize, caller, read, write
 from workspaces.services import WorkspaceService, member_state
 
 router = Router(tags=["people"])

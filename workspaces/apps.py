@@ -5,11 +5,8 @@ class WorkspacesConfig(AppConfig):
     name = "workspaces"
 
     def ready(self) -> None:
-        from streams import chores, kinds
-        from workspaces import receivers, redaction  # noqa: F401 (receivers: connects them)
-        from workspaces.credentials import clear_expired
+        from streams.protocol import kinds
+        from workspaces import receivers  # noqa: F401 (connects them)
         from workspaces.kinds import WorkspaceKind
 
         kinds.register(WorkspaceKind())
-        chores.register(clear_expired)
-        redaction.install()

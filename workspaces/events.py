@@ -4,7 +4,7 @@ import uuid
 from enum import StrEnum
 from typing import Any
 
-from streams.messages import Wire
+from streams.protocol.messages import Wire
 
 WORKSPACE_UPDATED = "workspace:updated"
 

@@ -11,10 +11,10 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from streams.kinds import Access
-from streams.messages import Code, ProtocolError
+from accounts.credentials import HINT_LENGTH, hashed
+from streams.protocol.kinds import Access
+from streams.protocol.messages import Code, ProtocolError
 from workspaces.access import workspace_access
-from workspaces.credentials import HINT_LENGTH, hashed
 from workspaces.models import Invitation, Membership, Role
 from workspaces.services import WorkspaceService
 

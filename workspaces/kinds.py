@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from streams.kinds import Access, Kind
+from streams.protocol.kinds import Access, Kind
 from workspaces.access import workspace_access
 from workspaces.models import Membership, Workspace
 from workspaces.sections import all_sections

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
-from streams.messages import Code, ProtocolError
+from streams.protocol.messages import Code, ProtocolError
 from workspaces import invitations
 from workspaces.access import access_of
 from workspaces.models import Invitation, Role, Workspace

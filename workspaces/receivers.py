@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 
-from streams import bell
+from streams import broker
 from streams.log import News
 from workspaces.models import Token
 from workspaces.signals import access_changed, events_recorded, streams_dropped
@@ -16,17 +16,17 @@ from workspaces.signals import access_changed, events_recorded, streams_dropped
 
 @receiver(events_recorded)
 def broadcast_events(news: list[News], **kwargs: Any) -> None:
-    bell.ring(news)
+    broker.ring(news)
 
 
 @receiver(streams_dropped)
 def broadcast_dropped(names: list[str], **kwargs: Any) -> None:
-    bell.ring_dropped(names)
+    broker.ring_dropped(names)
 
 
 @receiver(access_changed)
 def broadcast_access(user_ids: list[int], **kwargs: Any) -> None:
-    bell.ring_access(user_ids)
+    broker.ring_access(user_ids)
 
 
 # Users, sessions and tokens are Django's own to change, wherever that happens; open sockets must hear of it.
@@ -37,7 +37,7 @@ def session_ended(instance: Session, **kwargs: Any) -> None:
     # Not user_logged_out: that is sent while the session still holds.
     user_id = instance.get_decoded().get(SESSION_KEY)
     if user_id is not None:
-        transaction.on_commit(lambda: bell.ring_access([int(user_id)]))
+        transaction.on_commit(lambda: broker.ring_access([int(user_id)]))
 
 
 @receiver(post_save, sender=get_user_model())
@@ -46,9 +46,9 @@ def user_changed(instance: Any, update_fields: frozenset[str] | None = None, **k
     if update_fields == frozenset({"last_login"}):
         return
     pk = instance.pk
-    transaction.on_commit(lambda: bell.ring_access([pk]))
+    transaction.on_commit(lambda: broker.ring_access([pk]))
 
 
 @receiver(post_delete, sender=Token)
 def token_revoked(instance: Token, **kwargs: Any) -> None:
-    transaction.on_commit(lambda: bell.ring_access([instance.user_id]))
+    transaction.on_commit(lambda: broker.ring_access([instance.user_id]))

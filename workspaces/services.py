@@ -9,7 +9,7 @@ from django.utils.text import slugify
 
 from streams import log
 from streams.log import News, Writer, stream_name
-from streams.messages import Code, ProtocolError
+from streams.protocol.messages import Code, ProtocolError
 from workspaces.access import access_of
 from workspaces.events import WORKSPACE_UPDATED, Change, WorkspaceUpdated
 from workspaces.models import NAME_LENGTH, Membership, Role, Workspace

@@ -17,7 +17,7 @@ from agents import leases
 from agents.leases import AWAY, Presence
 from agents.models import Agent
 from agents.services import AgentService
-from streams import chores
+from streams import maintenance
 from streams.conf import conf
 from tests.support.api import Api
 from tests.support.server import LiveServer
@@ -173,4 +173,4 @@ def test_the_lost_are_ended_once() -> None:
 
 
 def test_chores_look_for_those_to_whom_nobody_comes_back() -> None:
-    assert leases.keep in chores._chores
+    assert leases.keep in maintenance._chores

@@ -13,17 +13,17 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connections, transaction
 
+from accounts.credentials import issue_token
 from agents.events import Context, Output, StatusReport
 from agents.models import Agent, Status
 from agents.publications import Publication
 from agents.services import AgentService
 from agents.signals import events_recorded
 from realtime_project.asgi import application
-from streams.batching import readers, writer
-from streams.hub import Hub
-from streams.messages import ProtocolError
+from streams.database import readers, writer
+from streams.hub.hub import Hub
 from streams.models import Event, Stream
-from workspaces.credentials import issue_token
+from streams.protocol.messages import ProtocolError
 from workspaces.services import WorkspaceService
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -10,10 +10,10 @@ from typing import Any
 
 from channels.layers import BaseChannelLayer
 
-from streams.frames import Frame
-from streams.kinds import Access, Kind
+from streams.hub.window import Frame
 from streams.log import Span
-from streams.messages import Code, ProtocolError, encode_event
+from streams.protocol.kinds import Access, Kind
+from streams.protocol.messages import Code, ProtocolError, encode_event
 
 ROOMY = 1_000_000  # frames: more than any test sends
 INSTANT = 0.001  # seconds that a read takes at least: what asks again and again is not to stop the clock
@@ -101,7 +101,7 @@ class Log:
     async def in_thread(
         self, executor: Executor, function: Callable[..., Any], *args: object, **kwargs: object
     ) -> object:
-        """`streams.batching.in_thread`: the answer is of the moment of asking, and comes later."""
+        """`streams.database.in_thread`: the answer is of the moment of asking, and comes later."""
         result = None if self.away else function(*args, **kwargs)
         away = self.away
         self.busy_until = max(self.busy_until, asyncio.get_running_loop().time() + self.latency)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 import pytest
 
 from streams.conf import conf
-from streams.feed import Feed
-from streams.flusher import PAUSE, Flusher
+from streams.hub.feed import Feed
+from streams.hub.flusher import PAUSE, Flusher
 from tests.engine.virtual import VirtualLoop
 
 News = tuple[float, str, int]  # when it comes, of which feed, how many events

@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from streams import kinds
 from streams.conf import conf
-from streams.hub import Hub
+from streams.hub.hub import Hub
+from streams.protocol import kinds
 from tests.engine.client import Client, time_of
 from tests.engine.fakes import INSTANT, ROOMY, Layer, Log, Message, ProbeKind, Stream
 from tests.engine.virtual import VirtualLoop
@@ -64,9 +64,9 @@ class Engine(RuleBasedStateMachine):
             "streams.log.read": self.log.read,
             "streams.log.times": self.log.times,
             "streams.log.snapshot": contextlib.nullcontext,
-            "streams.reader.in_thread": self.log.in_thread,
-            "streams.batching.in_thread": self.log.in_thread,
-            "streams.reader.PAGE_EVENTS": PAGE,
+            "streams.hub.reader.in_thread": self.log.in_thread,
+            "streams.database.in_thread": self.log.in_thread,
+            "streams.hub.reader.PAGE_EVENTS": PAGE,
         }
 
     def teardown(self) -> None:

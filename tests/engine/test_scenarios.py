@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from streams import kinds
+from streams.protocol import kinds
 from tests.engine.fakes import ROOMY, ProbeKind
 from tests.engine.test_model import WINDOW, Engine
 

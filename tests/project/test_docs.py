@@ -14,7 +14,7 @@ from django.core.management import get_commands
 from agents.events import PUBLISHABLE, Input
 from agents.models import Status
 from streams.conf import StreamSettings
-from streams.messages import Close, Code, Reason
+from streams.protocol.messages import Close, Code, Reason
 from tests.streams.test_subscriptions import agent_of
 from tests.support.api import Api
 from tests.support.server import ROOT, LiveServer
@@ -22,7 +22,7 @@ from workspaces.events import WORKSPACE_UPDATED, Change
 
 DOCS = ROOT / "docs"
 PAGES = sorted([ROOT / "README.md", *DOCS.rglob("*.md"), ROOT / "clients/python/README.md"])
-OURS = {"realtime_project", "agents", "workspaces", "streams"}
+OURS = {"realtime_project", "agents", "workspaces", "accounts", "streams"}
 
 
 def page(name: str) -> str:

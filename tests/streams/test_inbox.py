@@ -3,7 +3,7 @@
 import asyncio
 from types import SimpleNamespace
 
-from streams.inbox import INBOX, Inbox
+from streams.server.inbox import INBOX, Inbox
 
 
 class Transport:

@@ -6,7 +6,7 @@ import pytest
 from channels.exceptions import ChannelFull
 from channels.layers import InMemoryChannelLayer
 
-from streams.layer import LocalLayer
+from streams.layers.local import LocalLayer
 
 NEWS = {"type": "stream.news", "text": "x"}
 KINDS = pytest.mark.parametrize("kind", [InMemoryChannelLayer, LocalLayer])

@@ -5,7 +5,7 @@ import time
 
 from redis.asyncio import Redis as Client
 
-from streams.shared_layer import SharedLayer
+from streams.layers.redis import SharedLayer
 from tests.support.services import Redis
 
 

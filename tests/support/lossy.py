@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from streams.layer import LocalLayer
+from streams.layers.local import LocalLayer
 
 
 class LossyLayer(LocalLayer):

@@ -18,7 +18,7 @@ ROLES = ["stranger", "viewer", "operator", "owner", "superuser"]
 PEOPLE = """
 import json
 from django.contrib.auth.models import User
-from workspaces.credentials import issue_token
+from accounts.credentials import issue_token
 from workspaces.models import Workspace
 from workspaces.services import WorkspaceService
 tokens = {}

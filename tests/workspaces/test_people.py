@@ -14,13 +14,14 @@ from django.test import Client
 from django.utils import timezone
 from pydantic_core import to_json
 
+from accounts import tokens
+from accounts.credentials import clear_expired
+from accounts.identity import Identity, SessionCredential, TokenCredential
 from agents.models import Agent
 from agents.services import MAX_AGENTS
-from streams.messages import Code, ProtocolError
 from streams.models import Event
-from workspaces import invitations, tokens
-from workspaces.credentials import clear_expired
-from workspaces.identity import Identity, SessionCredential, TokenCredential
+from streams.protocol.messages import Code, ProtocolError
+from workspaces import invitations
 from workspaces.kinds import WorkspaceKind
 from workspaces.models import Invitation, Membership, Role, Token, Workspace
 from workspaces.services import MAX_MEMBERS, WorkspaceService

@@ -13,11 +13,11 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
+from accounts.links import local_url, sign_in_link
 from agents.events import Outcome, StatusReport, Terminated
 from agents.models import Agent, Status
 from agents.services import AgentService
 from realtime_project.first_start import ADMIN, first_start
-from workspaces.links import local_url, sign_in_link
 from workspaces.models import Workspace
 
 GRACE = 2.0  # seconds for the Playground's process to end by itself

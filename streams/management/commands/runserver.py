@@ -2,7 +2,7 @@
 
 from daphne.management.commands.runserver import Command as DaphneCommand
 
-from streams.server import StreamServer
+from streams.server.server import StreamServer
 
 
 class Command(DaphneCommand):  # type: ignore[misc]

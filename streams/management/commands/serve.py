@@ -23,7 +23,7 @@ class Command(BaseCommand):
 
     @staticmethod
     def serve(options: list[str]) -> None:
-        from streams.server import StreamCommandLine  # installs Twisted's reactor, so not before it is wanted
+        from streams.server.server import StreamCommandLine  # installs Twisted's reactor, so not before it is wanted
 
         application = ".".join(settings.ASGI_APPLICATION.rsplit(".", 1)[:1]) + ":application"
         address = [] if _says_where(options) else ["-b", settings.HOST, "-p", str(settings.PORT)]

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from streams.retention import trim
+from streams.log.retention import trim
 
 
 class Command(BaseCommand):

@@ -1,0 +1,83 @@
+"""Who opens a WebSocket: origin and credentials, looked at before the consumer sees the connection."""
+
+from collections.abc import Awaitable, Callable
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from django.conf import settings
+from django.http.request import split_domain_port, validate_host
+
+from accounts.schemes import Means, Presented, identified
+from streams.protocol.messages import Close, ProtocolError
+
+Application = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+class Handshake:
+    """ASGI middleware that refuses foreign origins (HTTP 403) and puts the `viewer` into the scope.
+
+    A ticket counts before a bearer token and that before a session; one that is presented and does not hold is not
+    made up for by another. Without any, `viewer` is None.
+    """
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if await self._enter(scope, receive, send):
+            await self._application(scope, receive, send)
+
+    @staticmethod
+    async def _enter(scope: dict[str, Any], receive: Any, send: Any) -> bool:
+        """Put the viewer into the scope, or refuse and return False."""
+        headers = {name.decode("latin1"): value.decode("latin1") for name, value in scope["headers"]}
+        if not origin_allowed(headers):
+            await receive()
+            await send({"type": "websocket.close"})  # before accepting: HTTP 403
+            return False
+        try:
+            scope["viewer"] = await identified(presented(headers, scope["query_string"]))
+        except ProtocolError:
+            await receive()
+            await send({"type": "websocket.accept"})
+            await send({"type": "websocket.close", "code": int(Close.TRY_AGAIN)})
+            return False
+        return True
+
+
+def presented(headers: dict[str, str], query: bytes) -> Presented | None:
+    """What a handshake shows of who makes it."""
+    tickets = parse_qs(query.decode("latin1")).get("ticket")
+    if tickets:
+        return Presented(Means.TICKET, tickets[0])
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return Presented(Means.TOKEN, token.strip())
+    key = _cookie(headers, settings.SESSION_COOKIE_NAME)
+    return Presented(Means.SESSION, key) if key else None
+
+
+def origin_allowed(headers: dict[str, str]) -> bool:
+    """Whether a page of this origin may open a socket here: our own pages, and those in ALLOWED_ORIGINS.
+
+    No Origin header means no browser, and nobody's cookies.
+    """
+    origin = headers.get("origin")
+    if origin is None:
+        return True
+    if origin in settings.ALLOWED_ORIGINS:
+        return True
+    host = headers.get("host", "")
+    parts = urlsplit(origin)
+    if parts.scheme not in ("http", "https") or (settings.HTTPS and parts.scheme != "https"):
+        return False
+    return parts.netloc == host and validate_host(split_domain_port(host)[0], settings.ALLOWED_HOSTS)
+
+
+def _cookie(headers: dict[str, str], name: str) -> str | None:
+    try:
+        morsel = SimpleCookie(headers.get("cookie", "")).get(name)
+    except CookieError:
+        return None
+    return morsel.value if morsel else None

@@ -1,0 +1,196 @@
+"""A viewer's cursors and the writer that moves them. Knows nothing of JSON or Channels."""
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from streams.conf import conf
+from streams.hub.feed import Feed
+from streams.hub.window import Frame, Window
+
+if TYPE_CHECKING:
+    from streams.hub.hub import Hub
+    from streams.protocol.kinds import Viewer
+
+OUTBOX = 1_000  # answers waiting for a reader; one who asks on without reading is closed
+
+
+class Sink(Protocol):
+    """Where a connection's frames go. `ready` turns False when the reader cannot keep up; the sink then calls
+    `on_ready` once there is room again. `taken` counts what the reader has taken so far, in bytes or frames: as long as
+    it grows, the reader reads."""
+
+    on_ready: Callable[[], None]
+
+    @property
+    def ready(self) -> bool: ...
+
+    @property
+    def taken(self) -> int: ...
+
+    def write(self, frame: Frame) -> None: ...
+
+    def close(self, code: int) -> None: ...
+
+
+class Owner(Protocol):
+    """Whoever speaks the protocol over a connection, told of what the connection cannot settle itself."""
+
+    def lost(self, cursor: "Cursor") -> None:
+        """The log no longer holds what follows the cursor."""
+
+    def dropped(self, name: str) -> None:
+        """The stream has ended."""
+
+    def access_changed(self) -> None:
+        """What the viewer may do may have changed."""
+
+    def stalled(self) -> None:
+        """The reader takes nothing."""
+
+
+class Cursor:
+    """How far one connection has come in one stream: everything up to `seq` has been handed to its sink."""
+
+    __slots__ = ("connection", "feed", "page", "reading", "seq")
+
+    def __init__(self, connection: "Connection", feed: Feed, seq: int) -> None:
+        self.connection = connection
+        self.feed = feed
+        self.seq = seq
+        self.page: Window | None = None  # a piece of the log, while behind the feed's window
+        self.reading: asyncio.Task[None] | None = None
+
+    def next(self, max_bytes: int) -> Frame | None:
+        """The next frame for this cursor, moving it; None if there is none at hand."""
+        part = self.feed.window.part(self.seq, max_bytes)
+        if part is None and self.page is not None:
+            part = self.page.part(self.seq, max_bytes)
+        if part is None:
+            return None
+        frame, self.seq = part
+        return frame
+
+    @property
+    def behind(self) -> bool:
+        return self.seq < self.feed.head
+
+
+class Connection:
+    """One viewer's socket. Pulls from its feeds whenever its sink has room; holds no events of its own.
+
+    `merge` says whether a frame may carry several events (subprotocol agentstream.v1).
+    """
+
+    def __init__(self, hub: "Hub", viewer: "Viewer", sink: Sink, merge: bool, owner: Owner) -> None:
+        self.hub = hub
+        self.viewer = viewer
+        self.sink = sink
+        self.owner = owner
+        self.cursors: dict[str, Cursor] = {}
+        self._frame_bytes = conf().FRAME_BYTES if merge else 0
+        self._outbox: list[Frame] = []  # short, and empty for most of the time: a deque takes 700 bytes
+        self._woken: dict[Cursor, None] = {}  # in the order to be served
+        self._stalled_at: float | None = None
+        self._stalled_taken = 0
+        sink.on_ready = self.pump
+        hub.connections[self] = None
+
+    def send(self, frame: Frame) -> None:
+        """Send something that is not an event of a stream; such frames go first."""
+        self._outbox.append(frame)
+        self.pump()
+
+    @property
+    def flooded(self) -> bool:
+        """Whether the reader asks on and on without reading the answers."""
+        return len(self._outbox) > OUTBOX
+
+    def follow(self, feed: Feed, seq: int) -> None:
+        """Put this connection's cursor in `feed` to `seq`, making it if there is none."""
+        self.unfollow(feed.name)
+        cursor = self.cursors[feed.name] = Cursor(self, feed, seq)
+        feed.cursors[cursor] = None
+        feed.idle_since = None
+        self.wake(cursor)
+
+    def unfollow(self, name: str) -> bool:
+        """Drop the cursor in the stream `name`; returns whether there was one."""
+        cursor = self.cursors.pop(name, None)
+        if cursor is None:
+            return False
+        cursor.feed.cursors.pop(cursor, None)
+        self._woken.pop(cursor, None)
+        if cursor.reading:
+            cursor.reading.cancel()
+        if not cursor.feed.cursors:
+            cursor.feed.idle_since = asyncio.get_running_loop().time()
+        return True
+
+    def end(self) -> None:
+        """Drop all cursors and leave the hub."""
+        self.hub.connections.pop(self, None)
+        for name in list(self.cursors):
+            self.unfollow(name)
+
+    def wake(self, cursor: Cursor) -> None:
+        """The cursor's feed has grown (or the cursor is new): send what there is, if the sink has room."""
+        if not self._woken and not self._outbox and self.sink.ready:  # nobody else's turn, which is the usual case
+            frame = cursor.next(self._frame_bytes)
+            if frame is not None:
+                self.sink.write(frame)
+                if not cursor.behind:
+                    return
+        self._woken[cursor] = None
+        self.pump()
+
+    def pump(self) -> None:
+        sink = self.sink
+        while sink.ready:
+            frame = self._outbox.pop(0) if self._outbox else self._next()
+            if frame is None:
+                return
+            sink.write(frame)
+
+    def _next(self) -> Frame | None:
+        """The next frame of whichever woken cursor is due; a cursor with more to give goes to the end of the line."""
+        while self._woken:
+            cursor = next(iter(self._woken))
+            del self._woken[cursor]
+            if not cursor.behind:
+                continue
+            frame = cursor.next(self._frame_bytes)
+            if frame is not None:
+                self._woken[cursor] = None
+                return frame
+            if cursor.reading is None:
+                cursor.reading = asyncio.create_task(self._read(cursor))
+        return None
+
+    async def _read(self, cursor: Cursor) -> None:
+        """Fetch the piece of the log that the cursor needs next."""
+        try:
+            page = await self.hub.page(cursor.feed.name, cursor.seq)
+        finally:
+            cursor.reading = None
+        if page is None:
+            self.hub.wake_later(cursor)
+            return
+        if page.after > cursor.seq:
+            self.owner.lost(cursor)
+            return
+        if len(page) == 0:  # the log is shorter than was heard: the hub's next round finds out
+            self.hub.wake_later(cursor)
+            return
+        cursor.page = page
+        self.wake(cursor)
+
+    def stalled(self, now: float) -> bool:
+        """Whether the reader has taken nothing at all for the allowed time. To be asked about once a second."""
+        if self.sink.ready:
+            self._stalled_at = None
+            return False
+        taken = self.sink.taken
+        if self._stalled_at is None or taken > self._stalled_taken:
+            self._stalled_at, self._stalled_taken = now, taken
+        return now - self._stalled_at >= conf().STALL

@@ -1,0 +1,83 @@
+"""The same cursors over HTTP: a stream as `text/event-stream`, for where WebSockets are blocked."""
+
+import asyncio
+import uuid
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+
+from streams.hub.window import Frame
+from streams.protocol.kinds import Kind, Viewer
+from streams.protocol.messages import Subscribe, seq_of
+from streams.transports.session import Conversation
+
+QUEUE = 64  # frames handed over and not yet sent
+
+
+class EventStream:
+    """A sink whose frames are read by iterating over it; each is one event in the format of server-sent events."""
+
+    def __init__(self) -> None:
+        self.on_ready: Callable[[], None] = lambda: None
+        self.taken = 0
+        self._frames: deque[Frame] = deque()
+        self._more = asyncio.Event()
+        self._closed = False
+
+    @property
+    def ready(self) -> bool:
+        return len(self._frames) < QUEUE and not self._closed
+
+    def write(self, frame: Frame) -> None:
+        self._frames.append(frame)
+        self._more.set()
+
+    def close(self, code: int) -> None:
+        self._closed = True
+        self._more.set()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            while self._frames:
+                text = self._frames.popleft().payload
+                self.taken += 1
+                yield _encode(text)
+                if text.startswith(b'{"type":"unsubscribed"'):
+                    return
+                if len(self._frames) == QUEUE // 2:
+                    self.on_ready()
+            if self._closed:
+                return
+            self._more.clear()
+            self.on_ready()
+            if not self._frames:
+                await self._more.wait()
+
+
+def _encode(text: bytes) -> bytes:
+    if text.startswith(b'{"type":"pong"'):
+        return b": pong\n\n"
+    seq = seq_of(text)
+    return b"data: %b\n\n" % text if seq is None else b"id: %d\ndata: %b\n\n" % (seq, text)
+
+
+async def event_stream(viewer: Viewer, kind: Kind, key: uuid.UUID, since: int | None) -> AsyncIterator[bytes]:
+    """What a `subscribe:*` with `since` would bring, `subscribed` first, for as long as it is iterated over.
+
+    A heartbeat is a comment. Raises ProtocolError (NOT_FOUND, UNAVAILABLE) before the first piece.
+    """
+    sink = EventStream()
+    conversation = Conversation(viewer, sink, merge=False)
+    try:
+        await conversation.subscribe(kind, key, Subscribe(since=since))
+    except BaseException:
+        conversation.end()
+        raise
+    return _read(sink, conversation)
+
+
+async def _read(sink: EventStream, conversation: Conversation) -> AsyncIterator[bytes]:
+    try:
+        async for piece in sink:
+            yield piece
+    finally:
+        conversation.end()

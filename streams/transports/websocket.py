@@ -1,0 +1,37 @@
+"""The Channels consumer: one WebSocket, from accepting it to cleaning up after it."""
+
+from typing import Any
+
+from channels.consumer import AsyncConsumer
+
+from streams.hub.connection import Sink
+from streams.protocol.kinds import Viewer
+from streams.protocol.messages import SUBPROTOCOL, Close
+from streams.transports.asgi_sink import AsgiSink
+from streams.transports.session import Conversation
+
+SINK = "agentstream.sink"  # the key in scope["extensions"] under which our server offers its own sink
+
+
+class StreamConsumer(AsyncConsumer):
+    """Handles a client's messages one after the other, in order.
+
+    Replaces AsyncConsumer's loop: that would give every socket a channel of its own on the channel layer and a task
+    and a thread hop for every message. Here the hub listens for all.
+    """
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await receive()  # websocket.connect
+        merge = SUBPROTOCOL in scope["subprotocols"]
+        await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL if merge else None})
+        viewer: Viewer | None = scope.get("viewer")
+        if viewer is None:
+            await send({"type": "websocket.close", "code": int(Close.NOT_SIGNED_IN)})
+            return
+        sink: Sink = scope.get("extensions", {}).get(SINK) or AsgiSink(send)
+        conversation = Conversation(viewer, sink, merge)
+        try:
+            while (message := await receive())["type"] == "websocket.receive":
+                await conversation.handle(message.get("text"), message.get("bytes"))
+        finally:
+            conversation.end()
