@@ -1,13 +1,19 @@
-from django.apps import AppConfig
+from collections.abc import Iterable
+
+from streams.conf import conf
+from streams.plugin import Job, StreamApp
 
 
-class AccountsConfig(AppConfig):
+class AccountsConfig(StreamApp):
+    default = True
     name = "accounts"
 
     def ready(self) -> None:
         from accounts import redaction
-        from accounts.credentials import clear_expired
-        from streams import maintenance
 
-        maintenance.register(clear_expired)
         redaction.install()
+
+    def maintenance(self) -> Iterable[Job]:
+        from accounts.credentials import clear_expired
+
+        return [Job(clear_expired, conf().TRIM_EVERY)]

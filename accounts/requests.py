@@ -11,12 +11,11 @@ from ninja.security import HttpBearer
 
 from accounts.identity import Identity
 from accounts.schemes import Means, Presented, identified
-from streams.database import in_thread, readers, writer
-from streams.hub.hub import Hub
-from streams.hub.reader import Asked
+from streams.hub.reader import AccessQuery
 from streams.log import history
-from streams.protocol.kinds import Access, known
+from streams.protocol.kinds import Access
 from streams.protocol.messages import Code, ProtocolError
+from streams.runtime import Runtime
 from streams.transports.sse import event_stream
 from workspaces.access import require
 
@@ -68,7 +67,7 @@ def caller(request: HttpRequest) -> Identity:
 
 async def authorize(request: HttpRequest, kind_name: str, key: uuid.UUID, needed: Access) -> None:
     """Raise ProtocolError (NOT_FOUND, FORBIDDEN) unless the caller may do `needed` with this stream."""
-    granted = await Hub.here().reader.access(Asked(kind_name, key, caller(request).id))
+    granted = await Runtime.current().hub.reader.access(AccessQuery(kind_name, key, caller(request).id))
     require(granted, needed, kind_name)
 
 
@@ -77,13 +76,13 @@ async def history_page(
 ) -> HttpResponse:
     """A page of a stream's history, for those who may see it."""
     await authorize(request, kind_name, key, Access.READ)
-    page = await read(history.page, known(kind_name).stream(key), since, limit, types)
+    page = await read(history.page, Runtime.current().kinds[kind_name].stream(key), since, limit, types)
     return HttpResponse(page.encode(), content_type="application/json")
 
 
 async def stream(request: HttpRequest, kind_name: str, key: uuid.UUID, since: int | None) -> StreamingHttpResponse:
     """A stream as server-sent events, resuming after the header Last-Event-ID if there is one."""
-    kind = known(kind_name)
+    kind = Runtime.current().kinds[kind_name]
     last = request.headers.get("Last-Event-ID", "")
     pieces = await event_stream(caller(request), kind, key, int(last) if last.isdecimal() else since)
     response = StreamingHttpResponse(pieces, content_type="text/event-stream")
@@ -94,9 +93,9 @@ async def stream(request: HttpRequest, kind_name: str, key: uuid.UUID, since: in
 
 async def read(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Run a function that reads the database."""
-    return await in_thread(readers(), function, *args, **kwargs)
+    return await Runtime.current().database.read(function, *args, **kwargs)
 
 
 async def write(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Run a service that changes the database."""
-    return await in_thread(writer(), function, *args, **kwargs)
+    return await Runtime.current().database.write(function, *args, **kwargs)

@@ -6,7 +6,7 @@ from enum import Enum, auto
 
 from accounts.credentials import identify_sessions, identify_tokens, redeem_tickets
 from accounts.identity import Identity
-from streams.database import LoopBatchers, readers
+from streams.runtime import Runtime
 
 BATCH = 200
 
@@ -31,7 +31,7 @@ async def identified(item: Presented | None) -> Identity | None:
     """Who presents this, asked together with whoever else comes at this moment. Raises ProtocolError (UNAVAILABLE)."""
     if item is None:
         return None
-    return await _identities(item, readers)
+    return await Runtime.current().database.read_together(identify, item, BATCH)
 
 
 def identify(presented: Sequence[Presented]) -> list[Identity | Exception | None]:
@@ -50,6 +50,3 @@ def identify(presented: Sequence[Presented]) -> list[Identity | Exception | None
         spent.add(item.secret)
         identities.append(None if doubled else found[item.means].get(item.secret))
     return identities
-
-
-_identities: LoopBatchers[Presented, Identity | None] = LoopBatchers(identify, BATCH)

@@ -15,9 +15,9 @@ from agents.models import Agent
 from agents.publications import agent_stream
 from agents.services import AgentService, agent_state
 from streams.conf import conf
-from streams.hub.hub import Hub
 from streams.protocol.kinds import Access
 from streams.protocol.messages import Code, ProtocolError, parse, parse_json
+from streams.runtime import Runtime
 from workspaces.api import Camel, HistoryQuery, StreamQuery
 
 router = Router(tags=["agents"])
@@ -216,5 +216,5 @@ async def agent_stream_events(
 )
 async def agent_viewers(request: HttpRequest, agent_id: uuid.UUID) -> list[ViewerOut]:
     await authorize(request, "agent", agent_id, Access.READ)
-    found = await Hub.here().viewers(agent_stream(agent_id))
+    found = await Runtime.current().hub.presence.viewers(agent_stream(agent_id))
     return [ViewerOut(user=name) for name in sorted(found.values(), key=str.lower)]

@@ -1,16 +1,25 @@
-from django.apps import AppConfig
+from collections.abc import Iterable
+
+from streams.plugin import Job, StreamApp
+from streams.protocol.kinds import Kind
+from workspaces.plugin import Section, WorkspaceApp
 
 
-class AgentsConfig(AppConfig):
+class AgentsConfig(StreamApp, WorkspaceApp):
+    default = True
     name = "agents"
 
-    def ready(self) -> None:
-        from agents import leases, receivers  # noqa: F401 (receivers: connects them)
-        from agents.kinds import AgentKind, AgentSection
-        from streams import maintenance
-        from streams.protocol import kinds
-        from workspaces import sections
+    def stream_kinds(self) -> Iterable[Kind]:
+        from agents.kinds import AgentKind
 
-        kinds.register(AgentKind())
-        sections.register(AgentSection())
-        maintenance.register(leases.keep)
+        return [AgentKind()]
+
+    def workspace_sections(self) -> Iterable[Section]:
+        from agents.kinds import AgentSection
+
+        return [AgentSection()]
+
+    def maintenance(self) -> Iterable[Job]:
+        from agents.leases import LeaseGuard
+
+        return [LeaseGuard().job]

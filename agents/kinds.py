@@ -12,7 +12,7 @@ from agents.publications import Publication, agent_stream
 from agents.services import AgentService, agent_state
 from streams.protocol.kinds import Access, Kind
 from workspaces.access import workspace_access
-from workspaces.sections import Section
+from workspaces.plugin import Section
 
 
 class AgentKind(Kind):

@@ -8,9 +8,10 @@ from functools import cached_property
 
 from agents.events import AgentEvent, Context, StatusChange, StatusReport, Terminated
 from agents.models import Agent, Status
-from streams import log
 from streams.conf import conf
-from streams.log import Writer, stream_name
+from streams.log import Writer
+from streams.protocol import clock
+from streams.protocol.kinds import stream_name
 from streams.protocol.messages import Code, ProtocolError
 from workspaces.events import Change
 from workspaces.services import record, workspace_stream
@@ -103,7 +104,7 @@ class Store:
                     Code.INVALID_MESSAGE, f"expected n {expected} next from this producer, got {publication.n}"
                 )
             if publication.renews:
-                self._lease(publication, log.as_datetime(writer.time + int(conf().LEASE * 1000)))
+                self._lease(publication, clock.as_datetime(writer.time + int(conf().LEASE * 1000)))
             if publication.last_n < expected:  # a retry: stored already
                 return Published(publication.agent_id, progress.n, progress.seq)
             events = events[expected - publication.n :]
@@ -145,7 +146,7 @@ class Store:
         self._changed_agent(writer, agent, context, Change.AGENT_CONTEXT)
 
     def _changed_agent(self, writer: Writer, agent: Agent, event: AgentEvent, change: Change) -> None:
-        agent.updated_at = log.as_datetime(writer.time)
+        agent.updated_at = clock.as_datetime(writer.time)
         self._changed.add(agent.pk)
         writer.append(agent_stream(agent.pk), event.type, event.encode(agent.pk))
         data = {"agentId": str(agent.pk), **event.model_dump(mode="json", by_alias=True, exclude_none=True)}

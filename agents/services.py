@@ -10,11 +10,11 @@ from django.db.models import QuerySet
 from agents.events import AgentEvent, Outcome, StatusReport, Terminated
 from agents.models import Agent, Status
 from agents.publications import Publication, Published, Store, agent_stream
-from agents.signals import agent_deleted, events_recorded
 from streams import log
-from streams.database import LoopBatchers, writer
-from streams.log import Writer
-from streams.protocol.messages import Code, ProtocolError, timestamp
+from streams.protocol import clock
+from streams.protocol.clock import timestamp
+from streams.protocol.messages import Code, ProtocolError
+from streams.runtime import Runtime
 from workspaces.events import Change
 from workspaces.models import Workspace
 from workspaces.services import clean_name, record, workspace_stream
@@ -31,8 +31,8 @@ def agent_state(agent: Agent) -> dict[str, Any]:
         "name": agent.name,
         "status": agent.status,
         "contextLevel": agent.context_level,
-        "createdAt": timestamp(log.as_milliseconds(agent.created_at)),
-        "updatedAt": timestamp(log.as_milliseconds(agent.updated_at)),
+        "createdAt": timestamp(clock.as_milliseconds(agent.created_at)),
+        "updatedAt": timestamp(clock.as_milliseconds(agent.updated_at)),
     }
     optional = {"reason": agent.reason or None, "tokensUsed": agent.tokens_used, "tokensLimit": agent.tokens_limit}
     return state | {key: value for key, value in optional.items() if value is not None}
@@ -40,12 +40,12 @@ def agent_state(agent: Agent) -> dict[str, Any]:
 
 def expired() -> QuerySet[Agent]:
     """The agents whose leases have run out."""
-    return Agent.objects.filter(lease_until__lt=log.as_datetime(log.now()))
+    return Agent.objects.filter(lease_until__lt=clock.as_datetime(clock.now()))
 
 
 class AgentService:
     """Changes agents. Every method is one transaction, recorded on the agent's stream and, where it shows there, on
-    its workspace's; signals are sent after commit, so a rolled-back transaction is never heard of.
+    its workspace's. The log signals what was appended after the commit, so a rolled-back transaction is silent.
 
     The methods are for synchronous code in any thread; `apublish` and `areport` are for asynchronous code and share
     commits with whatever else arrives meanwhile. All raise ProtocolError: INVALID_MESSAGE or TOO_LARGE for values
@@ -73,7 +73,7 @@ class AgentService:
 
     @staticmethod
     async def apublish(publication: Publication) -> Published:
-        return await _publications(publication, writer)
+        return await Runtime.current().database.write_together(AgentService.publish_many, publication, COMMIT)
 
     @staticmethod
     def publish_many(publications: Sequence[Publication]) -> list[Published | ProtocolError]:
@@ -82,7 +82,6 @@ class AgentService:
             store = Store(publications)
             with log.writing(store.stream_names) as stream_writer:
                 outcomes = store.run(stream_writer)
-            _signal(stream_writer)
         return outcomes
 
     # Leases
@@ -99,7 +98,6 @@ class AgentService:
         store = Store([Publication(pk, events) for pk in lost])
         with log.writing(store.stream_names) as stream_writer:
             store.run(stream_writer)
-        _signal(stream_writer)
         return len(lost)
 
     # Agents
@@ -116,7 +114,6 @@ class AgentService:
             agent.save(force_insert=True)
             log.open_stream(agent_stream(agent.pk))
             record(stream_writer, workspace_id, Change.AGENT_ADDED, agent_state(agent))
-            _signal(stream_writer)
         return agent
 
     @staticmethod
@@ -127,10 +124,9 @@ class AgentService:
         with log.writing([workspace_stream(agent.workspace_id)]) as stream_writer:
             if name.strip() != agent.name:
                 agent.name = _free_name(agent.workspace_id, name)
-                agent.updated_at = log.as_datetime(stream_writer.time)
+                agent.updated_at = clock.as_datetime(stream_writer.time)
                 agent.save(update_fields=["name", "updated_at"])
                 record(stream_writer, agent.workspace_id, Change.AGENT_UPDATED, agent_state(agent))
-                _signal(stream_writer)
         return agent
 
     @staticmethod
@@ -142,9 +138,7 @@ class AgentService:
         with log.writing([stream, workspace_stream(agent.workspace_id)]) as stream_writer:
             agent.delete()
             record(stream_writer, agent.workspace_id, Change.AGENT_REMOVED, {"agentId": str(agent_id)})
-            _signal(stream_writer)
         log.drop_streams([stream])
-        transaction.on_commit(lambda: agent_deleted.send(AgentService, agent_id=agent_id, stream=stream), robust=True)
 
 
 def _lock(agent_id: uuid.UUID) -> Agent:
@@ -159,17 +153,3 @@ def _free_name(workspace_id: uuid.UUID, name: str) -> str:
     if Agent.objects.filter(workspace=workspace_id, name=name).exists():
         raise ProtocolError(Code.INVALID_MESSAGE, f"expected a name that no other agent here has, got {name!r}")
     return name
-
-
-def _signal(stream_writer: Writer) -> None:
-    """Send the signal of what was recorded, once it is committed. `robust`: no receiver can undo a commit."""
-
-    def send() -> None:
-        news = stream_writer.news
-        if news:
-            events_recorded.send(AgentService, news=news)
-
-    transaction.on_commit(send, robust=True)
-
-
-_publications: LoopBatchers[Publication, Published] = LoopBatchers(AgentService.publish_many, COMMIT)

@@ -1,4 +1,4 @@
-"""The bell: tells every process, over the channel layer, that the log has grown or that access has changed.
+"""Publish and subscribe between processes, over the channel layer.
 
 Losing a message here costs a second of delay and never an event, because hubs compare themselves with the log. So
 nothing in this module may fail a write that is already committed: trouble is logged, once per outage.
@@ -7,119 +7,224 @@ nothing in this module may fail a write that is already committed: trouble is lo
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterable
-from typing import Any
-from weakref import WeakKeyDictionary
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
-from asgiref.sync import async_to_sync
-from channels.layers import InMemoryChannelLayer
+from channels.layers import BaseChannelLayer, InMemoryChannelLayer, get_channel_layer
 
-from streams.conf import channel_layer, conf
-from streams.log import News
+from streams.conf import conf
+from streams.signals import EventBatch
 
 logger = logging.getLogger(__name__)
 
-HUBS_GROUP = "hubs"  # where every process listens, whatever is watched there
-QUEUE = 10_000  # messages waiting for a channel layer that hangs; beyond that the oldest are dropped
-PARCEL = 200  # messages that are sent together at most
+HUBS_GROUP = "hubs"  # every process is in it, whatever is watched there
+QUEUE_MESSAGES = 10_000  # waiting for a channel layer that hangs; beyond that the oldest are dropped
+BATCH_MESSAGES = 200  # sent together at most
+RETRY_SECONDS = 1.0  # between two attempts to receive from a channel layer that is away
 
-Message = tuple[str, dict[str, Any]]
+
+class Message:
+    """What one process tells the others: a dataclass. `type` names it on the channel layer."""
+
+    __slots__: tuple[str, ...] = ()
+    type: ClassVar[str]
+
+    def encode(self) -> dict[str, Any]:
+        return {"type": self.type} | {name: getattr(self, name) for name in self.__slots__}
+
+    @classmethod
+    def decode(cls, data: dict[str, Any]) -> Self:
+        return cls(**{key: value for key, value in data.items() if key != "type"})
 
 
-class Bell:
-    """Sends messages to groups, in order, from one event loop."""
+@dataclass(frozen=True, slots=True)
+class StreamAppended(Message):
+    """A stream has events `first` to `last`; `text` holds them, a line each, unless they are too many to carry."""
 
-    _of_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, "Bell"] = WeakKeyDictionary()
+    type = "stream.appended"
+    stream: str
+    first: int
+    last: int
+    text: str
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._waiting: deque[Message] = deque(maxlen=QUEUE)
+    @classmethod
+    def of(cls, batch: EventBatch) -> Self:
+        text = "\n".join(batch.texts)
+        return cls(batch.stream, batch.first, batch.last, text if len(text) <= conf().WINDOW_BYTES else "")
+
+
+@dataclass(frozen=True, slots=True)
+class StreamDropped(Message):
+    """A stream has ended."""
+
+    type = "stream.dropped"
+    stream: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccessChanged(Message):
+    """What these users may do, or whether they are signed in, may have changed."""
+
+    type = "access.changed"
+    users: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceQuery(Message):
+    """Who follows this stream on your process? Answer to the channel `reply_to`."""
+
+    type = "presence.query"
+    stream: str
+    query: str
+    reply_to: str
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceReply(Message):
+    """These users do: pairs of id and name."""
+
+    type = "presence.reply"
+    query: str
+    viewers: list[tuple[int, str]] = field(default_factory=list)
+
+
+TYPES: dict[str, type[Message]] = {
+    model.type: model for model in (StreamAppended, StreamDropped, AccessChanged, PresenceQuery, PresenceReply)
+}
+
+
+@runtime_checkable
+class BulkLayer(Protocol):
+    """A channel layer that sends many messages in one round trip."""
+
+    async def group_send_many(self, messages: Iterable[tuple[str, dict[str, Any]]]) -> None: ...
+
+
+class Broker:
+    """One event loop's access to a channel layer. Messages are sent in order."""
+
+    alone: ClassVar[bool]  # whether there is no other process to reach
+
+    def __init__(self, layer: BaseChannelLayer) -> None:
+        self._layer = layer
+        self._queue: deque[tuple[str, Message]] = deque(maxlen=QUEUE_MESSAGES)
         self._task: asyncio.Task[None] | None = None
-        self._failing = False
+        self._sending_fails = False
+        self._channel: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
-    @classmethod
-    def here(cls) -> "Bell":
-        """The bell of the running event loop."""
-        loop = asyncio.get_running_loop()
-        if loop not in cls._of_loop:
-            cls._of_loop[loop] = cls(loop)
-        return cls._of_loop[loop]
+    # Publishing
 
-    @classmethod
-    def anywhere(cls) -> "Bell | None":
-        """The bell of some loop that is running in this process, for callers in other threads."""
-        return next((bell for loop, bell in list(cls._of_loop.items()) if loop.is_running()), None)
-
-    def ring_soon(self, messages: list[Message]) -> None:
-        """`ring`, from any thread."""
-        self._loop.call_soon_threadsafe(self.ring, messages)
-
-    def ring(self, messages: list[Message]) -> None:
-        self._waiting.extend(messages)
+    def publish_many(self, messages: Iterable[tuple[str, Message]]) -> None:
+        """Send messages to groups soon, without waiting."""
+        self._queue.extend(messages)
         if self._task is None:
-            self._task = self._loop.create_task(self._send())
+            self._task = asyncio.create_task(self._send_queue())
 
-    async def _send(self) -> None:
+    async def publish_now(self, messages: Iterable[tuple[str, Message]]) -> None:
+        """Send messages to groups. Never raises: what cannot be sent is found in the log."""
         try:
-            while self._waiting:
-                await self.send([self._waiting.popleft() for _ in range(min(PARCEL, len(self._waiting)))])
+            await self._group_send_many([(group, message.encode()) for group, message in messages])
+        except Exception as error:
+            if not self._sending_fails:
+                logger.warning("channel layer unavailable, viewers now rely on polling: %s", error)
+            self._sending_fails = True
+        else:
+            if self._sending_fails:
+                logger.warning("channel layer available again")
+            self._sending_fails = False
+
+    async def send(self, channel: str, message: Message) -> None:
+        """Send a message to one process. Raises whatever the channel layer does."""
+        await self._layer.send(channel, message.encode())
+
+    async def _send_queue(self) -> None:
+        try:
+            while self._queue:
+                count = min(BATCH_MESSAGES, len(self._queue))
+                await self.publish_now([self._queue.popleft() for _ in range(count)])
         finally:
             self._task = None
 
-    async def send(self, messages: list[Message]) -> None:
-        """Send now, all at once where the layer can."""
-        layer = channel_layer()
-        try:
-            # Of SharedLayer, which is not imported here: it loads Redis's driver, a tenth of a second at every start.
-            send_many = getattr(layer, "group_send_many", None)
-            if send_many:
-                await send_many(messages)
-            else:
-                for group, message in messages:
-                    await layer.group_send(group, message)
-        except Exception as error:
-            if not self._failing:
-                logger.warning("channel layer unavailable, viewers now rely on polling: %s", error)
-            self._failing = True
-        else:
-            if self._failing:
-                logger.warning("channel layer available again")
-            self._failing = False
+    async def _group_send_many(self, messages: list[tuple[str, dict[str, Any]]]) -> None:
+        for group, message in messages:
+            await self._layer.group_send(group, message)
+
+    # Subscribing
+
+    @property
+    def channel(self) -> str | None:
+        """This process's own channel; None before the channel layer has been reached."""
+        return self._channel.result() if self._channel.done() else None
+
+    async def subscribe(self, group: str) -> None:
+        """Have the group's messages sent to this process. Waits for the channel layer; raises whatever it does."""
+        await self._layer.group_add(group, await asyncio.shield(self._channel))
+
+    async def unsubscribe(self, group: str) -> None:
+        await self._layer.group_discard(group, await asyncio.shield(self._channel))
+
+    async def listen(self, receive: Callable[[Message], None]) -> None:
+        """Give `receive` each message to this process, for ever. A channel layer that is away is tried again."""
+        failing = False
+        while True:
+            try:
+                data = await self._receive()
+            except Exception as error:
+                if not failing:
+                    logger.warning("cannot receive from the channel layer, viewers now rely on polling: %s", error)
+                failing = True
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            if failing:
+                logger.warning("receiving from the channel layer again")
+                failing = False
+            _deliver(data, receive)
+
+    async def _receive(self) -> dict[str, Any]:
+        if not self._channel.done():
+            channel = await self._layer.new_channel()
+            await self._layer.group_add(HUBS_GROUP, channel)
+            self._channel.set_result(channel)
+        data: dict[str, Any] = await self._layer.receive(self._channel.result())
+        return data
+
+    async def close(self) -> None:
+        """Send what is waiting."""
+        if self._task is not None:
+            await self._task
 
 
-def ring(news: Iterable[News]) -> None:
-    """Tell every process that streams have grown."""
-    _send([(item.stream, _news_message(item)) for item in news])
-
-
-def ring_dropped(names: Iterable[str]) -> None:
-    """Tell every process that streams have ended."""
-    _send([(name, {"type": "stream.dropped", "stream": name}) for name in names])
-
-
-def ring_access(user_ids: Iterable[int]) -> None:
-    """Tell every process that what these users may do, or whether they are signed in, has changed."""
-    _send([(HUBS_GROUP, {"type": "access.changed", "users": sorted(user_ids)})])
-
-
-def _news_message(news: News) -> dict[str, Any]:
-    text = "\n".join(news.texts)
-    if len(text) > conf().WINDOW_BYTES:
-        text = ""  # too big to be worth carrying: hubs read it from the log
-    return {"type": "stream.news", "stream": news.stream, "first": news.first, "last": news.last, "text": text}
-
-
-def _send(messages: list[Message]) -> None:
+def _deliver(data: dict[str, Any], receive: Callable[[Message], None]) -> None:
+    """Decode and hand over a message. One that is not understood, as during an upgrade, must not end the listening."""
     try:
-        Bell.here().ring(messages)
-        return
-    except RuntimeError:  # no event loop runs in this thread
-        bell = Bell.anywhere()
-    if bell is not None:
-        bell.ring_soon(messages)
-    elif not isinstance(channel_layer(), InMemoryChannelLayer):
-        async_to_sync(_send_now)(messages)
+        model = TYPES.get(data.get("type", ""))
+        if model is not None:
+            receive(model.decode(data))
+    except Exception:
+        logger.exception("cannot handle a message from the channel layer: %.200r", data.get("type"))
 
 
-async def _send_now(messages: list[Message]) -> None:
-    await Bell(asyncio.get_running_loop()).send(messages)
+class LocalBroker(Broker):
+    """For a process that is alone."""
+
+    alone = True
+
+
+class RedisBroker(Broker):
+    """For processes that share a Redis: messages that wait at the same time share a round trip."""
+
+    alone = False
+
+    async def _group_send_many(self, messages: list[tuple[str, dict[str, Any]]]) -> None:
+        if isinstance(self._layer, BulkLayer):
+            await self._layer.group_send_many(messages)
+        else:
+            await super()._group_send_many(messages)
+
+
+def configured_broker() -> Broker:
+    """The broker over the channel layer that the settings name, for the running event loop."""
+    layer = get_channel_layer()
+    assert layer is not None, "CHANNEL_LAYERS has no default"
+    return LocalBroker(layer) if isinstance(layer, InMemoryChannelLayer) else RedisBroker(layer)

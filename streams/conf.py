@@ -5,7 +5,6 @@ from functools import cache
 from typing import Any
 
 import environ
-from channels.layers import BaseChannelLayer, get_channel_layer
 from django.conf import settings
 from django.core.signals import setting_changed
 
@@ -50,13 +49,6 @@ def conf() -> StreamSettings:
         default = given.get(field.name, field.default)
         given[field.name] = env.get_value(f"STREAM_{field.name}", cast=type(field.default), default=default)
     return StreamSettings(**given)
-
-
-def channel_layer() -> BaseChannelLayer:
-    """The channel layer that rings the bell between processes, or within this one."""
-    layer = get_channel_layer()
-    assert layer is not None, "CHANNEL_LAYERS has no default"
-    return layer
 
 
 def _forget(setting: str, **kwargs: Any) -> None:

@@ -1,14 +1,14 @@
-"""Sharing one piece of database work among everyone who asks while the last one runs."""
+"""The database as an event loop uses it: in threads, in shared batches, with one reading of what its errors mean."""
 
 import asyncio
 import logging
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from functools import cache
-from typing import Generic, ParamSpec, TypeVar
-from weakref import WeakKeyDictionary
+from contextlib import suppress
+from typing import Any, Generic, ParamSpec, TypeVar, cast
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, ProgrammingError, connection, connections
 
 from streams.conf import conf
 from streams.protocol.messages import Code, ProtocolError
@@ -19,32 +19,52 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Work = Callable[[Sequence[Item]], Sequence[Result | Exception]]
+
+CLOSE_SECONDS = 5.0  # for all threads of a pool to come to their end
+MISSING_TABLE = ("no such table", "no such column", "does not exist")  # SQLite; PostgreSQL, for relations and columns
 
 
-@cache
-def readers() -> Executor:
-    """Threads that read the database for the sockets."""
-    return ThreadPoolExecutor(conf().READ_THREADS, thread_name_prefix="stream-reader")
+class UnavailableError(ProtocolError):
+    """The database cannot be reached, or is too busy. Trying again later may help."""
+
+    def __init__(self) -> None:
+        super().__init__(Code.UNAVAILABLE, "the database is unavailable; try again later")
 
 
-@cache
-def writer() -> Executor:
-    """The one thread that commits what producers publish: a second would only wait for the first's locks."""
-    return ThreadPoolExecutor(1, thread_name_prefix="stream-writer")
+class NotMigratedError(ProtocolError):
+    """The database has not been migrated to this version."""
+
+    def __init__(self) -> None:
+        super().__init__(Code.UNAVAILABLE, "the database has pending migrations: run manage.py migrate")
+
+
+def understood(error: DatabaseError | InterfaceError) -> Exception:
+    """What an error means: NotMigratedError, UnavailableError, or itself where it is a defect or bad data.
+
+    Integrity, data and programming errors are nobody's outage: trying again would fail again.
+    """
+    text = str(error).strip().replace("\n", " ")
+    if isinstance(error, OperationalError | ProgrammingError) and any(part in text for part in MISSING_TABLE):
+        logger.error("the database has pending migrations: %s", text)
+        return NotMigratedError()
+    if isinstance(error, OperationalError | InterfaceError):
+        logger.warning("database unavailable: %s", text)
+        return UnavailableError()
+    return error
 
 
 async def in_thread(executor: Executor, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Run `function`, which may use the database, in a thread of `executor`.
-
-    Raises ProtocolError (UNAVAILABLE) where the database cannot be reached or is too busy.
-    """
+    """Run `function`, which may use the database, in a thread. Raises UnavailableError and NotMigratedError."""
 
     def call() -> R:
         try:
             return function(*args, **kwargs)
-        except (OperationalError, InterfaceError) as error:
-            logger.warning("database unavailable: %s", str(error).strip().replace("\n", " "))
-            raise ProtocolError(Code.UNAVAILABLE, "the database cannot be reached at the moment; try again") from None
+        except (DatabaseError, InterfaceError) as error:
+            meaning = understood(error)
+            if meaning is error:
+                raise
+            raise meaning from None
         finally:
             connection.close_if_unusable_or_obsolete()
 
@@ -55,10 +75,11 @@ class Batcher(Generic[Item, Result]):
     """Calls `work` with whatever has been asked for while the last call ran: no timer, no delay when idle.
 
     `work` takes a list of items and returns their results in the same order; a result that is an exception is raised
-    to its own caller alone, one that `work` raises is raised to all. Belongs to the event loop it is first used in.
+    to its own caller alone. Where `work` itself raises something unexpected, its items are tried again one by one, so
+    that no item can fail another. Belongs to the event loop it is first used in.
     """
 
-    def __init__(self, work: Callable[[Sequence[Item]], Sequence[Result | Exception]], executor: Executor, limit: int):
+    def __init__(self, work: Work[Item, Result], executor: Executor, limit: int) -> None:
         self._work = work
         self._executor = executor
         self._limit = limit
@@ -76,36 +97,79 @@ class Batcher(Generic[Item, Result]):
         try:
             while self._waiting:
                 batch, self._waiting = self._waiting[: self._limit], self._waiting[self._limit :]
-                await self._answer(batch)
+                results = await self._results([item for item, _ in batch])
+                for (_, future), result in zip(batch, results, strict=True):
+                    _settle(future, result)
         finally:
             self._task = None
 
-    async def _answer(self, batch: list[tuple[Item, asyncio.Future[Result]]]) -> None:
-        results: Sequence[Result | Exception]
+    async def _results(self, items: Sequence[Item]) -> Sequence[Result | Exception]:
         try:
-            results = await in_thread(self._executor, self._work, [item for item, _ in batch])
+            return await in_thread(self._executor, self._work, items)
+        except (UnavailableError, NotMigratedError) as error:
+            return [error] * len(items)  # everybody's trouble
         except Exception as error:
-            results = [error] * len(batch)
-        for (_, future), result in zip(batch, results, strict=True):
-            if future.done():
-                continue  # its caller has gone
-            if isinstance(result, Exception):
-                future.set_exception(result)
-            else:
-                future.set_result(result)
+            if len(items) == 1:
+                return [error]
+            logger.warning("trying %d items one by one, as their batch failed: %s", len(items), error)
+        results: list[Result | Exception] = []
+        for item in items:
+            results += await self._results([item])
+        return results
 
 
-class LoopBatchers(Generic[Item, Result]):
-    """A Batcher for each event loop that asks, for work that is shared by a whole process."""
+def _settle(future: "asyncio.Future[Result]", result: Result | Exception) -> None:
+    if future.done():
+        return  # its caller has gone
+    if isinstance(result, Exception):
+        future.set_exception(result)
+    else:
+        future.set_result(result)
 
-    def __init__(self, work: Callable[[Sequence[Item]], Sequence[Result | Exception]], limit: int) -> None:
-        self._work = work
-        self._limit = limit
-        self._batchers: WeakKeyDictionary[asyncio.AbstractEventLoop, Batcher[Item, Result]] = WeakKeyDictionary()
 
-    def __call__(self, item: Item, executor: Callable[[], Executor]) -> Awaitable[Result]:
-        """Ask for `item`; the loop's first question takes the executor."""
-        loop = asyncio.get_running_loop()
-        if loop not in self._batchers:
-            self._batchers[loop] = Batcher(self._work, executor(), self._limit)
-        return self._batchers[loop](item)
+class Database:
+    """One event loop's threads for the database, and the batches they work on.
+
+    One thread writes: a second would only wait for the first's locks. All methods raise UnavailableError,
+    NotMigratedError, and whatever the function raises.
+    """
+
+    def __init__(self) -> None:
+        self.readers = ThreadPoolExecutor(conf().READ_THREADS, thread_name_prefix="stream-reader")
+        self.writer = ThreadPoolExecutor(1, thread_name_prefix="stream-writer")
+        self._batchers: dict[Any, Batcher[Any, Any]] = {}
+
+    async def read(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a function that reads the database."""
+        return await in_thread(self.readers, function, *args, **kwargs)
+
+    async def write(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a function that changes the database."""
+        return await in_thread(self.writer, function, *args, **kwargs)
+
+    def read_together(self, work: Work[Item, Result], item: Item, limit: int) -> Awaitable[Result]:
+        """The result of `work` for `item`, read together with whatever else is asked of it; `limit` items at once."""
+        return self._batcher(work, self.readers, limit)(item)
+
+    def write_together(self, work: Work[Item, Result], item: Item, limit: int) -> Awaitable[Result]:
+        """Likewise, for work that changes the database: up to `limit` items share a transaction."""
+        return self._batcher(work, self.writer, limit)(item)
+
+    def _batcher(self, work: Work[Item, Result], executor: Executor, limit: int) -> Batcher[Item, Result]:
+        batcher = self._batchers.get(work)
+        if batcher is None:
+            batcher = self._batchers[work] = Batcher(work, executor, limit)
+        return cast("Batcher[Item, Result]", batcher)
+
+    async def close(self) -> None:
+        """End the threads and their connections, once they have done what they were given."""
+        for pool, threads in ((self.readers, conf().READ_THREADS), (self.writer, 1)):
+            everyone = threading.Barrier(threads)  # no thread takes two of these, so each closes its own connection
+            await asyncio.gather(*(asyncio.wrap_future(pool.submit(_close, everyone)) for _ in range(threads)))
+            pool.shutdown(wait=False)
+
+
+def _close(everyone: threading.Barrier) -> None:
+    connections.close_all()
+    with suppress(threading.BrokenBarrierError):
+        everyone.wait(CLOSE_SECONDS)

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from prometheus_client import Gauge
 
 from streams.hub.hub import Hub
+from streams.runtime import Runtime
 
 
 def _gauge(name: str, text: str, count: Callable[[Hub], int]) -> None:
-    Gauge(f"agentstream_{name}", text).set_function(lambda: sum(count(hub) for hub in Hub.all()))
+    Gauge(f"agentstream_{name}", text).set_function(lambda: sum(count(runtime.hub) for runtime in Runtime.running()))
 
 
 _gauge("connections", "Viewers connected", lambda hub: len(hub.connections))

@@ -1,12 +1,17 @@
-from django.apps import AppConfig
+from collections.abc import Iterable
+
+from streams.plugin import StreamApp
+from streams.protocol.kinds import Kind
 
 
-class WorkspacesConfig(AppConfig):
+class WorkspacesConfig(StreamApp):
+    default = True
     name = "workspaces"
 
     def ready(self) -> None:
-        from streams.protocol import kinds
         from workspaces import receivers  # noqa: F401 (connects them)
+
+    def stream_kinds(self) -> Iterable[Kind]:
         from workspaces.kinds import WorkspaceKind
 
-        kinds.register(WorkspaceKind())
+        return [WorkspaceKind()]

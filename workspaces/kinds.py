@@ -7,12 +7,15 @@ from typing import Any
 from streams.protocol.kinds import Access, Kind
 from workspaces.access import workspace_access
 from workspaces.models import Membership, Workspace
-from workspaces.sections import all_sections
+from workspaces.plugin import installed_sections
 from workspaces.services import member_state, workspace_state
 
 
 class WorkspaceKind(Kind):
     name = "workspace"
+
+    def __init__(self) -> None:
+        self._sections = installed_sections()
 
     def access(self, asked: Sequence[tuple[int, uuid.UUID]]) -> list[Access]:
         return workspace_access(asked)
@@ -24,7 +27,7 @@ class WorkspaceKind(Kind):
         members = Membership.objects.filter(workspace__in=states).order_by("user__username")
         for member in members.select_related("user").only("workspace_id", "role", "user__username"):
             states[member.workspace_id]["members"].append(member_state(member))
-        for section in all_sections():
+        for section in self._sections:
             lists = section.states(states)
             for key, state in states.items():
                 state[section.name] = lists.get(key, [])

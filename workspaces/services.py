@@ -8,13 +8,14 @@ from django.db.models import QuerySet
 from django.utils.text import slugify
 
 from streams import log
-from streams.log import News, Writer, stream_name
+from streams.log import Writer
+from streams.protocol.kinds import stream_name
 from streams.protocol.messages import Code, ProtocolError
+from streams.signals import access_changed
 from workspaces.access import access_of
 from workspaces.events import WORKSPACE_UPDATED, Change, WorkspaceUpdated
 from workspaces.models import NAME_LENGTH, Membership, Role, Workspace
-from workspaces.sections import all_sections
-from workspaces.signals import access_changed, events_recorded, streams_dropped
+from workspaces.plugin import installed_sections
 
 MAX_MEMBERS = 300  # of one workspace: its state, which lists them beside the agents, must fit one WebSocket frame
 
@@ -79,7 +80,6 @@ class WorkspaceService:
             if (workspace.name, workspace.slug) != before:
                 workspace.save()
                 record(writer, workspace_id, Change.WORKSPACE_UPDATED, workspace_state(workspace))
-                _signal(writer)
         return workspace
 
     @staticmethod
@@ -88,11 +88,10 @@ class WorkspaceService:
         """Delete a workspace with all it holds: agents, members, streams."""
         workspace = _get(workspace_id)
         names = [workspace_stream(workspace_id)]
-        for section in all_sections():
+        for section in installed_sections():
             names += section.streams(workspace_id)
         workspace.delete()  # rows before streams: the order in which everyone locks
         log.drop_streams(names)
-        transaction.on_commit(lambda: streams_dropped.send(WorkspaceService, names=names), robust=True)
 
     @staticmethod
     def set_member(workspace_id: uuid.UUID, user_id: int, role: str, *, force: bool = False) -> Membership:
@@ -132,7 +131,7 @@ class WorkspaceService:
                 _require_another_owner(member)
             record(writer, workspace_id, Change.MEMBER_REMOVED, member_state(member))
             member.delete()
-            _signal(writer, [user_id])
+            _signal_access(user_id)
 
 
 def _members(workspace_id: uuid.UUID) -> QuerySet[Membership]:
@@ -150,7 +149,7 @@ def _add(writer: Writer, workspace_id: uuid.UUID, user_id: int, role: str) -> Me
         raise ProtocolError(Code.INVALID_MESSAGE, f"expected at most {MAX_MEMBERS} members of a workspace")
     member = Membership.objects.create(workspace_id=workspace_id, user_id=user_id, role=Role(role))
     record(writer, workspace_id, Change.MEMBER_ADDED, member_state(member))
-    _signal(writer, [user_id])
+    _signal_access(user_id)
     return member
 
 
@@ -162,7 +161,7 @@ def _change(writer: Writer, member: Membership, role: str, force: bool = False) 
     member.role = Role(role)
     member.save()
     record(writer, member.workspace_id, Change.MEMBER_UPDATED, member_state(member))
-    _signal(writer, [member.user_id])
+    _signal_access(member.user_id)
     return member
 
 
@@ -184,15 +183,9 @@ def _get(workspace_id: uuid.UUID) -> Workspace:
     return workspace
 
 
-def _signal(writer: Writer, user_ids: list[int] | None = None) -> None:
-    news: list[News] = writer.news
-
-    def send() -> None:
-        events_recorded.send(WorkspaceService, news=news)
-        if user_ids:
-            access_changed.send(WorkspaceService, user_ids=user_ids)
-
-    transaction.on_commit(send, robust=True)
+def _signal_access(user_id: int) -> None:
+    """Have open connections of the user ask again what they may do, once this is committed."""
+    transaction.on_commit(lambda: access_changed.send(WorkspaceService, user_ids=[user_id]), robust=True)
 
 
 def _new_slug(wanted: str, exact: bool) -> str:

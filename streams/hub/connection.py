@@ -1,18 +1,15 @@
-"""A viewer's cursors and the writer that moves them. Knows nothing of JSON or Channels."""
+"""A viewer's cursors, and the sink that their frames go to. Knows nothing of JSON or Channels."""
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from streams.conf import conf
-from streams.hub.feed import Feed
+from streams.hub.feed import Cursor, Feed
 from streams.hub.window import Frame, Window
+from streams.protocol.kinds import Viewer
 
-if TYPE_CHECKING:
-    from streams.hub.hub import Hub
-    from streams.protocol.kinds import Viewer
-
-OUTBOX = 1_000  # answers waiting for a reader; one who asks on without reading is closed
+OUTBOX_FRAMES = 1_000  # answers waiting for a reader; one who asks on without reading is closed
 
 
 class Sink(Protocol):
@@ -33,10 +30,10 @@ class Sink(Protocol):
     def close(self, code: int) -> None: ...
 
 
-class Owner(Protocol):
-    """Whoever speaks the protocol over a connection, told of what the connection cannot settle itself."""
+class SessionListener(Protocol):
+    """The client session over a connection, told of what the connection cannot settle itself."""
 
-    def lost(self, cursor: "Cursor") -> None:
+    def lost(self, cursor: Cursor) -> None:
         """The log no longer holds what follows the cursor."""
 
     def dropped(self, name: str) -> None:
@@ -49,31 +46,14 @@ class Owner(Protocol):
         """The reader takes nothing."""
 
 
-class Cursor:
-    """How far one connection has come in one stream: everything up to `seq` has been handed to its sink."""
+class PageSource(Protocol):
+    """Where cursors that have fallen behind their feed's window read on."""
 
-    __slots__ = ("connection", "feed", "page", "reading", "seq")
+    async def page(self, name: str, seq: int) -> Window | None:
+        """The page of the log for a cursor at `seq`; None if the log cannot be read now."""
 
-    def __init__(self, connection: "Connection", feed: Feed, seq: int) -> None:
-        self.connection = connection
-        self.feed = feed
-        self.seq = seq
-        self.page: Window | None = None  # a piece of the log, while behind the feed's window
-        self.reading: asyncio.Task[None] | None = None
-
-    def next(self, max_bytes: int) -> Frame | None:
-        """The next frame for this cursor, moving it; None if there is none at hand."""
-        part = self.feed.window.part(self.seq, max_bytes)
-        if part is None and self.page is not None:
-            part = self.page.part(self.seq, max_bytes)
-        if part is None:
-            return None
-        frame, self.seq = part
-        return frame
-
-    @property
-    def behind(self) -> bool:
-        return self.seq < self.feed.head
+    def retry(self, cursor: Cursor) -> None:
+        """Wake the cursor again when the log may have become readable."""
 
 
 class Connection:
@@ -82,29 +62,28 @@ class Connection:
     `merge` says whether a frame may carry several events (subprotocol agentstream.v1).
     """
 
-    def __init__(self, hub: "Hub", viewer: "Viewer", sink: Sink, merge: bool, owner: Owner) -> None:
-        self.hub = hub
+    def __init__(self, pages: PageSource, viewer: Viewer, sink: Sink, merge: bool, listener: SessionListener) -> None:
         self.viewer = viewer
         self.sink = sink
-        self.owner = owner
+        self.listener = listener
         self.cursors: dict[str, Cursor] = {}
+        self._pages = pages
         self._frame_bytes = conf().FRAME_BYTES if merge else 0
         self._outbox: list[Frame] = []  # short, and empty for most of the time: a deque takes 700 bytes
         self._woken: dict[Cursor, None] = {}  # in the order to be served
         self._stalled_at: float | None = None
         self._stalled_taken = 0
-        sink.on_ready = self.pump
-        hub.connections[self] = None
+        sink.on_ready = self.flush
 
     def send(self, frame: Frame) -> None:
         """Send something that is not an event of a stream; such frames go first."""
         self._outbox.append(frame)
-        self.pump()
+        self.flush()
 
     @property
     def flooded(self) -> bool:
         """Whether the reader asks on and on without reading the answers."""
-        return len(self._outbox) > OUTBOX
+        return len(self._outbox) > OUTBOX_FRAMES
 
     def follow(self, feed: Feed, seq: int) -> None:
         """Put this connection's cursor in `feed` to `seq`, making it if there is none."""
@@ -114,22 +93,20 @@ class Connection:
         feed.idle_since = None
         self.wake(cursor)
 
-    def unfollow(self, name: str) -> bool:
-        """Drop the cursor in the stream `name`; returns whether there was one."""
+    def unfollow(self, name: str) -> None:
+        """Drop the cursor in the stream `name`, if there is one."""
         cursor = self.cursors.pop(name, None)
         if cursor is None:
-            return False
+            return
         cursor.feed.cursors.pop(cursor, None)
         self._woken.pop(cursor, None)
         if cursor.reading:
             cursor.reading.cancel()
         if not cursor.feed.cursors:
             cursor.feed.idle_since = asyncio.get_running_loop().time()
-        return True
 
-    def end(self) -> None:
-        """Drop all cursors and leave the hub."""
-        self.hub.connections.pop(self, None)
+    def close(self) -> None:
+        """Drop all cursors."""
         for name in list(self.cursors):
             self.unfollow(name)
 
@@ -142,9 +119,10 @@ class Connection:
                 if not cursor.behind:
                     return
         self._woken[cursor] = None
-        self.pump()
+        self.flush()
 
-    def pump(self) -> None:
+    def flush(self) -> None:
+        """Write frames for as long as there are any and the sink has room."""
         sink = self.sink
         while sink.ready:
             frame = self._outbox.pop(0) if self._outbox else self._next()
@@ -168,22 +146,24 @@ class Connection:
         return None
 
     async def _read(self, cursor: Cursor) -> None:
-        """Fetch the piece of the log that the cursor needs next."""
+        """Fetch the page of the log that the cursor needs next."""
         try:
-            page = await self.hub.page(cursor.feed.name, cursor.seq)
+            page = await self._pages.page(cursor.feed.name, cursor.seq)
         finally:
             cursor.reading = None
-        if page is None:
-            self.hub.wake_later(cursor)
-            return
-        if page.after > cursor.seq:
-            self.owner.lost(cursor)
-            return
-        if len(page) == 0:  # the log is shorter than was heard: the hub's next round finds out
-            self.hub.wake_later(cursor)
-            return
-        cursor.page = page
-        self.wake(cursor)
+        if page is not None and page.after > cursor.seq:
+            self.listener.lost(cursor)
+        elif page is None or len(page) == 0:  # empty: the log is shorter than was heard, which the hub finds out
+            self._pages.retry(cursor)
+        else:
+            cursor.page = page
+            self.wake(cursor)
+
+    def lost(self, cursor: Cursor) -> None:
+        self.listener.lost(cursor)
+
+    def dropped(self, name: str) -> None:
+        self.listener.dropped(name)
 
     def stalled(self, now: float) -> bool:
         """Whether the reader has taken nothing at all for the allowed time. To be asked about once a second."""

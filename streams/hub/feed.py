@@ -1,23 +1,69 @@
-"""What one process knows of one stream that somebody here watches."""
+"""What one process knows of a stream that somebody here watches, and when it tells the connections that follow it."""
 
 import asyncio
+import logging
+from collections.abc import Callable, Iterable
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from streams.conf import conf
-from streams.hub.window import Window
-from streams.log import Span
+from streams.hub.window import Frame, Window
+from streams.protocol.kinds import Viewer
 from streams.protocol.messages import timestamp_of
+from streams.protocol.positions import Span
 
-if TYPE_CHECKING:
-    from streams.hub.connection import Cursor
+logger = logging.getLogger(__name__)
+
+MAX_PAUSE_SECONDS = 0.005  # between two flushes
 
 
-class Heard(Enum):
-    """What a piece of news meant to a feed."""
+class Follower(Protocol):
+    """Whoever holds cursors: a connection."""
 
-    OLD = auto()
-    NEW = auto()
+    viewer: Viewer
+
+    def wake(self, cursor: "Cursor") -> None:
+        """The cursor's feed has grown."""
+
+    def lost(self, cursor: "Cursor") -> None:
+        """The log no longer holds what follows the cursor."""
+
+    def dropped(self, name: str) -> None:
+        """The stream has ended."""
+
+
+class Cursor:
+    """How far one connection has come in one stream: everything up to `seq` has been handed to its sink."""
+
+    __slots__ = ("feed", "follower", "page", "reading", "seq")
+
+    def __init__(self, follower: Follower, feed: "Feed", seq: int) -> None:
+        self.follower = follower
+        self.feed = feed
+        self.seq = seq
+        self.page: Window | None = None  # a page of the log, while behind the feed's window
+        self.reading: asyncio.Task[None] | None = None
+
+    def next(self, max_bytes: int) -> Frame | None:
+        """The next frame for this cursor, moving it; None if there is none at hand."""
+        part = self.feed.window.part(self.seq, max_bytes)
+        if part is None and self.page is not None:
+            part = self.page.part(self.seq, max_bytes)
+        if part is None:
+            return None
+        frame, self.seq = part
+        return frame
+
+    @property
+    def behind(self) -> bool:
+        return self.seq < self.feed.head
+
+
+class Received(Enum):
+    """What a batch of events meant to a feed."""
+
+    DUPLICATE = auto()
+    IN_ORDER = auto()
     GAP = auto()
     REWRITTEN = auto()  # other events at seqs known here: the log was restored from a backup and has grown anew
 
@@ -25,46 +71,56 @@ class Heard(Enum):
 class Feed:
     """A stream's head and recent window, and the cursors that follow it.
 
-    `head` is the newest seq known here, `at` its timestamp (None: not known). `wanted` is the newest seq heard of; it
+    `head` is the newest seq known here, `at` its timestamp (None: not known). `target` is the newest seq heard of; it
     is ahead of `head` while the events between are being read from the log.
     """
 
-    __slots__ = ("at", "cursors", "head", "healing", "idle_since", "joined", "name", "opened", "wanted", "window")
+    __slots__ = ("at", "cursors", "filling", "head", "idle_since", "joined", "name", "opened", "target", "window")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.head = 0
         self.at: str | None = None
-        self.wanted = 0
+        self.target = 0
         self.window: Window = Window(0)
         self.cursors: dict[Cursor, None] = {}
         self.joined = False  # whether this process is in the stream's group
-        self.healing = False
-        self.idle_since: float | None = None
+        self.filling = False
+        self.idle_since: float | None = asyncio.get_running_loop().time()
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def start(self, span: Span) -> None:
+    @property
+    def is_open(self) -> bool:
+        return self.opened.done()
+
+    def open(self, span: Span) -> None:
         """Begin at the log's newest seq; what came before is read from the log by those who need it."""
         if not self.opened.done():
-            self.jump(span.head, span.at)
+            self.skip_to(span.head, span.at)
             self.opened.set_result(None)
 
-    def hear(self, first: int, last: int, texts: list[bytes]) -> Heard:
-        """Take in events `first` to `last`; `texts` is empty where the bell did not carry them."""
-        self.wanted = max(self.wanted, last)
+    def fail(self, error: Exception) -> None:
+        """Tell everybody who waits for this feed why it cannot be opened."""
+        if not self.opened.done():
+            self.opened.set_exception(error)
+            self.opened.exception()  # retrieved, also where everybody who asked has gone
+
+    def receive(self, first: int, last: int, texts: list[bytes]) -> Received:
+        """Take in events `first` to `last`; `texts` is empty where the broker did not carry them."""
+        self.target = max(self.target, last)
         if first <= self.head and texts and self._differs(first, texts):
-            return Heard.REWRITTEN
+            return Received.REWRITTEN
         if last <= self.head:
-            return Heard.OLD
-        if first > self.head + 1 or not texts or not self.opened.done():
-            return Heard.GAP
+            return Received.DUPLICATE
+        if first > self.head + 1 or not texts or not self.is_open:
+            return Received.GAP
         self.window.extend(texts[self.head + 1 - first :])
         self.head, self.at = last, timestamp_of(texts[-1])
         self.window.forget(conf().WINDOW_EVENTS, conf().WINDOW_BYTES)
-        return Heard.NEW
+        return Received.IN_ORDER
 
     def _differs(self, first: int, texts: list[bytes]) -> bool:
-        """Whether events heard of, from `first` on, are others than those known here at the same seqs."""
+        """Whether these events, from seq `first` on, are others than those known here at the same seqs."""
         newest = min(first + len(texts) - 1, self.head)
         text = texts[newest - first]
         if newest == self.head and self.at is not None:
@@ -72,11 +128,57 @@ class Feed:
         known = self.window.text(newest)
         return known is not None and known != text
 
-    def jump(self, head: int, at: str | None) -> None:
-        """Give up on the window and go on after `head`, written at `at`: cursors behind it read the log."""
+    def skip_to(self, head: int, at: str | None) -> None:
+        """Give up the window and go on after `head`, written at `at`: cursors behind it read the log."""
         self.head, self.at = head, at
         self.window = Window(head)
 
     def contradicts(self, at: str | None) -> bool:
         """Whether the log's event at `head`, written at `at`, is another one than the one known here."""
         return self.at is not None and at is not None and at != self.at
+
+    def wake(self) -> None:
+        """Wake all followers. One that fails costs the others nothing."""
+        for cursor in list(self.cursors):
+            try:
+                cursor.follower.wake(cursor)
+            except Exception:
+                logger.exception("cannot write to %s", cursor.follower.viewer.name)
+
+
+class Flusher:
+    """Decides when to flush feeds that have grown: at once if it has been quiet, in bigger steps under load.
+
+    Between two flushes lie FLUSH_MIN at least. Once events come faster than they are flushed, so that a flush has more
+    of them than feeds, the pause is as long as the flush took, at most MAX_PAUSE_SECONDS: light load gains no delay,
+    heavy load turns into bigger frames instead of more of them. A flush that takes longer than that gathers enough
+    while it runs; to wait as long again would only leave the processor idle.
+    """
+
+    def __init__(self, flush: Callable[[Iterable[Feed]], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._flush = flush
+        self._grown: dict[Feed, None] = {}
+        self._events = 0
+        self._not_before = 0.0
+        self._scheduled = False
+
+    def add(self, feed: Feed, events: int = 1) -> None:
+        """The feed has grown by so many events."""
+        self._grown[feed] = None
+        self._events += events
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_at(max(self._not_before, self._loop.time()), self._run)
+
+    def _run(self) -> None:
+        self._scheduled = False
+        grown, self._grown = self._grown, {}
+        pressed, self._events = self._events > len(grown), 0
+        start = self._loop.time()
+        try:
+            self._flush(grown)
+        finally:
+            end = self._loop.time()
+            shortest = conf().FLUSH_MIN
+            self._not_before = end + (min(max(shortest, end - start), MAX_PAUSE_SECONDS) if pressed else shortest)

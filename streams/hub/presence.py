@@ -1,66 +1,57 @@
-"""Who follows a stream at this moment, on all processes: asked for when somebody wants to know, stored nowhere."""
+"""Who follows a stream at this moment, on all processes: asked when somebody wants to know, stored nowhere."""
 
 import asyncio
 import logging
 import uuid
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
 
-from channels.layers import InMemoryChannelLayer
-
-from streams.broker import HUBS_GROUP
-from streams.conf import channel_layer
-
-if TYPE_CHECKING:
-    from streams.hub.hub import Hub
+from streams.broker import HUBS_GROUP, Broker, PresenceQuery, PresenceReply
+from streams.hub.feed import Feed
 
 logger = logging.getLogger(__name__)
 
-PATIENCE = 0.3  # seconds for the other processes to answer
+REPLY_SECONDS = 0.3  # for the other processes to answer
 
 
 class Presence:
-    """The part of a hub that asks the others, and answers them. Names are by user id: who has two tabs is one."""
+    """Asks the other processes, and answers them. Names are by user id: somebody with two tabs is one viewer."""
 
-    def __init__(self, hub: "Hub") -> None:
-        self._hub = hub
-        self._asked: dict[str, dict[int, str]] = {}
+    def __init__(self, broker: Broker, feeds: Mapping[str, Feed]) -> None:
+        self._broker = broker
+        self._feeds = feeds
+        self._queries: dict[str, dict[int, str]] = {}
 
-    async def viewers(self, stream: str, channel: str | None) -> dict[int, str]:
-        """Everybody who follows `stream`. `channel` is where this process listens; without one it is asked alone."""
-        layer = channel_layer()
-        if channel is None or isinstance(layer, InMemoryChannelLayer):
-            return self._here(stream)
-        question = uuid.uuid4().hex
-        found = self._asked[question] = self._here(stream)
+    async def viewers(self, stream: str) -> dict[int, str]:
+        """Everybody who follows `stream`."""
+        channel = self._broker.channel
+        if channel is None or self._broker.alone:
+            return self._local(stream)
+        query = uuid.uuid4().hex
+        found = self._queries[query] = self._local(stream)
         try:
-            async with asyncio.timeout(PATIENCE):
-                await layer.group_send(
-                    HUBS_GROUP, {"type": "viewers.asked", "stream": stream, "question": question, "reply": channel}
-                )
-                await asyncio.sleep(PATIENCE)
+            async with asyncio.timeout(REPLY_SECONDS):
+                await self._broker.publish_now([(HUBS_GROUP, PresenceQuery(stream, query, channel))])
+                await asyncio.sleep(REPLY_SECONDS)
         except TimeoutError:
             pass
-        except Exception as error:
-            logger.debug("cannot ask who else watches %s: %s", stream, error)
         finally:
-            del self._asked[question]
+            del self._queries[query]
         return found
 
-    async def answer(self, message: dict[str, Any]) -> None:
-        """Tell another process who is here."""
-        viewers = self._here(message["stream"])
-        if viewers and message["question"] not in self._asked:
-            told = {"type": "viewers.told", "question": message["question"], "viewers": list(viewers.items())}
+    async def answer(self, query: PresenceQuery) -> None:
+        """Tell another process who follows the stream here."""
+        viewers = self._local(query.stream)
+        if viewers and query.query not in self._queries:
             try:
-                await channel_layer().send(message["reply"], told)
+                await self._broker.send(query.reply_to, PresenceReply(query.query, list(viewers.items())))
             except Exception as error:
-                logger.debug("cannot say who watches %s: %s", message["stream"], error)
+                logger.debug("cannot say who follows %s: %s", query.stream, error)
 
-    def told(self, message: dict[str, Any]) -> None:
+    def receive(self, reply: PresenceReply) -> None:
         """Take another process's answer, if it comes in time."""
-        self._asked.get(message["question"], {}).update((key, name) for key, name in message["viewers"])
+        self._queries.get(reply.query, {}).update((key, name) for key, name in reply.viewers)
 
-    def _here(self, stream: str) -> dict[int, str]:
-        feed = self._hub.feeds.get(stream)
-        viewers = [cursor.connection.viewer for cursor in feed.cursors] if feed else []
+    def _local(self, stream: str) -> dict[int, str]:
+        feed = self._feeds.get(stream)
+        viewers = [cursor.follower.viewer for cursor in feed.cursors] if feed else []
         return {viewer.id: viewer.name for viewer in viewers}

@@ -2,69 +2,71 @@
 
 import asyncio
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 from streams import log
-from streams.database import Batcher, in_thread, readers
+from streams.database import Batcher, Database
 from streams.hub.window import Window
-from streams.log import Span
-from streams.protocol.kinds import Access, Viewer, known
+from streams.protocol.kinds import Access, Kind, Viewer
+from streams.protocol.positions import Span
 
 PAGE_EVENTS = 128
 PAGE_BYTES = 1_048_576
 CACHE_BYTES = 16_777_216
-BATCH = 500
+BATCH_QUERIES = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Sought:
-    """A stream that a user wants to follow, and an event of it whose time is wanted too (0: none)."""
+class AccessQuery:
+    """What may this user do with this stream?"""
 
     kind: str
     key: uuid.UUID
     user_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotQuery(AccessQuery):
+    """How is this stream, for this user, and when was its event `seq` written (0: not asked)?"""
+
     seq: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Present:
-    """What a stream's subject looks like after event `span.head`, and when the event sought was written (milliseconds
-    since 1970; None if it is not retained). All of one moment."""
+class Snapshot:
+    """What a stream's subject looks like after event `span.head`, and when the event asked for was written
+    (milliseconds since 1970; None if it is not retained). All of one moment."""
 
     state: dict[str, Any]
     span: Span
     time: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A question about one stream, by one user."""
-
-    kind: str
-    key: uuid.UUID
-    user_id: int
-
-
 class Reader:
-    """Reads for one event loop's sockets."""
+    """Reads for one event loop's sockets. Its methods raise UnavailableError and NotMigratedError."""
 
-    def __init__(self) -> None:
-        self.access = Batcher(_access, readers(), BATCH)
-        self.present = Batcher(_present, readers(), BATCH)
-        self.valid = Batcher(_valid, readers(), BATCH)
-        self.time_at = Batcher(_times, readers(), BATCH)
+    def __init__(self, database: Database, kinds: Mapping[str, Kind]) -> None:
+        self._database = database
+        self._kinds = kinds
+        self.access = Batcher(self._read_access, database.readers, BATCH_QUERIES)
+        self.snapshot = Batcher(self._read_snapshots, database.readers, BATCH_QUERIES)
+        self.valid = Batcher(_read_validity, database.readers, BATCH_QUERIES)
+        self.time_at = Batcher(_read_times, database.readers, BATCH_QUERIES)
         self._pages: dict[tuple[str, int], Window] = {}  # oldest first
         self._pages_size = 0
-        self._reading: dict[tuple[str, int], asyncio.Task[Window]] = {}
+        self._loading: dict[tuple[str, int], asyncio.Task[Window]] = {}
 
     async def spans(self, names: Collection[str]) -> dict[str, Span]:
-        return await in_thread(readers(), _spans, list(names))
+        """Where the streams that exist among `names` stand."""
+        return await self._database.read(_read_spans, list(names))
+
+    # Pages of the log
 
     async def page(self, name: str, seq: int) -> Window:
-        """A piece of the log holding what follows `seq`, or starting later (or empty) where that is gone.
+        """A page of the log holding what follows `seq`, or starting later (or empty) where that is gone.
 
         Pages begin at fixed places, so that readers who are behind by different amounts share them.
         """
@@ -78,39 +80,70 @@ class Reader:
         page = self._pages.get(key)
         if page is not None:
             return page
-        task = self._reading.get(key)
+        task = self._loading.get(key)
         if task is None:
-            task = self._reading[key] = asyncio.create_task(self._load(key))
+            task = self._loading[key] = asyncio.create_task(self._load(key))
             task.add_done_callback(lambda done: self._loaded(key, done))
         return await asyncio.shield(task)
 
     def _loaded(self, key: tuple[str, int], task: asyncio.Task[Window]) -> None:
-        del self._reading[key]
+        del self._loading[key]
         if not task.cancelled():
-            task.exception()  # seen, also where everybody who asked has gone
+            task.exception()  # retrieved, also where everybody who asked has gone
 
     async def _load(self, key: tuple[str, int]) -> Window:
-        name, after = key
-        page = await in_thread(readers(), _load, name, after)
+        page = await self._database.read(_read_page, *key)
         if len(page) == PAGE_EVENTS or page.size > PAGE_BYTES:  # full, so it will read the same the next time
             self._pages[key] = page
             self._pages_size += page.size
             while self._pages_size > CACHE_BYTES:
-                self._forget_page(*next(iter(self._pages.items())))
+                self._evict(*next(iter(self._pages.items())))
         return page
 
     def forget(self, name: str) -> None:
         """Forget the pages of a stream that nobody watches any more, or whose log is not what it was."""
         for key, page in [item for item in self._pages.items() if item[0][0] == name]:
-            self._forget_page(key, page)
+            self._evict(key, page)
 
-    def _forget_page(self, key: tuple[str, int], page: Window) -> None:
+    def _evict(self, key: tuple[str, int], page: Window) -> None:
         if self._pages.get(key) is page:
             del self._pages[key]
             self._pages_size -= page.size
 
+    # Access and snapshots, in a reader's thread
 
-def _load(name: str, after: int) -> Window:
+    def _read_access(self, queries: Sequence[AccessQuery]) -> list[Access | Exception]:
+        answers: dict[AccessQuery, Access] = {}
+        by_kind = sorted(set(queries), key=lambda query: query.kind)
+        for name, group in groupby(by_kind, key=lambda query: query.kind):
+            items = list(group)
+            granted = self._kinds[name].access([(item.user_id, item.key) for item in items])
+            answers.update(zip(items, granted, strict=True))
+        return [answers[query] for query in queries]
+
+    def _read_snapshots(self, queries: Sequence[SnapshotQuery]) -> list[Snapshot | Exception | None]:
+        """A snapshot for each; None where there is no such stream, or none that the user may see."""
+        names = {query: self._kinds[query.kind].stream(query.key) for query in queries}
+        timed = [query for query in queries if query.seq]
+        with log.snapshot():
+            granted = self._read_access(queries)
+            spans = log.spans(set(names.values()))
+            states = {
+                kind: self._kinds[kind].states({query.key for query in queries if query.kind == kind})
+                for kind in {query.kind for query in queries}
+            }
+            times = _read_times([(names[query], query.seq) for query in timed])
+        time_of = dict(zip(timed, times, strict=True))
+        found: list[Snapshot | Exception | None] = []
+        for query, access in zip(queries, granted, strict=True):
+            state, span = states[query.kind].get(query.key), spans.get(names[query])
+            visible = isinstance(access, Access) and access >= Access.READ
+            complete = visible and state is not None and span is not None
+            found.append(Snapshot(state, span, time_of.get(query)) if complete else None)  # type: ignore[arg-type]
+        return found
+
+
+def _read_page(name: str, after: int) -> Window:
     page = Window(after)
     for seq, text in log.read(name, after, PAGE_EVENTS):
         if not len(page):
@@ -121,52 +154,21 @@ def _load(name: str, after: int) -> Window:
     return page
 
 
-def _spans(names: list[str]) -> dict[str, Span]:
+def _read_spans(names: list[str]) -> dict[str, Span]:
     found: dict[str, Span] = {}
-    for start in range(0, len(names), BATCH):
-        found.update(log.spans(names[start : start + BATCH]))
+    for start in range(0, len(names), BATCH_QUERIES):
+        found.update(log.spans(names[start : start + BATCH_QUERIES]))
     return found
 
 
-def _access(asked: Sequence[Asked]) -> list[Access]:
-    answers: dict[Asked, Access] = {}
-    for name, group in groupby(sorted(set(asked), key=lambda item: item.kind), key=lambda item: item.kind):
-        items = list(group)
-        granted = known(name).access([(item.user_id, item.key) for item in items])
-        answers.update(zip(items, granted, strict=True))
-    return [answers[item] for item in asked]
-
-
-def _present(asked: Sequence[Sought]) -> list[Present | Exception | None]:
-    """What is sought; None where there is none, or none that the user may see."""
-    names = {item: known(item.kind).stream(item.key) for item in asked}
-    with log.snapshot():
-        granted = _access([Asked(item.kind, item.key, item.user_id) for item in asked])
-        spans = log.spans(set(names.values()))
-        states = {
-            kind: known(kind).states({item.key for item in asked if item.kind == kind})
-            for kind in {item.kind for item in asked}
-        }
-        times = _times([(names[item], item.seq) for item in asked if item.seq])
-    time_of = dict(zip([item for item in asked if item.seq], times, strict=True))
-    found: list[Present | Exception | None] = []
-    for item, access in zip(asked, granted, strict=True):
-        state, span = states[item.kind].get(item.key), spans.get(names[item])
-        if access < Access.READ or state is None or span is None:
-            found.append(None)
-        else:
-            found.append(Present(state, span, time_of.get(item)))
-    return found
-
-
-def _times(asked: Sequence[tuple[str, int]]) -> list[int | None]:
+def _read_times(queries: Sequence[tuple[str, int]]) -> list[int | Exception | None]:
     """When each (stream name, seq) was written, in milliseconds since 1970; None where it is not retained."""
     found: dict[tuple[str, int], int] = {}
-    for name in {name for name, _ in asked}:
-        times = log.times(name, {seq for other, seq in asked if other == name})
+    for name in {name for name, _ in queries}:
+        times = log.times(name, {seq for other, seq in queries if other == name})
         found.update({(name, seq): time for seq, time in times.items()})
-    return [found.get(item) for item in asked]
+    return [found.get(query) for query in queries]
 
 
-def _valid(viewers: Sequence[Viewer]) -> list[bool | Exception]:
+def _read_validity(viewers: Sequence[Viewer]) -> list[bool | Exception]:
     return [viewer.valid() for viewer in viewers]

@@ -1,45 +1,6 @@
-"""The durable log: append, read, positions, trim."""
+"""The durable log of events: append to it, read it, and remove what is beyond its retention."""
 
-from streams.log.writer import (
-    News,
-    Progress,
-    Span,
-    Tail,
-    Writer,
-    as_datetime,
-    as_milliseconds,
-    drop_streams,
-    forget_producers,
-    now,
-    open_stream,
-    read,
-    snapshot,
-    spans,
-    stream_name,
-    times,
-    trim,
-    trimmable,
-    writing,
-)
+from streams.log.queries import read, snapshot, spans, times
+from streams.log.writer import Writer, drop_streams, open_stream, writing
 
-__all__ = [
-    "News",
-    "Progress",
-    "Span",
-    "Tail",
-    "Writer",
-    "as_datetime",
-    "as_milliseconds",
-    "drop_streams",
-    "forget_producers",
-    "now",
-    "open_stream",
-    "read",
-    "snapshot",
-    "spans",
-    "stream_name",
-    "times",
-    "trim",
-    "trimmable",
-    "writing",
-]
+__all__ = ["Writer", "drop_streams", "open_stream", "read", "snapshot", "spans", "times", "writing"]

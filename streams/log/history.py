@@ -4,8 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from streams import log
-from streams.log import Span
 from streams.protocol.messages import Code, ProtocolError
+from streams.protocol.positions import Span
 
 PAGE_LIMIT = 1_000
 PAGE_BYTES = 4_194_304

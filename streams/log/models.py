@@ -3,6 +3,7 @@
 from django.db import models
 
 NAME_LENGTH = 64
+DROPPED = "dropped."  # begins the name of a stream that has ended and whose events are still being removed
 
 
 class Stream(models.Model):

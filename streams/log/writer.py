@@ -1,55 +1,25 @@
-"""The log: append, read, positions, trim. The only writer of the streams' tables.
+"""Appends to the log. Nothing else writes the streams' tables, but for retention, which removes from them.
 
 A stream's events get their seq from the stream's own row, locked in the transaction that writes them, so the order
 in which seqs are given is the order in which they are committed. Rows are locked in the order of their names by
-everyone, so two writers cannot wait for each other.
+everyone, so two writers cannot wait for each other. The signals `events_appended` and `streams_dropped` are sent from
+here, after the commit: whoever appends is heard, and what is rolled back is not.
 """
 
-import time
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from itertools import chain
-from typing import Any
 
-from django.db import connection, transaction
-from django.db.models import F, Max, OuterRef, Subquery
+from django.db import connection, models, transaction
+from django.db.models import F, Value
+from django.db.models.functions import Cast, Concat
 
 from streams import metrics
-from streams.log.models import Event, Producer, Stream
-from streams.protocol.messages import encode_event, timestamp
-
-
-@dataclass(frozen=True, slots=True)
-class News:
-    """Events `first`, `first + 1`, … of a stream, each as the text that viewers receive."""
-
-    stream: str
-    first: int
-    texts: list[str]
-
-    @property
-    def last(self) -> int:
-        return self.first + len(self.texts) - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """What the log holds of a stream: everything after `floor` up to and including `head`, which was written at `time`
-    (milliseconds since 1970; None where it is not retained)."""
-
-    head: int
-    floor: int
-    time: int | None = None
-
-    @property
-    def at(self) -> str | None:
-        return None if self.time is None else timestamp(self.time)
-
-    @property
-    def oldest(self) -> int:
-        return self.floor + 1
+from streams.log.models import DROPPED, Stream
+from streams.log.queries import select
+from streams.protocol.clock import now
+from streams.protocol.messages import encode_event
+from streams.signals import EventBatch, events_appended, streams_dropped
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +28,6 @@ class Progress:
 
     n: int = 0
     seq: int = 0
-
-
-def now() -> int:
-    """The present time in milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
-
-
-def as_datetime(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
-
-
-def as_milliseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)
-
-
-def stream_name(kind: str, key: object) -> str:
-    """The name of a stream, which is also its channel-layer group: `agent.<uuid>`."""
-    return f"{kind}.{key}"
 
 
 @dataclass(slots=True)
@@ -117,7 +69,7 @@ class Writer:
             return
         names = {self.streams[name].pk: name for name, _ in producers}
         known = list({producer for _, producer in producers})
-        for pk, producer, n, seq in _select(GET_PRODUCERS, list(names), known):
+        for pk, producer, n, seq in select(GET_PRODUCERS, list(names), known):
             self._progress[names[pk], producer] = Progress(n, seq)
 
     def progress(self, name: str, producer: str) -> Progress:
@@ -128,13 +80,8 @@ class Writer:
         self._progress[name, producer] = Progress(n, self.head(name))
         self._advanced.add((name, producer))
 
-    @property
-    def news(self) -> list[News]:
-        """What was appended, stream by stream."""
-        return [News(name, self.head(name) - len(texts) + 1, texts) for name, texts in self._texts.items()]
-
     def store(self) -> None:
-        """Write it all."""
+        """Write everything appended, and send `events_appended` once it is committed."""
         metrics.APPENDED.inc(len(self._events))
         heads = [(self.head(name), self.streams[name].pk) for name in self._texts]
         producers = [
@@ -146,15 +93,17 @@ class Writer:
             for statement, rows in ((INSERT_EVENT, self._events), (SET_HEAD, heads), (SET_PRODUCER, producers)):
                 if rows:
                     cursor.executemany(statement, rows)
+        # robust: no receiver can undo or fail a write that is committed.
+        transaction.on_commit(self._signal, robust=True)
+
+    def _signal(self) -> None:
+        batches = [EventBatch(name, self.head(name) - len(texts) + 1, texts) for name, texts in self._texts.items()]
+        if batches:
+            events_appended.send(Writer, batches=batches)
 
 
-# In SQL of our own where producers, or crowds that arrive, wait for it: building queries and model objects costs more
-# than the work itself.
+# Plain SQL where producers wait for it: building queries and model objects costs more than the work itself.
 LOCK_STREAMS = "SELECT id, name, head FROM streams_stream WHERE name IN ({}) ORDER BY name"
-GET_SPANS = (
-    "SELECT name, head, floor, streams_event.time FROM streams_stream LEFT JOIN streams_event "
-    "ON stream_id = streams_stream.id AND seq = head WHERE name IN ({})"
-)
 GET_PRODUCERS = "SELECT stream_id, name, n, seq FROM streams_producer WHERE stream_id IN ({}) AND name IN ({})"
 INSERT_EVENT = "INSERT INTO streams_event (stream_id, seq, type, payload, time) VALUES (%s, %s, %s, %s, %s)"
 SET_HEAD = "UPDATE streams_stream SET head = %s WHERE id = %s"
@@ -169,21 +118,9 @@ def writing(names: Iterable[str]) -> Iterator[Writer]:
     """Lock the streams that exist among `names`; on leaving, store what was appended, in the same transaction."""
     with transaction.atomic(savepoint=False):
         lock = f"{LOCK_STREAMS} FOR UPDATE" if connection.features.has_select_for_update else LOCK_STREAMS
-        writer = Writer({name: Tail(pk, head) for pk, name, head in _select(lock, list(set(names)))}, now())
+        writer = Writer({name: Tail(pk, head) for pk, name, head in select(lock, list(set(names)))}, now())
         yield writer
         writer.store()
-
-
-def _select(statement: str, *lists: list[Any]) -> list[Any]:
-    """The rows of a query with a list of values for each of its `{}`; none where a list is empty."""
-    if not all(lists):
-        return []
-    with connection.cursor() as cursor:
-        cursor.execute(
-            statement.format(*(", ".join(["%s"] * len(values)) for values in lists)), [*chain.from_iterable(lists)]
-        )
-        rows: list[Any] = cursor.fetchall()
-    return rows
 
 
 def open_stream(name: str) -> None:
@@ -192,82 +129,9 @@ def open_stream(name: str) -> None:
 
 
 def drop_streams(names: Iterable[str]) -> None:
-    """End streams and forget all their events."""
-    Stream.objects.filter(name__in=set(names)).delete()
-
-
-def trim(name: str, keep_events: int, before: int, limit: int) -> int:
-    """Remove up to `limit` of the stream's oldest events: those beyond the newest `keep_events` and those written
-    before `before` (milliseconds since 1970); 0 for either means no such bound. Returns how many were removed.
-
-    The floor moves in the same transaction, so nobody sees a log that lacks what it claims to hold.
-    """
-    with transaction.atomic():
-        stream = Stream.objects.select_for_update().filter(name=name).first()
-        if stream is None:
-            return 0
-        upto = stream.head - keep_events if keep_events else stream.floor
-        first = Event.objects.filter(stream=stream, seq__gt=stream.floor, seq__lte=stream.floor + limit)
-        expired = first.filter(time__lt=before).aggregate(newest=Max("seq"))["newest"] or 0
-        upto = min(max(upto, expired), stream.floor + limit, stream.head)
-        removed = upto - stream.floor
-        if removed > 0:
-            Event.objects.filter(stream=stream, seq__lte=upto).delete()
-            stream.floor = upto
-            stream.save(update_fields=["floor"])
-        return max(removed, 0)
-
-
-def trimmable(keep_events: int, before: int, limit: int) -> list[str]:
-    """Names of streams from which `trim` with the same bounds would remove something."""
-    held = Stream.objects.filter(head__gt=F("floor"))
-    first_time = Event.objects.filter(stream=OuterRef("pk"), seq=OuterRef("floor") + 1).values("time")
-    old = held.annotate(first_time=Subquery(first_time)).filter(first_time__lt=before)
-    found = set(old.values_list("name", flat=True)[:limit])
-    if keep_events:
-        found |= set(held.filter(head__gt=F("floor") + keep_events).values_list("name", flat=True)[:limit])
-    return sorted(found)
-
-
-def forget_producers(before: int) -> int:
-    """Forget producers that have been silent since `before` (milliseconds since 1970); returns how many."""
-    return Producer.objects.filter(time__lt=before).delete()[0]
-
-
-def spans(names: Collection[str]) -> dict[str, Span]:
-    """Where the streams that exist among `names` stand."""
-    return {name: Span(head, floor, time_) for name, head, floor, time_ in _select(GET_SPANS, list(names))}
-
-
-def read(name: str, after: int, limit: int, types: Collection[str] = ()) -> list[tuple[int, str]]:
-    """Up to `limit` events following seq `after`, each with its seq and text, in order; of these types, if any."""
-    rows = Event.objects.filter(stream__name=name, seq__gt=after).order_by("seq")
-    rows = rows.filter(type__in=types) if types else rows
-    return [
-        (seq, encode_event(type_, payload, time_, seq))
-        for seq, type_, payload, time_ in rows.values_list("seq", "type", "payload", "time")[:limit]
-    ]
-
-
-def times(name: str, seqs: Collection[int]) -> dict[int, int]:
-    """When those of the events that are retained were written, in milliseconds since 1970."""
-    return dict(Event.objects.filter(stream__name=name, seq__in=seqs).values_list("seq", "time"))
-
-
-@contextmanager
-def snapshot() -> Iterator[None]:
-    """Several reads that see the database at one moment, without taking a writer's lock."""
-    if connection.in_atomic_block:
-        yield
-    elif connection.vendor == "sqlite":
-        # Not atomic(): that begins IMMEDIATE here and would queue this reader behind the writers.
-        with connection.cursor() as cursor:
-            cursor.execute("BEGIN DEFERRED")
-            try:
-                yield
-            finally:
-                cursor.execute("ROLLBACK")
-    else:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            yield
+    """End streams. They are gone at once; retention removes their events, which may be many, in small steps."""
+    dropped = sorted(set(names))
+    Stream.objects.filter(name__in=dropped).update(
+        name=Concat(Value(DROPPED), Cast(F("pk"), models.CharField()), output_field=models.CharField())
+    )
+    transaction.on_commit(lambda: streams_dropped.send(Stream, names=dropped), robust=True)

@@ -1,4 +1,4 @@
-"""What an app registers to own a kind of stream: who may see it, who may write, what it looks like now."""
+"""What an app provides to own a kind of stream: who may see it, who may write, what it looks like now."""
 
 import uuid
 from abc import ABC, abstractmethod
@@ -10,7 +10,10 @@ from typing import Any, ClassVar, Protocol
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
-from streams.log import stream_name
+
+def stream_name(kind: str, key: object) -> str:
+    """The name of a stream, which is also its channel-layer group: `agent.<uuid>`."""
+    return f"{kind}.{key}"
 
 
 class Access(IntEnum):
@@ -62,24 +65,3 @@ class Kind(ABC):
     def id_key(self) -> str:
         """How payloads name a key of this kind: `agentId`."""
         return to_camel(f"{self.name}_id")
-
-
-_kinds: dict[str, Kind] = {}
-
-
-def register(kind: Kind) -> None:
-    """Make `kind` known; an app does so when it is ready."""
-    _kinds[kind.name] = kind
-
-
-def find(name: str) -> Kind | None:
-    return _kinds.get(name)
-
-
-def known(name: str) -> Kind:
-    """The kind of a name that is the program's own, not a client's."""
-    return _kinds[name]
-
-
-def all_kinds() -> list[Kind]:
-    return list(_kinds.values())

@@ -1,14 +1,14 @@
 """The protocol's messages as types, and the one place that turns them into JSON text."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
-from functools import lru_cache
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_core import from_json, to_json
+
+from streams.protocol.clock import timestamp
 
 SUBPROTOCOL = "agentstream.v1"
 BIGINT = 2**63 - 1
@@ -137,17 +137,6 @@ def brief(value: object, length: int = 80) -> str:
     """`value` for an error message: bounded, whatever it is."""
     text = repr(value[: length + 1]) if isinstance(value, str | bytes) else repr(value)
     return text if len(text) <= length else f"{text[:length]}…"
-
-
-def timestamp(milliseconds: int) -> str:
-    """RFC 3339 in UTC with milliseconds: 2026-01-31T12:00:00.000Z."""
-    seconds, rest = divmod(milliseconds, 1000)
-    return f"{_to_the_second(seconds)}.{rest:03d}Z"
-
-
-@lru_cache(128)
-def _to_the_second(seconds: int) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def encode_event(type_: str, payload: str, time: int, seq: int) -> str:

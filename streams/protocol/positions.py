@@ -1,9 +1,27 @@
-"""Where a subscriber's cursor starts, and whether anything it should have had is gone."""
+"""Where a stream stands, where a subscriber's cursor starts in it, and whether anything it should have had is gone."""
 
 from dataclasses import dataclass
 
-from streams.log import Span
-from streams.protocol.messages import Subscribe, timestamp
+from streams.protocol.clock import timestamp
+from streams.protocol.messages import Subscribe
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What the log holds of a stream: everything after `floor` up to and including `head`, which was written at `time`
+    (milliseconds since 1970; None where it is not retained)."""
+
+    head: int
+    floor: int
+    time: int | None = None
+
+    @property
+    def at(self) -> str | None:
+        return None if self.time is None else timestamp(self.time)
+
+    @property
+    def oldest(self) -> int:
+        return self.floor + 1
 
 
 @dataclass(frozen=True, slots=True)

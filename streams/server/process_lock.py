@@ -5,11 +5,9 @@ import os
 import time
 from typing import Any
 
-from channels.layers import InMemoryChannelLayer
+from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
-
-from streams.conf import channel_layer
 
 ADVISORY_LOCK = 0x6167656E74  # "agent": the same on every process that shares a PostgreSQL database
 PATIENCE = 3.0  # seconds for a server that is just being replaced to be gone
@@ -22,7 +20,7 @@ def claim() -> None:
 
     Raises ImproperlyConfigured if another server runs. The claim ends with the process, however that ends.
     """
-    if not isinstance(channel_layer(), InMemoryChannelLayer) or _held:
+    if not isinstance(get_channel_layer(), InMemoryChannelLayer) or _held:
         return
     attempt = _claim_postgresql if connections["default"].vendor == "postgresql" else _claim_file
     deadline = time.monotonic() + PATIENCE

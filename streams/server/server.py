@@ -23,8 +23,8 @@ from django.db import OperationalError
 from twisted.internet import defer, reactor
 
 from streams.conf import conf
-from streams.hub.hub import Hub
 from streams.protocol.messages import Close
+from streams.runtime import Runtime
 from streams.server import process_lock
 from streams.server.fast_frames import whole_texts
 from streams.server.inbox import Inbox
@@ -134,7 +134,7 @@ class StreamServer(Server):  # type: ignore[misc]
         # A null origin is for the application to refuse, like any other. Text is validated where it is decoded.
         self.ws_factory.setProtocolOptions(failByDrop=False, allowNullOrigin=True, utf8validateIncoming=False)
         self.ws_factory.protocol = StreamProtocol.configured(self.ws_factory)
-        asyncio.get_event_loop().call_soon(Hub.here)  # listens, and does its chores, before the first viewer comes
+        asyncio.get_event_loop().call_soon(Runtime.start)  # not only with the first viewer: maintenance is due before
         if self._when_ready:
             self._when_ready()
 

@@ -1,17 +1,18 @@
-"""What one client says over its WebSocket, and what it is told."""
+"""One client's session, whatever its transport: what it asks, and what it is told."""
 
 import asyncio
 import logging
 import uuid
+from collections.abc import Coroutine, Iterable
 from typing import Any
 
-from streams import log, metrics
+from streams import metrics
 from streams.conf import conf
-from streams.hub.connection import Connection, Cursor, Sink
-from streams.hub.hub import Hub
-from streams.hub.reader import Asked, Sought
+from streams.hub.connection import Sink
+from streams.hub.feed import Cursor, Feed
+from streams.hub.reader import AccessQuery, Snapshot, SnapshotQuery
 from streams.hub.window import Frame
-from streams.protocol import kinds
+from streams.protocol import clock
 from streams.protocol.kinds import Access, Kind, Viewer
 from streams.protocol.limits import Bucket
 from streams.protocol.messages import (
@@ -26,37 +27,42 @@ from streams.protocol.messages import (
     parse,
     parse_json,
 )
-from streams.protocol.positions import Start, start_at
+from streams.protocol.positions import Span, Start, start_at
+from streams.runtime import Runtime
 
 logger = logging.getLogger(__name__)
 
-REJECTED = 200  # messages over the limit that are answered with RATE_LIMITED before the connection is closed
+MAX_REJECTED = 200  # messages over the limit that are answered with RATE_LIMITED before the connection is closed
 
 
-class Conversation:
-    """Answers one client. The `Owner` of its connection."""
+class ClientSession:
+    """Answers one client; the listener of its connection.
+
+    `viewer` is who it is. Frames go to `sink`; with `merge` one may carry several messages.
+    """
 
     def __init__(self, viewer: Viewer, sink: Sink, merge: bool) -> None:
         settings = conf()
         self._viewer = viewer
         self._sink = sink
-        self._hub = Hub.here()
-        self._connection = Connection(self._hub, viewer, sink, merge, self)
+        self._runtime = Runtime.current()
+        self._reader = self._runtime.hub.reader
+        self._connection = self._runtime.hub.connect(viewer, sink, merge, self)
         self._messages = Bucket(settings.MESSAGES_BURST, settings.MESSAGES_PER_SECOND)
         self._offences = Bucket(settings.BAD_MESSAGES, settings.BAD_MESSAGES / 60)
         self._rejected = 0
         self._closed = False
         self._subjects: dict[str, tuple[Kind, uuid.UUID]] = {}  # of the streams followed
-        self._grants: dict[str, Access] = {}  # known rights to publish; forgotten whenever rights are rechecked
+        self._grants: dict[str, Access] = {}  # known rights to publish; replaced whenever rights may have changed
         self._tasks: set[asyncio.Task[None]] = set()
-        self._heart = asyncio.get_running_loop().call_later(settings.HEARTBEAT, self._beat)
+        self._heartbeat = asyncio.get_running_loop().call_later(settings.HEARTBEAT, self._beat)
 
     def end(self) -> None:
         self._closed = True
-        self._heart.cancel()
+        self._heartbeat.cancel()
         for task in self._tasks:
             task.cancel()
-        self._connection.end()
+        self._runtime.hub.disconnect(self._connection)
 
     def close(self, code: Close, why: str) -> None:
         if not self._closed:
@@ -65,7 +71,7 @@ class Conversation:
             self.end()
             self._sink.close(int(code))  # autobahn takes no other integer
 
-    # What the client says
+    # What the client asks
 
     async def handle(self, text: str | None, binary: bytes | None) -> None:
         """Answer one message."""
@@ -74,7 +80,7 @@ class Conversation:
         request: Request | None = None
         try:
             self._limit()
-            request = self._parse(text, binary)
+            request = _parse(text, binary)
             await self._dispatch(request)
         except ProtocolError as error:
             self._refuse(error, request)
@@ -89,50 +95,27 @@ class Conversation:
             self._rejected = 0
             return
         self._rejected += 1
-        if self._rejected > REJECTED:
+        if self._rejected > MAX_REJECTED:
             self.close(Close.TOO_MANY_MESSAGES, "too many messages")
         rate = conf().MESSAGES_PER_SECOND
         raise ProtocolError(Code.RATE_LIMITED, f"expected at most {rate:g} messages a second; this one was not read")
 
-    def _parse(self, text: str | None, binary: bytes | None) -> Request:
-        if text is None:
-            size = len(binary or b"")
-            raise ProtocolError(Code.INVALID_MESSAGE, f"expected a text frame with JSON, got {size} binary bytes")
-        data = parse_json(text)
-        if not isinstance(data, dict):
-            raise ProtocolError(Code.INVALID_MESSAGE, f"expected a JSON object with a type, got {brief(data)}")
-        request = parse(Request, data)
-        if len(text) > conf().MESSAGE_BYTES and not request.type.startswith("publish:"):
-            limit = conf().MESSAGE_BYTES
-            raise ProtocolError(Code.TOO_LARGE, f"expected at most {limit} bytes, got {len(text)} characters")
-        return request
-
     async def _dispatch(self, request: Request) -> None:
         verb, _, name = request.type.partition(":")
-        kind = kinds.find(name)
+        kind = self._runtime.kinds.get(name)
         match verb, kind:
             case "ping", _ if not name:
                 self._answer("pong", {}, request)
             case "subscribe", Kind():
-                key = self._key(kind, request)
+                key = _key(kind, request)
                 await self.subscribe(kind, key, parse(Subscribe, request.payload, "payload"), request)
             case "unsubscribe", Kind():
-                self._unsubscribe(kind, self._key(kind, request), request)
+                self._unsubscribe(kind, _key(kind, request), request)
             case "publish", Kind() if kind.publication:
                 await self._publish(kind, request)
             case _:
-                known = ", ".join(_known_types())
+                known = ", ".join(_known_types(self._runtime.kinds.values()))
                 raise ProtocolError(Code.UNKNOWN_MESSAGE_TYPE, f"expected one of {known}; got {brief(request.type)}")
-
-    @staticmethod
-    def _key(kind: Kind, request: Request) -> uuid.UUID:
-        """The id in the request's payload."""
-        given = request.payload.get(kind.id_key)
-        try:
-            return uuid.UUID(given)
-        except (TypeError, ValueError, AttributeError):
-            message = f"payload.{kind.id_key}: expected a UUID, got {brief(given)}"
-            raise ProtocolError(Code.INVALID_MESSAGE, message) from None
 
     async def subscribe(
         self, kind: Kind, key: uuid.UUID, wish: Subscribe, request: Request | None = None, *, again: bool = False
@@ -143,22 +126,32 @@ class Conversation:
         Raises ProtocolError (NOT_FOUND, TOO_MANY_SUBSCRIPTIONS, UNAVAILABLE).
         """
         name = kind.stream(key)
-        if name not in self._connection.cursors and len(self._connection.cursors) >= conf().SUBSCRIPTIONS:
+        if name not in self._subjects and len(self._subjects) >= conf().SUBSCRIPTIONS:
             limit = conf().SUBSCRIPTIONS
             raise ProtocolError(Code.TOO_MANY_SUBSCRIPTIONS, f"expected at most {limit} subscriptions on a connection")
-        seq = (wish.since or 0) if wish.at else 0
-        present = await self._hub.reader.present(Sought(kind.name, key, self._viewer.id, seq))
-        if present is None:
-            raise _not_found(kind, key)
-        span = present.span
-        start = Start(span.floor, complete=False) if again else start_at(wish, span, present.time)
-        feed = await self._hub.feed(name)
+        snapshot, feed = await self._open(kind, key, (wish.since or 0) if wish.at else 0)
         name = feed.name  # one text for all who follow
         if again and (name not in self._subjects or name in self._connection.cursors):
             return  # the client has unsubscribed, or subscribed itself, meanwhile
+        span = snapshot.span
+        start = Start(span.floor, complete=False) if again else start_at(wish, span, snapshot.time)
         self._subjects[name] = (kind, key)
-        self._answer("subscribed", _subscribed(kind, key, span, start, present.state), request)
+        self._answer("subscribed", _subscribed(kind, key, span, start, snapshot.state), request)
         self._connection.follow(feed, start.seq)
+
+    async def _open(self, kind: Kind, key: uuid.UUID, seq: int) -> tuple[Snapshot, Feed]:
+        """A snapshot of the stream, with the time of its event `seq`, and its feed.
+
+        Asked again where rights changed meanwhile: what is granted here must still be when the cursor is made.
+        """
+        while True:
+            grants = self._grants
+            snapshot = await self._reader.snapshot(SnapshotQuery(kind.name, key, self._viewer.id, seq))
+            if snapshot is None:
+                raise _not_found(kind, key)
+            feed = await self._runtime.hub.feed(kind.stream(key))
+            if grants is self._grants:
+                return snapshot, feed
 
     def _unsubscribe(self, kind: Kind, key: uuid.UUID, request: Request) -> None:
         self._forget(kind.stream(key))
@@ -166,23 +159,26 @@ class Conversation:
 
     async def _publish(self, kind: Kind, request: Request) -> None:
         assert kind.publication is not None
-        key = self._key(kind, request)
-        publication = parse(kind.publication, request.payload)
-        grants = self._grants  # another one as soon as rights change: what was asked for before then is not kept
-        access = grants.get(kind.stream(key))
-        if access is None:
-            access = grants[kind.stream(key)] = await self._hub.reader.access(Asked(kind.name, key, self._viewer.id))
-        match access:
+        key = _key(kind, request)
+        match await self._grant(kind, key):  # first: strangers get no parsing done
             case Access.NONE:
                 raise _not_found(kind, key)
             case Access.READ:
                 raise ProtocolError(Code.FORBIDDEN, f"you may watch this {kind.name} but not publish to it")
+        publication = parse(kind.publication, request.payload)
         self._answer("published", await kind.publish(key, publication), request)
+
+    async def _grant(self, kind: Kind, key: uuid.UUID) -> Access:
+        name, grants = kind.stream(key), self._grants  # another dict as soon as rights change: no stale answer is kept
+        access = grants.get(name)
+        if access is None:
+            access = grants[name] = await self._reader.access(AccessQuery(kind.name, key, self._viewer.id))
+        return access
 
     # What the client is told
 
     def _answer(self, type_: str, payload: dict[str, Any], request: Request | None) -> None:
-        text = encode_answer(type_, payload, log.now(), request.id if request else None)
+        text = encode_answer(type_, payload, clock.now(), request.id if request else None)
         self._connection.send(Frame(text.encode()))
 
     def _refuse(self, error: ProtocolError, request: Request | None) -> None:
@@ -197,16 +193,16 @@ class Conversation:
 
     def _beat(self) -> None:
         """The heartbeat; also when rights are asked for again, should word of a change have been lost."""
-        self._heart = asyncio.get_running_loop().call_later(conf().HEARTBEAT, self._beat)
+        self._heartbeat = asyncio.get_running_loop().call_later(conf().HEARTBEAT, self._beat)
         self._answer("pong", {}, None)
         self.access_changed()
 
-    # What the connection tells (Owner)
+    # What the connection tells (SessionListener)
 
     def lost(self, cursor: Cursor) -> None:
         kind, key = self._subjects[cursor.feed.name]
         self._connection.unfollow(cursor.feed.name)
-        self._spawn(self._start_again(kind, key))
+        self._spawn(self._subscribe_again(kind, key))
 
     def dropped(self, name: str) -> None:
         self._end_subscription(name, Reason.DELETED)
@@ -218,26 +214,36 @@ class Conversation:
         self._grants = {}
         self._spawn(self._recheck())
 
-    async def _start_again(self, kind: Kind, key: uuid.UUID) -> None:
+    async def _subscribe_again(self, kind: Kind, key: uuid.UUID) -> None:
         while True:
             try:
                 await self.subscribe(kind, key, Subscribe(), again=True)
                 return
             except ProtocolError as error:
-                if error.code is not Code.UNAVAILABLE:
-                    self._end_subscription(kind.stream(key), Reason.DELETED)
+                if error.code is Code.NOT_FOUND:
+                    self._end_subscription(kind.stream(key), await self._why_not_found(kind, key))
                     return
-                await asyncio.sleep(conf().POLL)
+            except Exception:
+                logger.exception("cannot subscribe %s to %s again", self._viewer.name, kind.stream(key))
+            await asyncio.sleep(conf().POLL)
+
+    async def _why_not_found(self, kind: Kind, key: uuid.UUID) -> Reason:
+        """Whether a stream that was followed has ended, or may no longer be seen."""
+        name = kind.stream(key)
+        try:
+            return Reason.FORBIDDEN if name in await self._reader.spans([name]) else Reason.DELETED
+        except ProtocolError:
+            return Reason.FORBIDDEN
 
     async def _recheck(self) -> None:
         """End what the viewer may no longer have."""
         try:
-            if not await self._hub.reader.valid(self._viewer):
+            if not await self._reader.valid(self._viewer):
                 self.close(Close.ACCESS_WITHDRAWN, "the credential no longer holds")
                 return
             subjects = list(self._subjects.items())
-            asked = [Asked(kind.name, key, self._viewer.id) for _, (kind, key) in subjects]
-            granted = await asyncio.gather(*map(self._hub.reader.access, asked))
+            queries = [AccessQuery(kind.name, key, self._viewer.id) for _, (kind, key) in subjects]
+            granted = await asyncio.gather(*map(self._reader.access, queries))
         except ProtocolError:
             return  # the database is away; the next heartbeat asks again
         for (name, _), access in zip(subjects, granted, strict=True):
@@ -254,15 +260,39 @@ class Conversation:
         self._connection.unfollow(name)
         return self._subjects.pop(name, None)
 
-    def _spawn(self, coroutine: Any) -> None:
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
 
-def _known_types() -> list[str]:
+def _parse(text: str | None, binary: bytes | None) -> Request:
+    if text is None:
+        size = len(binary or b"")
+        raise ProtocolError(Code.INVALID_MESSAGE, f"expected a text frame with JSON, got {size} binary bytes")
+    data = parse_json(text)
+    if not isinstance(data, dict):
+        raise ProtocolError(Code.INVALID_MESSAGE, f"expected a JSON object with a type, got {brief(data)}")
+    request = parse(Request, data)
+    if len(text) > conf().MESSAGE_BYTES and not request.type.startswith("publish:"):
+        limit = conf().MESSAGE_BYTES
+        raise ProtocolError(Code.TOO_LARGE, f"expected at most {limit} bytes, got {len(text)} characters")
+    return request
+
+
+def _key(kind: Kind, request: Request) -> uuid.UUID:
+    """The id in the request's payload."""
+    given = request.payload.get(kind.id_key)
+    try:
+        return uuid.UUID(given)
+    except (TypeError, ValueError, AttributeError):
+        message = f"payload.{kind.id_key}: expected a UUID, got {brief(given)}"
+        raise ProtocolError(Code.INVALID_MESSAGE, message) from None
+
+
+def _known_types(kinds: Iterable[Kind]) -> list[str]:
     found = ["ping"]
-    for kind in kinds.all_kinds():
+    for kind in kinds:
         found += [f"subscribe:{kind.name}", f"unsubscribe:{kind.name}"]
         found += [f"publish:{kind.name}"] if kind.publication else []
     return found
@@ -272,7 +302,7 @@ def _not_found(kind: Kind, key: uuid.UUID) -> ProtocolError:
     return ProtocolError(Code.NOT_FOUND, f"there is no {kind.name} {key}, or you may not see it")
 
 
-def _subscribed(kind: Kind, key: uuid.UUID, span: log.Span, start: Start, state: dict[str, Any]) -> dict[str, Any]:
+def _subscribed(kind: Kind, key: uuid.UUID, span: Span, start: Start, state: dict[str, Any]) -> dict[str, Any]:
     return {
         "type": kind.name,
         "id": str(key),

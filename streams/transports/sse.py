@@ -4,13 +4,14 @@ import asyncio
 import uuid
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 
 from streams.hub.window import Frame
 from streams.protocol.kinds import Kind, Viewer
 from streams.protocol.messages import Subscribe, seq_of
-from streams.transports.session import Conversation
+from streams.transports.session import ClientSession
 
-QUEUE = 64  # frames handed over and not yet sent
+QUEUE_FRAMES = 64  # frames handed over and not yet sent
 
 
 class EventStream:
@@ -25,7 +26,7 @@ class EventStream:
 
     @property
     def ready(self) -> bool:
-        return len(self._frames) < QUEUE and not self._closed
+        return len(self._frames) < QUEUE_FRAMES and not self._closed
 
     def write(self, frame: Frame) -> None:
         self._frames.append(frame)
@@ -43,7 +44,7 @@ class EventStream:
                 yield _encode(text)
                 if text.startswith(b'{"type":"unsubscribed"'):
                     return
-                if len(self._frames) == QUEUE // 2:
+                if len(self._frames) == QUEUE_FRAMES // 2:
                     self.on_ready()
             if self._closed:
                 return
@@ -66,18 +67,37 @@ async def event_stream(viewer: Viewer, kind: Kind, key: uuid.UUID, since: int | 
     A heartbeat is a comment. Raises ProtocolError (NOT_FOUND, UNAVAILABLE) before the first piece.
     """
     sink = EventStream()
-    conversation = Conversation(viewer, sink, merge=False)
+    session = ClientSession(viewer, sink, merge=False)
     try:
-        await conversation.subscribe(kind, key, Subscribe(since=since))
+        await session.subscribe(kind, key, Subscribe(since=since))
     except BaseException:
-        conversation.end()
+        session.end()
         raise
-    return _read(sink, conversation)
+    return SessionEvents(sink, session)
 
 
-async def _read(sink: EventStream, conversation: Conversation) -> AsyncIterator[bytes]:
-    try:
-        async for piece in sink:
-            yield piece
-    finally:
-        conversation.end()
+class SessionEvents:
+    """The pieces of a session's event stream. Ends the session with the iteration, or when it is let go unread: a
+    client may disconnect before the first piece, and a generator that was never started runs no `finally`."""
+
+    def __init__(self, sink: EventStream, session: ClientSession) -> None:
+        self._pieces = aiter(sink)
+        self._session = session
+        self._loop = asyncio.get_running_loop()
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            return await anext(self._pieces)
+        except BaseException:
+            self._session.end()
+            raise
+
+    def close(self) -> None:
+        """Called by Django, in a thread, when it is done with the response."""
+        with suppress(RuntimeError):  # the loop is closed, and the session with it
+            self._loop.call_soon_threadsafe(self._session.end)
+
+    __del__ = close

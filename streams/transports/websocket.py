@@ -8,7 +8,7 @@ from streams.hub.connection import Sink
 from streams.protocol.kinds import Viewer
 from streams.protocol.messages import SUBPROTOCOL, Close
 from streams.transports.asgi_sink import AsgiSink
-from streams.transports.session import Conversation
+from streams.transports.session import ClientSession
 
 SINK = "agentstream.sink"  # the key in scope["extensions"] under which our server offers its own sink
 
@@ -29,9 +29,9 @@ class StreamConsumer(AsyncConsumer):
             await send({"type": "websocket.close", "code": int(Close.NOT_SIGNED_IN)})
             return
         sink: Sink = scope.get("extensions", {}).get(SINK) or AsgiSink(send)
-        conversation = Conversation(viewer, sink, merge)
+        session = ClientSession(viewer, sink, merge)
         try:
             while (message := await receive())["type"] == "websocket.receive":
-                await conversation.handle(message.get("text"), message.get("bytes"))
+                await session.handle(message.get("text"), message.get("bytes"))
         finally:
-            conversation.end()
+            session.end()

@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 
-from agents import leases
-from agents.leases import AWAY, Presence
+from agents.leases import AWAY_SECONDS, LeaseGuard, UptimeGuard
 from agents.models import Agent
 from agents.services import AgentService
 from streams import maintenance
@@ -150,12 +149,12 @@ def test_over_a_restart_the_living_stay_and_the_dead_go(quick: LiveServer, api: 
 
 
 def test_time_to_come_back_counts_from_when_the_server_was_away() -> None:
-    presence = Presence(since=1000.0, seen=1000.0)
+    presence = UptimeGuard(since=1000.0, seen=1000.0)
     for now in range(1001, 1031):
         assert not presence.long_enough()
         presence.note(now)
     assert presence.long_enough()
-    presence.note(1030 + AWAY + 1)
+    presence.note(1030 + AWAY_SECONDS + 1)
     assert not presence.long_enough()
     presence.note(presence.seen - 1)
     assert presence.since == presence.seen
@@ -172,5 +171,6 @@ def test_the_lost_are_ended_once() -> None:
     assert conf().LEASE == 30
 
 
-def test_chores_look_for_those_to_whom_nobody_comes_back() -> None:
-    assert leases.keep in maintenance._chores
+def test_every_server_looks_for_runners_that_never_come_back() -> None:
+    jobs = [job.run for job in maintenance.installed_jobs()]
+    assert any(getattr(run, "__func__", None) is LeaseGuard.end_lost for run in jobs)

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -18,29 +18,22 @@ from agents.events import Context, Output, StatusReport
 from agents.models import Agent, Status
 from agents.publications import Publication
 from agents.services import AgentService
-from agents.signals import events_recorded
 from realtime_project.asgi import application
-from streams.database import readers, writer
-from streams.hub.hub import Hub
+from streams.log.models import DROPPED
+from streams.log.retention import trim
 from streams.models import Event, Stream
 from streams.protocol.messages import ProtocolError
+from streams.runtime import Runtime
+from streams.signals import events_appended
 from workspaces.services import WorkspaceService
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def agent() -> Iterator[Agent]:
+def agent() -> Agent:
     workspace = WorkspaceService.create("Workspace")
-    yield AgentService.create(workspace.pk, "agent")
-    close_thread_connections()
-
-
-def close_thread_connections() -> None:
-    """The engine's threads keep their connections; the test database cannot be emptied under them."""
-    for pool in (readers(), writer()):
-        for _ in range(8):
-            pool.submit(connections.close_all).result()
+    return AgentService.create(workspace.pk, "agent")
 
 
 class Ear:
@@ -72,7 +65,7 @@ async def listening() -> AsyncIterator[Ear]:
         yield Ear(socket)
     finally:
         await socket.disconnect()
-        await Hub.here().close()
+        await Runtime.current().close()
 
 
 def from_a_thread(agent: Agent) -> None:
@@ -108,8 +101,8 @@ def test_a_report_is_heard_wherever_it_comes_from(agent: Agent, way: Callable[[A
 def test_a_rolled_back_transaction_is_silent(agent: Agent) -> None:
     signalled: list[Any] = []
 
-    def receive(news: Any, **kwargs: Any) -> None:
-        signalled.append(news)
+    def receive(batches: Any, **kwargs: Any) -> None:
+        signalled.append(batches)
 
     def fail() -> None:
         with transaction.atomic():
@@ -124,11 +117,11 @@ def test_a_rolled_back_transaction_is_silent(agent: Agent) -> None:
                 await sync_to_async(fail)()
             assert await ear.silent()
 
-    events_recorded.connect(receive)
+    events_appended.connect(receive)
     try:
         asyncio.run(scenario())
     finally:
-        events_recorded.disconnect(receive)
+        events_appended.disconnect(receive)
     assert signalled == []
     assert not Event.objects.filter(type__startswith="agent:").exists()
     agent.refresh_from_db()
@@ -138,29 +131,29 @@ def test_a_rolled_back_transaction_is_silent(agent: Agent) -> None:
 def test_signals_come_after_the_commit(agent: Agent) -> None:
     seen: list[int] = []
 
-    def receive(news: Any, **kwargs: Any) -> None:
+    def receive(batches: Any, **kwargs: Any) -> None:
         assert not transaction.get_connection().in_atomic_block
-        seen.extend(item.first for item in news)
+        seen.extend(item.first for item in batches)
 
-    events_recorded.connect(receive)
+    events_appended.connect(receive)
     try:
         with transaction.atomic():
             AgentService.report(agent.pk, Output(content="x"))
             assert seen == []
         assert seen == [1]
     finally:
-        events_recorded.disconnect(receive)
+        events_appended.disconnect(receive)
 
 
 def test_a_failing_receiver_does_not_undo_or_fail_a_write(agent: Agent, caplog: pytest.LogCaptureFixture) -> None:
     def receive(**kwargs: Any) -> None:
         raise ZeroDivisionError
 
-    events_recorded.connect(receive)
+    events_appended.connect(receive)
     try:
         assert AgentService.report(agent.pk, Output(content="x")).seq == 1
     finally:
-        events_recorded.disconnect(receive)
+        events_appended.disconnect(receive)
     assert Event.objects.filter(type="agent:output").count() == 1
 
 
@@ -210,6 +203,8 @@ def test_deleting_a_workspace_deletes_all_it_held(agent: Agent) -> None:
     AgentService.report(agent.pk, Output(content="x"))
     WorkspaceService.delete(agent.workspace_id)
     assert not Agent.objects.exists()
+    assert not Stream.objects.exclude(name__startswith=DROPPED).exists()
+    trim(pause=0)
     assert not Stream.objects.exists()
     assert not Event.objects.exists()
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from streams.protocol.messages import SUBPROTOCOL, timestamp
+from streams.protocol.clock import timestamp
+from streams.protocol.messages import SUBPROTOCOL
 from streams.transports.websocket import SINK, StreamConsumer
 from tests.engine.fakes import Message, Person, ScriptedSink, Stream
 

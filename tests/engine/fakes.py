@@ -11,9 +11,9 @@ from typing import Any
 from channels.layers import BaseChannelLayer
 
 from streams.hub.window import Frame
-from streams.log import Span
 from streams.protocol.kinds import Access, Kind
 from streams.protocol.messages import Code, ProtocolError, encode_event
+from streams.protocol.positions import Span
 
 ROOMY = 1_000_000  # frames: more than any test sends
 INSTANT = 0.001  # seconds that a read takes at least: what asks again and again is not to stop the clock
@@ -79,9 +79,8 @@ class Log:
             self._clock += 1
             stream.times.append(self._clock)
         texts = [stream.text(seq) for seq in range(first, stream.head + 1)]
-        return {
-            "type": "stream.news", "stream": stream.name, "first": first, "last": stream.head, "text": "\n".join(texts),
-        }  # fmt: skip
+        text = "\n".join(texts)
+        return {"type": "stream.appended", "stream": stream.name, "first": first, "last": stream.head, "text": text}
 
     def spans(self, names: Collection[str]) -> dict[str, Span]:
         return {name: self._span(self.streams[name]) for name in names}

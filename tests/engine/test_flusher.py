@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 import pytest
 
 from streams.conf import conf
-from streams.hub.feed import Feed
-from streams.hub.flusher import PAUSE, Flusher
+from streams.hub.feed import MAX_PAUSE_SECONDS, Feed, Flusher
 from tests.engine.virtual import VirtualLoop
 
 News = tuple[float, str, int]  # when it comes, of which feed, how many events
@@ -48,7 +47,7 @@ def test_under_pressure_the_next_flush_waits_for_as_long_as_the_last_took() -> N
 
 
 def test_after_a_long_flush_the_pause_is_short() -> None:
-    assert flushes([(0, "a", 2), (0.001, "a", 1)], took=0.1) == pytest.approx([0, 0.1 + PAUSE])
+    assert flushes([(0, "a", 2), (0.001, "a", 1)], took=0.1) == pytest.approx([0, 0.1 + MAX_PAUSE_SECONDS])
 
 
 def test_feeds_that_grow_at_the_same_time_are_no_pressure() -> None:

@@ -11,15 +11,13 @@ import uuid
 from typing import Any
 from unittest import mock
 
-import pytest
 from channels.layers import channel_layers
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from streams.conf import conf
-from streams.hub.hub import Hub
-from streams.protocol import kinds
+from streams.runtime import Runtime
 from tests.engine.client import Client, time_of
 from tests.engine.fakes import INSTANT, ROOMY, Layer, Log, Message, ProbeKind, Stream
 from tests.engine.virtual import VirtualLoop
@@ -56,6 +54,7 @@ class Engine(RuleBasedStateMachine):
         self._stack.callback(channel_layers.set, "default", before)
         for target, fake in self._fakes().items():
             self._stack.enter_context(mock.patch(target, fake))
+        self.loop.run_until_complete(self._start())
         self.clients = [Client(self.loop, self.streams, self.faults) for _ in range(CLIENTS)]
 
     def _fakes(self) -> dict[str, Any]:
@@ -64,7 +63,6 @@ class Engine(RuleBasedStateMachine):
             "streams.log.read": self.log.read,
             "streams.log.times": self.log.times,
             "streams.log.snapshot": contextlib.nullcontext,
-            "streams.hub.reader.in_thread": self.log.in_thread,
             "streams.database.in_thread": self.log.in_thread,
             "streams.hub.reader.PAGE_EVENTS": PAGE,
         }
@@ -77,10 +75,14 @@ class Engine(RuleBasedStateMachine):
             self.loop.close()
             self._stack.close()
 
+    @staticmethod
+    async def _start() -> None:
+        Runtime.start(kinds=[ProbeKind()], jobs=[])
+
     async def _close(self) -> None:
         for client in self.clients:
             client.vanish()
-        await Hub.here().close()
+        await Runtime.current().close()
 
     # The log and the bell
 
@@ -224,14 +226,6 @@ class Engine(RuleBasedStateMachine):
             assert view.times[retained.start - view.start - 1 :] == [time_of(stream, seq) for seq in retained]
 
 
-@pytest.fixture
-def _probe_kind() -> Any:
-    kinds.register(ProbeKind())
-    yield
-    kinds._kinds.pop(ProbeKind.name)
-
-
-@pytest.mark.usefixtures("_probe_kind")
 def test_a_cursor_delivers_a_gapless_run_whatever_happens(settings: Any) -> None:
     settings.STREAMS = {"WINDOW_EVENTS": WINDOW, "TRIM_EVERY": 1e9}
     run: Any = run_state_machine_as_test

@@ -5,19 +5,16 @@ from typing import Any
 
 import pytest
 
-from streams.protocol import kinds
-from tests.engine.fakes import ROOMY, ProbeKind
+from tests.engine.fakes import ROOMY
 from tests.engine.test_model import WINDOW, Engine
 
 
 @pytest.fixture
 def engine(settings: Any) -> Iterator[Engine]:
     settings.STREAMS = {"WINDOW_EVENTS": WINDOW, "TRIM_EVERY": 1e9}
-    kinds.register(ProbeKind())
     engine = Engine()
     yield engine
     engine.teardown()
-    kinds._kinds.pop(ProbeKind.name)
 
 
 def test_a_reader_whose_page_could_not_be_read_goes_on_when_the_log_is_back(engine: Engine) -> None:

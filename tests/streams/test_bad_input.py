@@ -56,9 +56,9 @@ BAD: list[tuple[str, str | bytes, str]] = [
         "INVALID_MESSAGE",
     ),
     (
-        "a publication without events",
+        "a publication to no agent, checked for access before its events",
         json.dumps({"type": "publish:agent", "payload": {"agentId": NOBODY, "producer": "p", "events": []}}),
-        "INVALID_MESSAGE",
+        "NOT_FOUND",
     ),
     (
         "a message over 64 KiB",

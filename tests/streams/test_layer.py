@@ -8,7 +8,7 @@ from channels.layers import InMemoryChannelLayer
 
 from streams.layers.local import LocalLayer
 
-NEWS = {"type": "stream.news", "text": "x"}
+NEWS = {"type": "stream.appended", "text": "x"}
 KINDS = pytest.mark.parametrize("kind", [InMemoryChannelLayer, LocalLayer])
 
 

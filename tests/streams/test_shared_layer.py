@@ -15,7 +15,9 @@ def test_many_messages_arrive_in_order_each_in_its_group(redis_server: Redis) ->
         one, two = await layer.new_channel(), await layer.new_channel()
         await layer.group_add("agent.1", one)
         await layer.group_add("agent.2", two)
-        await layer.group_send_many([(f"agent.{n % 2 + 1}", {"type": "stream.news", "number": n}) for n in range(100)])
+        await layer.group_send_many(
+            [(f"agent.{n % 2 + 1}", {"type": "stream.appended", "number": n}) for n in range(100)]
+        )
         assert [(await layer.receive(one))["number"] for _ in range(50)] == [*range(0, 100, 2)]
         assert [(await layer.receive(two))["number"] for _ in range(50)] == [*range(1, 100, 2)]
         await layer.flush()
@@ -28,9 +30,9 @@ def test_many_messages_wait_for_redis_once_and_not_each_by_itself(redis_server: 
 
     async def scenario() -> None:
         layer = SharedLayer(hosts=[{"address": f"redis://127.0.0.1:{await _delayed(redis_server)}/0"}])
-        await layer.group_send("agent.1", {"type": "stream.news"})  # connects
+        await layer.group_send("agent.1", {"type": "stream.appended"})  # connects
         begin = time.monotonic()
-        await layer.group_send_many([("agent.1", {"type": "stream.news"})] * 100)
+        await layer.group_send_many([("agent.1", {"type": "stream.appended"})] * 100)
         assert 0.02 < time.monotonic() - begin < 1
         async with Client.from_url(redis_server.url) as client:
             assert (await client.info("commandstats"))["cmdstat_publish"]["calls"] >= 101

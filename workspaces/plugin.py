@@ -2,8 +2,12 @@
 
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, ClassVar
+
+from django.apps import AppConfig
+
+from streams.plugin import installed
 
 
 class Section(ABC):
@@ -20,13 +24,13 @@ class Section(ABC):
         """The names of the streams that end with the workspace."""
 
 
-_sections: list[Section] = []
+class WorkspaceApp(AppConfig):
+    """An app that keeps something in workspaces: the base of its AppConfig."""
+
+    def workspace_sections(self) -> Iterable[Section]:
+        """What the app adds to each workspace."""
+        return ()
 
 
-def register(section: Section) -> None:
-    """Make `section` part of every workspace; an app does so when it is ready."""
-    _sections.append(section)
-
-
-def all_sections() -> list[Section]:
-    return list(_sections)
+def installed_sections() -> list[Section]:
+    return [section for app in installed(WorkspaceApp) for section in app.workspace_sections()]

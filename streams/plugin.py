@@ -1,0 +1,36 @@
+"""What other apps add to the engine: the base of their AppConfigs."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from django.apps import AppConfig, apps
+
+from streams.protocol.kinds import Kind
+
+App = TypeVar("App", bound=AppConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Maintenance that a server does about every `seconds`. `run` may use the database."""
+
+    run: Callable[[], object]
+    seconds: float
+
+
+class StreamApp(AppConfig):
+    """An app that owns kinds of streams, or has maintenance to be done."""
+
+    def stream_kinds(self) -> Iterable[Kind]:
+        """The kinds of streams that this app owns."""
+        return ()
+
+    def maintenance(self) -> Iterable[Job]:
+        """The jobs that each server process does. Processes share work by finding it done."""
+        return ()
+
+
+def installed(kind: type[App]) -> list[App]:
+    """The installed apps whose AppConfig is of this type."""
+    return [config for config in apps.get_app_configs() if isinstance(config, kind)]

@@ -1,0 +1,63 @@
+"""What one event loop needs to serve streams, made and closed together."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from weakref import WeakKeyDictionary
+
+from streams.broker import Broker, Message, configured_broker
+from streams.database import Database
+from streams.hub.hub import Hub
+from streams.hub.reader import Reader
+from streams.maintenance import installed_jobs, maintain
+from streams.plugin import Job, StreamApp, installed
+from streams.protocol.kinds import Kind
+
+_runtimes: WeakKeyDictionary[asyncio.AbstractEventLoop, "Runtime"] = WeakKeyDictionary()
+
+
+class Runtime:
+    """The kinds of streams, database threads, broker, hub and maintenance of one event loop.
+
+    A server calls `start` and `close`. `current` also starts one, for ASGI servers that have no hook for that.
+    """
+
+    def __init__(self, kinds: Iterable[Kind] | None = None, jobs: Sequence[Job] | None = None) -> None:
+        """`kinds` and `jobs`: those of the installed apps, unless given."""
+        found = [kind for app in installed(StreamApp) for kind in app.stream_kinds()] if kinds is None else kinds
+        self.kinds: dict[str, Kind] = {kind.name: kind for kind in found}
+        self.database = Database()
+        self.broker: Broker = configured_broker()
+        self.hub = Hub(self.broker, Reader(self.database, self.kinds))
+        self._loop = asyncio.get_running_loop()
+        self._maintenance = asyncio.create_task(maintain(installed_jobs() if jobs is None else jobs))
+
+    @classmethod
+    def start(cls, kinds: Iterable[Kind] | None = None, jobs: Sequence[Job] | None = None) -> "Runtime":
+        """Start the runtime of the running event loop, which must not have one."""
+        loop = asyncio.get_running_loop()
+        assert loop not in _runtimes, "this event loop has a runtime"
+        runtime = _runtimes[loop] = cls(kinds, jobs)
+        return runtime
+
+    @classmethod
+    def current(cls) -> "Runtime":
+        """The runtime of the running event loop, started on first use."""
+        return _runtimes.get(asyncio.get_running_loop()) or cls.start()
+
+    @classmethod
+    def running(cls) -> list["Runtime"]:
+        """The runtimes of this process; a server has one."""
+        return [runtime for loop, runtime in list(_runtimes.items()) if loop.is_running()]
+
+    def publish_soon(self, messages: list[tuple[str, Message]]) -> None:
+        """Publish messages, from any thread."""
+        self._loop.call_soon_threadsafe(self.broker.publish_many, messages)
+
+    async def close(self) -> None:
+        """Stop listening, send what is waiting, end the threads."""
+        _runtimes.pop(self._loop, None)
+        self._maintenance.cancel()
+        await asyncio.gather(self._maintenance, return_exceptions=True)
+        await self.hub.close()
+        await self.broker.close()
+        await self.database.close()

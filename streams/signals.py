@@ -1,0 +1,31 @@
+"""The engine's signals, each sent after the transaction that it tells of has been committed.
+
+Their receivers, in streams/receivers.py, broadcast them with `group_send`.
+"""
+
+from dataclasses import dataclass
+
+from django.dispatch import Signal
+
+
+@dataclass(frozen=True, slots=True)
+class EventBatch:
+    """Events `first`, `first + 1`, … of a stream, each as the JSON text that viewers receive."""
+
+    stream: str
+    first: int
+    texts: list[str]
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.texts) - 1
+
+
+events_appended = Signal()
+"""Streams have grown. `batches`: a list of EventBatch, one for each stream."""
+
+streams_dropped = Signal()
+"""Streams have ended. `names`: a list of str."""
+
+access_changed = Signal()
+"""What users may do, or whether they are signed in, may have changed. `user_ids`: a collection of int."""
