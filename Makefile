@@ -1,6 +1,6 @@
 # make run    start Agentstream on HOST:PORT (127.0.0.1:8000) with its data in DATA_DIR (var/)
 # make test   run every test: Python, JavaScript, browser
-# make lint   ruff and mypy
+# make lint   ruff, mypy and the import contracts
 # make chaos  the long form of the fault tests
 # make bench  measure it beside others (an hour and a half: docs/performance.md); make bench-quick: two minutes
 
@@ -37,6 +37,7 @@ lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy --config-file clients/python/pyproject.toml clients/python/src
 
 clean:
