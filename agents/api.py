@@ -8,7 +8,6 @@ from ninja import Query, Router
 from pydantic import Field
 
 from accounts.requests import authorize, caller, history_page, read, stream, write
-from agents import leases
 from agents.events import AgentEvent, Context, Input, Output, PublishPayload, Signal, StatusReport
 from agents.kinds import as_publication
 from agents.models import Agent
@@ -165,7 +164,7 @@ async def _report(request: HttpRequest, agent_id: uuid.UUID, event: AgentEvent) 
     "/agents/{uuid:agent_id}/events",
     response=PublishedOut,
     by_alias=True,
-    exclude_unset=True,
+    exclude_none=True,
     summary="Report many events, exactly once",
     openapi_extra={
         "requestBody": {
@@ -181,7 +180,7 @@ async def publish_events(request: HttpRequest, agent_id: uuid.UUID) -> Published
     await authorize(request, "agent", agent_id, Access.WRITE)
     publication = as_publication(parse(PublishPayload, {**_body(request), "agentId": agent_id}))
     published = await AgentService.apublish(publication)
-    return PublishedOut(agent_id=agent_id, n=published.n, seq=published.seq, **leases.answer(publication.lease))
+    return PublishedOut(agent_id=agent_id, n=published.n, seq=published.seq, lease=published.lease)
 
 
 def _body(request: HttpRequest) -> dict[str, Any]:

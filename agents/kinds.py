@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from agents import leases
 from agents.events import PublishPayload, parse_event
 from agents.models import Agent
 from agents.publications import Publication, agent_stream
@@ -31,8 +30,8 @@ class AgentKind(Kind):
 
     async def publish(self, key: uuid.UUID, publication: PublishPayload) -> dict[str, Any]:
         published = await AgentService.apublish(as_publication(publication))
-        answer = {"agentId": str(key), "n": published.n, "seq": published.seq}
-        return answer | leases.answer(publication.lease)
+        answer: dict[str, Any] = {"agentId": str(key), "n": published.n, "seq": published.seq}
+        return answer if published.lease is None else answer | {"lease": published.lease}
 
 
 class AgentSection(Section):

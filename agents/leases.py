@@ -2,7 +2,6 @@
 
 import logging
 from dataclasses import dataclass
-from typing import Any
 
 from agents.services import AgentService, expired
 from streams.conf import conf
@@ -49,8 +48,3 @@ class LeaseGuard:
         self._uptime.note(clock.now() / 1000)
         if waiting and self._uptime.long_enough():
             logger.info("%d runners are lost", AgentService.end_lost())
-
-
-def answer(leased: bool) -> dict[str, Any]:
-    """What a renewal adds to its answer: for how many seconds it holds."""
-    return {"lease": conf().LEASE} if leased else {}

@@ -54,11 +54,13 @@ class Publication:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What has been stored: the producer's highest number (0 without one) and the last event's seq."""
+    """What has been stored: the producer's highest number (0 without one), the last event's seq, and for how many
+    seconds the lease holds, if one was renewed."""
 
     agent_id: uuid.UUID
     n: int
     seq: int
+    lease: float | None = None
 
 
 class Store:
@@ -98,6 +100,7 @@ class Store:
         events = publication.events
         if publication.producer:
             progress = writer.progress(name, publication.producer)
+            lease = conf().LEASE if publication.lease else None
             expected = progress.n + 1
             if publication.n > expected:
                 return ProtocolError(
@@ -106,13 +109,13 @@ class Store:
             if publication.renews:
                 self._lease(publication, clock.as_datetime(writer.time + int(conf().LEASE * 1000)))
             if publication.last_n < expected:  # a retry: stored already
-                return Published(publication.agent_id, progress.n, progress.seq)
+                return Published(publication.agent_id, progress.n, progress.seq, lease)
             events = events[expected - publication.n :]
         for event in events:
             self._record(writer, publication, event)
         if publication.producer:
             writer.advance(name, publication.producer, publication.last_n)
-            return Published(publication.agent_id, publication.last_n, writer.head(name))
+            return Published(publication.agent_id, publication.last_n, writer.head(name), lease)
         return Published(publication.agent_id, 0, writer.head(name))
 
     def _record(self, writer: Writer, publication: Publication, event: AgentEvent) -> None:

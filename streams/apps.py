@@ -5,4 +5,4 @@ class StreamsConfig(AppConfig):
     name = "streams"
 
     def ready(self) -> None:
-        from streams import receivers  # noqa: F401 (connects them)
+        from streams import runtime  # noqa: F401 (connects its receivers)

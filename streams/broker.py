@@ -51,7 +51,8 @@ class StreamAppended(Message):
     @classmethod
     def of(cls, batch: EventBatch) -> Self:
         text = "\n".join(batch.texts)
-        return cls(batch.stream, batch.first, batch.last, text if len(text) <= conf().WINDOW_BYTES else "")
+        last = batch.first + len(batch.texts) - 1
+        return cls(batch.stream, batch.first, last, text if len(text) <= conf().WINDOW_BYTES else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,33 @@
-"""What one event loop needs to serve streams, made and closed together."""
+"""What one event loop needs to serve streams, made and closed together; and how the engine's signals reach it.
+
+Receivers of the signals do one thing: `group_send` to the groups named after the streams (`agent.<id>`, …).
+"""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 from weakref import WeakKeyDictionary
 
-from streams.broker import Broker, Message, configured_broker
+from asgiref.sync import async_to_sync
+from channels.layers import InMemoryChannelLayer, get_channel_layer
+from django.dispatch import receiver
+
+from streams.broker import (
+    HUBS_GROUP,
+    AccessChanged,
+    Broker,
+    Message,
+    StreamAppended,
+    StreamDropped,
+    configured_broker,
+)
 from streams.database import Database
 from streams.hub.hub import Hub
 from streams.hub.reader import Reader
 from streams.maintenance import installed_jobs, maintain
 from streams.plugin import Job, StreamApp, installed
 from streams.protocol.kinds import Kind
+from streams.signals import EventBatch, access_changed, events_appended, streams_dropped
 
 _runtimes: WeakKeyDictionary[asyncio.AbstractEventLoop, "Runtime"] = WeakKeyDictionary()
 
@@ -61,3 +78,31 @@ class Runtime:
         await self.hub.close()
         await self.broker.close()
         await self.database.close()
+
+
+@receiver(events_appended)
+def broadcast_events(batches: list[EventBatch], **kwargs: Any) -> None:
+    _broadcast([(batch.stream, StreamAppended.of(batch)) for batch in batches])
+
+
+@receiver(streams_dropped)
+def broadcast_dropped(names: list[str], **kwargs: Any) -> None:
+    _broadcast([(name, StreamDropped(name)) for name in names])
+
+
+@receiver(access_changed)
+def broadcast_access(user_ids: Collection[int], **kwargs: Any) -> None:
+    _broadcast([(HUBS_GROUP, AccessChanged(sorted(user_ids)))])
+
+
+def _broadcast(messages: list[tuple[str, Message]]) -> None:
+    """Publish by a runtime of this process; a process without one, such as a command, publishes by itself."""
+    for runtime in Runtime.running():
+        runtime.publish_soon(messages)
+        return
+    if not isinstance(get_channel_layer(), InMemoryChannelLayer):  # in memory nobody else could hear it
+        async_to_sync(_publish)(messages)
+
+
+async def _publish(messages: list[tuple[str, Message]]) -> None:
+    await configured_broker().publish_now(messages)

@@ -1,6 +1,6 @@
 """The engine's signals, each sent after the transaction that it tells of has been committed.
 
-Their receivers, in streams/receivers.py, broadcast them with `group_send`.
+Their receivers, in streams/runtime.py, broadcast them with `group_send`.
 """
 
 from dataclasses import dataclass
@@ -15,10 +15,6 @@ class EventBatch:
     stream: str
     first: int
     texts: list[str]
-
-    @property
-    def last(self) -> int:
-        return self.first + len(self.texts) - 1
 
 
 events_appended = Signal()

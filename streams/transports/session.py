@@ -53,7 +53,9 @@ class ClientSession:
         self._rejected = 0
         self._closed = False
         self._subjects: dict[str, tuple[Kind, uuid.UUID]] = {}  # of the streams followed
-        self._grants: dict[str, Access] = {}  # known rights to publish; replaced whenever rights may have changed
+        self._grants: dict[
+            tuple[Kind, uuid.UUID], Access
+        ] = {}  # known rights to publish; replaced whenever rights may have changed
         self._tasks: set[asyncio.Task[None]] = set()
         self._heartbeat = asyncio.get_running_loop().call_later(settings.HEARTBEAT, self._beat)
 
@@ -169,10 +171,10 @@ class ClientSession:
         self._answer("published", await kind.publish(key, publication), request)
 
     async def _grant(self, kind: Kind, key: uuid.UUID) -> Access:
-        name, grants = kind.stream(key), self._grants  # another dict as soon as rights change: no stale answer is kept
-        access = grants.get(name)
+        grants = self._grants  # another dict as soon as rights change: no stale answer is kept
+        access = grants.get((kind, key))
         if access is None:
-            access = grants[name] = await self._reader.access(AccessQuery(kind.name, key, self._viewer.id))
+            access = grants[kind, key] = await self._reader.access(AccessQuery(kind.name, key, self._viewer.id))
         return access
 
     # What the client is told

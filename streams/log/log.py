@@ -1,4 +1,4 @@
-"""Appends to the log. Nothing else writes the streams' tables, but for retention, which removes from them.
+"""The log: appends and reads. Nothing else writes the streams' tables, except retention, which removes from them.
 
 A stream's events get their seq from the stream's own row, locked in the transaction that writes them, so the order
 in which seqs are given is the order in which they are committed. Rows are locked in the order of their names by
@@ -9,17 +9,33 @@ here, after the commit: whoever appends is heard, and what is rolled back is not
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
 
 from django.db import connection, models, transaction
 from django.db.models import F, Value
 from django.db.models.functions import Cast, Concat
 
 from streams import metrics
-from streams.log.models import DROPPED, Stream
-from streams.log.queries import select
+from streams.log.models import DROPPED, Event, Stream
 from streams.protocol.clock import now
 from streams.protocol.messages import encode_event
+from streams.protocol.positions import Span
 from streams.signals import EventBatch, events_appended, streams_dropped
+
+# Plain SQL where crowds wait for it: building queries and model objects costs more than the work itself.
+LOCK_STREAMS = "SELECT id, name, head FROM streams_stream WHERE name IN ({}) ORDER BY name"
+GET_PRODUCERS = "SELECT stream_id, name, n, seq FROM streams_producer WHERE stream_id IN ({}) AND name IN ({})"
+INSERT_EVENT = "INSERT INTO streams_event (stream_id, seq, type, payload, time) VALUES (%s, %s, %s, %s, %s)"
+SET_HEAD = "UPDATE streams_stream SET head = %s WHERE id = %s"
+SET_PRODUCER = (
+    "INSERT INTO streams_producer (stream_id, name, n, seq, time) VALUES (%s, %s, %s, %s, %s) "
+    "ON CONFLICT (stream_id, name) DO UPDATE SET n = excluded.n, seq = excluded.seq, time = excluded.time"
+)
+GET_SPANS = (
+    "SELECT name, head, floor, streams_event.time FROM streams_stream LEFT JOIN streams_event "
+    "ON stream_id = streams_stream.id AND seq = head WHERE name IN ({})"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +118,6 @@ class Writer:
             events_appended.send(Writer, batches=batches)
 
 
-# Plain SQL where producers wait for it: building queries and model objects costs more than the work itself.
-LOCK_STREAMS = "SELECT id, name, head FROM streams_stream WHERE name IN ({}) ORDER BY name"
-GET_PRODUCERS = "SELECT stream_id, name, n, seq FROM streams_producer WHERE stream_id IN ({}) AND name IN ({})"
-INSERT_EVENT = "INSERT INTO streams_event (stream_id, seq, type, payload, time) VALUES (%s, %s, %s, %s, %s)"
-SET_HEAD = "UPDATE streams_stream SET head = %s WHERE id = %s"
-SET_PRODUCER = (
-    "INSERT INTO streams_producer (stream_id, name, n, seq, time) VALUES (%s, %s, %s, %s, %s) "
-    "ON CONFLICT (stream_id, name) DO UPDATE SET n = excluded.n, seq = excluded.seq, time = excluded.time"
-)
-
-
 @contextmanager
 def writing(names: Iterable[str]) -> Iterator[Writer]:
     """Lock the streams that exist among `names`; on leaving, store what was appended, in the same transaction."""
@@ -135,3 +140,54 @@ def drop_streams(names: Iterable[str]) -> None:
         name=Concat(Value(DROPPED), Cast(F("pk"), models.CharField()), output_field=models.CharField())
     )
     transaction.on_commit(lambda: streams_dropped.send(Stream, names=dropped), robust=True)
+
+
+def spans(names: Collection[str]) -> dict[str, Span]:
+    """Where the streams that exist among `names` stand."""
+    return {name: Span(head, floor, time_) for name, head, floor, time_ in select(GET_SPANS, list(names))}
+
+
+def read(name: str, after: int, limit: int, types: Collection[str] = ()) -> list[tuple[int, str]]:
+    """Up to `limit` events following seq `after`, each with its seq and text, in order; of these types, if any."""
+    rows = Event.objects.filter(stream__name=name, seq__gt=after).order_by("seq")
+    rows = rows.filter(type__in=types) if types else rows
+    return [
+        (seq, encode_event(type_, payload, time_, seq))
+        for seq, type_, payload, time_ in rows.values_list("seq", "type", "payload", "time")[:limit]
+    ]
+
+
+def times(name: str, seqs: Collection[int]) -> dict[int, int]:
+    """When those of the events that are retained were written, in milliseconds since 1970."""
+    return dict(Event.objects.filter(stream__name=name, seq__in=seqs).values_list("seq", "time"))
+
+
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """Several reads that see the database at one moment, without taking a writer's lock."""
+    if connection.in_atomic_block:
+        yield
+    elif connection.vendor == "sqlite":
+        # Not atomic(): that begins IMMEDIATE here and would queue this reader behind the writers.
+        with connection.cursor() as cursor:
+            cursor.execute("BEGIN DEFERRED")
+            try:
+                yield
+            finally:
+                cursor.execute("ROLLBACK")
+    else:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield
+
+
+def select(statement: str, *lists: list[Any]) -> list[Any]:
+    """The rows of a query with a list of values for each of its `{}`; none where a list is empty."""
+    if not all(lists):
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            statement.format(*(", ".join(["%s"] * len(values)) for values in lists)), [*chain.from_iterable(lists)]
+        )
+        rows: list[Any] = cursor.fetchall()
+    return rows
