@@ -3,19 +3,19 @@
 import uuid
 from typing import Any, Literal
 
+import msgspec
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from ninja import Query, Router
 from pydantic import Field
 
 from accounts.requests import authorize, caller, history_page, read, stream, write
-from agents.events import AgentEvent, Context, Input, Output, PublishPayload, Signal, StatusReport
-from agents.kinds import as_publication
+from agents.events import AgentEvent, Context, Input, Output, Signal, StatusReport
 from agents.models import Agent
-from agents.publications import agent_stream
+from agents.publications import Publication, PublishPayload, agent_stream, read_lines, read_publication
 from agents.services import AgentService, agent_state
 from streams.conf import conf
 from streams.protocol.kinds import Access
-from streams.protocol.messages import Code, ProtocolError, parse, parse_json
+from streams.protocol.messages import Code, ProtocolError
 from streams.runtime import Runtime
 from workspaces.api import Camel, HistoryQuery, StreamQuery
 
@@ -170,7 +170,7 @@ async def _report(request: HttpRequest, agent_id: uuid.UUID, event: AgentEvent) 
         "requestBody": {
             "required": True,
             "content": {
-                "application/json": {"schema": PublishPayload.model_json_schema(by_alias=True)},
+                "application/json": {"schema": msgspec.json.schema(PublishPayload)},
                 "application/x-ndjson": {"schema": {"type": "string", "description": "a line per event; X-Producer"}},
             },
         }
@@ -178,24 +178,19 @@ async def _report(request: HttpRequest, agent_id: uuid.UUID, event: AgentEvent) 
 )
 async def publish_events(request: HttpRequest, agent_id: uuid.UUID) -> PublishedOut:
     await authorize(request, "agent", agent_id, Access.WRITE)
-    publication = as_publication(parse(PublishPayload, {**_body(request), "agentId": agent_id}))
-    published = await AgentService.apublish(publication)
+    published = await AgentService.apublish(await _publication(request, agent_id))
     return PublishedOut(agent_id=agent_id, n=published.n, seq=published.seq, lease=published.lease)
 
 
-def _body(request: HttpRequest) -> dict[str, Any]:
+async def _publication(request: HttpRequest, agent_id: uuid.UUID) -> Publication:
     """The publication in the request's body: JSON, or NDJSON with the header X-Producer."""
     limit = conf().PUBLISH_BYTES
     if len(request.body) > limit:
         raise ProtocolError(Code.TOO_LARGE, f"expected a body of at most {limit} bytes, got {len(request.body)}")
-    producer = request.headers.get("X-Producer")
+    producer = request.headers.get("X-Producer", "")
     if request.content_type == "application/x-ndjson" or producer:
-        lines = [line for line in request.body.split(b"\n") if line.strip()]
-        return {"producer": producer, "events": [parse_json(line) for line in lines]}
-    data = parse_json(request.body)
-    if not isinstance(data, dict):
-        raise ProtocolError(Code.INVALID_MESSAGE, "expected an object with producer and events")
-    return data
+        return await read_lines(agent_id, producer, request.body)
+    return await read_publication(agent_id, request.body)
 
 
 @router.get("/agents/{uuid:agent_id}/events", summary="A page of the agent's history")

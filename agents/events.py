@@ -3,13 +3,14 @@
 import uuid
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from msgspec import Raw
+from pydantic import AfterValidator, Field, StringConstraints
 
 from agents.models import REASON_LENGTH, Status
 from streams.conf import conf
-from streams.protocol.messages import BIGINT, Code, ProtocolError, PublishedItem, Wire, brief, parse
+from streams.protocol.messages import BIGINT, Code, ProtocolError, Wire, brief, parse
 
 Label = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Count = Annotated[int, Field(ge=0, le=BIGINT, strict=True)]
@@ -140,38 +141,15 @@ PUBLISHABLE: dict[str, type[AgentEvent]] = {
     model.type: model for model in (Output, StatusReport, Context, Failure, Terminated)
 }
 
-ProducerName = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,64}$")]
 
-
-class PublishPayload(Wire):
-    """Payload of `publish:agent`, and the body of `POST /api/agents/{id}/events` (there without agentId)."""
-
-    key: uuid.UUID = Field(alias="agentId")
-    producer: ProducerName
-    events: list[PublishedItem]
-    lease: bool = Field(False, strict=True, description="the agent's runner is there; events may then be empty")
-
-    @model_validator(mode="after")
-    def _consecutive(self) -> Self:
-        if not self.events:
-            if not self.lease:
-                raise ProtocolError(Code.INVALID_MESSAGE, "events: expected at least one, or a lease to renew")
-            return self
-        if len(self.events) > conf().PUBLISH_EVENTS:
-            limit = conf().PUBLISH_EVENTS
-            raise ProtocolError(Code.TOO_LARGE, f"expected at most {limit} events at once, got {len(self.events)}")
-        first = self.events[0].n
-        for offset, item in enumerate(self.events):
-            if item.n != first + offset:
-                raise ProtocolError(Code.INVALID_MESSAGE, f"events.{offset}.n: expected {first + offset}, got {item.n}")
-        return self
-
-
-def parse_event(type_: str, payload: object, where: str) -> AgentEvent:
-    """An event that a producer reports. Raises ProtocolError (INVALID_MESSAGE, TOO_LARGE)."""
+def parse_event(type_: str, payload: Raw, where: str) -> AgentEvent:
+    """An event that a producer reports. Raises ProtocolError (INVALID_JSON, INVALID_MESSAGE, TOO_LARGE)."""
     model = PUBLISHABLE.get(type_)
     if model is None:
         raise ProtocolError(
             Code.INVALID_MESSAGE, f"{where}.type: expected one of {', '.join(PUBLISHABLE)}; got {brief(type_)}"
         )
+    limit = conf().EVENT_BYTES * 2  # what is stored has fewer escapes and no unknown fields
+    if len(bytes(payload)) > limit:
+        raise ProtocolError(Code.TOO_LARGE, f"{where}: expected at most {limit} bytes, got {len(bytes(payload))}")
     return parse(model, payload, f"{where}.payload")

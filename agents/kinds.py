@@ -5,9 +5,10 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from agents.events import PublishPayload, parse_event
+from msgspec import Raw
+
 from agents.models import Agent
-from agents.publications import Publication, agent_stream
+from agents.publications import agent_stream, read_publication
 from agents.services import AgentService, agent_state
 from streams.protocol.kinds import Access, Kind
 from workspaces.access import workspace_access
@@ -16,7 +17,7 @@ from workspaces.plugin import Section
 
 class AgentKind(Kind):
     name = "agent"
-    publication = PublishPayload
+    publishable = True
 
     def access(self, asked: Sequence[tuple[int, uuid.UUID]]) -> list[Access]:
         keys = {key for _, key in asked}
@@ -28,8 +29,8 @@ class AgentKind(Kind):
     def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, dict[str, Any]]:
         return {agent.pk: agent_state(agent) for agent in Agent.objects.filter(pk__in=keys)}
 
-    async def publish(self, key: uuid.UUID, publication: PublishPayload) -> dict[str, Any]:
-        published = await AgentService.apublish(as_publication(publication))
+    async def publish(self, key: uuid.UUID, publication: Raw) -> dict[str, Any]:
+        published = await AgentService.apublish(await read_publication(key, publication))
         answer: dict[str, Any] = {"agentId": str(key), "n": published.n, "seq": published.seq}
         return answer if published.lease is None else answer | {"lease": published.lease}
 
@@ -45,14 +46,3 @@ class AgentSection(Section):
 
     def streams(self, workspace_id: uuid.UUID) -> list[str]:
         return [agent_stream(pk) for pk in Agent.objects.filter(workspace=workspace_id).values_list("pk", flat=True)]
-
-
-def as_publication(payload: PublishPayload) -> Publication:
-    """What was sent as what can be stored. Raises ProtocolError (INVALID_MESSAGE, TOO_LARGE)."""
-    events = []
-    for index, item in enumerate(payload.events):
-        event = parse_event(item.type, item.payload, f"events.{index}")
-        event.encode(payload.key)  # too large is found out now, not in the middle of somebody's transaction
-        events.append(event)
-    first = payload.events[0].n if payload.events else 1
-    return Publication(payload.key, events, payload.producer, first, payload.lease)

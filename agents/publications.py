@@ -1,20 +1,29 @@
-"""What producers hand in, and how it is stored: many publications in one transaction, each on its own terms."""
+"""What producers publish: read from JSON in slices that hold no event loop for long, and stored, many publications in
+one transaction, each on its own terms."""
 
+import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import Annotated
 
-from agents.events import AgentEvent, Context, StatusChange, StatusReport, Terminated
+import msgspec
+from msgspec import Meta, Raw
+
+from agents.events import AgentEvent, Context, StatusChange, StatusReport, Terminated, parse_event
 from agents.models import Agent, Status
 from streams.conf import conf
 from streams.log import Writer
 from streams.protocol import clock
 from streams.protocol.kinds import stream_name
-from streams.protocol.messages import Code, ProtocolError
+from streams.protocol.limits import Turn
+from streams.protocol.messages import BIGINT, Code, ProtocolError, brief, decode
 from workspaces.events import Change
 from workspaces.services import record, workspace_stream
+
+PRODUCER = r"[\x21-\x7e]{1,64}"
 
 
 def agent_stream(agent_id: uuid.UUID) -> str:
@@ -61,6 +70,67 @@ class Published:
     n: int
     seq: int
     lease: float | None = None
+
+
+class Item(msgspec.Struct, frozen=True):
+    """One event of a publication; `n` counts the events of its producer from 1."""
+
+    n: Annotated[int, Meta(ge=1, le=BIGINT)]
+    type: str
+    payload: Annotated[Raw, Meta(extra_json_schema={"type": "object"})]
+
+
+class PublishPayload(msgspec.Struct, frozen=True):
+    """Payload of `publish:agent`, and the body of `POST /api/agents/{id}/events`."""
+
+    producer: Annotated[str, Meta(extra_json_schema={"pattern": PRODUCER})]
+    events: list[Item]
+    lease: Annotated[bool, Meta(description="the agent's runner is there; events may then be empty")] = False
+
+
+async def read_publication(agent_id: uuid.UUID, text: bytes | Raw) -> Publication:
+    """A publication from its JSON text. Raises ProtocolError (INVALID_JSON, INVALID_MESSAGE, TOO_LARGE)."""
+    payload = decode(PublishPayload, text)
+    return await _publication(agent_id, payload.producer, payload.events, payload.lease)
+
+
+async def read_lines(agent_id: uuid.UUID, producer: str, text: bytes) -> Publication:
+    """A publication from NDJSON, an event a line. Raises ProtocolError like `read_publication`."""
+    _check_count(text.count(b"\n"))
+    lines = [line for line in text.split(b"\n") if line.strip()]
+    items = [decode(Item, line, f"events.{index}") for index, line in enumerate(lines)]
+    return await _publication(agent_id, producer, items, lease=False)
+
+
+async def _publication(agent_id: uuid.UUID, producer: str, items: Sequence[Item], lease: bool) -> Publication:
+    if not re.fullmatch(PRODUCER, producer):
+        problem = f"producer: expected 1 to 64 visible characters of ASCII, got {brief(producer)}"
+        raise ProtocolError(Code.INVALID_MESSAGE, problem)
+    if not items and not lease:
+        raise ProtocolError(Code.INVALID_MESSAGE, "events: expected at least one, or a lease to renew")
+    _check_count(len(items))
+    first = items[0].n if items else 1
+    for offset, item in enumerate(items):
+        if item.n != first + offset:
+            raise ProtocolError(Code.INVALID_MESSAGE, f"events.{offset}.n: expected {first + offset}, got {item.n}")
+    return Publication(agent_id, await _read_events(agent_id, items), producer, first, lease)
+
+
+def _check_count(count: int) -> None:
+    limit = conf().PUBLISH_EVENTS
+    if count > limit:
+        raise ProtocolError(Code.TOO_LARGE, f"expected at most {limit} events at once, got {count}")
+
+
+async def _read_events(agent_id: uuid.UUID, items: Sequence[Item]) -> list[AgentEvent]:
+    events: list[AgentEvent] = []
+    turn = Turn()
+    for index, item in enumerate(items):
+        event = parse_event(item.type, item.payload, f"events.{index}")
+        event.encode(agent_id)  # too large is found out now, not in the middle of somebody's transaction
+        events.append(event)
+        await turn.passed_on()
+    return events
 
 
 class Store:

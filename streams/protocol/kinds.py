@@ -7,7 +7,7 @@ from enum import IntEnum
 from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
-from pydantic import BaseModel
+from msgspec import Raw
 from pydantic.alias_generators import to_camel
 
 
@@ -43,8 +43,8 @@ class Kind(ABC):
     """A kind of stream. `access` and `states` read the database, for many askers at once."""
 
     name: ClassVar[str]
-    publication: ClassVar[type[BaseModel] | None] = None
-    """The payload of `publish:<name>`, if clients may publish to streams of this kind."""
+    publishable: ClassVar[bool] = False
+    """Whether clients may publish to streams of this kind, with `publish:<name>`."""
 
     @abstractmethod
     def access(self, asked: Sequence[tuple[int, uuid.UUID]]) -> list[Access]:
@@ -54,8 +54,11 @@ class Kind(ABC):
     def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, dict[str, Any]]:
         """The present state, ready for JSON, of those that exist."""
 
-    async def publish(self, key: uuid.UUID, publication: Any) -> dict[str, Any]:
-        """Store a publication and return the payload of its `published` answer."""
+    async def publish(self, key: uuid.UUID, publication: Raw) -> dict[str, Any]:
+        """Store a publication, the payload of `publish:<name>`, and return that of its `published` answer.
+
+        Raises ProtocolError where it cannot be understood or stored.
+        """
         raise NotImplementedError
 
     def stream(self, key: uuid.UUID) -> str:

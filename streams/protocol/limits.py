@@ -1,7 +1,10 @@
-"""How much one client may ask for."""
+"""How much one client may ask for, and for how long at a time."""
 
+import asyncio
 import time
 from dataclasses import dataclass, field
+
+TURN_SECONDS = 0.005
 
 
 @dataclass(slots=True)
@@ -26,3 +29,15 @@ class Bucket:
             return False
         self._level -= 1
         return True
+
+
+class Turn:
+    """A task's turn on the event loop: `passed_on` lets others run once it has taken longer than TURN_SECONDS."""
+
+    def __init__(self) -> None:
+        self._until = time.perf_counter() + TURN_SECONDS
+
+    async def passed_on(self) -> None:
+        if time.perf_counter() > self._until:
+            await asyncio.sleep(0)
+            self._until = time.perf_counter() + TURN_SECONDS

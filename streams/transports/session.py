@@ -4,7 +4,10 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Coroutine, Iterable
+from functools import cache
 from typing import Any
+
+import msgspec
 
 from streams import metrics
 from streams.conf import conf
@@ -23,9 +26,9 @@ from streams.protocol.messages import (
     Request,
     Subscribe,
     brief,
+    decode,
     encode_answer,
     parse,
-    parse_json,
 )
 from streams.protocol.positions import Span, Start, start_at
 from streams.runtime import Runtime
@@ -113,7 +116,7 @@ class ClientSession:
                 await self.subscribe(kind, key, parse(Subscribe, request.payload, "payload"), request)
             case "unsubscribe", Kind():
                 self._unsubscribe(kind, _key(kind, request), request)
-            case "publish", Kind() if kind.publication:
+            case "publish", Kind() if kind.publishable:
                 await self._publish(kind, request)
             case _:
                 known = ", ".join(_known_types(self._runtime.kinds.values()))
@@ -160,15 +163,13 @@ class ClientSession:
         self._answer("unsubscribed", {"type": kind.name, "id": str(key), "reason": Reason.REQUESTED}, request)
 
     async def _publish(self, kind: Kind, request: Request) -> None:
-        assert kind.publication is not None
         key = _key(kind, request)
-        match await self._grant(kind, key):  # first: strangers get no parsing done
+        match await self._grant(kind, key):  # before the events are read: strangers cost no work
             case Access.NONE:
                 raise _not_found(kind, key)
             case Access.READ:
                 raise ProtocolError(Code.FORBIDDEN, f"you may watch this {kind.name} but not publish to it")
-        publication = parse(kind.publication, request.payload)
-        self._answer("published", await kind.publish(key, publication), request)
+        self._answer("published", await kind.publish(key, request.payload), request)
 
     async def _grant(self, kind: Kind, key: uuid.UUID) -> Access:
         grants = self._grants  # another dict as soon as rights change: no stale answer is kept
@@ -272,10 +273,10 @@ def _parse(text: str | None, binary: bytes | None) -> Request:
     if text is None:
         size = len(binary or b"")
         raise ProtocolError(Code.INVALID_MESSAGE, f"expected a text frame with JSON, got {size} binary bytes")
-    data = parse_json(text)
-    if not isinstance(data, dict):
-        raise ProtocolError(Code.INVALID_MESSAGE, f"expected a JSON object with a type, got {brief(data)}")
-    request = parse(Request, data)
+    request = decode(Request, text)
+    if bytes(memoryview(request.payload)[:1]) != b"{":
+        got = brief(bytes(request.payload).decode(errors="replace"))
+        raise ProtocolError(Code.INVALID_MESSAGE, f"payload: expected an object, got {got}")
     if len(text) > conf().MESSAGE_BYTES and not request.type.startswith("publish:"):
         limit = conf().MESSAGE_BYTES
         raise ProtocolError(Code.TOO_LARGE, f"expected at most {limit} bytes, got {len(text)} characters")
@@ -283,20 +284,25 @@ def _parse(text: str | None, binary: bytes | None) -> Request:
 
 
 def _key(kind: Kind, request: Request) -> uuid.UUID:
-    """The id in the request's payload."""
-    given = request.payload.get(kind.id_key)
+    """The id in the request's payload, of which nothing else is read."""
+    given = bytes(getattr(decode(_key_shape(kind.id_key), request.payload, "payload"), kind.id_key))
     try:
-        return uuid.UUID(given)
-    except (TypeError, ValueError, AttributeError):
-        message = f"payload.{kind.id_key}: expected a UUID, got {brief(given)}"
+        return uuid.UUID(msgspec.json.decode(given, type=str))
+    except ValueError:
+        message = f"payload.{kind.id_key}: expected a UUID, got {brief(given.decode(errors='replace'))}"
         raise ProtocolError(Code.INVALID_MESSAGE, message) from None
+
+
+@cache
+def _key_shape(name: str) -> type[msgspec.Struct]:
+    return msgspec.defstruct("Payload", [(name, msgspec.Raw, msgspec.Raw(b"nothing"))])
 
 
 def _known_types(kinds: Iterable[Kind]) -> list[str]:
     found = ["ping"]
     for kind in kinds:
         found += [f"subscribe:{kind.name}", f"unsubscribe:{kind.name}"]
-        found += [f"publish:{kind.name}"] if kind.publication else []
+        found += [f"publish:{kind.name}"] if kind.publishable else []
     return found
 
 

@@ -6,6 +6,7 @@ from channels.consumer import AsyncConsumer
 
 from streams.hub.connection import Sink
 from streams.protocol.kinds import Viewer
+from streams.protocol.limits import Turn
 from streams.protocol.messages import SUBPROTOCOL, Close
 from streams.transports.asgi_sink import AsgiSink
 from streams.transports.session import ClientSession
@@ -30,8 +31,10 @@ class StreamConsumer(AsyncConsumer):
             return
         sink: Sink = scope.get("extensions", {}).get(SINK) or AsgiSink(send)
         session = ClientSession(viewer, sink, merge)
+        turn = Turn()
         try:
             while (message := await receive())["type"] == "websocket.receive":
                 await session.handle(message.get("text"), message.get("bytes"))
+                await turn.passed_on()
         finally:
             session.end()

@@ -1,0 +1,172 @@
+"""Nothing a client sends holds the event loop for longer than 20 ms of processor time, over WebSocket and HTTP."""
+
+import asyncio
+import json
+import os
+import signal
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import connect
+
+from tests.support.api import Api
+from tests.support.server import LiveServer
+
+LIMIT_SECONDS = 0.020
+TRIES = 3  # the shortest counts: other programs on the machine add processor time of their own (caches, page faults)
+MIB = 1_048_576
+NOBODY = str(uuid.uuid4())
+
+
+class ObservedServer(LiveServer):
+    """A server that says for how long callbacks held its event loop."""
+
+    def __init__(self, data_dir: Path, **env: str) -> None:
+        super().__init__(data_dir, **env)
+        self.report = data_dir / "report.json"
+        self.command = ("-m", "tests.support.probe", "slices", str(self.report))
+
+    def begin(self) -> None:
+        os.kill(self.pid, signal.SIGUSR1)
+
+    def longest(self) -> float:
+        self.report.unlink(missing_ok=True)
+        os.kill(self.pid, signal.SIGUSR2)
+        deadline = time.monotonic() + 5
+        while not self.report.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        seconds: float = json.loads(self.report.read_text())
+        return seconds
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObservedServer]:
+    unlimited = {"STREAM_MESSAGES_BURST": "100000", "STREAM_BAD_MESSAGES": "100000"}
+    with ObservedServer(tmp_path_factory.mktemp("observed"), **unlimited) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def stranger(server: ObservedServer) -> Api:
+    """Somebody with an account who is a member of nothing."""
+    return Api(server.url, server.token("stranger"))
+
+
+@pytest.fixture(scope="module")
+def agent_id(server: ObservedServer) -> str:
+    root = Api(server.url, server.token("root", "--create", "--superuser"))
+    agent: str = root.agent(root.workspace("w")["id"])["id"]
+    return agent
+
+
+def filled(before: str, item: str, after: str, size: int = MIB - 16) -> str:
+    """`before`, then `item` as often as it fits into `size` bytes, separated by commas, then `after`."""
+    count = (size - len(before) - len(after) + 1) // (len(item) + 1)
+    return before + ",".join([item] * count) + after
+
+
+def publish_to(agent_id: str, events: tuple[str, str]) -> str:
+    head = f'{{"type":"publish:agent","payload":{{"agentId":"{agent_id}","producer":"p","events":['
+    return filled(head + events[0], "{}", events[1] + "]}}")
+
+
+def payload_of(item: str) -> tuple[str, str]:
+    return f'{{"n":1,"type":"agent:output","payload":{{"content":"","x":[{item},', "]}}"
+
+
+WIDE = ("", "")  # events: [{},{},…]
+DEEP_IN_AN_EVENT = payload_of("{}")
+
+
+async def sent_over_websocket(server: ObservedServer, token: str, message: str, repeated: int = 1) -> None:
+    headers = {"Authorization": f"Bearer {token}"}
+    async with connect(server.ws_url, additional_headers=headers, max_size=None) as socket:
+        for _ in range(repeated):
+            await socket.send(message)
+        for _ in range(repeated):
+            await socket.recv()
+
+
+def longest_of(server: ObservedServer, attack: Any) -> float:
+    found = []
+    for _ in range(TRIES):
+        server.begin()
+        attack()
+        found.append(server.longest())
+    return min(found)
+
+
+def hostile_messages(agent_id: str) -> list[tuple[str, str]]:
+    subscribe = f'{{"type":"subscribe:agent","payload":{{"agentId":"{NOBODY}","x":['
+    return [
+        ("a publication to nobody's agent, of empty objects", publish_to(NOBODY, WIDE)),
+        ("a publication of empty objects", publish_to(agent_id, WIDE)),
+        ("a publication of one event with a huge unknown field", publish_to(agent_id, DEEP_IN_AN_EVENT)),
+        ("a subscription with a huge unknown field", filled(subscribe, "{}", "]}}")),
+        ("an id that is a list", filled('{"type":"ping","id":[', "{}", "]}")),
+        ("an agent's id that is a list", filled('{"type":"publish:agent","payload":{"agentId":[', "{}", "]}}")),
+        ("a huge list instead of a message", filled("[", "{}", "]")),
+        ("huge whitespace", " " * (MIB - 16)),
+        ("a huge number", '{"type":"ping","id":' + "9" * (MIB - 64) + "}"),
+        ("many keys", "{" + ",".join(f'"{n:06x}":0' for n in range(90_000)) + "}"),
+    ]
+
+
+@pytest.mark.parametrize("index", range(10))
+def test_no_message_over_websocket_holds_the_event_loop(
+    server: ObservedServer, agent_id: str, stranger: Api, index: int
+) -> None:
+    root = server.token("root", "--create", "--superuser")
+    name, message = hostile_messages(agent_id)[index]
+    assert len(message) <= MIB
+    longest = longest_of(server, lambda: asyncio.run(sent_over_websocket(server, root, message)))
+    assert longest < LIMIT_SECONDS, f"{name}: {longest * 1000:.1f} ms"
+
+
+def test_a_full_publication_does_not_hold_the_event_loop(server: ObservedServer, agent_id: str) -> None:
+    root = Api(server.url, server.token("root", "--create", "--superuser"))
+
+    def publish() -> None:
+        producer = uuid.uuid4().hex
+        events = [{"n": n, "type": "agent:output", "payload": {"content": "x" * 120}} for n in range(1, 5_001)]
+        sent = root.post(f"/agents/{agent_id}/events", {"producer": producer, "events": events})
+        assert sent.status == 200, sent
+
+    longest = longest_of(server, publish)
+    assert longest < LIMIT_SECONDS, f"{longest * 1000:.1f} ms"
+
+
+def test_many_small_messages_at_once_do_not_hold_the_event_loop(server: ObservedServer, stranger: Api) -> None:
+    assert stranger.token
+    token = stranger.token
+    longest = longest_of(server, lambda: asyncio.run(sent_over_websocket(server, token, '{"type":"ping"}', 5_000)))
+    assert longest < LIMIT_SECONDS, f"{longest * 1000:.1f} ms"
+
+
+HOSTILE_BODIES = [
+    ("empty objects", filled('{"producer":"p","events":[', "{}", "]}"), "application/json"),
+    ("a huge unknown field", filled('{"producer":"p","events":[],"x":[', "{}", "]}"), "application/json"),
+    ("empty lines", "\n" * (MIB - 16), "application/x-ndjson"),
+    ("lines of empty objects", "{}\n" * (MIB // 3 - 16), "application/x-ndjson"),
+]
+
+
+@pytest.mark.parametrize(("body", "type_"), [row[1:] for row in HOSTILE_BODIES], ids=[row[0] for row in HOSTILE_BODIES])
+def test_no_body_over_http_holds_the_event_loop(
+    server: ObservedServer, agent_id: str, stranger: Api, body: str, type_: str
+) -> None:
+    root = Api(server.url, server.token("root", "--create", "--superuser"))
+
+    def send() -> None:
+        for caller in (root, stranger):
+            answer = caller.call(
+                "POST", f"/agents/{agent_id}/events", body.encode(), Content_Type=type_, X_Producer="p"
+            )
+            assert answer.status in (400, 403, 404, 413), answer
+
+    longest = longest_of(server, send)
+    assert longest < LIMIT_SECONDS, f"{longest * 1000:.1f} ms"
