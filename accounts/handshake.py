@@ -1,17 +1,14 @@
 """Who opens a WebSocket: origin and credentials, looked at before the consumer sees the connection."""
 
-from collections.abc import Awaitable, Callable
 from http.cookies import CookieError, SimpleCookie
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
 from accounts.credentials import Credential, Scheme, authenticate
+from streams.asgi import ASGIApp, Receive, Scope, Send
 from streams.protocol.messages import Close, ProtocolError
-
-Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 class Handshake:
@@ -21,15 +18,15 @@ class Handshake:
     for by another. Without any, `viewer` is None.
     """
 
-    def __init__(self, application: Application) -> None:
+    def __init__(self, application: ASGIApp) -> None:
         self._application = application
 
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if await self._enter(scope, receive, send):
             await self._application(scope, receive, send)
 
     @staticmethod
-    async def _enter(scope: dict[str, Any], receive: Any, send: Any) -> bool:
+    async def _enter(scope: Scope, receive: Receive, send: Send) -> bool:
         """Put the viewer into the scope, or refuse and return False."""
         headers = {name.decode("latin1"): value.decode("latin1") for name, value in scope["headers"]}
         if not origin_allowed(headers):
