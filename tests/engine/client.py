@@ -43,7 +43,7 @@ class Client:
             "extensions": {SINK: self.sink},
         }
         self._inbox.put_nowait({"type": "websocket.connect"})
-        self.task = loop.create_task(StreamConsumer()(scope, self._inbox.get, self._accepted))  # type: ignore[arg-type]
+        self.task = loop.create_task(StreamConsumer()(scope, self._inbox.get, self._accepted))
 
     @property
     def waiting(self) -> list[Message]:

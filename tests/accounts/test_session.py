@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.streams.test_subscriptions import agent_of
-from tests.support.api import Api
+from tests.support.api import Api, agent_of
 from tests.support.server import LiveServer
 from tests.support.viewer import viewer
 
