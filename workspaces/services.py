@@ -10,8 +10,7 @@ from django.utils.text import slugify
 from accounts.text import NAME_LENGTH, clean_name
 from streams import log
 from streams.log import Writer
-from streams.protocol.kinds import stream_name
-from streams.protocol.messages import Code, ProtocolError
+from streams.protocol.messages import Code, ProtocolError, stream_name
 from streams.signals import access_changed
 from workspaces.access import access_of
 from workspaces.events import WORKSPACE_UPDATED, Change, WorkspaceUpdated
