@@ -16,7 +16,7 @@ AWAY_SECONDS = 5.0  # without a look, after which runners are given time to come
 
 @dataclass
 class UptimeGuard:
-    """Since when this server could have heard of a renewal; times are seconds since 1970, as those of leases are."""
+    """Since when this server could have received a renewal. Times are seconds since 1970, as those of leases are."""
 
     since: float
     seen: float

@@ -10,7 +10,7 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 from benchmarks.dialects import Dialect
 from benchmarks.events import MARK, STAMP, STAMP_BYTES, Event, clock
 
-PATIENCE = 20.0  # seconds for a socket to open, or to be answered
+ANSWER_SECONDS = 20.0  # for a socket to open, or to be answered
 PACE = 0.005  # between two publications on one socket: the contract allows 200 messages a second
 BATCH = 2_000  # events in one publication at most
 HEADER = "Sec-WebSocket-Protocol"
@@ -27,7 +27,7 @@ class Socket(WSListener):
         self.refused = b""  # the last error that the server answered with
 
     async def connect(self, url: str, headers: dict[str, str]) -> None:
-        await ws_connect(lambda: self, url, extra_headers=headers, websocket_handshake_timeout=PATIENCE)
+        await ws_connect(lambda: self, url, extra_headers=headers, websocket_handshake_timeout=ANSWER_SECONDS)
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self.transport = transport
@@ -66,7 +66,7 @@ class Viewer(Socket):
         await self.connect(url, headers)
         self.say(self.dialect.opening(self.agents))
         if self._missing:
-            await asyncio.wait_for(self.ready, PATIENCE)
+            await asyncio.wait_for(self.ready, ANSWER_SECONDS)
 
     def forget(self) -> None:
         """Begin a new measurement. What went wrong before stays wrong."""
@@ -145,7 +145,7 @@ class Producer(Socket):
         """Publish these at once and wait for the answer."""
         self._answer = asyncio.get_running_loop().create_future()
         self.say(self.dialect.publish(self.agent, events, self._name))
-        await asyncio.wait_for(self._answer, PATIENCE)
+        await asyncio.wait_for(self._answer, ANSWER_SECONDS)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         payload = frame.get_payload_as_bytes()

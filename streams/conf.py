@@ -37,7 +37,7 @@ class StreamSettings:
     RETAIN_EVENTS: int = 100_000  # newest events of each stream that are kept; 0: all
     RETAIN_DAYS: float = 30.0  # for which an event is kept; 0: for ever
     TRIM_EVERY: float = 30.0  # between two rounds of trimming
-    LEASE: float = 30.0  # after which a runner that is not heard of is lost
+    LEASE: float = 30.0  # after which a silent runner is lost
     READ_THREADS: int = 4  # threads that read the log for the sockets
 
 

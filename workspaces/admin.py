@@ -1,4 +1,4 @@
-"""The admin of workspaces, members and invitations. Changes go through the services, so that they are heard."""
+"""The admin of workspaces, members and invitations. Changes go through the services, so that they are broadcast."""
 
 from typing import Any
 

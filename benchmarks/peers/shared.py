@@ -37,7 +37,7 @@ class WithPostgres(Agentstream):
 
 
 class WithRedis(Agentstream):
-    """One process that rings its bell over Redis."""
+    """One process whose broker uses Redis."""
 
     name = "agentstream-redis"
     label = "Agentstream, Redis"

@@ -19,7 +19,7 @@ VIEWERS = 2_000
 QUICK_VIEWERS = 200
 EVENTS = 1_000  # in the log; viewers have seen from none to half of them
 AGENTS = 10
-PATIENCE = 60.0
+RESUME_SECONDS = 60.0
 
 
 class Resuming(AgentstreamDialect):
@@ -58,7 +58,7 @@ class Resume(Workload):
         expected = EVENTS * count - sum(seen)
         meter = Meter(peer.pids)
         took = sorted(await open_viewers(peer, viewers, at_once=count))
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + RESUME_SECONDS
         while sum(viewer.count for viewer in viewers) < expected and time.monotonic() < deadline:
             await asyncio.sleep(0.005)
         usage = meter.read()

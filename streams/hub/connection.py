@@ -153,7 +153,7 @@ class Connection:
             cursor.reading = None
         if page is not None and page.after > cursor.seq:
             self.listener.lost(cursor)
-        elif page is None or len(page) == 0:  # empty: the log is shorter than was heard, which the hub finds out
+        elif page is None or len(page) == 0:  # empty: the log is shorter than announced, which the hub finds out
             self._pages.retry(cursor)
         else:
             cursor.page = page

@@ -71,7 +71,7 @@ class Received(Enum):
 class Feed:
     """A stream's head and recent window, and the cursors that follow it.
 
-    `head` is the newest seq known here, `at` its timestamp (None: not known). `target` is the newest seq heard of; it
+    `head` is the newest seq known here, `at` its timestamp (None: not known). `target` is the newest seq announced; it
     is ahead of `head` while the events between are being read from the log.
     """
 

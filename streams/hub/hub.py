@@ -162,7 +162,7 @@ class Hub:
             self._spawn(self._fill(feed))
 
     async def _fill(self, feed: Feed) -> None:
-        """Read what the broker did not bring, up to the newest seq heard of."""
+        """Read what the broker did not bring, up to the newest seq announced."""
         metrics.GAPS.inc()
         try:
             while feed.head < feed.target and self.feeds.get(feed.name) is feed:
@@ -214,7 +214,7 @@ class Hub:
         self._spawn(self._leave(name))
 
     def _restart(self, feed: Feed, head: int, at: str | None) -> None:
-        """The log is not what was heard from it, as after a restored backup: everybody starts again."""
+        """The log is not what was received of it, as after a restored backup: everybody starts again."""
         logger.warning("%s is not what it was at %d: was the database restored?", feed.name, feed.head)
         self.reader.forget(feed.name)
         feed.skip_to(head, at)

@@ -3,7 +3,7 @@
 A stream's events get their seq from the stream's own row, locked in the transaction that writes them, so the order
 in which seqs are given is the order in which they are committed. Rows are locked in the order of their names by
 everyone, so two writers cannot wait for each other. The signals `events_appended` and `streams_dropped` are sent from
-here, after the commit: whoever appends is heard, and what is rolled back is not.
+here, after the commit: every append is signalled, and what is rolled back is not.
 """
 
 from collections.abc import Collection, Iterable, Iterator

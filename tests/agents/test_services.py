@@ -1,4 +1,4 @@
-"""AgentService: whatever changes is heard, whoever changes it; what is rolled back is not."""
+"""AgentService: every change is broadcast, whoever makes it; what is rolled back is not."""
 
 import asyncio
 import threading
@@ -86,14 +86,14 @@ WAYS: dict[str, Callable[[Agent], Any]] = {
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_a_report_is_heard_wherever_it_comes_from(agent: Agent, way: Callable[[Agent], Any]) -> None:
+def test_a_report_is_received_wherever_it_comes_from(agent: Agent, way: Callable[[Agent], Any]) -> None:
     async def scenario() -> None:
         async with listening() as ear:
             answer = await ear.ask("subscribe:agent", agentId=str(agent.pk))
             assert answer["type"] == "subscribed", answer
             await way(agent)
-            heard = await ear.next()
-            assert (heard["type"], heard["payload"]["content"], heard["seq"]) == ("agent:output", "x", 1)
+            received = await ear.next()
+            assert (received["type"], received["payload"]["content"], received["seq"]) == ("agent:output", "x", 1)
 
     asyncio.run(scenario())
 

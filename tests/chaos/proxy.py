@@ -8,7 +8,7 @@ from typing import Self
 
 
 class Half(asyncio.Protocol):
-    """One side of a connection: passes on what it hears, no faster than the other side takes it."""
+    """One side of a connection: passes on what it receives, no faster than the other side takes it."""
 
     def __init__(self) -> None:
         self.peer: Half | None = None

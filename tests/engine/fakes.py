@@ -73,7 +73,7 @@ class Log:
         self._clock = 1_700_000_000_000
 
     def append(self, stream: Stream, count: int) -> Message:
-        """Write events; the bell's message about them."""
+        """Write events; the broker's message about them."""
         first = stream.head + 1
         for _ in range(count):
             self._clock += 1

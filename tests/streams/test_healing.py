@@ -32,7 +32,7 @@ def test_a_dropped_channel_layer_message_heals(tmp_path: Path, lose: int) -> Non
 
 
 def test_a_write_by_another_process_is_seen_within_about_a_second(own_live: LiveServer) -> None:
-    """Without Redis no bell rings between processes; the comparison with the log finds the event."""
+    """Without Redis nothing is broadcast between processes; the comparison with the log finds the event."""
     root = Api(own_live.url, own_live.token("root", "--superuser"))
     _, agent_id = agent_of(root)
     code = (

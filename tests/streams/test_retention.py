@@ -65,7 +65,7 @@ def test_a_second_server_without_redis_is_refused_with_the_reason(own_live: Live
 
 
 def test_a_second_server_on_postgresql_without_redis_is_refused(tmp_path: Path, postgres: object) -> None:
-    url = postgres.create_database("sole")  # type: ignore[attr-defined]
+    url = postgres.create_database("locked")  # type: ignore[attr-defined]
     folders = tmp_path / "one", tmp_path / "two"
     for folder in folders:
         folder.mkdir()

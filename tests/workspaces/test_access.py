@@ -243,7 +243,7 @@ token = Token.objects.get(hint="%s")
     ids=["the membership ends", "the token is deleted", "the user is deactivated"],
 )
 def test_access_withdrawn_is_felt_by_open_sockets(own_live: LiveServer, how: str, expected: str) -> None:
-    """From another process, and so without a bell: the recheck at the heartbeat is the slowest way."""
+    """From another process, and so without a broadcast: the recheck at the heartbeat is the slowest way."""
     own_live.stop()
     own_live.env["STREAM_HEARTBEAT"] = "0.5"
     own_live.start()
