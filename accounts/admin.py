@@ -4,7 +4,9 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
@@ -38,6 +40,16 @@ class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_readonly_fields(self, request: HttpRequest, obj: Token | None = None) -> list[str]:
         return ["user"] if obj else []
 
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        # A token acts as its user: making another's is for those who may do everything anyway.
+        if db_field.name == "user" and not _superuser(request):
+            kwargs["queryset"] = get_user_model()._default_manager.filter(username=request.user.get_username())
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Token]:
+        found = super().get_queryset(request)
+        return found if _superuser(request) else found.filter(user=request.user.pk)
+
     def save_model(self, request: HttpRequest, obj: Token, form: Any, change: bool) -> None:
         if change:
             obj.save(update_fields=["name", "expires_at"])
@@ -58,3 +70,7 @@ class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         response = TemplateResponse(request, "accounts/token_shown.html", context)
         response["Cache-Control"] = "no-store"
         return response
+
+
+def _superuser(request: HttpRequest) -> bool:
+    return bool(getattr(request.user, "is_superuser", False))

@@ -1,5 +1,6 @@
 """Verifies credentials, those of many callers at once: tokens, sessions, and tickets, which are made here."""
 
+import re
 import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from accounts.tokens import identify_tokens
 from streams.runtime import Runtime
 
 TICKET_SECONDS = 30
+SESSION_KEY = re.compile(r"[a-z0-9]{32}")
 BATCH = 200
 
 
@@ -36,6 +38,11 @@ class Credential:
 
     scheme: Scheme
     secret: str
+
+
+def session_credential(key: str | None) -> Credential | None:
+    """The credential in a session cookie; None for a value that no session of ours can have."""
+    return Credential(Scheme.SESSION, key) if key and SESSION_KEY.fullmatch(key) else None
 
 
 async def authenticate(credential: Credential | None) -> Identity | None:

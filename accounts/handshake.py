@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
-from accounts.credentials import Credential, Scheme, authenticate
+from accounts.credentials import Credential, Scheme, authenticate, session_credential
 from streams.asgi import ASGIApp, Receive, Scope, Send
 from streams.protocol.messages import Close, ProtocolError
 
@@ -51,8 +51,7 @@ def credential_of(headers: dict[str, str], query: bytes) -> Credential | None:
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return Credential(Scheme.TOKEN, token.strip())
-    key = _cookie(headers, settings.SESSION_COOKIE_NAME)
-    return Credential(Scheme.SESSION, key) if key else None
+    return session_credential(_cookie(headers, settings.SESSION_COOKIE_NAME))
 
 
 def origin_allowed(headers: dict[str, str]) -> bool:

@@ -11,7 +11,7 @@ from ninja import Schema
 from ninja.security import HttpBearer
 from pydantic.alias_generators import to_camel
 
-from accounts.credentials import Credential, Scheme, authenticate
+from accounts.credentials import Credential, Scheme, authenticate, session_credential
 from accounts.identity import Identity
 from streams.hub.reader import AccessQuery
 from streams.protocol.kinds import Access
@@ -35,8 +35,7 @@ class Caller(HttpBearer):
         scheme, _, token = request.headers.get(self.header, "").partition(" ")
         if scheme:
             return await self.authenticate(request, token.strip()) if scheme.lower() == "bearer" else None
-        key = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
-        identity = await authenticate(Credential(Scheme.SESSION, key)) if key else None
+        identity = await authenticate(session_credential(request.COOKIES.get(settings.SESSION_COOKIE_NAME)))
         if identity is not None and not csrf_holds(request):
             raise ProtocolError(Code.FORBIDDEN, "expected the CSRF token of the session in the header X-CSRFToken")
         return identity

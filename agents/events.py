@@ -11,8 +11,9 @@ from pydantic import AfterValidator, Field, StringConstraints
 from agents.models import REASON_LENGTH, Status
 from streams.conf import conf
 from streams.protocol.messages import BIGINT, Code, ProtocolError, Wire, brief, parse
+from streams.protocol.text import Text
 
-Label = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Label = Annotated[Text, StringConstraints(min_length=1, max_length=200)]
 Count = Annotated[int, Field(ge=0, le=BIGINT, strict=True)]
 
 
@@ -75,7 +76,7 @@ class StatusReport(AgentEvent):
 
     type = "agent:status"
     status: Status
-    reason: Annotated[str, StringConstraints(max_length=REASON_LENGTH)] | None = None
+    reason: Annotated[Text, StringConstraints(max_length=REASON_LENGTH)] | None = None
 
 
 class StatusChange(StatusReport):

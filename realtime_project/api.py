@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.datastructures import MultiValueDict
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.parser import Parser
@@ -13,6 +14,7 @@ from accounts.api import router as tokens
 from accounts.requests import Caller
 from agents.api import router as agents
 from streams.protocol.messages import Code, ProtocolError, brief, parse_json
+from streams.protocol.text import refuse_nul
 from workspaces.api import router as workspaces
 from workspaces.api_people import router as people
 
@@ -20,10 +22,17 @@ logger = logging.getLogger(__name__)
 
 
 class StrictParser(Parser):
-    """Reads bodies as the WebSocket reads messages: no NaN, no lone surrogates."""
+    """Reads bodies as the WebSocket reads messages: no NaN, no lone surrogates. No text may hold NUL."""
 
     def parse_body(self, request: HttpRequest) -> Any:
-        return parse_json(request.body)
+        body = parse_json(request.body)
+        if b"\\u0000" in request.body:  # as it stands in JSON, or an escaped backslash before u0000
+            refuse_nul(body)
+        return body
+
+    def parse_querydict(self, data: MultiValueDict[str, str], list_fields: list[str], request: HttpRequest) -> Any:
+        refuse_nul([value for values in data.lists() for value in values])
+        return super().parse_querydict(data, list_fields, request)
 
 
 api = NinjaAPI(
