@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from streams.conf import conf
 from streams.database import in_thread
-from streams.log.retention import trim
+from streams.log.retention import Retention
 from streams.plugin import Job, StreamApp, installed
 from streams.protocol.messages import ProtocolError
 
@@ -16,7 +16,10 @@ logger = logging.getLogger(__name__)
 
 
 def installed_jobs() -> list[Job]:
-    return [Job(trim, conf().TRIM_EVERY), *(job for app in installed(StreamApp) for job in app.maintenance())]
+    return [
+        Job(Retention().run, conf().TRIM_EVERY),
+        *(job for app in installed(StreamApp) for job in app.maintenance()),
+    ]
 
 
 async def maintain(jobs: Sequence[Job]) -> None:
