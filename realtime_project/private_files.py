@@ -1,0 +1,45 @@
+"""Keeps the data directory, with its live sessions and its secret key, from other users of the machine."""
+
+import logging
+import os
+import stat
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+SQLITE_SUFFIXES = ("", "-wal", "-shm", "-journal", ".lock")
+
+
+def create_private(folder: Path, database: str | None) -> None:
+    """Make the folder, and an empty database file in it, for their owner alone, where there are none.
+
+    SQLite gives the files beside a database the permissions of that.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if database and Path(database).parent.is_dir():
+        os.close(os.open(database, os.O_CREAT | os.O_RDONLY, 0o600))
+
+
+def make_private(folder: Path, database: str | None) -> None:
+    """Take from others what permissions they have on the data, and say so."""
+    files = [folder / "secret_key"]
+    if database:
+        files += [Path(database + suffix) for suffix in SQLITE_SUFFIXES]
+    for path in (folder, *files):
+        _take_from_others(path)
+
+
+def _take_from_others(path: Path) -> None:
+    try:
+        found = path.stat()
+    except OSError:
+        return
+    mode = stat.S_IMODE(found.st_mode)
+    if not mode & OTHERS:
+        return
+    if found.st_uid != os.geteuid() or mode & stat.S_ISVTX:  # a folder that is shared on purpose, such as /tmp
+        logger.warning("%s can be read by others (mode %o), and is not ours to change", path, mode)
+        return
+    path.chmod(mode & ~OTHERS)
+    logger.warning("made %s private: others could read it (mode %o)", path, mode)
