@@ -4,8 +4,8 @@ import json
 
 import pytest
 from agentstream.adapters import Adapter, Chunk
-from agentstream.adapters import lines as lines_module
-from agentstream.adapters.choice import choose, program
+from agentstream.adapters import json_lines as lines_module
+from agentstream.adapters.registry import choose, program
 from agentstream.adapters.text import TextAdapter
 from agentstream.messages import Message, Output, encode
 

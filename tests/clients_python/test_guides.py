@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from agentstream.adapters.lines import LinesAdapter
+from agentstream.adapters.json_lines import LinesAdapter
 
 from tests.support.server import ROOT
 

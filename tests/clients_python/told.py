@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agentstream.adapters import Adapter, Chunk
-from agentstream.adapters.choice import choose
+from agentstream.adapters.registry import choose
 from agentstream.lines import LineReader
 from agentstream.messages import Context, Failure, Message, Output, StatusChange
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 from agentstream.adapters import Adapter, Chunk
-from agentstream.adapters.choice import choose
+from agentstream.adapters.registry import choose
 from agentstream.messages import encode
 
 Event = dict[str, Any]

@@ -8,13 +8,13 @@ from contextlib import suppress
 from typing import Any
 
 from agentstream.backoff import Backoff
+from agentstream.concurrency import within
 from agentstream.connection import SILENCE, Connection
 from agentstream.errors import TryLater, Unavailable, Unreachable, from_code
 from agentstream.lease import HOLDS, Lease
-from agentstream.link import Link, log
 from agentstream.messages import encode
 from agentstream.outbox import Entry, Outbox
-from agentstream.waiting import within
+from agentstream.reconnection import Link, log
 
 Wire = dict[str, Any]
 

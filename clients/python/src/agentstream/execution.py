@@ -9,14 +9,14 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from agentstream.adapters import Adapter
+from agentstream.commands import Input, Order, Signal
 from agentstream.errors import Refused
 from agentstream.messages import Ending, Failure, Status, StatusChange, Terminated
-from agentstream.orders import Input, Order, Signal
 from agentstream.process import Exit, NotStarted, Process, Wiring, started
 from agentstream.pump import Pump, Tee
 from agentstream.report import Report
+from agentstream.signals import Stopping
 from agentstream.stdin import pass_on
-from agentstream.stopping import Stopping
 
 # Seconds for which the command had to wait that are worth telling.
 WORTH_A_WORD = 1.0

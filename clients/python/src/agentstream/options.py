@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from agentstream.adapters.choice import AUTO, NAMES
+from agentstream.adapters.registry import AUTO, NAMES
 from agentstream.runner import WAIT, RunOptions
 from agentstream.spool import default_folder
 

@@ -9,12 +9,12 @@ from contextlib import suppress
 from types import TracebackType
 from typing import cast
 
+from agentstream.concurrency import within
 from agentstream.connection import socket_url
 from agentstream.credentials import authorization
 from agentstream.delivery import Delivery
 from agentstream.errors import AgentstreamError
 from agentstream.lease import Lease
-from agentstream.link import Link
 from agentstream.messages import (
     Context,
     Ending,
@@ -28,7 +28,7 @@ from agentstream.messages import (
     Terminated,
 )
 from agentstream.outbox import Outbox
-from agentstream.waiting import within
+from agentstream.reconnection import Link
 
 # How long a block that failed may take to tell what it had said before.
 LAST_WORDS = 5.0

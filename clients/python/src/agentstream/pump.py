@@ -7,11 +7,11 @@ import os
 from dataclasses import dataclass, field
 
 from agentstream.adapters import Adapter, Chunk, Stream
+from agentstream.concurrency import within
 from agentstream.lines import LineReader
 from agentstream.messages import MAX_CONTENT
 from agentstream.process import Process
 from agentstream.report import Report
-from agentstream.waiting import within
 
 READ = 64 * 1024
 # How long a line may be without its end before it is shown as it is.

@@ -6,11 +6,11 @@ import asyncio
 import logging
 from pathlib import Path
 
+from agentstream.concurrency import within
 from agentstream.errors import Refused
 from agentstream.outbox import Outbox
 from agentstream.publisher import Publisher
 from agentstream.spool import Spool, leftovers
-from agentstream.waiting import within
 
 log = logging.getLogger("agentstream")
 

@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from agentstream.concurrency import within
 from agentstream.errors import Refused
 from agentstream.messages import Message, Output
 from agentstream.outbox import Outbox
 from agentstream.publisher import Publisher
-from agentstream.waiting import within
 
 log = logging.getLogger("agentstream")
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from uuid import uuid4
 
 from agentstream.adapters import Adapter
-from agentstream.adapters.choice import AUTO, choose, program
+from agentstream.adapters.registry import AUTO, choose, program
 from agentstream.api import Api
 from agentstream.backoff import Backoff
+from agentstream.commands import orders
 from agentstream.errors import TryLater, Unreachable
 from agentstream.execution import Execution
-from agentstream.orders import orders
 from agentstream.outbox import Outbox
 from agentstream.process import Wiring
 from agentstream.publisher import Publisher
@@ -42,7 +42,7 @@ class RunOptions:
 
     `url` is the server's HTTP base; `workspace` a slug, None for the only one the token's user can see; `name`
     that of the agent, made if there is none, None for that of the program. `adapter` is one of
-    `agentstream.adapters.choice.NAMES`. `pty` has the command write to a pseudo-terminal, `input` lets it read what
+    `agentstream.adapters.registry.NAMES`. `pty` has the command write to a pseudo-terminal, `input` lets it read what
     people send; None leaves both to the adapter. `spool` is the folder that keeps what the server has not acknowledged
     over a restart of this program; `wait` is for how many seconds this program outlives the command to have the server
     acknowledge it, should that be away. `hidden` names variables of the environment that the command does

@@ -14,8 +14,8 @@ from agentstream.credentials import authorization
 from agentstream.cursor import Cursor
 from agentstream.errors import Forbidden, NotFound, Refused, TryLater, Unreachable, from_code
 from agentstream.events import Event
-from agentstream.link import Link
 from agentstream.messages import encode
+from agentstream.reconnection import Link
 
 
 def watch(

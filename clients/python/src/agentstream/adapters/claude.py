@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from agentstream.adapters.gauge import Gauge
-from agentstream.adapters.lines import Event
-from agentstream.adapters.news import News, limit
+from agentstream.adapters.builder import Growing, Speech, Voice, words
+from agentstream.adapters.context_window import Gauge
+from agentstream.adapters.json_lines import Event
+from agentstream.adapters.notices import News, limit
 from agentstream.adapters.permissions import Permissions, questions
-from agentstream.adapters.speech import Growing, Speech, Voice, words
 from agentstream.messages import Kind, Message, Role, encode
 
 # Parts of a message as it is streamed that say nothing to people, or that a later line says again.

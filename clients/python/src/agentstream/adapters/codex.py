@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
-from agentstream.adapters.lines import Event
-from agentstream.adapters.speech import Speech, Voice, under, words
+from agentstream.adapters.builder import Speech, Voice, under, words
+from agentstream.adapters.json_lines import Event
 from agentstream.messages import Message
 
 Item = dict[str, Any]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from agentstream.adapters.lines import Event
-from agentstream.adapters.speech import Speech, Voice, under, words
+from agentstream.adapters.builder import Speech, Voice, under, words
+from agentstream.adapters.json_lines import Event
 from agentstream.messages import Message
 
 Part = dict[str, Any]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
-from agentstream.adapters.lines import Event
-from agentstream.adapters.speech import words
+from agentstream.adapters.builder import words
+from agentstream.adapters.json_lines import Event
 
 # Told by other lines too, or to no person's use.
 _SILENT = {"status", "hook_started", "hook_progress", "task_progress", "task_updated", "thinking_tokens"}

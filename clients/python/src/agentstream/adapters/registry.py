@@ -9,7 +9,7 @@ from pathlib import PurePath
 from agentstream.adapters import Adapter
 from agentstream.adapters.claude import Claude
 from agentstream.adapters.codex import Codex
-from agentstream.adapters.lines import LinesAdapter
+from agentstream.adapters.json_lines import LinesAdapter
 from agentstream.adapters.opencode import OpenCode
 from agentstream.adapters.text import TextAdapter
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agentstream import stopping
-from agentstream.orders import Input, Signal, orders
-from agentstream.stopping import Stopping
+from agentstream import signals as stopping
+from agentstream.commands import Input, Signal, orders
+from agentstream.signals import Stopping
 from websockets.asyncio.server import ServerConnection
 
 from tests.support.api import Api

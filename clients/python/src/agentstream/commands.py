@@ -9,7 +9,7 @@ from typing import Literal
 
 from agentstream.cursor import Cursor
 from agentstream.events import Event, Gap
-from agentstream.link import Link
+from agentstream.reconnection import Link
 from agentstream.watch import Watch
 
 
