@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agentstream import signals as stopping
-from agentstream.commands import Input, Signal, orders
-from agentstream.signals import Stopping
+from agentstream import signals
+from agentstream.commands import Input, Signal, commands
+from agentstream.signals import SignalForwarder
 from websockets.asyncio.server import ServerConnection
 
 from tests.support.api import Api
@@ -26,10 +26,10 @@ ECHO = "import sys\nprint('ready')\nfor line in sys.stdin: print('got', line, en
 
 
 def say(place: Place, content: str, agent: str | None = None) -> int:
-    return order(place, "input", {"content": content}, agent)
+    return command(place, "input", {"content": content}, agent)
 
 
-def order(place: Place, what: str, body: dict[str, str], agent: str | None = None) -> int:
+def command(place: Place, what: str, body: dict[str, str], agent: str | None = None) -> int:
     sent = Api(place.url, place.token).post(f"/agents/{agent or place.agent}/{what}", body)
     assert sent.status == 201, sent
     seq: int = sent.data["seq"]
@@ -52,7 +52,7 @@ def test_what_was_said_before_the_run_is_not_said_to_it(place: Place) -> None:
         wait_for(place, "ready")
         say(place, "in time\n")
         wait_for(place, "got in time")
-        order(place, "signal", {"signal": "stop"})
+        command(place, "signal", {"signal": "stop"})
         process.wait(20)
     assert place.text() == "ready\ngot in time\n"
 
@@ -78,7 +78,7 @@ def test_a_signal_of_a_person_reaches_the_command(place: Place, name: str) -> No
     )
     with running(place, *python(code)) as process:
         wait_for(place, "ready")
-        order(place, "signal", {"signal": name})
+        command(place, "signal", {"signal": name})
         assert process.wait(20) == 7
     word = {"interrupt": "SIGINT", "stop": "SIGTERM"}[name]
     assert place.text() == f"ready\nended by {word}\n"
@@ -98,16 +98,16 @@ class Deaf:
 
 
 def test_a_command_that_does_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stopping, "PATIENCE", 0.2)
-    monkeypatch.setattr(stopping, "BECAUSE", 0.0)
+    monkeypatch.setattr(signals, "KILL_AFTER_SECONDS", 0.2)
+    monkeypatch.setattr(signals, "ATTRIBUTION_SECONDS", 0.0)
     deaf = Deaf()
 
     async def go() -> None:
-        told = Stopping(deaf)  # type: ignore[arg-type]
+        told = SignalForwarder(deaf)  # type: ignore[arg-type]
         told.interrupt()
-        assert not told.wanted
+        assert not told.stop_requested
         told.stop()
-        assert told.wanted
+        assert told.stop_requested
         await asyncio.sleep(0.1)
         told.stop()
         assert deaf.signals == [signal.SIGINT, signal.SIGTERM, signal.SIGTERM]
@@ -207,7 +207,7 @@ def test_claude_that_reads_events_is_sent_events(place: Place) -> None:
 
 
 def test_a_log_that_began_anew_repeats_no_order() -> None:
-    """After a restored backup the log holds old orders under numbers that look new."""
+    """After a restored backup the log holds old commands under numbers that look new."""
 
     def event(seq: int, content: str) -> str:
         payload = {"agentId": AGENT, "content": content, "from": "root"}
@@ -238,7 +238,7 @@ def test_a_log_that_began_anew_repeats_no_order() -> None:
 
     async def go() -> None:
         got = []
-        async with scripted(handler) as url, aclosing(orders(url, "token", AGENT, 5)) as told:
+        async with scripted(handler) as url, aclosing(commands(url, "token", AGENT, 5)) as told:
             async for one in told:
                 got.append(one)
                 if one == Input("d"):

@@ -14,7 +14,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from agentstream import errors
 from agentstream.credentials import authorization
 
-TIMEOUT = 10.0
+TIMEOUT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Api:
             method=method,
         )
         try:
-            with _opener.open(request, timeout=TIMEOUT) as answer:
+            with _opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
                 return json.load(answer)
         except HTTPError as refused:
             raise _refusal(refused) from None

@@ -4,14 +4,53 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from agentstream.adapters.registry import AUTO, NAMES
-from agentstream.runner import WAIT, RunOptions
+from agentstream.adapters.registry import AUTO, NAMES, select_adapter
+from agentstream.api import Api
 from agentstream.spool import default_folder
 
 USAGE = "[--workspace SLUG] [--name NAME] [--adapter NAME] [--url URL] [--token TOKEN] [--quiet] -- COMMAND …"
+
+# Seconds for which what the server has not taken is tried again after the command has ended: enough for most outages,
+# and whatever started this is not held up for ever.
+DEFAULT_WAIT_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What to run and where to show it.
+
+    `url` is the server's HTTP base; `workspace` a slug, None for the only one the token's user can see; `name`
+    that of the agent, made if there is none, None for that of the program. `adapter` is one of
+    `agentstream.adapters.registry.NAMES`. `pty` has the command write to a pseudo-terminal, `input` lets it read what
+    people send; None leaves both to the adapter. `spool` is the folder that keeps what the server has not acknowledged
+    over a restart of this program; `wait` is for how many seconds this program outlives the command to have the server
+    acknowledge it, should that be away. `hidden` names variables of the environment that the command does
+    not get, beside AGENTSTREAM_TOKEN. `quiet` keeps the command's output from this program's own stdout and
+    stderr.
+
+    Raises ValueError for what cannot be right.
+    """
+
+    url: str
+    token: str = field(repr=False)
+    workspace: str | None
+    name: str | None
+    command: Sequence[str]
+    quiet: bool = False
+    adapter: str = AUTO
+    pty: bool | None = None
+    input: bool | None = None
+    spool: Path = field(default_factory=default_folder)
+    hidden: Collection[str] = ()
+    wait: float = DEFAULT_WAIT_SECONDS
+
+    def __post_init__(self) -> None:
+        select_adapter(self.adapter, self.command, "")
+        Api(self.url, self.token)
 
 
 def add_run_options(parser: argparse.ArgumentParser, url: str) -> None:
@@ -48,7 +87,7 @@ def add_run_options(parser: argparse.ArgumentParser, url: str) -> None:
     parser.add_argument(
         "--wait",
         type=float,
-        default=WAIT,
+        default=DEFAULT_WAIT_SECONDS,
         metavar="SECONDS",
         help="after the command's end, for a server that is away, before leaving the rest to the next run"
         " (default: %(default)g)",

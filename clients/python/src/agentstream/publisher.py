@@ -12,9 +12,8 @@ from typing import cast
 from agentstream.concurrency import within
 from agentstream.connection import socket_url
 from agentstream.credentials import authorization
-from agentstream.delivery import Delivery
+from agentstream.delivery import Delivery, Lease
 from agentstream.errors import AgentstreamError
-from agentstream.lease import Lease
 from agentstream.messages import (
     Context,
     Ending,
@@ -28,10 +27,10 @@ from agentstream.messages import (
     Terminated,
 )
 from agentstream.outbox import Outbox
-from agentstream.reconnection import Link
+from agentstream.reconnection import Reconnector
 
 # How long a block that failed may take to tell what it had said before.
-LAST_WORDS = 5.0
+FAILED_FLUSH_SECONDS = 5.0
 
 
 class Publisher:
@@ -59,10 +58,10 @@ class Publisher:
         socket_url(url)
         authorization(token)
         self._outbox = Outbox() if outbox is None else outbox
-        self._held_back = 0.0
+        self._blocked_seconds = 0.0
         self._abandoned = False
         self._lease = Lease(lease)
-        self._delivery = Delivery(Link(url, token), str(agent_id), self._outbox, self._lease)
+        self._delivery = Delivery(Reconnector(url, token), str(agent_id), self._outbox, self._lease)
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -71,9 +70,9 @@ class Publisher:
         return len(self._outbox)
 
     @property
-    def held_back(self) -> float:
+    def blocked_seconds(self) -> float:
         """For how many seconds calls have waited, in all, because the queue was full."""
-        return self._held_back
+        return self._blocked_seconds
 
     @property
     def producer(self) -> str:
@@ -82,7 +81,7 @@ class Publisher:
 
     async def __aenter__(self) -> Publisher:
         self._task = asyncio.create_task(self._delivery.run())
-        self._task.add_done_callback(lambda _: self._outbox.changed.beat())
+        self._task.add_done_callback(lambda _: self._outbox.changed.notify())
         return self
 
     async def __aexit__(
@@ -103,7 +102,7 @@ class Publisher:
         elif isinstance(error, Exception):
             # The block's own error is the one to be seen.
             with suppress(Exception):
-                await within(LAST_WORDS, self.flush())
+                await within(FAILED_FLUSH_SECONDS, self.flush())
 
     async def output(
         self,
@@ -155,7 +154,7 @@ class Publisher:
             try:
                 await self._until(lambda: not self._outbox.full)
             finally:
-                self._held_back += time.monotonic() - began
+                self._blocked_seconds += time.monotonic() - began
 
     def put(self, message: Message) -> None:
         """Queue any message, be the queue full or not."""

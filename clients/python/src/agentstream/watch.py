@@ -11,11 +11,10 @@ from uuid import UUID
 
 from agentstream.connection import Connection, socket_url
 from agentstream.credentials import authorization
-from agentstream.cursor import Cursor
 from agentstream.errors import Forbidden, NotFound, Refused, TryLater, Unreachable, from_code
-from agentstream.events import Event
+from agentstream.events import Cursor, Event
 from agentstream.messages import encode
-from agentstream.reconnection import Link
+from agentstream.reconnection import Reconnector
 
 
 def watch(
@@ -44,7 +43,7 @@ def watch(
     cursors += [Cursor("workspace", _id(id)) for id in workspaces]
     for cursor in cursors:
         cursor.since = _start(cursor, since)
-    return Watch(Link(url, token), cursors)
+    return Watch(Reconnector(url, token), cursors)
 
 
 class Watch(AsyncIterator[Event]):
@@ -53,8 +52,8 @@ class Watch(AsyncIterator[Event]):
     The connection ends with the object, with `aclose()`, or with its `async with` block if it is used as one.
     """
 
-    def __init__(self, link: Link, cursors: Iterable[Cursor]) -> None:
-        self._link = link
+    def __init__(self, reconnector: Reconnector, cursors: Iterable[Cursor]) -> None:
+        self._reconnector = reconnector
         self._cursors = {cursor.stream: cursor for cursor in cursors}
         self._connection: Connection | None = None
         self._messages: deque[dict[str, Any]] = deque()
@@ -65,7 +64,7 @@ class Watch(AsyncIterator[Event]):
                 if event := await self._next():
                     return event
             except (Unreachable, TryLater) as lost:
-                self._link.lost(lost)
+                self._reconnector.lost(lost)
                 await self._disconnect()
             except Refused:
                 await self.aclose()
@@ -79,7 +78,7 @@ class Watch(AsyncIterator[Event]):
         return _receive(self._cursors, self._messages.popleft())
 
     async def _subscribe(self) -> Connection:
-        connection = await self._link.connect()
+        connection = await self._reconnector.connect()
         try:
             for cursor in self._cursors.values():
                 await connection.send(encode(cursor.request()))
