@@ -5,12 +5,14 @@ import json
 import signal
 import subprocess
 import time
+from collections.abc import Iterable
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from agentstream import signals
+from agentstream import Event, signals
+from agentstream.api import Api as ClientApi
 from agentstream.commands import Input, Signal, commands
 from agentstream.signals import SignalForwarder
 from websockets.asyncio.server import ServerConnection
@@ -176,12 +178,12 @@ def test_a_file_is_read_to_its_end(place: Place, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "code", "note"),
     [
-        (("--no-input",), "print('ready')", "the command takes no input"),
-        (("--adapter", "codex"), "print('ready')", "the command takes no input"),
-        ((), "import os; os.close(0); print('ready')", "the command reads no more input"),
+        (("--no-input",), "print('ready')", "the command does not read any"),
+        (("--adapter", "codex"), "print('ready')", "the command does not read any"),
+        ((), "import os; os.close(0); print('ready')", "the command has closed its standard input"),
     ],
 )
-def test_input_nobody_reads_is_told_of(place: Place, options: tuple[str, ...], code: str, note: str) -> None:
+def test_input_that_nobody_reads_is_reported(place: Place, options: tuple[str, ...], code: str, note: str) -> None:
     with running(place, *python(f"import time; {code}; time.sleep(20)"), options=options):
         deadline = time.monotonic() + 10
         while "ready" not in place.text() + place.text(role="system"):
@@ -206,7 +208,7 @@ def test_claude_that_reads_events_is_sent_events(place: Place) -> None:
     assert json.loads(written) == {"type": "user", "message": {"role": "user", "content": "go “on”"}}
 
 
-def test_a_log_that_began_anew_repeats_no_order() -> None:
+def test_a_restored_log_repeats_no_command() -> None:
     """After a restored backup the log holds old commands under numbers that look new."""
 
     def event(seq: int, content: str) -> str:
@@ -217,6 +219,21 @@ def test_a_log_that_began_anew_repeats_no_order() -> None:
         named = {"type": "agent", "id": AGENT, "seq": seq, "oldest": oldest, "complete": complete, "state": {}}
         return answer("subscribed", f"agent.{AGENT}", **named)
 
+    stored: dict[int, Event] = {}
+
+    class Log(ClientApi):
+        """What the server's log holds at the moment."""
+
+        async def events(self, agent_id: str, since: int, limit: int, types: Iterable[str] = ()) -> list[Event]:
+            return [stored[seq] for seq in sorted(stored) if seq > since][:limit]
+
+    async def send(websocket: ServerConnection, *messages: str) -> None:
+        for message in messages:
+            data = json.loads(message)
+            if "seq" in data:
+                stored[data["seq"]] = Event(data["type"], data["payload"], data["seq"], TIME, f"agent.{AGENT}")
+            await websocket.send(message)
+
     connections = 0
 
     async def handler(websocket: ServerConnection) -> None:
@@ -225,20 +242,18 @@ def test_a_log_that_began_anew_repeats_no_order() -> None:
         await websocket.recv()
         match connections:
             case 1:
-                for message in (begun(websocket, 5, 1, True), event(6, "a")):
-                    await websocket.send(message)
+                await send(websocket, begun(websocket, 5, 1, True), event(6, "a"))
             case 2:  # only too old ones are gone
-                for message in (begun(websocket, 9, 8, False), event(8, "b"), event(9, "c")):
-                    await websocket.send(message)
+                await send(websocket, begun(websocket, 9, 8, False), event(8, "b"), event(9, "c"))
             case _:  # restored
                 old = [event(seq, "old") for seq in (1, 2, 3)]
-                for message in (begun(websocket, 3, 1, False), *old, event(4, "d")):
-                    await websocket.send(message)
+                stored.clear()
+                await send(websocket, begun(websocket, 3, 1, False), *old, event(4, "d"))
                 await websocket.wait_closed()
 
     async def go() -> None:
         got = []
-        async with scripted(handler) as url, aclosing(commands(url, "token", AGENT, 5)) as told:
+        async with scripted(handler) as url, aclosing(commands(Log(url, "token"), AGENT, 5)) as told:
             async for one in told:
                 got.append(one)
                 if one == Input("d"):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from agentstream import spool as spool_module
 from agentstream.messages import Output, StatusChange, Terminated
+from agentstream.options import RunOptions
 from agentstream.outbox import Outbox
 from agentstream.publisher import Publisher
 from agentstream.report import reporting
@@ -27,6 +28,10 @@ from .scripted import AGENT, Store, answer, scripted, within
 
 def chunk(text: str) -> Output:
     return Output(text, message_id="m")
+
+
+def options(url: str) -> RunOptions:
+    return RunOptions(url, "token", None, None, ["true"])
 
 
 def filled(folder: Path, *texts: str) -> Outbox:
@@ -130,8 +135,8 @@ def test_what_was_left_is_sent_under_its_own_numbers(tmp_path: Path) -> None:
 
     async def go() -> None:
         async with scripted(store.serve) as url:
-            await recover(url, "token", AGENT, tmp_path)
-            await recover(url, "token", AGENT, tmp_path)
+            await recover(options(url), AGENT, tmp_path)
+            await recover(options(url), AGENT, tmp_path)
 
     within(10, go())
     assert store.content == "abc"
@@ -145,7 +150,7 @@ def test_what_the_server_refuses_is_put_aside(tmp_path: Path) -> None:
 
     async def go() -> None:
         async with scripted(refuse) as url:
-            await recover(url, "token", AGENT, tmp_path)
+            await recover(options(url), AGENT, tmp_path)
 
     filled(tmp_path, "a").close(keep=True)
     within(10, go())
@@ -207,7 +212,7 @@ def test_a_flood_is_held_back_and_told_of(mortal: LiveServer, mortal_place: Plac
             os.kill(mortal.pid, signal.SIGCONT)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
-    assert "The server took the output no faster" in err.decode()
+    assert "for the server to accept its output" in err.decode()
     last = Api(place.url, place.token).get(f"/agents/{place.agent}/events?since={newest(place) - 4}").data["events"]
     flood, note, status, over = last
     assert flood["payload"]["content"].startswith("y\ny\n")

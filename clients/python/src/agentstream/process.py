@@ -44,7 +44,7 @@ class Exit:
 
 
 class Process:
-    """A running command and its output, `stdout` and `stderr`; made by `started`.
+    """A running command and its output, `stdout` and `stderr`; made by `running_process`.
 
     `stdin` is what it reads, None if that is this program's own.
     """
@@ -150,7 +150,9 @@ class Stdio:
 
 
 @asynccontextmanager
-async def started(command: Sequence[str], environment: Mapping[str, str], stdio: Stdio) -> AsyncIterator[Process]:
+async def running_process(
+    command: Sequence[str], environment: Mapping[str, str], stdio: Stdio
+) -> AsyncIterator[Process]:
     """A new process for the length of a block; leaving it ends whatever is left of its group.
 
     Raises `NotStarted`.

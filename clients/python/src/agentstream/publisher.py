@@ -11,7 +11,7 @@ from typing import cast
 
 from agentstream.concurrency import within
 from agentstream.connection import socket_url
-from agentstream.credentials import authorization
+from agentstream.credentials import authorization, check_transport
 from agentstream.delivery import Delivery, Lease
 from agentstream.errors import AgentstreamError
 from agentstream.messages import (
@@ -48,15 +48,24 @@ class Publisher:
     """
 
     def __init__(
-        self, url: str, token: str, agent_id: str, *, lease: bool = False, outbox: Outbox | None = None
+        self,
+        url: str,
+        token: str,
+        agent_id: str,
+        *,
+        lease: bool = False,
+        insecure: bool = False,
+        outbox: Outbox | None = None,
     ) -> None:
-        """`url` is the server's HTTP base. Raises ValueError if it is not one, or `token` cannot be one.
+        """`url` is the server's HTTP base. Raises ValueError if it is not one, if `token` cannot be one, and if the
+        token would be sent unencrypted to another host, unless `insecure` permits that.
 
-        With `lease` the server ends the agent as lost 30 s after this program has gone without a word, that is
-        without `terminated()`. An `outbox` that holds something already is brought to its end.
+        With `lease`, the server marks the agent as lost when this program has been gone for 30 s without having called
+        `terminated()`. Events already in `outbox` are sent first.
         """
         socket_url(url)
         authorization(token)
+        check_transport(url, insecure)
         self._outbox = Outbox() if outbox is None else outbox
         self._blocked_seconds = 0.0
         self._abandoned = False

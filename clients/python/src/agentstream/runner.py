@@ -1,4 +1,4 @@
-"""Run a command and show people what it prints."""
+"""Run a command and publish what it prints."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from agentstream.adapters.registry import program, select_adapter
 from agentstream.api import Api
 from agentstream.commands import commands
 from agentstream.concurrency import within
+from agentstream.credentials import TOKEN_FILE_VARIABLE, TOKEN_VARIABLE
 from agentstream.errors import Refused, TryLater, Unreachable
 from agentstream.execution import Execution
 from agentstream.options import RunOptions
@@ -29,25 +30,27 @@ log = logging.getLogger("agentstream")
 # How often to ask for the agent while the server does not answer: about 15 s, enough for a restart.
 MAX_ATTEMPTS = 6
 
-# What a program finds out about a terminal that it writes to but nobody draws.
+# How long a run tries to deliver what earlier runs left.
+RECOVERY_SECONDS = 30.0
+
+# Tells programs that nothing draws the terminal they write to.
 DUMB_TERMINAL = {"TERM": "dumb", "NO_COLOR": "1", "PAGER": "cat", "GIT_PAGER": "cat"}
 
 
 async def run(options: RunOptions) -> int:
     """Run the command to its end; returns its exit code, 128 + n if signal n killed it, 127 if there is none.
 
-    Everything is acknowledged by the server on return, or kept for the agent's next run where the server has been away
-    for longer than this was to wait. SIGINT, SIGTERM and SIGHUP are passed on to the
-    command when this runs in the main thread; the second SIGINT kills it. If the server refuses the events
-    on the way, this is logged, and the command goes on unwatched.
+    On return the server has acknowledged everything, or was away for longer than `options.wait`, and the rest is kept
+    for the agent's next run. In the main thread, SIGINT, SIGTERM and SIGHUP are passed on to the command; a second
+    SIGINT kills it. If the server refuses the events, that is logged, and the command runs on unwatched.
 
-    Raises `Refused` or `Unreachable`, before anything is started, when the agent cannot be found or made.
+    Raises `Refused` or `Unreachable`, before anything is started, if the agent cannot be found or created.
     """
     agent_id, newest = await _find_agent_retrying(options)
     folder = options.spool / agent_id
-    await recover(options.url, options.token, agent_id, folder)
+    await recover(options, agent_id, folder)
     outbox = Outbox(spool=Spool.create(folder, str(uuid4())))
-    publisher = Publisher(options.url, options.token, agent_id, lease=True, outbox=outbox)
+    publisher = _publisher(options, agent_id, outbox, lease=True)
     async with reporting(publisher, outbox, options.wait) as report:
         adapter = select_adapter(options.adapter, options.command, outbox.producer)
         stdio = _stdio(options, adapter)
@@ -57,7 +60,7 @@ async def run(options: RunOptions) -> int:
             stdio,
             adapter,
             report,
-            commands(options.url, options.token, agent_id, newest),
+            commands(_api(options), agent_id, newest),
             options.quiet,
         ).run()
 
@@ -75,12 +78,16 @@ async def _find_agent_retrying(options: RunOptions) -> tuple[str, int]:
 
 
 async def _agent(options: RunOptions) -> tuple[str, int]:
-    """The agent's id, and the newest event before this run: what people said until then was not said to it."""
-    api = Api(options.url, options.token)
+    """The agent's id, and its newest event: commands up to there were meant for earlier runs."""
+    api = _api(options)
     workspace = await api.workspace(options.workspace)
     name = options.name or program(options.command) or options.command[0]
     agent = await api.agent(workspace.id, name)
     return agent.id, await api.newest(agent.id)
+
+
+def _api(options: RunOptions) -> Api:
+    return Api(options.url, options.token, options.insecure)
 
 
 def _stdio(options: RunOptions, adapter: Adapter) -> Stdio:
@@ -91,42 +98,43 @@ def _stdio(options: RunOptions, adapter: Adapter) -> Stdio:
 
 
 def _environment(hidden: Collection[str], pty: bool) -> dict[str, str]:
-    # What an agent can read, it can print; its viewers must not get the runner's token.
-    secret = {"AGENTSTREAM_TOKEN", *hidden}
+    # An agent can print whatever it can read, and its viewers must not see the runner's token.
+    secret = {TOKEN_VARIABLE, TOKEN_FILE_VARIABLE, *hidden}
     mine = {key: value for key, value in os.environ.items() if key not in secret}
-    # Otherwise a Python program on a pipe shows nothing before it has written 8 KiB.
+    # Without this, a Python program on a pipe prints nothing until it has written 8 KiB.
     return {**mine, "PYTHONUNBUFFERED": "1", **(DUMB_TERMINAL if pty else {})}
 
 
-# How long a new run waits for that.
-RECOVERY_SECONDS = 30.0
+async def recover(options: RunOptions, agent_id: str, folder: Path) -> None:
+    """Send the events that earlier runs left in `folder`, under their own producers and numbers, so that none is stored
+    twice.
 
-
-async def recover(url: str, token: str, agent_id: str, folder: Path) -> None:
-    """Send what lies in `folder`, under the old producers and numbers, so that nothing is stored twice.
-
-    What the server refuses is put aside; what it does not take in 30 s is left for the next run.
+    Events that the server refuses are put aside; those it does not accept within 30 s are left for the next run.
     """
     try:
-        await within(RECOVERY_SECONDS, _recover(url, token, agent_id, folder))
+        await within(RECOVERY_SECONDS, _recover(options, agent_id, folder))
     except asyncio.TimeoutError:
-        log.warning("what an earlier run has left is not sent yet; the next run tries again")
+        log.warning("events of an earlier run are not sent yet; the next run will try again")
 
 
-async def _recover(url: str, token: str, agent_id: str, folder: Path) -> None:
+async def _recover(options: RunOptions, agent_id: str, folder: Path) -> None:
     for spool in abandoned_spools(folder):
-        await _resend(url, token, agent_id, spool)
+        await _resend(options, agent_id, spool)
 
 
-async def _resend(url: str, token: str, agent_id: str, spool: Spool) -> None:
+async def _resend(options: RunOptions, agent_id: str, spool: Spool) -> None:
     outbox = Outbox.restored(spool)
     if outbox:
-        log.warning("sending %d events that an earlier run has left", len(outbox))
+        log.warning("sending %d events of an earlier run", len(outbox))
     try:
-        async with Publisher(url, token, agent_id, outbox=outbox):
+        async with _publisher(options, agent_id, outbox):
             pass
     except Refused as refused:
-        log.error("what an earlier run has left is refused, and kept as %s: %s", spool.path.name, refused)
+        log.error("the server refused the events of an earlier run, which are kept as %s: %s", spool.path.name, refused)
         spool.quarantine()
     finally:
         outbox.close(keep=True)
+
+
+def _publisher(options: RunOptions, agent_id: str, outbox: Outbox, lease: bool = False) -> Publisher:
+    return Publisher(options.url, options.token, agent_id, lease=lease, insecure=options.insecure, outbox=outbox)

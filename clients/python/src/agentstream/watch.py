@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from agentstream.connection import Connection, socket_url
-from agentstream.credentials import authorization
+from agentstream.credentials import authorization, check_transport
 from agentstream.errors import Forbidden, NotFound, Refused, TryLater, Unreachable, from_code
 from agentstream.events import Cursor, Event
 from agentstream.messages import encode
@@ -24,6 +24,7 @@ def watch(
     agents: Iterable[str] = (),
     workspaces: Iterable[str] = (),
     since: Mapping[str, int] | int | None = None,
+    insecure: bool = False,
 ) -> Watch:
     """Every event of the given agents and workspaces (their ids), each once, in order within its stream.
 
@@ -35,10 +36,12 @@ def watch(
     was. Where that is not possible, because the server no longer has those events, a `Gap` comes first.
 
     Raises `Refused`: `NotFound` (also when an agent or workspace is deleted), `Forbidden` (also when access
-    is withdrawn), `Unauthenticated`, `TooManySubscriptions`; ValueError for a wrong url, token or id.
+    is withdrawn), `Unauthenticated`, `TooManySubscriptions`; ValueError for a wrong url, token or id, and for a url
+    that would send the token unencrypted to another host, unless `insecure` permits that.
     """
     socket_url(url)
     authorization(token)
+    check_transport(url, insecure)
     cursors = [Cursor("agent", _id(id)) for id in agents]
     cursors += [Cursor("workspace", _id(id)) for id in workspaces]
     for cursor in cursors:
