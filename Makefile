@@ -18,7 +18,7 @@ run: $(VENV)/run.stamp
 
 test: $(VENV)/test.stamp
 	@$(BIN)/python -m tests.support.machine
-	$(BIN)/python -m pytest -n 4 --dist loadfile -r fER --reruns 3 --reruns-delay 2 $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist loadfile -r fE $(ARGS)
 
 chaos: $(VENV)/test.stamp
 	CHAOS=long $(BIN)/python -m pytest tests/chaos -s $(ARGS)

@@ -1,4 +1,4 @@
-"""The HTTP API of the caller's own tokens."""
+"""The HTTP API of the caller's own tokens, and the tickets for the WebSocket."""
 
 import uuid
 from datetime import datetime
@@ -8,9 +8,9 @@ from ninja import Router
 from pydantic import Field
 
 from accounts import tokens
-from accounts.requests import caller, read, write
-from workspaces.api import Camel
-from workspaces.models import Token
+from accounts.credentials import TICKET_SECONDS, issue_ticket
+from accounts.models import Token
+from accounts.requests import Camel, caller, read, write
 
 router = Router(tags=["tokens"])
 
@@ -32,6 +32,11 @@ class TokenMade(TokenOut):
     token: str = Field(description="for `Authorization: Bearer`; it is shown this once")
 
 
+class TicketOut(Camel):
+    ticket: str = Field(description="for the query of one WebSocket handshake: /ws/?ticket=…")
+    expires_in: int = Field(description="seconds")
+
+
 @router.get("/tokens", response=list[TokenOut], by_alias=True, summary="The caller's tokens")
 async def list_tokens(request: HttpRequest) -> list[Token]:
     return await read(tokens.tokens_of, caller(request).id)
@@ -47,3 +52,9 @@ async def make_token(request: HttpRequest, body: TokenIn) -> tuple[int, TokenMad
 async def delete_token(request: HttpRequest, token_id: uuid.UUID) -> tuple[int, None]:
     await write(tokens.delete_token, caller(request).id, token_id)
     return 204, None
+
+
+@router.post("/tickets", response={201: TicketOut}, by_alias=True, summary="A single-use WebSocket ticket")
+async def create_ticket(request: HttpRequest) -> tuple[int, TicketOut]:
+    ticket = await write(issue_ticket, caller(request))
+    return 201, TicketOut(ticket=ticket, expires_in=TICKET_SECONDS)

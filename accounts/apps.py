@@ -9,7 +9,7 @@ class AccountsConfig(StreamApp):
     name = "accounts"
 
     def ready(self) -> None:
-        from accounts import redaction
+        from accounts import receivers, redaction  # noqa: F401 (connects the receivers)
 
         redaction.install()
 

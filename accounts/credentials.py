@@ -1,54 +1,69 @@
-"""Tokens and tickets: made here, stored as hashes only, shown once."""
+"""Verifies credentials, those of many callers at once: tokens, sessions, and tickets, which are made here."""
 
-import hashlib
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from enum import Enum, auto
 from importlib import import_module
-from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import get_user, get_user_model
+from django.contrib.auth import get_user
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts.identity import Identity, SessionCredential, TokenCredential
-from workspaces.models import Invitation, Ticket, Token
+from accounts.identity import Identity, SessionGrant, TokenGrant
+from accounts.models import Ticket, hashed
+from accounts.tokens import identify_tokens
+from streams.runtime import Runtime
 
-PREFIX = "ags_"  # so that people and secret scanners recognise one
-HINT_LENGTH = 10
 TICKET_SECONDS = 30
+BATCH = 200
 
 
-def hashed(secret: str) -> str:
-    """What is stored of a secret."""
-    # A plain hash suffices: the secrets are random and long, there is nothing to guess.
-    return hashlib.sha256(secret.encode()).hexdigest()
+class Scheme(Enum):
+    """How a caller authenticates."""
+
+    TICKET = auto()
+    TOKEN = auto()
+    SESSION = auto()
 
 
-def issue_token(user: Any, name: str, expires_at: Any = None) -> tuple[Token, str]:
-    """Make a token for `user`. Returns it with its secret, which can never be read again."""
-    secret = PREFIX + secrets.token_urlsafe(32)
-    token = Token.objects.create(
-        user=user, name=name, hash=hashed(secret), hint=secret[:HINT_LENGTH], expires_at=expires_at
-    )
-    return token, secret
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A credential as it came, not yet verified."""
+
+    scheme: Scheme
+    secret: str
 
 
-def identify_tokens(given: Collection[str]) -> dict[str, Identity]:
-    """Whose tokens these are; those that do not hold are left out. One query."""
-    hashes = {hashed(secret): secret for secret in given}
-    if not hashes:
-        return {}
-    name = f"user__{get_user_model().USERNAME_FIELD}"
-    tokens = Token.objects.filter(hash__in=hashes, user__is_active=True)
-    now = timezone.now()
-    return {
-        hashes[hash_]: Identity(user_id, username, TokenCredential(pk))
-        for hash_, pk, expires_at, user_id, username in tokens.values_list("hash", "pk", "expires_at", "user", name)
-        if expires_at is None or expires_at > now
+async def authenticate(credential: Credential | None) -> Identity | None:
+    """Whose credential this is, looked up together with whatever else comes at this moment; None if it does not hold.
+
+    Raises ProtocolError (UNAVAILABLE).
+    """
+    if credential is None:
+        return None
+    return await Runtime.current().database.read_together(authenticate_many, credential, BATCH)
+
+
+def authenticate_many(credentials: Sequence[Credential]) -> list[Identity | Exception | None]:
+    """Whose each is, None where it does not hold; in a few queries, however many there are."""
+    secrets = {scheme: {item.secret for item in credentials if item.scheme is scheme} for scheme in Scheme}
+    found = {
+        Scheme.TOKEN: identify_tokens(secrets[Scheme.TOKEN]),
+        Scheme.SESSION: identify_sessions(secrets[Scheme.SESSION]),
+        Scheme.TICKET: redeem_tickets(secrets[Scheme.TICKET]),
     }
+    # A ticket is spent by the first who shows it, also where two do so at the same moment.
+    spent: set[str] = set()
+    identities: list[Identity | Exception | None] = []
+    for item in credentials:
+        doubled = item.scheme is Scheme.TICKET and item.secret in spent
+        spent.add(item.secret)
+        identities.append(None if doubled else found[item.scheme].get(item.secret))
+    return identities
 
 
 def identify_sessions(keys: Collection[str]) -> dict[str, Identity]:
@@ -63,7 +78,7 @@ def _identify_session(key: str) -> Identity | None:
     user = get_user(request)
     if not user.is_authenticated or not user.is_active:
         return None
-    return Identity(user.pk, user.get_username(), SessionCredential(key))
+    return Identity(user.pk, user.get_username(), SessionGrant(key))
 
 
 def issue_ticket(identity: Identity) -> str:
@@ -71,10 +86,10 @@ def issue_ticket(identity: Identity) -> str:
     secret = secrets.token_urlsafe(24)
     expires_at = timezone.now() + timedelta(seconds=TICKET_SECONDS)
     ticket = Ticket(hash=hashed(secret), user_id=identity.id, expires_at=expires_at)
-    match identity.credential:
-        case SessionCredential(key):
+    match identity.grant:
+        case SessionGrant(key):
             ticket.session_key = key
-        case TokenCredential(pk):
+        case TokenGrant(pk):
             ticket.token_id = pk
     ticket.save(force_insert=True)
     return secret
@@ -94,12 +109,11 @@ def redeem_tickets(given: Collection[str]) -> dict[str, Identity]:
 
 
 def _bearer(ticket: Ticket) -> Identity:
-    credential = TokenCredential(ticket.token_id) if ticket.token_id else SessionCredential(ticket.session_key)
+    credential = TokenGrant(ticket.token_id) if ticket.token_id else SessionGrant(ticket.session_key)
     return Identity(ticket.user_id, ticket.user.get_username(), credential)
 
 
 def clear_expired() -> None:
-    """Remove tickets, invitations and sessions that no longer hold."""
-    for model in (Ticket, Invitation):
-        model._default_manager.filter(expires_at__lt=timezone.now()).delete()
+    """Remove tickets and sessions that no longer hold."""
+    Ticket.objects.filter(expires_at__lt=timezone.now()).delete()
     import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()

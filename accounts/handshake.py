@@ -1,35 +1,32 @@
 """Who opens a WebSocket: origin and credentials, looked at before the consumer sees the connection."""
 
-from collections.abc import Awaitable, Callable
 from http.cookies import CookieError, SimpleCookie
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
-from accounts.schemes import Means, Presented, identified
+from accounts.credentials import Credential, Scheme, authenticate
+from streams.asgi import ASGIApp, Receive, Scope, Send
 from streams.protocol.messages import Close, ProtocolError
-
-Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 class Handshake:
     """ASGI middleware that refuses foreign origins (HTTP 403) and puts the `viewer` into the scope.
 
-    A ticket counts before a bearer token and that before a session; one that is presented and does not hold is not
-    made up for by another. Without any, `viewer` is None.
+    A ticket counts before a bearer token and that before a session; one that does not hold is not made up
+    for by another. Without any, `viewer` is None.
     """
 
-    def __init__(self, application: Application) -> None:
+    def __init__(self, application: ASGIApp) -> None:
         self._application = application
 
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if await self._enter(scope, receive, send):
             await self._application(scope, receive, send)
 
     @staticmethod
-    async def _enter(scope: dict[str, Any], receive: Any, send: Any) -> bool:
+    async def _enter(scope: Scope, receive: Receive, send: Send) -> bool:
         """Put the viewer into the scope, or refuse and return False."""
         headers = {name.decode("latin1"): value.decode("latin1") for name, value in scope["headers"]}
         if not origin_allowed(headers):
@@ -37,7 +34,7 @@ class Handshake:
             await send({"type": "websocket.close"})  # before accepting: HTTP 403
             return False
         try:
-            scope["viewer"] = await identified(presented(headers, scope["query_string"]))
+            scope["viewer"] = await authenticate(credential_of(headers, scope["query_string"]))
         except ProtocolError:
             await receive()
             await send({"type": "websocket.accept"})
@@ -46,16 +43,16 @@ class Handshake:
         return True
 
 
-def presented(headers: dict[str, str], query: bytes) -> Presented | None:
-    """What a handshake shows of who makes it."""
+def credential_of(headers: dict[str, str], query: bytes) -> Credential | None:
+    """The credential that a handshake carries."""
     tickets = parse_qs(query.decode("latin1")).get("ticket")
     if tickets:
-        return Presented(Means.TICKET, tickets[0])
+        return Credential(Scheme.TICKET, tickets[0])
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        return Presented(Means.TOKEN, token.strip())
+        return Credential(Scheme.TOKEN, token.strip())
     key = _cookie(headers, settings.SESSION_COOKIE_NAME)
-    return Presented(Means.SESSION, key) if key else None
+    return Credential(Scheme.SESSION, key) if key else None
 
 
 def origin_allowed(headers: dict[str, str]) -> bool:

@@ -8,12 +8,12 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 
-from workspaces.models import Token
+from accounts.models import Token
 
 
 @dataclass(frozen=True, slots=True)
-class SessionCredential:
-    """A browser's session."""
+class SessionGrant:
+    """Access by a browser's session, for as long as that lasts."""
 
     key: str
 
@@ -23,8 +23,8 @@ class SessionCredential:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenCredential:
-    """A bearer token."""
+class TokenGrant:
+    """Access by a bearer token, for as long as that holds."""
 
     token_id: uuid.UUID
 
@@ -35,13 +35,13 @@ class TokenCredential:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A user and the credential that showed it. The `Viewer` of connections."""
+    """A user, and what lets them in. The `Viewer` of connections."""
 
     id: int
     name: str
-    credential: SessionCredential | TokenCredential
+    grant: SessionGrant | TokenGrant
 
     def valid(self) -> bool:
-        """Whether the user is still active and the credential still holds. Reads the database."""
+        """Whether the user is still active and the grant still holds. Reads the database."""
         active = get_user_model()._default_manager.filter(pk=self.id, is_active=True).exists()
-        return active and self.credential.holds()
+        return active and self.grant.holds()

@@ -1,26 +1,31 @@
 """Who calls the HTTP API, and whether they may."""
 
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponseForbidden
 from django.middleware.csrf import CsrfViewMiddleware
+from ninja import Schema
 from ninja.security import HttpBearer
+from pydantic.alias_generators import to_camel
 
+from accounts.credentials import Credential, Scheme, authenticate
 from accounts.identity import Identity
-from accounts.schemes import Means, Presented, identified
 from streams.hub.reader import AccessQuery
-from streams.log import history
 from streams.protocol.kinds import Access
 from streams.protocol.messages import Code, ProtocolError
 from streams.runtime import Runtime
-from streams.transports.sse import event_stream
-from workspaces.access import require
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+class Camel(Schema):
+    """Base of what the API takes and returns: camelCase there, snake_case here."""
+
+    model_config = {"alias_generator": to_camel, "populate_by_name": True}
 
 
 class Caller(HttpBearer):
@@ -31,13 +36,13 @@ class Caller(HttpBearer):
         if scheme:
             return await self.authenticate(request, token.strip()) if scheme.lower() == "bearer" else None
         key = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
-        identity = await identified(Presented(Means.SESSION, key)) if key else None
+        identity = await authenticate(Credential(Scheme.SESSION, key)) if key else None
         if identity is not None and not csrf_holds(request):
             raise ProtocolError(Code.FORBIDDEN, "expected the CSRF token of the session in the header X-CSRFToken")
         return identity
 
     async def authenticate(self, request: HttpRequest, token: str) -> Identity | None:
-        return await identified(Presented(Means.TOKEN, token))
+        return await authenticate(Credential(Scheme.TOKEN, token))
 
 
 class _CsrfCheck(CsrfViewMiddleware):
@@ -71,24 +76,17 @@ async def authorize(request: HttpRequest, kind_name: str, key: uuid.UUID, needed
     require(granted, needed, kind_name)
 
 
-async def history_page(
-    request: HttpRequest, kind_name: str, key: uuid.UUID, *, since: int, limit: int, types: Collection[str]
-) -> HttpResponse:
-    """A page of a stream's history, for those who may see it."""
+async def authorize_reading(request: HttpRequest, kind_name: str, key: uuid.UUID) -> None:
+    """Raise ProtocolError (NOT_FOUND) unless the caller may see this stream."""
     await authorize(request, kind_name, key, Access.READ)
-    page = await read(history.page, Runtime.current().kinds[kind_name].stream(key), since, limit, types)
-    return HttpResponse(page.encode(), content_type="application/json")
 
 
-async def stream(request: HttpRequest, kind_name: str, key: uuid.UUID, since: int | None) -> StreamingHttpResponse:
-    """A stream as server-sent events, resuming after the header Last-Event-ID if there is one."""
-    kind = Runtime.current().kinds[kind_name]
-    last = request.headers.get("Last-Event-ID", "")
-    pieces = await event_stream(caller(request), kind, key, int(last) if last.isdecimal() else since)
-    response = StreamingHttpResponse(pieces, content_type="text/event-stream")
-    response["Cache-Control"] = "no-cache"
-    response["X-Accel-Buffering"] = "no"  # nginx would otherwise keep events back
-    return response
+def require(granted: Access, needed: Access, what: str) -> None:
+    """Raise ProtocolError unless `granted` suffices: NOT_FOUND for those who may not see `what`, else FORBIDDEN."""
+    if granted < Access.READ:
+        raise ProtocolError(Code.NOT_FOUND, f"there is no such {what}, or you may not see it")
+    if granted < needed:
+        raise ProtocolError(Code.FORBIDDEN, f"your role in this {what}'s workspace does not allow this")
 
 
 async def read(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

@@ -8,9 +8,9 @@ from django.forms.widgets import Media, Script
 from django.http import HttpRequest
 from django.utils.html import format_html
 
+from accounts.admin import NamedForm
 from agents.models import Agent
 from agents.services import AgentService
-from workspaces.admin import NamedForm
 
 
 @admin.register(Agent)

@@ -4,11 +4,11 @@ import uuid
 from typing import Any, Literal
 
 import msgspec
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from ninja import Query, Router
+from django.http import HttpRequest
+from ninja import Router
 from pydantic import Field
 
-from accounts.requests import authorize, caller, history_page, read, stream, write
+from accounts.requests import Camel, authorize, authorize_reading, caller, read, write
 from agents.events import AgentEvent, Context, Input, Output, Signal, StatusReport
 from agents.models import Agent
 from agents.publications import Publication, PublishPayload, agent_stream, read_lines, read_publication
@@ -17,7 +17,7 @@ from streams.conf import conf
 from streams.protocol.kinds import Access
 from streams.protocol.messages import Code, ProtocolError
 from streams.runtime import Runtime
-from workspaces.api import Camel, HistoryQuery, StreamQuery
+from streams.transports.http import add_stream_endpoints
 
 router = Router(tags=["agents"])
 
@@ -193,16 +193,7 @@ async def _publication(request: HttpRequest, agent_id: uuid.UUID) -> Publication
     return await read_publication(agent_id, request.body)
 
 
-@router.get("/agents/{uuid:agent_id}/events", summary="A page of the agent's history")
-async def agent_events(request: HttpRequest, agent_id: uuid.UUID, query: Query[HistoryQuery]) -> HttpResponse:
-    return await history_page(request, "agent", agent_id, since=query.since, limit=query.limit, types=query.type)
-
-
-@router.get("/agents/{uuid:agent_id}/stream", summary="The agent's stream as server-sent events")
-async def agent_stream_events(
-    request: HttpRequest, agent_id: uuid.UUID, query: Query[StreamQuery]
-) -> StreamingHttpResponse:
-    return await stream(request, "agent", agent_id, query.since)
+add_stream_endpoints(router, "agent", authorize_reading, caller)
 
 
 @router.get(

@@ -6,7 +6,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Lower
 
-from workspaces.models import NAME_LENGTH, Workspace
+from accounts.text import NAME_LENGTH
+from workspaces.models import Workspace
 
 REASON_LENGTH = 64
 

@@ -17,9 +17,8 @@ from agents.models import Agent, Status
 from streams.conf import conf
 from streams.log import Writer
 from streams.protocol import clock
-from streams.protocol.kinds import stream_name
 from streams.protocol.limits import Turn
-from streams.protocol.messages import BIGINT, Code, ProtocolError, brief, decode
+from streams.protocol.messages import BIGINT, Code, ProtocolError, brief, decode, stream_name
 from workspaces.events import Change
 from workspaces.services import record, workspace_stream
 

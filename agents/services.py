@@ -7,6 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
+from accounts.text import clean_name
 from agents.events import AgentEvent, Outcome, StatusReport, Terminated
 from agents.models import Agent, Status
 from agents.publications import Publication, Published, Store, agent_stream
@@ -17,7 +18,7 @@ from streams.protocol.messages import Code, ProtocolError
 from streams.runtime import Runtime
 from workspaces.events import Change
 from workspaces.models import Workspace
-from workspaces.services import clean_name, record, workspace_stream
+from workspaces.services import record, workspace_stream
 
 MAX_AGENTS = 400  # of one workspace: its state, which lists them, must fit one WebSocket frame
 COMMIT = 200  # publications that share a transaction at most

@@ -1,4 +1,4 @@
-"""The results as Markdown tables: a page of their own, and the tables in docs/performance.md."""
+"""The results as Markdown: tables in a file beside them and in docs/results.md, charts in docs/performance.md."""
 
 import re
 from collections.abc import Sequence
@@ -10,22 +10,23 @@ from benchmarks.results import FOLDER, Result, Summary
 from benchmarks.workloads import ALL
 from benchmarks.workloads.base import Workload
 
-PAGE = ROOT / "docs" / "performance.md"
+PAGES = (ROOT / "docs" / "performance.md", ROOT / "docs" / "results.md")
 SHARES = ("server_cpu", "generator_cpu")
 
 
 def write(folder: Path, charts: Sequence[Chart] = ()) -> None:
-    """Write `results.md` for the results in `folder`; for those that are kept, also what the page shows."""
+    """Write `results.md` for the results in `folder`; for those that are kept, also what the pages show."""
     found = {kind: Result.load(path) for kind in ALL if (path := folder / f"{kind.name}.json").exists()}
     sections = {kind.name: section(kind, result) for kind, result in found.items()}
     (folder / "results.md").write_text("\n".join(sections.values()))
     if charts:
         sections["charts"] = "\n".join(f"![{chart.title}](../benchmarks/results/{chart.file})" for chart in charts)
     if folder.resolve() == FOLDER:
-        page = PAGE.read_text()
-        for name, text in sections.items():
-            page = filled(page, name, text)
-        PAGE.write_text(page)
+        for path in PAGES:
+            page = path.read_text()
+            for name, text in sections.items():
+                page = filled(page, name, text)
+            path.write_text(page)
 
 
 def filled(page: str, name: str, text: str) -> str:
@@ -36,7 +37,7 @@ def filled(page: str, name: str, text: str) -> str:
 
 def section(kind: type[Workload], result: Result) -> str:
     """One workload: a table for each case."""
-    lines = [f"### {kind.title}", ""]
+    lines = [f"## {kind.title}", ""]
     if result.quick:
         lines += ["*A quick run: fewer events, fewer repetitions.*", ""]
     for case in result.cases():

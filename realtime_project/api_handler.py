@@ -1,6 +1,5 @@
 """The short way to the API: what a producer calls many times a second needs no session, message or page middleware."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from corsheaders.middleware import CorsMiddleware
@@ -9,7 +8,8 @@ from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponse
 
-Application = Callable[[Any, Any, Any], Awaitable[None]]
+from realtime_project import compat
+from streams.asgi import ASGIApp, Receive, Scope, Send
 
 
 class ApiHandler(ASGIHandler):
@@ -21,19 +21,17 @@ class ApiHandler(ASGIHandler):
     """
 
     def load_middleware(self, is_async: bool = False) -> None:
-        self._view_middleware: list[Any] = []
-        self._template_response_middleware: list[Any] = []
-        self._exception_middleware: list[Any] = []
-        self._middleware_chain = CorsMiddleware(convert_exception_to_response(self._answer))
+        compat.without_middleware(self)
+        compat.set_chain(self, CorsMiddleware(convert_exception_to_response(self._answer)))
 
     async def _answer(self, request: HttpRequest) -> HttpResponse:
         request.get_host()  # raises DisallowedHost, answered with 400
-        response: HttpResponse = await self._get_response_async(request)  # type: ignore[attr-defined]
+        response = await compat.call_view(self, request)
         response.headers["Content-Length"] = str(len(response.content))
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response
 
-    async def handle(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             body = await self.read_body(receive)
         except RequestAborted:
@@ -49,11 +47,11 @@ class ApiHandler(ASGIHandler):
 class HttpRouter:
     """Sends calls of the API the short way, and everything else, also what streams or is HTML, through Django."""
 
-    def __init__(self, django: Application) -> None:
+    def __init__(self, django: ASGIApp) -> None:
         self._django = django
         self._api = ApiHandler()
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await (self._api if _is_call(scope["path"]) else self._django)(scope, receive, send)
 
 

@@ -61,8 +61,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "realtime_project.static_gzip.CompressedStaticMiddleware",
-    "realtime_project.page_gzip.CompressedPageMiddleware",
+    "realtime_project.middleware.CompressedStaticMiddleware",
+    "realtime_project.middleware.CompressedPageMiddleware",
     "csp.middleware.CSPMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -180,7 +180,7 @@ STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.AppDirectoriesFinder",
 ]
 # Files are served from where they lie: no collectstatic step between a checkout and a running server, which compresses
-# them itself (realtime_project/static_gzip.py).
+# them itself (realtime_project/middleware.py).
 SERVESTATIC_USE_FINDERS = True
 SERVESTATIC_AUTOREFRESH = DEBUG
 

@@ -28,6 +28,7 @@ class StreamSettings:
     CONTENT_BYTES: int = 65_536  # of UTF-8 in one event's `content`
     MESSAGE_BYTES: int = 65_536  # a client's frame, other than a publication
     PUBLISH_BYTES: int = 1_048_576  # a publication over HTTP; over WebSocket the frame is the limit
+    BODY_BYTES: int = 4_194_304  # the body of any HTTP request
     PUBLISH_EVENTS: int = 5_000  # events in one publication
     SUBSCRIPTIONS: int = 1_000  # of one connection
     MESSAGES_PER_SECOND: float = 200.0  # of one connection, sustained

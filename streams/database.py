@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 from django.db import DatabaseError, InterfaceError, OperationalError, ProgrammingError, connection, connections
+from django.db.migrations.executor import MigrationExecutor
 
 from streams.conf import conf
 from streams.protocol.messages import Code, ProtocolError
@@ -35,8 +36,23 @@ class UnavailableError(ProtocolError):
 class NotMigratedError(ProtocolError):
     """The database has not been migrated to this version."""
 
-    def __init__(self) -> None:
-        super().__init__(Code.UNAVAILABLE, "the database has pending migrations: run manage.py migrate")
+    def __init__(self, pending: Sequence[str] = ()) -> None:
+        listed = f" ({', '.join(pending)})" if pending else ""
+        super().__init__(Code.UNAVAILABLE, f"the database has pending migrations{listed}: run manage.py migrate")
+
+
+def require_migrated() -> None:
+    """Raise NotMigratedError where migrations are pending. A database that cannot be reached is given time."""
+    try:
+        executor = MigrationExecutor(connection)
+        plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except OperationalError as error:
+        logger.warning("cannot tell whether migrations are pending: %s", str(error).strip())
+        return
+    finally:
+        connection.close()
+    if plan:
+        raise NotMigratedError([f"{migration.app_label}.{migration.name}" for migration, _ in plan])
 
 
 def understood(error: DatabaseError | InterfaceError) -> Exception:

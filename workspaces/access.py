@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from django.contrib.auth import get_user_model
 
 from streams.protocol.kinds import Access
-from streams.protocol.messages import Code, ProtocolError
 from workspaces.models import Membership, Role, Workspace
 
 
@@ -43,11 +42,3 @@ def workspace_access(asked: Sequence[tuple[int, uuid.UUID]], *, exist: bool = Fa
         return access_of(role) if role else Access.NONE
 
     return [one(user_id, workspace_id) for user_id, workspace_id in asked]
-
-
-def require(granted: Access, needed: Access, what: str) -> None:
-    """Raise ProtocolError unless `granted` suffices: NOT_FOUND for those who may not see `what`, else FORBIDDEN."""
-    if granted < Access.READ:
-        raise ProtocolError(Code.NOT_FOUND, f"there is no such {what}, or you may not see it")
-    if granted < needed:
-        raise ProtocolError(Code.FORBIDDEN, f"your role in this {what}'s workspace does not allow this")

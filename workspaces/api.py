@@ -1,27 +1,20 @@
-"""The HTTP API of workspaces, and the tickets for the WebSocket."""
+"""The HTTP API of workspaces."""
 
 import uuid
 from datetime import datetime
 
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from ninja import Query, Router, Schema
+from django.http import HttpRequest
+from ninja import Router
 from pydantic import Field
-from pydantic.alias_generators import to_camel
 
-from accounts.credentials import TICKET_SECONDS, issue_ticket
-from accounts.requests import authorize, caller, history_page, read, stream, write
-from streams.log import history
+from accounts.requests import Camel, authorize, authorize_reading, caller, read, write
 from streams.protocol.kinds import Access
-from streams.protocol.messages import BIGINT
+from streams.transports.http import add_stream_endpoints
 from workspaces.models import Workspace
 from workspaces.services import WorkspaceService
 from workspaces.visible import visible_workspaces
 
 router = Router(tags=["workspaces"])
-
-
-class Camel(Schema):
-    model_config = {"alias_generator": to_camel, "populate_by_name": True}
 
 
 class WorkspaceOut(Camel):
@@ -40,21 +33,6 @@ class WorkspaceIn(Camel):
 class WorkspacePatch(Camel):
     name: str | None = None
     slug: str | None = None
-
-
-class TicketOut(Camel):
-    ticket: str = Field(description="for the query of one WebSocket handshake: /ws/?ticket=…")
-    expires_in: int = Field(description="seconds")
-
-
-class HistoryQuery(Schema):
-    since: int = Field(0, ge=0, le=BIGINT, description="the seq after which to begin")
-    limit: int = Field(500, ge=1, le=history.PAGE_LIMIT)
-    type: list[str] = Field([], max_length=20, description="only events of this type; may be given several times")
-
-
-class StreamQuery(Schema):
-    since: int | None = Field(None, ge=0, le=BIGINT, description="the seq after which to begin; left out: from now on")
 
 
 def _one(user_id: int, workspace_id: uuid.UUID) -> Workspace:
@@ -96,21 +74,4 @@ async def delete_workspace(request: HttpRequest, workspace_id: uuid.UUID) -> tup
     return 204, None
 
 
-@router.get("/workspaces/{uuid:workspace_id}/events", summary="A page of the workspace's history")
-async def workspace_events(request: HttpRequest, workspace_id: uuid.UUID, query: Query[HistoryQuery]) -> HttpResponse:
-    return await history_page(
-        request, "workspace", workspace_id, since=query.since, limit=query.limit, types=query.type
-    )
-
-
-@router.get("/workspaces/{uuid:workspace_id}/stream", summary="The workspace's stream as server-sent events")
-async def workspace_stream_events(
-    request: HttpRequest, workspace_id: uuid.UUID, query: Query[StreamQuery]
-) -> StreamingHttpResponse:
-    return await stream(request, "workspace", workspace_id, query.since)
-
-
-@router.post("/tickets", response={201: TicketOut}, by_alias=True, summary="A single-use WebSocket ticket")
-async def create_ticket(request: HttpRequest) -> tuple[int, TicketOut]:
-    ticket = await write(issue_ticket, caller(request))
-    return 201, TicketOut(ticket=ticket, expires_in=TICKET_SECONDS)
+add_stream_endpoints(router, "workspace", authorize_reading, caller)

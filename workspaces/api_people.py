@@ -10,11 +10,10 @@ from django.urls import reverse
 from ninja import Router
 from pydantic import Field
 
-from accounts.requests import authorize, caller, read, write
+from accounts.requests import Camel, authorize, caller, read, write
 from streams.protocol.kinds import Access
 from streams.protocol.messages import Code, ProtocolError
 from workspaces import invitations
-from workspaces.api import Camel
 from workspaces.models import Invitation, Membership, Role
 from workspaces.services import WorkspaceService, member_state
 

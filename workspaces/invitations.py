@@ -11,7 +11,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from accounts.credentials import HINT_LENGTH, hashed
+from accounts.models import hashed
+from accounts.tokens import HINT_LENGTH
 from streams.protocol.kinds import Access
 from streams.protocol.messages import Code, ProtocolError
 from workspaces.access import workspace_access
@@ -93,3 +94,8 @@ def _holding(invitations: Collection[Invitation]) -> list[Invitation]:
     asked = [(invitation.created_by_id, invitation.workspace_id) for invitation in invitations]
     granted = workspace_access(asked)
     return [one for one, access in zip(invitations, granted, strict=True) if access >= Access.MANAGE]
+
+
+def remove_expired() -> None:
+    """Remove invitations that no longer hold."""
+    Invitation.objects.filter(expires_at__lt=timezone.now()).delete()

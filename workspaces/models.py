@@ -1,4 +1,4 @@
-"""Who works together, in which role, and the credentials they use."""
+"""Who works together, and in which role."""
 
 import uuid
 
@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Lower
 
-NAME_LENGTH = 100
+from accounts.text import NAME_LENGTH
 
 
 class Role(models.TextChoices):
@@ -64,34 +64,3 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return f"invitation to {self.workspace} ({self.hint}…)"
-
-
-class Token(models.Model):
-    """A bearer token: acts as its user. Only its hash is stored; `hint` is its beginning, to tell tokens apart."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="tokens")
-    name = models.CharField(max_length=NAME_LENGTH, help_text="What it is for, such as the machine that uses it.")
-    hash = models.CharField(max_length=64, unique=True, editable=False)
-    hint = models.CharField(max_length=16, editable=False)
-    created_at = models.DateTimeField(auto_now_add=True)
-    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: it holds until it is deleted.")
-
-    class Meta:
-        ordering = ["-created_at"]
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.hint}…)"
-
-
-class Ticket(models.Model):
-    """A credential for one WebSocket handshake, standing for the session or the token it was asked with."""
-
-    hash = models.CharField(max_length=64, primary_key=True)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
-    session_key = models.CharField(max_length=40, blank=True)
-    token = models.ForeignKey(Token, null=True, on_delete=models.CASCADE, related_name="+")
-    expires_at = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return f"ticket of {self.user_id}"

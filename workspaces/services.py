@@ -7,14 +7,14 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.text import slugify
 
+from accounts.text import NAME_LENGTH, clean_name
 from streams import log
 from streams.log import Writer
-from streams.protocol.kinds import stream_name
-from streams.protocol.messages import Code, ProtocolError
+from streams.protocol.messages import Code, ProtocolError, stream_name
 from streams.signals import access_changed
 from workspaces.access import access_of
 from workspaces.events import WORKSPACE_UPDATED, Change, WorkspaceUpdated
-from workspaces.models import NAME_LENGTH, Membership, Role, Workspace
+from workspaces.models import Membership, Role, Workspace
 from workspaces.plugin import installed_sections
 
 MAX_MEMBERS = 300  # of one workspace: its state, which lists them beside the agents, must fit one WebSocket frame
@@ -36,16 +36,6 @@ def record(writer: Writer, workspace_id: uuid.UUID, change: Change, data: dict[s
     """Append a `workspace:updated` to the workspace's stream, which `writer` must have locked."""
     event = WorkspaceUpdated(workspace_id=workspace_id, change=change, data=data)
     writer.append(workspace_stream(workspace_id), WORKSPACE_UPDATED, event.encode())
-
-
-def clean_name(name: str, what: str) -> str:
-    """`name` without the white space around it. Raises ProtocolError (INVALID_MESSAGE) if it will not do."""
-    name = name.strip()
-    if not name or len(name) > NAME_LENGTH or not name.isprintable():
-        raise ProtocolError(
-            Code.INVALID_MESSAGE, f"expected a {what} of 1 to {NAME_LENGTH} printable characters, got {len(name)}"
-        )
-    return name
 
 
 class WorkspaceService:

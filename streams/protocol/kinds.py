@@ -10,10 +10,7 @@ from typing import Any, ClassVar, Protocol
 from msgspec import Raw
 from pydantic.alias_generators import to_camel
 
-
-def stream_name(kind: str, key: object) -> str:
-    """The name of a stream, which is also its channel-layer group: `agent.<uuid>`."""
-    return f"{kind}.{key}"
+from streams.protocol.messages import stream_name
 
 
 class Access(IntEnum):

@@ -176,6 +176,11 @@ class _Brief(reprlib.Repr):
 _brief = _Brief()
 
 
+def stream_name(kind: str, key: object) -> str:
+    """The name of a stream, which is also its channel-layer group: `agent.<uuid>`."""
+    return f"{kind}.{key}"
+
+
 def encode_event(type_: str, payload: str, time: int, seq: int) -> str:
     """The text of one event of a stream, from its stored parts."""
     return f'{{"type":"{type_}","payload":{payload},"timestamp":"{timestamp(time)}","seq":{seq}}}'

@@ -1,9 +1,8 @@
 """The Channels consumer: one WebSocket, from accepting it to cleaning up after it."""
 
-from typing import Any
-
 from channels.consumer import AsyncConsumer
 
+from streams.asgi import Receive, Scope, Send
 from streams.hub.connection import Sink
 from streams.protocol.kinds import Viewer
 from streams.protocol.limits import Turn
@@ -21,7 +20,7 @@ class StreamConsumer(AsyncConsumer):
     and a thread hop for every message. Here the hub listens for all.
     """
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
         await receive()  # websocket.connect
         merge = SUBPROTOCOL in scope["subprotocols"]
         await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL if merge else None})

@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connections, transaction
 
-from accounts.credentials import issue_token
+from accounts.tokens import issue_token
 from agents.events import Context, Output, StatusReport
 from agents.models import Agent, Status
 from agents.publications import Publication

@@ -121,7 +121,7 @@ def test_a_command_that_does_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch)
 
 MEMBERS = """
 from django.contrib.auth.models import User
-from accounts.credentials import issue_token
+from accounts.tokens import issue_token
 from workspaces.services import WorkspaceService
 for role in ("viewer", "operator", ""):
     user = User.objects.create(username=f"{role}-PLACE")

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.streams.test_subscriptions import agent_of
-from tests.support.api import Api
+from tests.support.api import Api, agent_of
 from tests.support.server import ROOT, LiveServer
 
 SCRIPT = "/static/js/home.js"

@@ -15,8 +15,7 @@ from agents.events import PUBLISHABLE, Input
 from agents.models import Status
 from streams.conf import StreamSettings
 from streams.protocol.messages import Close, Code, Reason
-from tests.streams.test_subscriptions import agent_of
-from tests.support.api import Api
+from tests.support.api import Api, agent_of
 from tests.support.server import ROOT, LiveServer
 from workspaces.events import WORKSPACE_UPDATED, Change
 

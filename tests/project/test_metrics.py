@@ -7,8 +7,7 @@ import urllib.request
 
 import pytest
 
-from tests.streams.test_subscriptions import agent_of
-from tests.support.api import Api
+from tests.support.api import Api, agent_of
 from tests.support.server import LiveServer
 from tests.support.viewer import viewer
 

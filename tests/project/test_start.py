@@ -17,8 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.streams.test_subscriptions import agent_of, report
-from tests.support.api import Api
+from tests.support.api import Api, agent_of, report
 from tests.support.server import ROOT, LiveServer
 from tests.support.viewer import contents, viewer
 

@@ -1,7 +1,6 @@
 """Pages of history over HTTP."""
 
-from tests.streams.test_subscriptions import agent_of
-from tests.support.api import Api
+from tests.support.api import Api, agent_of
 
 
 def test_history_of_some_types_alone_is_complete(root: Api) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from types import SimpleNamespace
 
-from streams.server.inbox import INBOX, Inbox
+from streams.server.protocol import INBOX_MESSAGES, Inbox
 
 
 class Transport:
@@ -21,12 +21,12 @@ def test_a_full_inbox_stops_the_reading_until_it_is_empty() -> None:
     async def scenario() -> None:
         transport = Transport()
         inbox = Inbox(SimpleNamespace(transport=transport))
-        for number in range(INBOX - 1):
+        for number in range(INBOX_MESSAGES - 1):
             inbox.put_nowait({"number": number})
         assert transport.reading
-        inbox.put_nowait({"number": INBOX - 1})
+        inbox.put_nowait({"number": INBOX_MESSAGES - 1})
         assert not transport.reading
-        for number in range(INBOX):
+        for number in range(INBOX_MESSAGES):
             assert not transport.reading
             assert (await inbox.get())["number"] == number
         assert transport.reading

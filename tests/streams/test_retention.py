@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.streams.test_subscriptions import agent_of, report_many
-from tests.support.api import Api
+from tests.support.api import Api, agent_of, report_many
 from tests.support.server import LiveServer
 from tests.support.viewer import viewer
 

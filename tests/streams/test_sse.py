@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.streams.test_subscriptions import agent_of, report
-from tests.support.api import Api
+from tests.support.api import Api, agent_of, report
 from tests.support.server import LiveServer
 
 

@@ -1,29 +1,11 @@
 """What a viewer may rely on: subscriptions, order, resuming."""
 
 import asyncio
-import uuid
 from typing import Any
 
-from tests.support.api import Api
+from tests.support.api import Api, agent_of, report, report_many
 from tests.support.server import LiveServer
 from tests.support.viewer import contents, viewer
-
-
-def agent_of(root: Api) -> tuple[str, str]:
-    """A new workspace with one agent: their ids."""
-    workspace = root.workspace(f"w {uuid.uuid4()}")
-    return workspace["id"], root.agent(workspace["id"])["id"]
-
-
-async def report(root: Api, agent_id: str, *lines: str) -> None:
-    for line in lines:
-        await asyncio.to_thread(root.output, agent_id, line)
-
-
-async def report_many(root: Api, agent_id: str, lines: list[str], producer: str = "p") -> None:
-    events = [{"n": i, "type": "agent:output", "payload": {"content": line}} for i, line in enumerate(lines, 1)]
-    done = await asyncio.to_thread(root.post, f"/agents/{agent_id}/events", {"producer": producer, "events": events})
-    assert done.status == 200, done
 
 
 def test_no_subscription_no_event(live: LiveServer, root: Api) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
 
-from streams.server.fast_frames import whole_texts
+from streams.server.protocol import whole_texts
 from tests.support.api import Api
 from tests.support.server import LiveServer
 from tests.support.viewer import viewer

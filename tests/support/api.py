@@ -1,8 +1,10 @@
 """A few lines around the HTTP API, for tests."""
 
+import asyncio
 import json
 import urllib.error
 import urllib.request
+import uuid
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,3 +63,20 @@ class Api:
         assert reported.status == 201, reported
         seq: int = reported.data["seq"]
         return seq
+
+
+def agent_of(root: Api) -> tuple[str, str]:
+    """A new workspace with one agent: their ids."""
+    workspace = root.workspace(f"w {uuid.uuid4()}")
+    return workspace["id"], root.agent(workspace["id"])["id"]
+
+
+async def report(root: Api, agent_id: str, *lines: str) -> None:
+    for line in lines:
+        await asyncio.to_thread(root.output, agent_id, line)
+
+
+async def report_many(root: Api, agent_id: str, lines: list[str], producer: str = "p") -> None:
+    events = [{"n": i, "type": "agent:output", "payload": {"content": line}} for i, line in enumerate(lines, 1)]
+    done = await asyncio.to_thread(root.post, f"/agents/{agent_id}/events", {"producer": producer, "events": events})
+    assert done.status == 200, done

@@ -18,7 +18,7 @@ ROLES = ["stranger", "viewer", "operator", "owner", "superuser"]
 PEOPLE = """
 import json
 from django.contrib.auth.models import User
-from accounts.credentials import issue_token
+from accounts.tokens import issue_token
 from workspaces.models import Workspace
 from workspaces.services import WorkspaceService
 tokens = {}
@@ -226,7 +226,7 @@ def test_foreign_origins_are_refused_at_the_handshake(place: Place) -> None:
 
 WITHDRAW = """
 from django.contrib.auth.models import User
-from workspaces.models import *
+from accounts.models import *
 from workspaces.services import WorkspaceService
 token = Token.objects.get(hint="%s")
 %s

@@ -6,10 +6,11 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from accounts.models import Token
 from agents.models import Agent
 from agents.services import AgentService
 from streams.models import Event
-from workspaces.models import Membership, Token, Workspace
+from workspaces.models import Membership, Workspace
 from workspaces.services import WorkspaceService
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -35,13 +36,13 @@ def changes() -> list[str]:
 
 def test_a_token_is_shown_once(browser: Client, admin_user: User) -> None:
     form = {"user": admin_user.pk, "name": "ci", "expires_at_0": "", "expires_at_1": ""}
-    answer = browser.post("/admin/workspaces/token/add/", form)
+    answer = browser.post("/admin/accounts/token/add/", form)
     secret = re.search(r"ags_[\w-]{43}", answer.content.decode())
     assert secret
     assert "no-store" in answer["Cache-Control"]
     token = Token.objects.get()
     assert secret[0] not in (token.hash, token.hint)
-    for page in ("/admin/workspaces/token/", f"/admin/workspaces/token/{token.pk}/change/"):
+    for page in ("/admin/accounts/token/", f"/admin/accounts/token/{token.pk}/change/"):
         assert secret[0] not in browser.get(page).content.decode()
 
 

@@ -15,15 +15,15 @@ from django.utils import timezone
 from pydantic_core import to_json
 
 from accounts import tokens
-from accounts.credentials import clear_expired
-from accounts.identity import Identity, SessionCredential, TokenCredential
+from accounts.identity import Identity, SessionGrant, TokenGrant
+from accounts.models import Token
 from agents.models import Agent
 from agents.services import MAX_AGENTS
 from streams.models import Event
 from streams.protocol.messages import Code, ProtocolError
 from workspaces import invitations
 from workspaces.kinds import WorkspaceKind
-from workspaces.models import Invitation, Membership, Role, Token, Workspace
+from workspaces.models import Invitation, Membership, Role, Workspace
 from workspaces.services import MAX_MEMBERS, WorkspaceService
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -197,7 +197,7 @@ def test_expired_invitations_are_cleared_away(team: Workspace, owner: User) -> N
     invitations.invite(team.pk, owner.pk, Role.VIEWER)
     Invitation.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     _, secret = invitations.invite(team.pk, owner.pk, Role.VIEWER)
-    clear_expired()
+    invitations.remove_expired()
     assert Invitation.objects.get().pk == invitations.find(secret).pk
 
 
@@ -299,20 +299,20 @@ def test_the_log_does_not_hold_the_secret(
 
 
 def test_tokens_are_made_with_a_session_only(owner: User) -> None:
-    signed_in = Identity(owner.pk, "owner", SessionCredential("key"))
+    signed_in = Identity(owner.pk, "owner", SessionGrant("key"))
     made, secret = tokens.make_token(signed_in, " laptop ", 30)
     assert made.name == "laptop"
     assert made.expires_at is not None
     assert timedelta(days=29) < made.expires_at - timezone.now() <= timedelta(days=30)
     assert secret[len(made.hint) :] not in str(Token.objects.values().get())
     with refused(Code.FORBIDDEN):
-        tokens.make_token(Identity(owner.pk, "owner", TokenCredential(made.pk)), "child", None)
+        tokens.make_token(Identity(owner.pk, "owner", TokenGrant(made.pk)), "child", None)
     with refused(Code.INVALID_MESSAGE):
         tokens.make_token(signed_in, "\n", None)
 
 
 def test_there_is_a_limit_to_the_tokens_of_one_user(owner: User) -> None:
-    signed_in = Identity(owner.pk, "owner", SessionCredential("key"))
+    signed_in = Identity(owner.pk, "owner", SessionGrant("key"))
     for _ in range(tokens.MAX_TOKENS):
         tokens.make_token(signed_in, "one", None)
     with refused(Code.INVALID_MESSAGE):
@@ -320,7 +320,7 @@ def test_there_is_a_limit_to_the_tokens_of_one_user(owner: User) -> None:
 
 
 def test_nobody_deletes_anothers_token(owner: User, guest: User) -> None:
-    made, _ = tokens.make_token(Identity(owner.pk, "owner", SessionCredential("key")), "laptop", None)
+    made, _ = tokens.make_token(Identity(owner.pk, "owner", SessionGrant("key")), "laptop", None)
     for user, token in ((guest, made.pk), (owner, uuid.uuid4())):
         with refused(Code.NOT_FOUND):
             tokens.delete_token(user.pk, token)

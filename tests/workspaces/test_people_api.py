@@ -13,8 +13,8 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.support.api import Api
 from tests.support.server import ROOT, LiveServer
+from tests.support.session import Session
 from tests.support.viewer import viewer
-from tests.workspaces.test_session import Session
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.credentials import issue_token
+from accounts.tokens import issue_token
 
 
 class Command(BaseCommand):

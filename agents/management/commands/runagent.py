@@ -19,8 +19,8 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from accounts.credentials import issue_token
 from accounts.links import local_url
+from accounts.tokens import issue_token
 from workspaces.models import Role, Workspace
 from workspaces.services import WorkspaceService
 

@@ -17,11 +17,11 @@ from accounts.links import local_url, sign_in_link
 from agents.events import Outcome, StatusReport, Terminated
 from agents.models import Agent, Status
 from agents.services import AgentService
-from realtime_project.first_start import ADMIN, first_start
+from realtime_project.demo.first_start import ADMIN, first_start
 from workspaces.models import Workspace
 
-GRACE = 2.0  # seconds for the Playground's process to end by itself
-PATIENCE = 60.0  # seconds for the server to answer
+STOP_SECONDS = 2.0  # for the Playground's process to end by itself
+START_SECONDS = 60.0  # for the server to answer
 
 
 class Command(BaseCommand):
@@ -57,7 +57,7 @@ class Companion:
         self._say(self._greeting())
         if self._playground is not None:
             run = ("runagent", "--workspace", self._playground.slug, "--name", "stocktaker", "--quiet", "--")
-            work = (sys.executable, "-m", "realtime_project.playground")
+            work = (sys.executable, "-m", "realtime_project.demo.playground")
             self._process = subprocess.Popen([sys.executable, "manage.py", *run, *work], cwd=settings.BASE_DIR)
 
     def stop(self) -> None:
@@ -66,7 +66,7 @@ class Companion:
             return
         self._process.terminate()
         try:
-            self._process.wait(GRACE)
+            self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()  # it waits for the server, which is not coming back
         for agent in Agent.objects.filter(workspace=self._playground, status=Status.RUNNING):
@@ -86,7 +86,7 @@ class Companion:
 
 
 def _answers() -> bool:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         try:
             with urllib.request.urlopen(f"{local_url()}/healthz", timeout=2):

@@ -1,49 +1,19 @@
 """A browser's session: writes need the CSRF token, and signing out is felt by open sockets at once."""
 
 import asyncio
-import http.cookiejar
 import json
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.streams.test_subscriptions import agent_of
-from tests.support.api import Api
+from tests.support.api import Api, agent_of
 from tests.support.server import LiveServer
+from tests.support.session import Session
 from tests.support.viewer import viewer
-
-
-class Session:
-    """Somebody signed in with a browser."""
-
-    def __init__(self, live: LiveServer, username: str) -> None:
-        self._url = live.url
-        self._jar = http.cookiejar.CookieJar()
-        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self._jar))
-        self._opener.open(live.manage("signinlink", username)).close()
-        self._opener.open(f"{live.url}/").close()
-
-    def cookie(self, name: str) -> str:
-        return next(str(cookie.value) for cookie in self._jar if cookie.name == name)
-
-    def post(self, path: str, body: bytes, **headers: str) -> int:
-        return self.ask(path, body, **headers)[0]
-
-    def ask(self, path: str, body: bytes, **headers: str) -> tuple[int, Any]:
-        """The status, and the answer if it is JSON."""
-        sent = {name.replace("_", "-"): value for name, value in headers.items()}
-        try:
-            with self._opener.open(urllib.request.Request(self._url + path, body, sent, method="POST")) as answer:
-                is_json = answer.headers.get_content_type() == "application/json"
-                return answer.status, json.loads(answer.read()) if is_json else None
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, None
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from django.db import transaction
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 
+from accounts.models import Token
 from streams.signals import access_changed
-from workspaces.models import Token
 
 
 @receiver(post_delete, sender=Session)

@@ -1,16 +1,31 @@
-"""`/metrics`, for Prometheus."""
+"""Pages of the server itself: health and figures for those who run it, the icon that browsers ask for."""
 
 from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.templatetags.static import static
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from accounts.identity import Identity
 from accounts.requests import Caller, read
-from streams import gauges  # noqa: F401 (registers them)
+from streams import (
+    gauges,  # noqa: F401 (registers them)
+    log,
+)
 from streams.protocol.messages import ProtocolError
+from streams.runtime import Runtime
 
 
-async def monitoring(request: HttpRequest) -> HttpResponse:
+async def health(request: HttpRequest) -> HttpResponse:
+    """200 `ok` while the log can be read, 503 while it cannot."""
+    try:
+        await Runtime.current().database.read(log.spans, ["health"])
+    except ProtocolError as error:
+        return HttpResponse(f"{error.message}\n", status=503, content_type="text/plain")
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+async def metrics(request: HttpRequest) -> HttpResponse:
     """The figures of this process: 200 for a superuser's token or session, 401 or 403 for others."""
     try:
         identity = await Caller()(request)
@@ -24,3 +39,7 @@ async def monitoring(request: HttpRequest) -> HttpResponse:
 
 def _superuser(identity: Identity) -> bool:
     return get_user_model()._default_manager.filter(pk=identity.id, is_active=True, is_superuser=True).exists()
+
+
+def favicon(request: HttpRequest) -> HttpResponse:
+    return redirect(static("img/mark.svg"))

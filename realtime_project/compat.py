@@ -1,0 +1,21 @@
+"""What the project uses of Django that is private there: one accessor each, tested in tests/contracts."""
+
+from django.core.handlers.asgi import ASGIHandler
+from django.http import HttpRequest, HttpResponse
+
+
+async def call_view(handler: ASGIHandler, request: HttpRequest) -> HttpResponse:
+    """The answer of the view that a request resolves to, without any middleware."""
+    response: HttpResponse = await handler._get_response_async(request)  # type: ignore[attr-defined]
+    return response
+
+
+def without_middleware(handler: ASGIHandler) -> None:
+    """Have a handler know of no middleware of its settings."""
+    for name in ("_view_middleware", "_template_response_middleware", "_exception_middleware"):
+        setattr(handler, name, [])
+
+
+def set_chain(handler: ASGIHandler, chain: object) -> None:
+    """Have a handler pass requests to `chain`."""
+    handler._middleware_chain = chain  # type: ignore[attr-defined]

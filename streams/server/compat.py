@@ -1,0 +1,181 @@
+"""Everything private of Twisted, autobahn and daphne that this server touches: one accessor each.
+
+tests/contracts/test_server_compat.py has a test for each, which fails with the name of what an upgrade has changed.
+"""
+
+import asyncio
+import fcntl
+import socket
+import struct
+import termios
+from collections.abc import Iterator
+from typing import Any
+
+from autobahn.websocket import protocol as websocket
+
+# Twisted's TCP transport
+
+
+def tcp(transport: Any) -> Any:
+    """The transport that holds the socket: under TLS the one below."""
+    while not hasattr(transport, "dataBuffer"):
+        transport = transport.transport
+    return transport
+
+
+def unsent(transport: Any) -> int:
+    """Bytes written to a TCP transport that the kernel has not taken yet."""
+    count: int = len(transport.dataBuffer) - transport.offset + transport._tempDataLen
+    return count
+
+
+def buffer_limit(transport: Any) -> int:
+    """Bytes unsent from which on a TCP transport is full."""
+    limit: int = transport.bufferSize
+    return limit
+
+
+def closing(transport: Any) -> bool:
+    """Whether a TCP transport has been told to close."""
+    return bool(transport.disconnecting)
+
+
+def socket_of(transport: Any) -> socket.socket:
+    """The socket of a TCP transport."""
+    handle: socket.socket = transport.socket
+    return handle
+
+
+def unacknowledged(transport: Any) -> int:
+    """Bytes that the kernel has taken and the reader has not, where the system tells (Linux does)."""
+    try:
+        answer = fcntl.ioctl(transport.fileno(), termios.TIOCOUTQ, struct.pack("i", 0))
+    except (OSError, ValueError):
+        return 0
+    count: int = struct.unpack("i", answer)[0]
+    return count
+
+
+# autobahn's WebSocket protocol
+
+
+class Utf8Validator:
+    """What autobahn asks to validate texts, keeping no state, so that one serves all connections: to make one of
+    autobahn's takes 0.3 ms, and to share one lets a connection break those after it."""
+
+    def reset(self) -> None:
+        """Nothing is kept."""
+
+    def validate(self, data: bytes) -> tuple[bool, bool, int, int]:
+        """Whether it is valid so far, whether it ends at a code point, and two positions that nobody asks for."""
+        try:
+            data.decode()
+        except UnicodeDecodeError as error:
+            return False, False, error.start, error.start
+        return True, True, len(data), len(data)
+
+
+def share_utf8_validator() -> None:
+    """Have autobahn use one validator. Only reasons of closes are checked by it: texts are where they are decoded."""
+    validator = Utf8Validator()
+    websocket.Utf8Validator = lambda: validator  # type: ignore[assignment,attr-defined,return-value]
+
+
+def with_options_of(factory: Any, protocol: type) -> type:
+    """The protocol class with the factory's options, which autobahn would copy to every connection, and format for a
+    log that nobody reads: half a millisecond, and a kilobyte for as long as it lasts."""
+    options = {name: getattr(factory, name) for name in protocol.CONFIG_ATTRS}  # type: ignore[attr-defined]
+    options = {name: staticmethod(value) if callable(value) else value for name, value in options.items()}
+    return type(protocol.__name__, (protocol,), {**options, "CONFIG_ATTRS": ()})
+
+
+def between_frames(protocol: Any) -> bool:
+    """Whether what comes next is a frame of its own, and autobahn has nothing to note at its coming."""
+    return (
+        protocol.state == protocol.STATE_OPEN
+        and not protocol.data
+        and protocol.current_frame is None
+        and not protocol.inside_message
+        and not protocol.autoPingTimeoutCall
+    )
+
+
+def discard_input(protocol: Any) -> None:
+    """Drop what autobahn has not parsed yet."""
+    protocol.data = b""
+
+
+def forget_handshake(protocol: Any) -> None:
+    """Let go of what the handshake said, once it has been read by all who want it: 3 KB a socket."""
+    protocol.http_request_data = b""
+    protocol.http_response_data = ""
+    protocol.http_headers.clear()
+    protocol.clean_headers.clear()  # daphne's, and the scope's
+    protocol.send_queue = ()  # for sends in small pieces, which are never asked for
+
+
+def send_close_frame(protocol: Any, code: int) -> None:
+    """Send a close frame with a code that autobahn's `sendClose` refuses: 1011 and 1012."""
+    protocol.sendCloseFrame(code=code)
+
+
+# daphne's server
+
+
+def mute(protocol: Any, muted: bool) -> None:
+    """Whether the application hears of what the client sends, and of its end."""
+    protocol.muted = muted
+
+
+def set_application(server: Any, protocol: Any, application: "asyncio.Task[None]") -> None:
+    """Have daphne watch over the task that serves a connection."""
+    server.connections[protocol]["application_instance"] = application
+
+
+def served_connections(server: Any) -> list[Any]:
+    """The protocols of the connections that are open."""
+    return [protocol for protocol, details in server.connections.items() if "disconnected" not in details]
+
+
+def complete_connections(server: Any) -> None:
+    """Give each connection an application, as daphne trips over one whose application has been reaped already."""
+    for details in server.connections.values():
+        details.setdefault("application_instance", _finished())
+
+
+def _finished() -> "asyncio.Future[None]":
+    future: asyncio.Future[None] = asyncio.get_event_loop().create_future()
+    future.set_result(None)
+    return future
+
+
+def ws_options(server: Any) -> Any:
+    """daphne's factory of WebSocket protocols, which also holds their options."""
+    return server.ws_factory
+
+
+def use_request_class(server: Any, request_class: type) -> None:
+    """Have daphne make HTTP requests of this class."""
+    build = server.http_factory.buildProtocol
+
+    def build_protocol(address: Any) -> Any:
+        protocol = build(address)
+        protocol.requestFactory = request_class
+        return protocol
+
+    server.http_factory.buildProtocol = build_protocol
+
+
+def header_values(request: Any, name: bytes) -> Iterator[bytes]:
+    """The values of a header of daphne's HTTP request."""
+    yield from request.requestHeaders.getRawHeaders(name, [])
+
+
+def refuse_request(request: Any, status: int, reason: bytes, text: str) -> None:
+    """Answer an HTTP request with an error page of daphne's, before there is an application to ask."""
+    request.basic_error(status, reason, text)
+
+
+def channel_transport(request: Any) -> Any:
+    """The transport below daphne's HTTP request, past Twisted's HTTP channel."""
+    return request.channel.transport

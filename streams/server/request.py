@@ -1,0 +1,55 @@
+"""HTTP requests as the server takes them: bounded bodies, and no upgrade but that of RFC 6455."""
+
+from typing import Any
+
+from daphne.http_protocol import WebRequest
+
+from streams.conf import conf
+from streams.server import compat
+
+
+class StreamRequest(WebRequest):  # type: ignore[misc]
+    """daphne's HTTP request, refusing a body that is too large before, or as soon as, it is that large."""
+
+    _refused = False
+    _received = 0
+
+    def gotLength(self, length: int | None) -> None:  # noqa: N802 (Twisted's name)
+        super().gotLength(0 if length is None or self._too_large(length) else length)
+        if length is not None and self._too_large(length):
+            self._refuse(length)
+
+    def handleContentChunk(self, data: bytes) -> None:  # noqa: N802
+        self._received += len(data)
+        if self._refused:
+            return
+        if self._too_large(self._received):
+            self._refuse(self._received)
+            return
+        super().handleContentChunk(data)
+
+    def process(self) -> Any:
+        if self._refused:
+            return None
+        self.requestHeaders.removeHeader(b"Daphne-Root-Path")  # for a proxy to set, which none of ours does
+        upgrade = next(compat.header_values(self, b"Upgrade"), b"").lower()
+        if upgrade == b"websocket" and self.clientproto != b"HTTP/1.1":
+            compat.refuse_request(self, 400, b"Bad Request", "expected HTTP/1.1 for a WebSocket")
+            return None
+        return super().process()
+
+    @staticmethod
+    def _too_large(length: int) -> bool:
+        return length > conf().BODY_BYTES
+
+    def _refuse(self, length: int) -> None:
+        """Answer at once, and read nothing more: the rest of the body would have to be taken from the line."""
+        self._refused = True
+        text = f"expected a body of at most {conf().BODY_BYTES} bytes, got {length} or more\n".encode()
+        head = (
+            b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Type: text/plain\r\n"
+            b"Content-Length: %d\r\n\r\n" % len(text)
+        )
+        transport = compat.channel_transport(self)
+        transport.write(head + text)
+        transport.loseConnection()

@@ -1,0 +1,68 @@
+"""The HTTP endpoints of a kind of stream: a page of its history, and the stream as server-sent events."""
+
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from ninja import Path as PathParameter
+from ninja import Query, Router, Schema
+from pydantic import Field
+
+from streams.log import history
+from streams.protocol.kinds import Viewer
+from streams.protocol.messages import BIGINT, Code, ProtocolError, brief
+from streams.runtime import Runtime
+from streams.transports.sse import event_stream
+
+Authorize = Callable[[HttpRequest, str, uuid.UUID], Awaitable[None]]
+
+
+class HistoryQuery(Schema):
+    since: int = Field(0, ge=0, le=BIGINT, description="the seq after which to begin")
+    limit: int = Field(500, ge=1, le=history.PAGE_LIMIT)
+    type: list[str] = Field([], max_length=20, description="only events of this type; may be given several times")
+
+
+class StreamQuery(Schema):
+    since: int | None = Field(None, ge=0, le=BIGINT, description="the seq after which to begin; left out: from now on")
+
+
+def add_stream_endpoints(
+    router: Router, kind_name: str, authorize: Authorize, viewer_of: Callable[[HttpRequest], Viewer]
+) -> None:
+    """Add `/<kind>s/{id}/events` and `/<kind>s/{id}/stream` to a router.
+
+    `authorize` raises ProtocolError (NOT_FOUND) for callers who may not see the stream; `viewer_of` tells who calls.
+    """
+    path = f"/{kind_name}s/{{uuid:{kind_name}_id}}"
+    Key = Annotated[uuid.UUID, PathParameter(alias=f"{kind_name}_id")]  # noqa: N806 (a type)
+
+    @router.get(f"{path}/events", summary=f"A page of the {kind_name}'s history", operation_id=f"{kind_name}_events")
+    async def events(request: HttpRequest, key: Key, query: Query[HistoryQuery]) -> HttpResponse:
+        await authorize(request, kind_name, key)
+        runtime = Runtime.current()
+        name = runtime.kinds[kind_name].stream(key)
+        page = await runtime.database.read(history.page, name, query.since, query.limit, query.type)
+        return HttpResponse(page.encode(), content_type="application/json")
+
+    @router.get(
+        f"{path}/stream", summary=f"The {kind_name}'s stream as server-sent events", operation_id=f"{kind_name}_stream"
+    )
+    async def stream(request: HttpRequest, key: Key, query: Query[StreamQuery]) -> StreamingHttpResponse:
+        kind = Runtime.current().kinds[kind_name]
+        pieces = await event_stream(viewer_of(request), kind, key, _resume_after(request, query.since))
+        response = StreamingHttpResponse(pieces, content_type="text/event-stream")
+        response["Cache-Control"] = "no-cache"
+        response["X-Accel-Buffering"] = "no"  # nginx would otherwise keep events back
+        return response
+
+
+def _resume_after(request: HttpRequest, since: int | None) -> int | None:
+    """The seq to resume after: the header Last-Event-ID counts before the query, as it is the newer one."""
+    last = request.headers.get("Last-Event-ID", "")
+    if not last:
+        return since
+    if not last.isdecimal() or len(last) > len(str(BIGINT)) or int(last) > BIGINT:
+        raise ProtocolError(Code.INVALID_MESSAGE, f"Last-Event-ID: expected a seq, got {brief(last)}")
+    return int(last)

@@ -1,0 +1,82 @@
+"""Nobody can make the server take in a body without bound, whoever it comes from."""
+
+import socket
+import time
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]
+import pytest
+
+from tests.support.server import LiveServer
+
+LIMIT = 4_194_304
+MIB = 1_048_576
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Path:
+    """Where the server would put a body that it does not keep in memory."""
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    return folder
+
+
+def answer_to(port: int, head: bytes, pieces: int, piece: bytes) -> tuple[bytes, int]:
+    """The answer to a request whose body is sent until the server takes no more of it; and how much that was."""
+    sent = 0
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall(head)
+        try:
+            for _ in range(pieces):
+                client.sendall(piece)
+                sent += len(piece)
+        except OSError:
+            pass
+        answer = b""
+        try:
+            while part := client.recv(65_536):
+                answer += part
+        except OSError:
+            pass
+    return answer, sent
+
+
+POST = b"POST /api/agents/00000000-0000-0000-0000-000000000000/events HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+DECLARED = POST + b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % (300 * MIB)
+CHUNKED = POST + b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+CHUNK = b"%x\r\n" % (MIB // 4) + bytes(MIB // 4) + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "piece"), [(DECLARED, bytes(MIB // 4)), (CHUNKED, CHUNK)], ids=["declared", "chunked"]
+)
+def test_a_huge_body_is_refused_before_it_is_taken_in(tmp_path: Path, spool: Path, head: bytes, piece: bytes) -> None:
+    with LiveServer(tmp_path, TMPDIR=str(spool)) as server:
+        process = psutil.Process(server.pid)
+        before = process.memory_info().rss
+        answer, sent = answer_to(server.port, head, 1_200, piece)
+        assert sent < 40 * MIB, "the connection ends long before the body"
+        assert not answer or answer.startswith(b"HTTP/1.1 413"), answer[:200]
+        assert process.memory_info().rss - before < 30 * MIB
+        assert not list(spool.iterdir())
+
+
+def test_a_body_that_is_too_large_by_one_byte_gets_a_413_that_says_so(live: LiveServer) -> None:
+    head = POST + b"Content-Length: %d\r\n\r\n" % (LIMIT + 1)
+    with socket.create_connection(("127.0.0.1", live.port), timeout=10) as client:
+        client.sendall(head)
+        answer = b""
+        while part := client.recv(65_536):
+            answer += part
+    assert answer.startswith(b"HTTP/1.1 413"), answer
+    assert b"expected a body of at most 4194304 bytes, got 4194305 or more" in answer
+
+
+def test_the_server_goes_on_after_a_hundred_of_them(live: LiveServer) -> None:
+    for _ in range(100):
+        answer_to(live.port, DECLARED, 1, b"x")
+    start = time.monotonic()
+    with socket.create_connection(("127.0.0.1", live.port), timeout=10) as client:
+        client.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 200")
+    assert time.monotonic() - start < 5
