@@ -1,4 +1,4 @@
-/** Types of the Agentstream client. The messages are those of the protocol, version `agentstream.v1`. */
+/** Types of the Agentstream client. The messages are those of protocol version `agentstream.v1`. */
 
 export type Status = "idle" | "running" | "waiting" | "error" | "finished" | "offline";
 export type Role = "assistant" | "user" | "system" | "tool";
@@ -14,7 +14,7 @@ export interface Message<Type extends string = string, Payload = unknown> {
 
 /** A message that is part of a stream. */
 export interface StreamEvent<Type extends string = string, Payload = unknown> extends Message<Type, Payload> {
-  /** Its place in the stream: 1, 2, 3 … A replayed event may stand for several merged ones and then bears the last one's place. */
+  /** Its position in the stream: 1, 2, 3 … A replayed event may be several merged ones, and then has the last one's position. */
   seq: number;
 }
 
@@ -65,7 +65,7 @@ export interface Input {
   from: string;
 }
 
-/** That a person asked the agent's runner to interrupt or stop it. */
+/** A person's request to interrupt or stop the agent's process. */
 export interface Signal {
   agentId: string;
   signal: "interrupt" | "stop";
@@ -78,7 +78,7 @@ export interface Agent {
   name: string;
   status: Status;
   reason?: string;
-  /** null: the agent has not reported any. */
+  /** null if the agent has not reported one. */
   contextLevel: number | null;
   tokensUsed?: number;
   tokensLimit?: number;
@@ -111,11 +111,11 @@ export type Updated = { [C in keyof Changes]: { workspaceId: string; change: C; 
 export interface Subscribed<State> {
   type: "agent" | "workspace";
   id: string;
-  /** The stream's newest event; `state` is how things are after it. */
+  /** The stream's newest event; `state` is the state after it. */
   seq: number;
-  /** The oldest event still kept. */
+  /** The oldest retained event. */
   oldest: number;
-  /** false: events in between are gone. Drop what you had; what follows starts at `oldest`. */
+  /** false if events in between are gone: drop what you have, the stream continues at `oldest`. */
   complete: boolean;
   state: State;
 }
@@ -136,11 +136,11 @@ export interface ProtocolError {
 }
 
 interface CommonListeners<State, Events extends StreamEvent> {
-  /** Any event of the stream, known to this version or not. */
+  /** Any event of the stream, also of types unknown to this version. */
   event: [event: Events];
-  /** The server has (again) agreed to send this stream. Apply `state` only together with the events after its `seq`. */
+  /** The server has accepted the subscription, also after reconnecting. `state` belongs to `seq`: apply only later events to it. */
   subscribed: [payload: Subscribed<State>, message: Message<"subscribed", Subscribed<State>>];
-  /** The server will send no more: the agent was deleted, access withdrawn, or the request refused. */
+  /** The subscription has ended: the agent was deleted, access withdrawn, or the request refused. */
   unsubscribed: [payload: Unsubscribed, message: Message];
 }
 
@@ -170,26 +170,26 @@ export interface WorkspaceListeners extends CommonListeners<Workspace, Workspace
 }
 
 /**
- * One reader's place in one stream. Every retained event after that place arrives once and in order, through lost connections
- * and restarted servers. Add listeners in the same turn in which you subscribe.
+ * One reader's position in one stream. Every retained event after that position arrives exactly once and in order, despite lost
+ * connections and restarted servers. Add listeners in the same turn of the event loop in which you subscribe.
  */
 export interface Subscription<Listeners, Events extends StreamEvent, State> extends AsyncIterable<Events | Message<"subscribed", Subscribed<State>>> {
   readonly type: "agent" | "workspace";
   readonly id: string;
-  /** The last event seen; keep it and pass it as `since` to carry on another day. undefined until known. */
+  /** The last event seen: pass it as `since` to resume later. undefined until known. */
   readonly seq: number | undefined;
-  /** The timestamp of the last event seen, to be passed as `at` beside it. */
+  /** The timestamp of the last event seen, to pass as `at` with it. */
   readonly at: string | undefined;
-  /** Listens; returns the function that stops listening. */
+  /** Adds a listener; returns a function that removes it. */
   on<Name extends keyof Listeners & string>(
     name: Name,
     listener: (...args: Listeners[Name] extends unknown[] ? Listeners[Name] : never) => void,
   ): () => void;
-  /** Ends it. The last subscription of a stream that is closed unsubscribes from it. */
+  /** Ends the subscription. Closing a stream's last one unsubscribes from the stream. */
   close(): void;
   /**
-   * Yields every event, and a `subscribed` message where it says `complete: false`. A slow reader makes the subscription wait
-   * and later ask for the rest; nothing piles up. Ends when closed or when the agent is deleted; otherwise throws an error with a `code`.
+   * Yields every event, and a `subscribed` message with `complete: false`. If the reader is slow, the subscription pauses and
+   * requests the rest later, so memory is bounded. Ends when closed or when the agent is deleted; otherwise throws an error with a `code`.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<Events | Message<"subscribed", Subscribed<State>>>;
 }
@@ -197,7 +197,7 @@ export interface Subscription<Listeners, Events extends StreamEvent, State> exte
 export type AgentSubscription = Subscription<AgentListeners, AgentEvent, Agent>;
 export type WorkspaceSubscription = Subscription<WorkspaceListeners, WorkspaceEvent, Workspace>;
 
-/** Where to begin. Without `since`: from now on. `since: 0`: everything that is kept. */
+/** Where to start. Without `since`: from now. `since: 0`: all retained events. */
 export interface From {
   since?: number;
   /** The timestamp of the event at `since`, if known: it reveals a log that was restored from a backup. */
@@ -205,22 +205,24 @@ export interface From {
 }
 
 /**
- * - `connecting`: the first attempt is on its way
- * - `live`: everything there is has arrived
- * - `behind`: connected, but older events are still to come
- * - `reconnecting`: the connection was lost; `retryAt` is when the next attempt starts
- * - `closed`: over, by `close()` or by a `closeCode` that makes another attempt pointless
+ * - `connecting`: the first attempt is under way
+ * - `live`: all events have arrived
+ * - `behind`: connected, but still receiving older events
+ * - `reconnecting`: the connection was lost; the next attempt starts at `retryAt`
+ * - `closed`: closed for good, by `close()` or with a `closeCode` that rules out another attempt
  */
 export type State = "connecting" | "live" | "behind" | "reconnecting" | "closed";
 
 export interface Options {
-  /** Fetches a single-use ticket; asked before every attempt. Rules out server-sent events where WebSockets are blocked. Throw an error with `closeCode: 4401` to give up. */
+  /** Fetches a single-use ticket; called before every attempt. Rules out the fallback to server-sent events. Throw an error with `closeCode: 4401` to give up. */
   ticket?: () => string | Promise<string>;
-  /** An API token, exchanged for a ticket before every attempt. Not for pages that others can read. */
+  /** An API token, exchanged for a ticket before every attempt. Not for pages that other people can read. */
   token?: string;
-  /** A WebSocket class, where there is none built in. */
+  /** Allows sending the token unencrypted to another host, which otherwise throws a TypeError. */
+  insecure?: boolean;
+  /** A WebSocket class, if the platform has none. */
   WebSocket?: unknown;
-  /** Milliseconds; the defaults suit the server's. */
+  /** In milliseconds; the defaults match the server's. */
   timing?: Partial<Record<"minDelay" | "maxDelay" | "stableAfter" | "openWithin" | "silence" | "pongWithin", number>>;
 }
 
@@ -229,16 +231,16 @@ export class AgentStream {
   /** @param url ws(s) or http(s), absolute or relative to the page; the page's own `/ws/` when left out. */
   constructor(url?: string | URL, options?: Options);
   readonly state: State;
-  /** When the next attempt starts (milliseconds since the epoch), while one is waiting. */
+  /** When the next attempt starts (milliseconds since the epoch); null if none is scheduled. */
   readonly retryAt: number | null;
-  /** The code of the last close, null if there was none. */
+  /** The last close code; null if there was none. */
   readonly closeCode: number | null;
   agent(id: string, from?: From): AgentSubscription;
   workspace(id: string, from?: From): WorkspaceSubscription;
-  /** `state`: `state` or `retryAt` changed. `error`: the server complained of something other than a subscription. */
+  /** `state`: `state` or `retryAt` changed. `error`: the server reported an error that is not about a subscription. */
   on(name: "state", listener: (state: State) => void): () => void;
   on(name: "error", listener: (error: ProtocolError) => void): () => void;
-  /** Tries again now instead of at `retryAt`; when connected, makes sure that the line still answers. */
+  /** Reconnects now instead of at `retryAt`; when connected, checks that the server still answers. */
   retry(): void;
   close(): void;
 }

@@ -3,11 +3,12 @@ import { Connection } from "./connection.js";
 import { Emitter } from "./emitter.js";
 import { Subscription } from "./subscription.js";
 
-/** Refusals that are about the moment, not about the request. */
+/** Errors after which the same request may succeed later. */
 const TEMPORARY = new Set(["RATE_LIMITED", "UNAVAILABLE"]);
-const ASK_AGAIN_AFTER = 2_000;
+const RETRY_REQUEST_MS = 2_000;
+const LOOPBACK = /^((.+\.)?localhost|127\.[\d.]+|\[::1])$/;
 
-/** Every stream that a front end follows, over one connection that is kept alive. The public face is agentstream.d.ts. */
+/** All streams that a front end follows, over one connection that is kept alive. agentstream.d.ts documents the public API. */
 export class AgentStream extends Emitter {
   #state = "connecting";
   #retryAt = null;
@@ -15,16 +16,19 @@ export class AgentStream extends Emitter {
   #ticket;
   #connection;
   #channels = new Map();
-  /** Unanswered requests of the present connection, by message id. */
+  /** Unanswered requests of the current connection, by message id. */
   #requests = new Map();
   #lastId = 0;
 
-  constructor(url = "/ws/", { ticket, token, WebSocket = globalThis.WebSocket, timing } = {}) {
+  constructor(url = "/ws/", { ticket, token, insecure, WebSocket = globalThis.WebSocket, timing } = {}) {
     super();
     if (!WebSocket) throw new TypeError("No global WebSocket: pass one as options.WebSocket");
     this.#url = new URL(url, globalThis.location?.href);
     this.#url.protocol = this.#url.protocol.replace("http", "ws");
-    this.#ticket = ticket ?? (token && (() => exchange(token, this.#url)));
+    if (token && !insecure && this.#url.protocol === "ws:" && !LOOPBACK.test(this.#url.hostname)) {
+      throw new TypeError("Expected wss://, because the token would be sent unencrypted (options.insecure allows it)");
+    }
+    this.#ticket = ticket ?? (token && (() => import("./ticket.js").then(({ fetchTicket }) => fetchTicket(token, this.#url))));
     this.#connection = new Connection({
       address: () => this.#address(),
       onopen: () => this.#opened(),
@@ -77,18 +81,18 @@ export class AgentStream extends Emitter {
     if (!this.#channels.has(key)) this.#channels.set(key, new Channel(type, id));
     const channel = this.#channels.get(key);
     const subscription = new Subscription(channel, from, {
-      onclose: () => this.#leave(channel, subscription),
+      onclose: () => this.#unsubscribe(channel, subscription),
       onresume: () => this.#catchUp(channel),
     });
     channel.subscriptions.add(subscription);
     if (this.#state === "closed") this.#end(channel, [subscription], closedFor(this.closeCode));
-    // To ask without `since` moves nobody's place, so it is the right question for one that starts from now.
-    else this.#ask(channel, [subscription], subscription.seq === undefined ? undefined : channel.hindmost);
+    // A request without `since` leaves the server's cursor alone: right for a subscription that starts from now.
+    else this.#request(channel, [subscription], subscription.seq === undefined ? undefined : channel.slowest);
     this.#refresh();
     return subscription;
   }
 
-  #ask(channel, asking, from) {
+  #request(channel, asking, from) {
     const id = ++this.#lastId;
     if (from) channel.moving = id;
     if (!this.#connection.open) return;
@@ -98,24 +102,24 @@ export class AgentStream extends Emitter {
   }
 
   #catchUp(channel) {
-    if (!channel.moving && channel.subscriptions.size) this.#ask(channel, [], channel.hindmost);
+    if (!channel.moving && channel.subscriptions.size) this.#request(channel, [], channel.slowest);
   }
 
-  #leave(channel, subscription) {
+  #unsubscribe(channel, subscription) {
     if (this.#remove(channel, subscription)) {
       this.#connection.send({ type: `unsubscribe:${channel.type}`, payload: identity(channel) });
     }
     this.#refresh();
   }
 
-  /** True when that was the channel's last subscription. */
+  /** Returns whether that was the channel's last subscription. */
   #remove(channel, subscription) {
     const last = channel.subscriptions.delete(subscription) && !channel.subscriptions.size;
     if (last) this.#channels.delete(keyOf(channel.type, channel.id));
     return last;
   }
 
-  /** `message` is what the server said, where it did. */
+  /** `message` is the server's, if it ended the subscriptions. */
   #end(channel, subscriptions, error, message) {
     for (const subscription of subscriptions) {
       this.#remove(channel, subscription);
@@ -128,7 +132,7 @@ export class AgentStream extends Emitter {
     this.#requests = new Map();
     for (const channel of this.#channels.values()) {
       channel.reset();
-      this.#ask(channel, [...channel.subscriptions], channel.hindmost);
+      this.#request(channel, [...channel.subscriptions], channel.slowest);
     }
     this.#refresh();
   }
@@ -151,7 +155,7 @@ export class AgentStream extends Emitter {
   }
 
   #subscribed(message) {
-    const { channel, asking, since } = this.#settle(message) ?? {};
+    const { channel, asking, since } = this.#takeRequest(message) ?? {};
     if (!channel) return;
     if (channel.moving === message.id) channel.moving = undefined;
     channel.answered(message, since, asking);
@@ -160,31 +164,31 @@ export class AgentStream extends Emitter {
   #unsubscribed(message) {
     const { type, id, reason } = message.payload;
     const channel = this.#channels.get(keyOf(type, id));
-    // "requested" echoes our own leaving, and may arrive after somebody has subscribed anew.
+    // "requested" answers our own unsubscribing, and may arrive after a new subscription was made.
     if (!channel || reason === "requested") return;
     const error = reason === "deleted" ? null : failure(`Unsubscribed: ${reason}`, reason);
     this.#end(channel, [...channel.subscriptions], error, message);
   }
 
   #refused(message) {
-    const { channel, asking, since } = this.#settle(message) ?? {};
+    const { channel, asking, since } = this.#takeRequest(message) ?? {};
     if (!channel) return this.emit("error", message.payload, message);
     const { code, message: text } = message.payload;
-    if (TEMPORARY.has(code)) return this.#askLater(channel, asking, since);
+    if (TEMPORARY.has(code)) return this.#retryLater(channel, asking, since);
     const payload = { type: channel.type, id: channel.id, reason: "refused", code, message: text };
     this.#end(channel, asking.length ? asking : [...channel.subscriptions], failure(text, code), { ...message, payload });
   }
 
-  #askLater(channel, asking, since) {
+  #retryLater(channel, asking, since) {
     const requests = this.#requests;
     setTimeout(() => {
-      // A new connection has asked for everything already.
+      // A new connection has already requested everything.
       if (requests !== this.#requests || !channel.subscriptions.size) return;
-      this.#ask(channel, asking, since === undefined ? undefined : channel.hindmost);
-    }, ASK_AGAIN_AFTER);
+      this.#request(channel, asking, since === undefined ? undefined : channel.slowest);
+    }, RETRY_REQUEST_MS);
   }
 
-  #settle({ id }) {
+  #takeRequest({ id }) {
     const request = this.#requests.get(id);
     this.#requests.delete(id);
     return request;
@@ -211,13 +215,3 @@ const identity = ({ type, id }) => ({ [`${type}Id`]: id });
 const failure = (message, code) => Object.assign(new Error(message), { code });
 
 const closedFor = (code) => (code === 1000 ? null : failure(`Closed by the server: ${code}`, code));
-
-/** A browser's WebSocket cannot carry an Authorization header; a ticket bought with the token works everywhere. */
-async function exchange(token, url) {
-  const address = new URL("../api/tickets", url);
-  address.protocol = address.protocol.replace("ws", "http");
-  const response = await fetch(address, { method: "POST", headers: { Authorization: `Bearer ${token}` } });
-  if (response.status === 401) throw Object.assign(new Error("Token refused"), { closeCode: 4401 });
-  if (!response.ok) throw new Error(`No ticket: HTTP ${response.status}`);
-  return (await response.json()).ticket;
-}

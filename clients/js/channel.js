@@ -1,18 +1,18 @@
 /**
  * One stream as the server sends it to this connection, and the subscriptions that follow it.
  *
- * The server keeps one cursor per stream and connection, so subscriptions that stand at different places share it: it is set
- * to the one furthest behind, and each takes an event only when it stands exactly where the cursor stood before. That is stricter
- * than dropping what is already known, and has to be: a replay may merge chunks into one event that begins before a subscription's
- * place and ends after it. Such a subscription sits the event out and is caught up by asking again from its own place.
+ * The server keeps one cursor per stream and connection, which all subscriptions to the stream share. It is set to the
+ * subscription that is furthest behind, and a subscription takes an event only if it stands exactly where the cursor stood
+ * before. Dropping known events would not be enough: a replay may merge chunks into one event that begins before a
+ * subscription's position and ends after it. Such a subscription skips the event and catches up by a request of its own.
  */
 export class Channel {
   subscriptions = new Set();
-  /** The seq up to which the server has sent; undefined until it has answered. */
+  /** The seq of the last event the server sent; undefined until it has answered. */
   position;
-  /** The newest seq that the server told of. */
+  /** The newest seq the server has announced. */
   newest = 0;
-  /** The id of the unanswered request that will move the position, if there is one. */
+  /** The id of the unanswered request that will move the position, if any. */
   moving;
 
   constructor(type, id) {
@@ -24,18 +24,18 @@ export class Channel {
     return this.moving !== undefined || !(this.position >= this.newest);
   }
 
-  /** The connection is gone, and the server's cursor with it. */
+  /** The connection was lost, and the server's cursor with it. */
   reset() {
     this.position = this.moving = undefined;
   }
 
-  /** The subscription to ask for so that all are served, or undefined when all start from now. */
-  get hindmost() {
+  /** The subscription whose position serves all the others too; undefined if all start from now. */
+  get slowest() {
     const placed = [...this.subscriptions].filter(({ seq }) => seq !== undefined);
     return placed.sort((one, other) => one.seq - other.seq)[0];
   }
 
-  /** Takes the server's answer to a request made with `since` on behalf of `asking`. */
+  /** Handles the server's answer to a request with `since`, made for the subscriptions in `asking`. */
   answered(message, since, asking) {
     const { seq, oldest, complete } = message.payload;
     const restart = since !== undefined && !complete;
@@ -43,20 +43,20 @@ export class Channel {
     this.newest = seq;
     this.position = from ?? this.position ?? seq;
     for (const subscription of [...this.subscriptions]) {
-      if (restart) subscription.place(from);
-      else if (subscription.seq === undefined) subscription.place(seq);
+      if (restart) subscription.moveTo(from);
+      else if (subscription.seq === undefined) subscription.moveTo(seq);
       if (restart || asking.includes(subscription)) subscription.emit("subscribed", message.payload, message);
     }
   }
 
-  /** Hands an event to those whose turn it is. True when somebody was left behind by it. */
+  /** Delivers an event to the subscriptions it is next for; returns whether another one missed it. */
   receive(event) {
     if (!(event.seq > this.position)) return false;
     const before = this.position;
     this.position = event.seq;
     let leftBehind = false;
     for (const subscription of [...this.subscriptions]) {
-      if (subscription.seq === before && !subscription.paused) subscription.take(event);
+      if (subscription.seq === before && !subscription.paused) subscription.deliver(event);
       else if (subscription.seq < event.seq && !subscription.paused) leftBehind = true;
     }
     return leftBehind;

@@ -1,27 +1,28 @@
 const SUBPROTOCOL = "agentstream.v1";
 const ABNORMAL = 1006;
-/** Coming back unchanged after one of these would only be turned away again. */
+/** Close codes after which the same connection would be closed again. */
 const TERMINAL = new Set([1009, 4400, 4401, 4403]);
 
+/** In milliseconds. */
 const TIMING = {
   minDelay: 500,
   maxDelay: 20_000,
-  /** A connection that lasted this long shows the server well: the next backoff starts small again. */
+  /** A connection that lasted this long resets the backoff. */
   stableAfter: 5_000,
   openWithin: 15_000,
-  /** The server speaks at least every 30 s; two heartbeats missed and some slack is a dead line. */
+  /** The server sends a heartbeat every 30 s: after two missed ones the connection counts as dead. */
   silence: 75_000,
   pongWithin: 5_000,
 };
 
-/** Exponential backoff with full jitter, so that viewers of a restarted server do not all return in the same instant. */
+/** Exponential backoff with full jitter, so that the viewers of a restarted server don't all reconnect at once. */
 export function backoff(attempt, { minDelay, maxDelay } = TIMING, random = Math.random) {
   return random() * Math.min(maxDelay, minDelay * 2 ** attempt);
 }
 
 /**
- * Keeps one WebSocket open, for as long as that makes sense. Knows when a line is dead and when to try again; knows nothing of streams.
- * The owner is told by `onopen`, `onmessages(list)` and `onchange` (one of `retryAt`, `closeCode`, `closed` is new, or `open` is over).
+ * Keeps one WebSocket open: detects dead connections and reconnects. Knows nothing of streams.
+ * The listener is called by `onopen`, `onmessages(list)` and `onchange` (one of `retryAt`, `closeCode`, `closed` is new, or `open` is over).
  */
 export class Connection {
   open = false;
@@ -33,9 +34,9 @@ export class Connection {
   #address;
   #WebSocket;
   #fallback;
-  /** Whether a WebSocket has ever been open: then none is blocked. */
-  #reached = false;
-  #owner;
+  /** Whether a WebSocket was ever open: then they are not blocked here. */
+  #everOpened = false;
+  #listener;
   #timing;
   #socket = null;
   #attempts = 0;
@@ -46,15 +47,15 @@ export class Connection {
   #listening = new AbortController();
 
   /**
-   * `address` is asked for the URL before every attempt, because a ticket works only once. `fallback`, if given, loads what
-   * makes something like a WebSocket of an address.
+   * `address` returns the URL, and is called before every attempt because a ticket works only once. `fallback`, if given,
+   * loads a function that makes something like a WebSocket from an address.
    */
-  constructor({ address, WebSocket, fallback, timing, ...owner }) {
+  constructor({ address, WebSocket, fallback, timing, ...listener }) {
     this.#address = address;
     this.#WebSocket = WebSocket;
     this.#fallback = fallback;
     this.#timing = { ...TIMING, ...timing };
-    this.#owner = owner;
+    this.#listener = listener;
   }
 
   start() {
@@ -66,23 +67,23 @@ export class Connection {
     if (this.open) this.#socket.send(JSON.stringify(message));
   }
 
-  /** Something says the network may be back, or gone: try at once, or make sure that the line still answers. */
+  /** The network may have changed: reconnect at once, or check that the server still answers. */
   wake() {
     if (this.retryAt !== null) {
       this.#attempt();
     } else if (this.open) {
       this.send({ type: "ping" });
-      this.#expect(this.#timing.pongWithin);
+      this.#setDeadline(this.#timing.pongWithin);
     }
   }
 
   close(code = 1000) {
     if (this.closed) return;
-    this.#drop();
+    this.#discardSocket();
     this.#listening.abort();
     this.closed = true;
     this.closeCode = code;
-    this.#owner.onchange();
+    this.#listener.onchange();
   }
 
   #listen() {
@@ -93,12 +94,12 @@ export class Connection {
   }
 
   async #attempt() {
-    this.#drop();
-    this.#expect(this.#timing.openWithin);
-    const attempt = (this.#socket = { close() {} }); // stands for this attempt until there is a socket
-    this.#owner.onchange();
+    this.#discardSocket();
+    this.#setDeadline(this.#timing.openWithin);
+    const attempt = (this.#socket = { close() {} }); // represents this attempt until there is a socket
+    this.#listener.onchange();
     try {
-      const make = await this.#maker();
+      const make = await this.#socketFactory();
       const address = await this.#address();
       if (this.#socket === attempt) this.#connect(make(address));
     } catch (error) {
@@ -106,9 +107,9 @@ export class Connection {
     }
   }
 
-  /** Where no WebSocket ever opens, every third attempt is made without. */
-  #maker() {
-    if (this.#fallback && !this.#reached && this.#attempts % 3 === 2) return this.#fallback();
+  /** Until a WebSocket has opened, every third attempt uses the fallback. */
+  #socketFactory() {
+    if (this.#fallback && !this.#everOpened && this.#attempts % 3 === 2) return this.#fallback();
     return (address) => new this.#WebSocket(address, [SUBPROTOCOL]);
   }
 
@@ -116,43 +117,43 @@ export class Connection {
     this.#socket = socket;
     socket.onopen = () => {
       this.open = true;
-      this.#reached ||= socket instanceof this.#WebSocket;
+      this.#everOpened ||= socket instanceof this.#WebSocket;
       this.#openedAt = Date.now();
-      this.#expect(this.#timing.silence);
-      this.#owner.onopen();
+      this.#setDeadline(this.#timing.silence);
+      this.#listener.onopen();
     };
     socket.onmessage = ({ data }) => {
       this.#deadline = Date.now() + this.#timing.silence;
-      this.#hear(data);
+      this.#receive(data);
     };
     socket.onclose = ({ code }) => this.#lost(code);
-    socket.onerror = () => {}; // a close always follows; npm's ws throws where nobody listens
+    socket.onerror = () => {}; // a close always follows; npm's ws throws if nobody listens
   }
 
-  #hear(data) {
+  #receive(data) {
     let messages;
     try {
       messages = data.split("\n").filter(Boolean).map((line) => JSON.parse(line));
     } catch {
-      return this.#lost(); // a frame that cannot be read is a hole in every stream; coming back with `since` fills it
+      return this.#lost(); // an unreadable frame is a gap in every stream; reconnecting with `since` fills it
     }
-    this.#owner.onmessages(messages);
+    this.#listener.onmessages(messages);
   }
 
   #lost(code = ABNORMAL) {
     if (TERMINAL.has(code)) return this.close(code);
-    this.#drop();
+    this.#discardSocket();
     if (Date.now() - this.#openedAt >= this.#timing.stableAfter) this.#attempts = 0;
     this.#openedAt = Infinity;
     this.closeCode = code;
     const delay = backoff(this.#attempts++, this.#timing);
     this.retryAt = Date.now() + delay;
     this.#retry = setTimeout(() => this.#attempt(), delay);
-    this.#owner.onchange();
+    this.#listener.onchange();
   }
 
-  /** Lets go of the present socket without waiting for a close handshake that a dead line would never answer. */
-  #drop() {
+  /** Gives up the current socket without waiting for a close handshake that a dead connection would never answer. */
+  #discardSocket() {
     clearTimeout(this.#retry);
     clearTimeout(this.#watchdog);
     this.retryAt = null;
@@ -164,13 +165,13 @@ export class Connection {
     socket.close();
   }
 
-  #expect(ms) {
+  #setDeadline(ms) {
     clearTimeout(this.#watchdog);
     this.#deadline = Date.now() + ms;
     this.#watchdog = setTimeout(() => this.#check(), ms);
   }
 
-  /** Messages only move the deadline; the timer finds out here, which spares setting one for every message. */
+  /** Messages only move the deadline, so that they need no new timer each. */
   #check() {
     const left = this.#deadline - Date.now();
     if (left > 0) this.#watchdog = setTimeout(() => this.#check(), left);

@@ -14,7 +14,7 @@ export class Emitter {
       try {
         listener(...args);
       } catch (error) {
-        // One faulty listener must cost neither its neighbours an event nor us our place in the stream; it is still reported.
+        // A listener that throws must not cost the others an event, nor the stream its position; the error is still reported.
         queueMicrotask(() => {
           throw error;
         });

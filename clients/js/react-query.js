@@ -1,6 +1,6 @@
 /**
- * Keeps TanStack Query's cache current: `["agent", id]` and `["workspace", id]` hold the present state, so that a component reads
- * them as it reads anything else. Each function returns the one that stops it.
+ * Keeps TanStack Query's cache current: `["agent", id]` and `["workspace", id]` hold the current state, which components
+ * read like any other query. Each function returns a function that stops it.
  */
 import { WorkspaceState } from "./workspace-state.js";
 
@@ -9,7 +9,7 @@ export function keepAgent(queryClient, stream, id) {
   const key = ["agent", id];
   let present = 0;
   const patch = (fields, { seq, timestamp }) => {
-    // A replay tells how things were; the state already holds what came of it.
+    // A replay repeats changes that the state already contains.
     if (seq > present) queryClient.setQueryData(key, (agent) => agent && { ...agent, ...fields, updatedAt: timestamp });
   };
   const subscription = stream.agent(id);
@@ -19,7 +19,7 @@ export function keepAgent(queryClient, stream, id) {
   });
   subscription.on("status", ({ status, reason }, event) => patch({ status, reason }, event));
   subscription.on("context", ({ contextLevel, tokensUsed, tokensLimit }, event) => patch({ contextLevel, tokensUsed, tokensLimit }, event));
-  return kept(queryClient, key, subscription);
+  return removeOnEnd(queryClient, key, subscription);
 }
 
 /** `["workspace", id]` becomes the workspace with its agents. */
@@ -33,11 +33,11 @@ export function keepWorkspace(queryClient, stream, id) {
     queryClient.setQueryData(key, state);
   });
   subscription.on("updated", (_, event) => workspace.apply(event) && put());
-  return kept(queryClient, key, subscription);
+  return removeOnEnd(queryClient, key, subscription);
 }
 
-/** What may no longer be seen, or is gone, must not stay in the cache. */
-function kept(queryClient, key, subscription) {
+/** Data that is deleted, or no longer visible to the user, must not stay in the cache. */
+function removeOnEnd(queryClient, key, subscription) {
   subscription.on("unsubscribed", () => queryClient.removeQueries({ queryKey: key, exact: true }));
   return () => subscription.close();
 }

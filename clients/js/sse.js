@@ -1,11 +1,11 @@
-/** A browser opens six connections to one HTTP/1.1 server; some are left for everything else. */
-const MOST = 4;
-/** How long one of more streams than that keeps its connection at least. */
-const TURN = 500;
+/** Browsers open six connections to an HTTP/1.1 server; this leaves some for everything else. */
+const MAX_CONNECTIONS = 4;
+/** With more streams than connections they take turns, each at least this long. */
+const MIN_TURN_MS = 500;
 
 /**
- * Stands in for a WebSocket where those are blocked: streams come as server-sent events, and take turns where they are many.
- * It takes and gives the same messages, so nothing else has to know. Publishing is not offered.
+ * Stands in for a WebSocket where those are blocked: streams arrive as server-sent events. Sends and receives the same
+ * messages as a WebSocket, except for publishing.
  */
 export class EventStreamSocket {
   #api;
@@ -25,37 +25,37 @@ export class EventStreamSocket {
   send(text) {
     const { id, type, payload = {} } = JSON.parse(text);
     const [action, kind] = type.split(":");
-    if (action === "ping") return void this.#probe(() => this.#hear({ type: "pong", payload: {} }));
+    if (action === "ping") return void this.#probe(() => this.#emit({ type: "pong", payload: {} }));
     const key = payload[`${kind}Id`];
     const before = this.#streams.get(key);
-    this.#leave(before);
-    // To ask without `since` moves nobody's place.
-    if (action === "subscribe") this.#join({ id, kind, key, seq: payload.since ?? before?.seq });
+    this.#unsubscribe(before);
+    // A request without `since` keeps the position.
+    if (action === "subscribe") this.#subscribe({ id, kind, key, seq: payload.since ?? before?.seq });
   }
 
   close() {
     this.#over.abort();
-    for (const stream of [...this.#streams.values()]) this.#leave(stream);
+    for (const stream of [...this.#streams.values()]) this.#unsubscribe(stream);
   }
 
-  #join(stream) {
+  #subscribe(stream) {
     this.#streams.set(stream.key, stream);
     this.#waiting.push(stream);
-    this.#next();
+    this.#startNext();
   }
 
-  #leave(stream) {
+  #unsubscribe(stream) {
     if (!stream) return;
     this.#streams.delete(stream.key);
     this.#waiting = this.#waiting.filter((one) => one !== stream);
     stream.request?.abort();
   }
 
-  #next() {
-    while (this.#open < MOST && this.#waiting.length) this.#read(this.#waiting.shift());
+  #startNext() {
+    while (this.#open < MAX_CONNECTIONS && this.#waiting.length) this.#read(this.#waiting.shift());
   }
 
-  /** Does the server answer at all? */
+  /** Checks that the server answers. */
   async #probe(then) {
     const response = await fetch(new URL("../healthz", this.#api), { signal: this.#over.signal }).catch(() => null);
     if (response?.ok) then();
@@ -66,7 +66,7 @@ export class EventStreamSocket {
     this.#open++;
     stream.request = new AbortController();
     stream.caughtUp = stream.turnOver = false;
-    const timer = setTimeout(() => this.#yield(stream, (stream.turnOver = true)), TURN);
+    const timer = setTimeout(() => this.#yield(stream, (stream.turnOver = true)), MIN_TURN_MS);
     await this.#relay(stream).catch(() => {});
     clearTimeout(timer);
     this.#open--;
@@ -75,10 +75,10 @@ export class EventStreamSocket {
       else this.#lost();
     }
     stream.yielded = false;
-    this.#next();
+    this.#startNext();
   }
 
-  /** Lets another stream have the connection, once this one has all there is. */
+  /** Gives the connection to another stream once this one has caught up. */
   #yield(stream) {
     if (!stream.turnOver || !stream.caughtUp || !this.#waiting.length) return;
     stream.yielded = true;
@@ -96,37 +96,37 @@ export class EventStreamSocket {
     for (let text = "", read; !(read = await reader.read()).done; ) {
       const parts = (text + read.value).split("\n\n");
       text = parts.pop();
-      for (const part of parts) if (!signal.aborted) this.#take(stream, part);
+      for (const part of parts) if (!signal.aborted) this.#parse(stream, part);
     }
   }
 
-  #take(stream, part) {
-    if (part.startsWith(":")) return this.#hear({ type: "pong", payload: {} });
+  #parse(stream, part) {
+    if (part.startsWith(":")) return this.#emit({ type: "pong", payload: {} });
     const message = JSON.parse(part.slice(part.indexOf("data: ") + 6));
-    if (message.type === "subscribed") this.#subscribed(stream, message);
-    else this.#hear(message);
-    if (message.type === "unsubscribed") this.#leave(stream);
+    if (message.type === "subscribed") this.#answered(stream, message);
+    else this.#emit(message);
+    if (message.type === "unsubscribed") this.#unsubscribe(stream);
     stream.seq = message.seq ?? stream.seq;
     stream.caughtUp = stream.seq >= stream.newest;
     this.#yield(stream);
   }
 
-  /** The first answer is the client's to hear; that to a later turn only where something is gone. */
-  #subscribed(stream, message) {
+  /** Passes the first answer on; an answer to a later turn ends the connection if events are gone. */
+  #answered(stream, message) {
     const { seq, complete } = message.payload;
     if (!complete && stream.answered) return this.#lost();
-    if (!stream.answered) this.#hear({ ...message, id: stream.id });
+    if (!stream.answered) this.#emit({ ...message, id: stream.id });
     stream.answered = true;
     stream.newest = seq;
     stream.seq ??= seq;
   }
 
   #refuse(stream, { code, message }) {
-    this.#leave(stream);
-    this.#hear({ id: stream.id, type: "error", payload: { code, message } });
+    this.#unsubscribe(stream);
+    this.#emit({ id: stream.id, type: "error", payload: { code, message } });
   }
 
-  #hear(message) {
+  #emit(message) {
     if (!this.#over.signal.aborted) this.onmessage?.({ data: JSON.stringify(message) });
   }
 

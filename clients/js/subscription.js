@@ -1,14 +1,14 @@
 import { Emitter } from "./emitter.js";
 
-/** How many events wait for a slow reader of an iteration before the subscription stops and later asks for the rest again. */
-const QUEUE_LIMIT = 1_000;
+/** With so many events waiting for a slow iteration, the subscription pauses and requests the rest later. */
+const MAX_QUEUED_EVENTS = 1_000;
 
-/** One reader's place in one stream. Made by `AgentStream.agent()` and `.workspace()`. */
+/** One reader's position in one stream. Made by `AgentStream.agent()` and `.workspace()`. */
 export class Subscription extends Emitter {
-  /** Timestamp of the event at `seq`: lets the server notice a log restored from a backup. */
+  /** Timestamp of the event at `seq`, by which the server detects a log that was restored from a backup. */
   at;
   paused = false;
-  /** Once over: the error that ended it, or null. */
+  /** Once ended: the error that ended it, or null. */
   ended;
   #onclose;
   #onresume;
@@ -17,19 +17,19 @@ export class Subscription extends Emitter {
     super();
     this.type = type;
     this.id = id;
-    this.place(since, at);
+    this.moveTo(since, at);
     this.#onclose = onclose;
     this.#onresume = onresume;
   }
 
-  place(seq, at) {
+  moveTo(seq, at) {
     this.seq = seq;
     this.at = at;
   }
 
-  take(event) {
+  deliver(event) {
     if (this.ended !== undefined) return;
-    this.place(event.seq, event.timestamp);
+    this.moveTo(event.seq, event.timestamp);
     this.emit(event.type.split(":")[1], event.payload, event);
     this.emit("event", event);
   }
@@ -46,15 +46,15 @@ export class Subscription extends Emitter {
   }
 
   /**
-   * Yields each event, and the `subscribed` answer where it says `complete: false`: what came before is void then.
-   * Ends when the subscription is closed or its agent deleted; throws where it was refused, withdrawn or the connection closed for good.
+   * Yields each event, and a `subscribed` answer with `complete: false`, which voids everything before it. Ends when the
+   * subscription is closed or its agent deleted; throws if access was refused or withdrawn, or the connection closed for good.
    */
   [Symbol.asyncIterator]() {
     const queue = [];
     const waiting = [];
     const wake = () => waiting.splice(0).forEach((resolve) => resolve());
     const push = (message) => {
-      if (queue.push(message) >= QUEUE_LIMIT) this.paused = true;
+      if (queue.push(message) >= MAX_QUEUED_EVENTS) this.paused = true;
       wake();
     };
     const restart = ({ complete }, message) => {

@@ -1,17 +1,17 @@
-/** A workspace as its stream tells it: the state of the last answer, and the changes since. */
+/** A workspace's state: the last answer's, with the changes since applied. */
 export class WorkspaceState {
   name = "";
   agents = new Map();
   #seq = -1;
 
-  /** `state` is how things are after the event `seq`. */
+  /** `state` is the state after the event `seq`. */
   reset(state, seq) {
     this.name = state.name;
     this.agents = new Map(state.agents.map((agent) => [agent.id, agent]));
     this.#seq = seq;
   }
 
-  /** Applies an event, unless the state already holds it: a replay repeats what led to the state. True when something changed. */
+  /** Applies an event unless the state already contains it; returns whether something changed. */
   apply({ payload, seq, timestamp }) {
     if (seq <= this.#seq) return false;
     this.#seq = seq;

@@ -38,7 +38,8 @@ async function make(event) {
   part("made").dataset.id = made.id;
   part("made-name").textContent = made.name;
   const { url, slug } = page.dataset;
-  const command = `agentstream run --url ${url} --token ${made.token} --workspace ${slug} --name hello -- COMMAND`;
+  // The token is pasted into a prompt, because every user of a machine can read its command lines.
+  const command = `agentstream login --url ${url} && agentstream run --url ${url} --workspace ${slug} --name hello -- COMMAND`;
   part("secret").replaceChildren(element("copy-command", {}, made.token));
   part("command").replaceChildren(element("copy-command", {}, command));
   part("made").hidden = false;

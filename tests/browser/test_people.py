@@ -195,7 +195,10 @@ def test_a_token_is_shown_once_works_and_closes_its_sockets_when_deleted(
     tab.get_by_role("button", name="Make a token").click()
     secret = tab.locator("[data-secret] code").inner_text()
     expect(tab.locator("[data-command] code")).to_have_text(
-        re.compile(rf"^agentstream run --url {live.url} --token {secret} --workspace \S+ --name \w+ -- COMMAND$")
+        re.compile(
+            rf"^agentstream login --url {live.url} &&"
+            rf" agentstream run --url {live.url} --workspace \S+ --name \w+ -- COMMAND$"
+        )
     )
     row = tab.get_by_role("list", name="Your tokens").get_by_role("listitem").filter(has_text="build <b>machine</b>")
     expect(row).to_contain_text(secret[:10])

@@ -1,4 +1,4 @@
-/** What is shipped: types that hold, a size that stays small, and nothing but the client. */
+/** What is published: types that hold, a size that stays small, and nothing but the client. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -35,7 +35,17 @@ test("it depends on nothing and ships its modules with their types", async () =>
   const { stdout } = await run("npm", ["pack", "--dry-run", "--json"], { cwd: fileURLToPath(CLIENT) });
   const files = JSON.parse(stdout)[0].files.map(({ path }) => path);
   assert.ok(files.includes("agentstream.d.ts"));
-  for (const file of files) assert.match(file, /^(package\.json|README\.md|[a-z-]+\.(js|d\.ts))$/);
+  for (const name of ["LICENSE", "README.md", "sse.js", "ticket.js"]) assert.ok(files.includes(name), name);
+  for (const file of files) assert.match(file, /^(package\.json|README\.md|LICENSE|[a-z-]+\.(js|d\.ts))$/);
+});
+
+test("its metadata is complete", async () => {
+  const manifest = JSON.parse(await readFile(new URL("package.json", CLIENT)));
+  assert.equal(manifest.license, "Apache-2.0");
+  assert.equal(manifest.author, "The Agentstream authors");
+  for (const key of ["description", "keywords", "homepage", "repository", "bugs", "engines", "types"]) assert.ok(manifest[key], key);
+  const lock = JSON.parse(await readFile(new URL("package-lock.json", CLIENT)));
+  assert.deepEqual([lock.version, lock.packages[""].version], [manifest.version, manifest.version]);
 });
 
 const APPLICATION = `

@@ -3,9 +3,8 @@
 import json
 
 import pytest
-from agentstream.adapters import Adapter, Chunk
-from agentstream.adapters import lines as lines_module
-from agentstream.adapters.choice import choose, program
+from agentstream.adapters import Adapter, Chunk, json_lines
+from agentstream.adapters.registry import program, select_adapter
 from agentstream.adapters.text import TextAdapter
 from agentstream.messages import Message, Output, encode
 
@@ -67,7 +66,7 @@ def test_opencode_is_idle_after_its_last_step(reason: str, expected: list[str]) 
     ],
 )
 def test_the_adapter_is_found_by_the_command(command: str, expected: str) -> None:
-    chosen = choose("auto", command.split(), "run")
+    chosen = select_adapter("auto", command.split(), "run")
     translator = getattr(chosen, "_translator", None)
     assert type(translator).__name__ == expected if translator else expected == "text"
     assert chosen.terminal is (expected == "text")
@@ -75,15 +74,15 @@ def test_the_adapter_is_found_by_the_command(command: str, expected: str) -> Non
 
 def test_only_tools_that_read_events_can_be_talked_to() -> None:
     claude = ["claude", "-p", "--output-format", "stream-json"]
-    assert not choose("claude", claude, "run").answerable
-    assert choose("claude", [*claude, "--input-format", "stream-json"], "run").answerable
-    assert not choose("codex", ["codex"], "run").answerable
-    assert choose("text", ["sh"], "run").answerable
+    assert not select_adapter("claude", claude, "run").accepts_input
+    assert select_adapter("claude", [*claude, "--input-format", "stream-json"], "run").accepts_input
+    assert not select_adapter("codex", ["codex"], "run").accepts_input
+    assert select_adapter("text", ["sh"], "run").accepts_input
 
 
 def test_an_adapter_there_is_not_is_explained() -> None:
     with pytest.raises(ValueError, match="auto, text, claude, codex, opencode; got 'cobol'"):
-        choose("cobol", ["x"], "run")
+        select_adapter("cobol", ["x"], "run")
 
 
 def test_the_program_behind_wrappers() -> None:
@@ -159,7 +158,7 @@ def test_a_line_of_10_mib_is_an_event_like_any_other() -> None:
 
 
 def test_a_line_that_never_ends_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lines_module, "LONGEST", 1000)
+    monkeypatch.setattr(json_lines, "MAX_EVENT_CHARACTERS", 1000)
     data = b'{"type": "' + b"x" * 5000
     adapter = made("codex")
     shown = [message for start in range(0, 5000, 100) for message in adapter.feed(_chunk(data[start : start + 100]))]

@@ -1,6 +1,6 @@
 """Pauses double to 20 s with full jitter, and only a connection that held starts them anew."""
 
-from agentstream.backoff import Backoff
+from agentstream.reconnection import Backoff
 
 
 def test_the_ceiling_doubles_from_half_a_second_to_twenty() -> None:

@@ -2,8 +2,7 @@
 
 import json
 
-from agentstream.cursor import Cursor
-from agentstream.events import Event, Gap
+from agentstream.events import Cursor, Event, Gap
 
 from .scripted import AGENT, TIME, output, subscribed
 

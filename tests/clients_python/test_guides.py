@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from agentstream.adapters.lines import LinesAdapter
+from agentstream.adapters.json_lines import JsonLinesAdapter
 
 from tests.support.server import ROOT
 
@@ -42,7 +42,7 @@ def test_the_adapter_of_ones_own() -> None:
 {"type": "sleep"}
 {"type": "fly"}
 """
-    messages = tell(LinesAdapter("run", names["Parrot"]("run")), lines)
+    messages = tell(JsonLinesAdapter("run", names["Parrot"]("run")), lines)
     assert said(messages) == [("assistant", "Hello"), ("assistant thinking", "hmm"), ("system", '{"type": "fly"}\n')]
     assert statuses(messages) == ["idle"]
 

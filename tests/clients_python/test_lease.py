@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from agentstream import Publisher
-from agentstream.lease import HOLDS, Lease
+from agentstream.delivery import DEFAULT_LEASE_SECONDS, Lease
 from websockets.asyncio.server import ServerConnection
 
 from .scripted import AGENT, answer, scripted, within
@@ -62,4 +62,4 @@ def test_a_new_connection_renews_and_after_too_long_repeats_the_status() -> None
 
 
 def test_until_the_server_says_otherwise_it_holds_less_than_by_default() -> None:
-    assert HOLDS < 30
+    assert DEFAULT_LEASE_SECONDS < 30

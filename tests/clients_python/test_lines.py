@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from agentstream.lines import LineReader
+from agentstream.text import LineReader
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from agentstream.messages import MAX_CONTENT, Message, Output, StatusChange
-from agentstream.outbox import FRAME_BYTES, FRAME_EVENTS, Outbox
+from agentstream.outbox import MAX_FRAME_BYTES, MAX_FRAME_EVENTS, Outbox
 
 
 def outbox(*messages: Message) -> Outbox:
@@ -75,13 +75,13 @@ def test_joined_chunks_stay_small_enough() -> None:
 
 
 def test_a_frame_is_bounded_in_events() -> None:
-    assert len(outbox(*[Output("a")] * (FRAME_EVENTS + 1)).batch()) == FRAME_EVENTS
+    assert len(outbox(*[Output("a")] * (MAX_FRAME_EVENTS + 1)).batch()) == MAX_FRAME_EVENTS
 
 
 def test_a_frame_is_bounded_in_bytes() -> None:
     box = outbox(*[Output("x" * MAX_CONTENT)] * 20)
     batch = box.batch()
-    assert 0 < sum(len(entry.seal()) for entry in batch) <= FRAME_BYTES
+    assert 0 < sum(len(entry.seal()) for entry in batch) <= MAX_FRAME_BYTES
     assert len(batch) == 7
 
 

@@ -99,8 +99,8 @@ def test_when_idle_an_event_goes_at_once_and_under_pressure_frames_grow() -> Non
 
 @pytest.mark.parametrize("taken", [True, False], ids=["answer lost", "frame lost"])
 def test_a_break_neither_loses_nor_doubles(taken: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agentstream.backoff.FIRST", 0.01)
-    monkeypatch.setattr("agentstream.backoff.LONGEST", 0.05)
+    monkeypatch.setattr("agentstream.reconnection.BASE_DELAY_SECONDS", 0.01)
+    monkeypatch.setattr("agentstream.reconnection.MAX_DELAY_SECONDS", 0.05)
     store = Store()
     connections = 0
 
@@ -131,7 +131,7 @@ def test_a_break_neither_loses_nor_doubles(taken: bool, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("code", ["UNAVAILABLE", "RATE_LIMITED"])
 def test_a_passing_refusal_is_repeated_on_the_same_connection(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agentstream.backoff.FIRST", 0.01)
+    monkeypatch.setattr("agentstream.reconnection.BASE_DELAY_SECONDS", 0.01)
     store = Store()
     refusals = 3
 
@@ -197,7 +197,7 @@ def test_a_final_close_code_is_raised(code: int, exception: type[Refused]) -> No
 
 @pytest.mark.parametrize("code", [1000, 1001, 1011, 1012, 4408, 4429])
 def test_after_another_close_code_it_comes_back(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agentstream.backoff.FIRST", 0.01)
+    monkeypatch.setattr("agentstream.reconnection.BASE_DELAY_SECONDS", 0.01)
     store = Store()
     connections = 0
 
@@ -281,8 +281,8 @@ def test_while_nobody_answers_the_caller_is_slowed_down(monkeypatch: pytest.Monk
 
 
 def test_a_silent_line_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agentstream.backoff.FIRST", 0.01)
-    monkeypatch.setattr(connection_module, "SILENCE", 0.2)
+    monkeypatch.setattr("agentstream.reconnection.BASE_DELAY_SECONDS", 0.01)
+    monkeypatch.setattr(connection_module, "SILENCE_TIMEOUT_SECONDS", 0.2)
     store = Store()
     connections = 0
 
@@ -303,7 +303,7 @@ def test_the_token_is_never_told(caplog: pytest.LogCaptureFixture) -> None:
 
     async def go() -> None:
         publisher = Publisher("http://127.0.0.1:9", TOKEN, AGENT)
-        assert TOKEN not in repr(publisher) + repr(publisher._delivery._link)
+        assert TOKEN not in repr(publisher) + repr(publisher._delivery._reconnector)
         with suppress(asyncio.TimeoutError):
             await asyncio.wait_for(run(publisher), 0.3)
 

@@ -41,15 +41,17 @@ def test_workspace_and_name_are_found_without_being_told(live: LiveServer, place
     member = f"User.objects.get(username='{name}').pk"
     call = f"WorkspaceService.set_member('{place.workspace}', {member}, 'operator')"
     live.manage("shell", "-c", f"from workspaces.services import WorkspaceService; {call}")
-    line = [PYTHON, "-m", "agentstream", "run", "--url", place.url, "--token", token, "--", "/bin/echo", "hi"]
-    assert subprocess.run(line, capture_output=True, timeout=30, check=True).stdout == b"hi\n"
+    line = [PYTHON, "-m", "agentstream", "run", "--url", place.url, "--", "/bin/echo", "hi"]
+    env = {**os.environ, "AGENTSTREAM_TOKEN": token}
+    assert subprocess.run(line, env=env, capture_output=True, timeout=30, check=True).stdout == b"hi\n"
     assert place.text("echo") == "hi\n"
 
 
 def test_among_several_workspaces_one_must_be_named(place: Place, root: Api) -> None:
     root.workspace("Another")
-    line = [PYTHON, "-m", "agentstream", "run", "--url", place.url, "--token", place.token, "--", "true"]
-    result = subprocess.run(line, capture_output=True, text=True, timeout=30, check=False)
+    line = [PYTHON, "-m", "agentstream", "run", "--url", place.url, "--", "true"]
+    env = {**os.environ, "AGENTSTREAM_TOKEN": place.token}
+    result = subprocess.run(line, env=env, capture_output=True, text=True, timeout=30, check=False)
     assert result.returncode == 1
     assert place.slug in result.stderr
     assert "got none to choose between them" in result.stderr
@@ -153,9 +155,11 @@ def test_the_command_cannot_read_the_token(place: Place) -> None:
 
 
 def test_the_command_reads_the_runners_stdin(place: Place) -> None:
-    line = [PYTHON, "-m", "agentstream", "run", "--url", place.url, "--token", place.token]
+    line = [PYTHON, "-m", "agentstream", "run", "--url", place.url]
     line += ["--workspace", place.slug, "--name", "agent", "--", "cat"]
-    assert subprocess.run(line, input=b"piped\n", stdout=subprocess.DEVNULL, timeout=30, check=False).returncode == 0
+    env = {**os.environ, "AGENTSTREAM_TOKEN": place.token}
+    result = subprocess.run(line, env=env, input=b"piped\n", stdout=subprocess.DEVNULL, timeout=30, check=False)
+    assert result.returncode == 0
     assert place.text() == "piped\n"
 
 
@@ -286,22 +290,21 @@ def test_a_refusal_on_the_way_does_not_cost_the_command(place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "token", "words"),
     [
-        (["run", "--workspace", "w", "--name", "n", "--", "true"], "expected a token"),
-        (["run", "--workspace", "w", "--name", "n", "--token", "t"], "expected a command"),
-        (["run", "--adapter", "cobol", "--token", "t", "--", "true"], "invalid choice: 'cobol'"),
-        (
-            ["run", "--url", "nonsense", "--workspace", "w", "--name", "n", "--token", "t", "--", "true"],
-            "got 'nonsense'",
-        ),
+        (["run", "--workspace", "w", "--name", "n", "--", "true"], "", "expected a token"),
+        (["run", "--workspace", "w", "--name", "n"], "t", "expected a command"),
+        (["run", "--adapter", "cobol", "--", "true"], "t", "invalid choice: 'cobol'"),
+        (["run", "--url", "nonsense", "--workspace", "w", "--name", "n", "--", "true"], "t", "got 'nonsense'"),
+        (["run", "--token", "t", "--", "true"], "", "--token is not accepted"),
+        (["run", "--token-file", "/nowhere", "--", "true"], "", "token file /nowhere: No such file"),
     ],
 )
-def test_a_wrong_command_line_is_explained(arguments: list[str], words: str) -> None:
+def test_a_wrong_command_line_is_explained(arguments: list[str], token: str, words: str, tmp_path: Path) -> None:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("AGENTSTREAM_")}
     result = subprocess.run(
         [PYTHON, "-m", "agentstream", *arguments],
-        env=environment,
+        env={**environment, "AGENTSTREAM_TOKEN": token, "XDG_CONFIG_HOME": str(tmp_path)},
         capture_output=True,
         text=True,
         timeout=20,

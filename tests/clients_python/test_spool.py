@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from agentstream import spool as spool_module
 from agentstream.messages import Output, StatusChange, Terminated
+from agentstream.options import RunOptions
 from agentstream.outbox import Outbox
 from agentstream.publisher import Publisher
-from agentstream.recovery import recover
 from agentstream.report import reporting
-from agentstream.spool import Record, Spool, leftovers
+from agentstream.runner import recover
+from agentstream.spool import Record, Spool, abandoned_spools
 from websockets.asyncio.server import ServerConnection
 
 from tests.support.api import Api
@@ -29,8 +30,12 @@ def chunk(text: str) -> Output:
     return Output(text, message_id="m")
 
 
+def options(url: str) -> RunOptions:
+    return RunOptions(url, "token", None, None, ["true"])
+
+
 def filled(folder: Path, *texts: str) -> Outbox:
-    outbox = Outbox(spool=Spool.made(folder, "producer"))
+    outbox = Outbox(spool=Spool.create(folder, "producer"))
     for text in texts:
         outbox.add(chunk(text))
         outbox.batch()  # sealed: the next is an event of its own
@@ -42,8 +47,8 @@ def contents(outbox: Outbox) -> list[tuple[int, str]]:
     return [(event["n"], event["payload"]["content"]) for event in events]
 
 
-def left(folder: Path) -> list[Outbox]:
-    return [Outbox.restored(spool) for spool in leftovers(folder)]
+def remaining(folder: Path) -> list[Outbox]:
+    return [Outbox.restored(spool) for spool in abandoned_spools(folder)]
 
 
 def test_what_is_not_acknowledged_is_found_again(tmp_path: Path) -> None:
@@ -52,7 +57,7 @@ def test_what_is_not_acknowledged_is_found_again(tmp_path: Path) -> None:
     outbox.add(chunk("d"))
     outbox.acknowledge(1)
     outbox.close(keep=True)
-    [found] = left(tmp_path)
+    [found] = remaining(tmp_path)
     assert (found.producer, found.last, found.full) == ("producer", 3, False)
     assert contents(found)[1:] == [(2, "b"), (3, "cd")]
 
@@ -69,7 +74,7 @@ def test_it_is_empty_when_everything_is_acknowledged_and_gone_with_the_run(tmp_p
 
 
 def test_it_does_not_grow_with_what_is_acknowledged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spool_module, "LONGEST", 10_000)
+    monkeypatch.setattr(spool_module, "COMPACT_ABOVE_BYTES", 10_000)
     outbox = filled(tmp_path)
     for n in range(1, 1000):
         outbox.add(Output("x" * 100))
@@ -77,15 +82,15 @@ def test_it_does_not_grow_with_what_is_acknowledged(tmp_path: Path, monkeypatch:
         outbox.acknowledge(n - 5)
         assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 12_000
     outbox.close(keep=True)
-    [found] = left(tmp_path)
+    [found] = remaining(tmp_path)
     assert [n for n, _ in contents(found)][-5:] == list(range(995, 1000))
 
 
 def test_a_living_programs_spool_is_left_alone(tmp_path: Path) -> None:
     outbox = filled(tmp_path, "a")
-    assert left(tmp_path) == []
+    assert remaining(tmp_path) == []
     outbox.close(keep=True)
-    assert len(left(tmp_path)) == 1
+    assert len(remaining(tmp_path)) == 1
 
 
 @pytest.mark.parametrize("damage", [b'{"n": 3, "type"', b"\xff\n", b"[]\n", b'{"n": 9, "type": "x", "payload": {}}\n'])
@@ -94,7 +99,7 @@ def test_a_damaged_end_is_not_sent(tmp_path: Path, damage: bytes) -> None:
     outbox.close(keep=True)
     [path] = tmp_path.iterdir()
     path.write_bytes(path.read_bytes() + damage)
-    [found] = left(tmp_path)
+    [found] = remaining(tmp_path)
     assert contents(found) == [(1, "a"), (2, "b")]
 
 
@@ -115,10 +120,10 @@ def test_a_disk_that_fails_costs_the_spool_and_not_the_run(tmp_path: Path, caplo
 
 
 def test_records_of_other_events_are_kept_as_they_are(tmp_path: Path) -> None:
-    outbox = Outbox(spool=Spool.made(tmp_path, "producer"))
+    outbox = Outbox(spool=Spool.create(tmp_path, "producer"))
     outbox.add(StatusChange("running", "why"))
     outbox.close(keep=True)
-    [found] = leftovers(tmp_path)
+    [found] = abandoned_spools(tmp_path)
     assert found.records() == [Record(1, "agent:status", {"status": "running", "reason": "why"})]
 
 
@@ -130,8 +135,8 @@ def test_what_was_left_is_sent_under_its_own_numbers(tmp_path: Path) -> None:
 
     async def go() -> None:
         async with scripted(store.serve) as url:
-            await recover(url, "token", AGENT, tmp_path)
-            await recover(url, "token", AGENT, tmp_path)
+            await recover(options(url), AGENT, tmp_path)
+            await recover(options(url), AGENT, tmp_path)
 
     within(10, go())
     assert store.content == "abc"
@@ -145,7 +150,7 @@ def test_what_the_server_refuses_is_put_aside(tmp_path: Path) -> None:
 
     async def go() -> None:
         async with scripted(refuse) as url:
-            await recover(url, "token", AGENT, tmp_path)
+            await recover(options(url), AGENT, tmp_path)
 
     filled(tmp_path, "a").close(keep=True)
     within(10, go())
@@ -207,7 +212,7 @@ def test_a_flood_is_held_back_and_told_of(mortal: LiveServer, mortal_place: Plac
             os.kill(mortal.pid, signal.SIGCONT)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
-    assert "The server took the output no faster" in err.decode()
+    assert "for the server to accept its output" in err.decode()
     last = Api(place.url, place.token).get(f"/agents/{place.agent}/events?since={newest(place) - 4}").data["events"]
     flood, note, status, over = last
     assert flood["payload"]["content"].startswith("y\ny\n")
@@ -289,22 +294,22 @@ def test_without_time_to_wait_a_run_still_tells_all_that_was_printed(place: Plac
 def test_what_finds_no_room_in_time_is_told_of_as_lost_and_so_is_the_end(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    outbox = Outbox(max_bytes=1_000, spool=Spool.made(tmp_path, "producer"))
+    outbox = Outbox(max_bytes=1_000, spool=Spool.create(tmp_path, "producer"))
     publisher = Publisher("http://127.0.0.1:9", "token", AGENT, outbox=outbox)
 
     async def go() -> None:
         async with reporting(publisher, outbox, 0.3) as report:
             await report.send(Output("1" * 1_000))
-            report.over()
+            report.command_ended()
             for number in "234":
                 await report.send(Output(number * 1_000))
-            report.confess()
-            report.insist(Terminated(0))
+            report.report_lost()
+            report.send_now(Terminated(0))
 
     began = time.monotonic()
     within(10, go())
     assert time.monotonic() - began < 2
-    [found] = leftovers(tmp_path)
+    [found] = abandoned_spools(tmp_path)
     *outputs, note, over = found.records()
     assert [output.payload["content"][0] for output in outputs] == ["1", "2"]
     assert note.payload["content"] == "The server was away, and 2 pieces of output found no room: they are lost.\n"
@@ -314,7 +319,7 @@ def test_what_finds_no_room_in_time_is_told_of_as_lost_and_so_is_the_end(
 
 def test_without_a_spool_nobody_is_promised_a_next_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "file").touch()
-    outbox = Outbox(spool=Spool.made(tmp_path / "file" / "folder", "producer"))
+    outbox = Outbox(spool=Spool.create(tmp_path / "file" / "folder", "producer"))
     publisher = Publisher("http://127.0.0.1:9", "token", AGENT, outbox=outbox)
 
     async def go() -> None:

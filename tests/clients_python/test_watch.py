@@ -15,7 +15,7 @@ WORKSPACE = "6f9c1de2-0000-4000-8000-000000000002"
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agentstream.backoff.FIRST", 0.01)
+    monkeypatch.setattr("agentstream.reconnection.BASE_DELAY_SECONDS", 0.01)
 
 
 async def first(count: int, events: Watch) -> list[Event]:

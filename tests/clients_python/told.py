@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agentstream.adapters import Adapter, Chunk
-from agentstream.adapters.choice import choose
-from agentstream.lines import LineReader
+from agentstream.adapters.registry import select_adapter
 from agentstream.messages import Context, Failure, Message, Output, StatusChange
+from agentstream.text import LineReader
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
 
@@ -34,7 +34,7 @@ def told(name: str, adapter: str = "") -> list[Message]:
 
 
 def made(adapter: str) -> Adapter:
-    return choose(adapter, CLAUDE, "run")
+    return select_adapter(adapter, CLAUDE, "run")
 
 
 @dataclass

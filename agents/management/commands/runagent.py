@@ -10,7 +10,9 @@ from datetime import timedelta
 from typing import Any
 
 from agentstream.cli import INTERRUPTED
+from agentstream.credentials import TOKEN_VARIABLE
 from agentstream.errors import AgentstreamError
+from agentstream.hardening import harden
 from agentstream.options import add_run_options, given_token, run_options
 from agentstream.runner import run
 from django.contrib.auth import get_user_model
@@ -24,14 +26,14 @@ from workspaces.services import WorkspaceService
 
 RUNNER = "local-runner"
 LONGEST_RUN = timedelta(days=30)
-# What the server keeps to itself: an agent could print it.
+# Secrets of the server, which an agent could print.
 HIDDEN = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL")
 
 
 class Command(BaseCommand):
     help = (
-        "Run a command and show its output, status and exit code as an agent of a workspace. Without --token a "
-        "temporary one is made for the user local-runner, which this makes an operator of the workspace."
+        "Run a command and show its output, status and exit code as an agent of a workspace. Without a token, it "
+        "creates a temporary one for the user local-runner, whom it makes an operator of the workspace."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -41,7 +43,11 @@ class Command(BaseCommand):
         given = Namespace(**options)
         try:
             with _token(given) as token:
-                code = asyncio.run(run(run_options(given, token, HIDDEN)))
+                # Traffic to this machine's own address stays on it.
+                given.insecure = given.insecure or given.url == local_url()
+                run_ = run_options(given, token, HIDDEN)
+                harden({TOKEN_VARIABLE, *HIDDEN})
+                code = asyncio.run(run(run_))
         except (AgentstreamError, ValueError) as error:
             raise CommandError(str(error)) from None
         except KeyboardInterrupt:
@@ -51,7 +57,7 @@ class Command(BaseCommand):
 
 @contextmanager
 def _token(given: Namespace) -> Iterator[str]:
-    """The token given, or one that holds as long as this program runs."""
+    """The token that was given, or one that is valid while this program runs."""
     if own := given_token(given):
         yield own
         return

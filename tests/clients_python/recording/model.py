@@ -18,7 +18,7 @@ Request = dict[str, Any]
 # The same each time, because tools repeat in their words where they got an error.
 PORT = 47251
 # Seconds between two events of an answer.
-PAUSE = 0.01
+MESSAGE_PAUSE_SECONDS = 0.01
 
 # What tools ask for beside the conversation: a title, a quota.
 ASIDE = reply(text("A recorded scene"), cached=0, written=5)
@@ -102,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         for event in events:
             self.wfile.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
-            time.sleep(PAUSE)
+            time.sleep(MESSAGE_PAUSE_SECONDS)
 
     def _json(self, status: int, value: dict[str, Any]) -> None:
         self._send(status, "application/json", json.dumps(value).encode())

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 from agentstream.adapters import Adapter, Chunk
-from agentstream.adapters.choice import choose
+from agentstream.adapters.registry import select_adapter
 from agentstream.messages import encode
 
 Event = dict[str, Any]
@@ -44,7 +44,7 @@ def answering(message: str, *answers: str) -> Callable[[], Talk]:
 
 def _adapter() -> Adapter:
     # The lines are those that the adapter writes, so that the tool itself says whether they are right.
-    return choose("claude", _COMMAND, "talk")
+    return select_adapter("claude", _COMMAND, "talk")
 
 
 def _until(type_: str, adapter: Adapter) -> Generator[None, Event, None]:

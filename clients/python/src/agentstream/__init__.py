@@ -1,4 +1,4 @@
-"""Show people, live, what your AI agents are doing: publish, watch and run from Python."""
+"""Show people live what your AI agents do: publish, watch and run from Python."""
 
 from agentstream.api import Api
 from agentstream.blocking import Publisher as BlockingPublisher
@@ -20,6 +20,8 @@ from agentstream.events import Event, Gap
 from agentstream.publisher import Publisher
 from agentstream.watch import Watch, watch
 
+__version__ = "0.2.0"
+
 __all__ = [
     "AgentstreamError",
     "Api",
@@ -39,5 +41,6 @@ __all__ = [
     "Unavailable",
     "Unreachable",
     "Watch",
+    "__version__",
     "watch",
 ]

@@ -1,20 +1,22 @@
-"""The few HTTP calls that turn names into ids."""
+"""The HTTP calls the client needs: workspaces and agents by name, and an agent's log."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from http.client import HTTPException, HTTPMessage
 from typing import IO, Any
 from urllib.error import HTTPError
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from agentstream import errors
-from agentstream.credentials import authorization
+from agentstream.credentials import authorization, check_transport
+from agentstream.events import Event
 
-TIMEOUT = 10.0
+TIMEOUT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -36,42 +38,49 @@ class Agent:
 
 @dataclass(frozen=True)
 class Api:
-    """A server's HTTP interface; `url` is its base, like ``http://host:8000``.
+    """A server's HTTP API; `url` is its base, like ``https://agents.example.com``.
 
-    Every call raises `Unreachable` or a `Refused`.
+    Every call raises `Unreachable` or a `Refused`. Raises ValueError for a wrong url or token, and for a url that would
+    send the token unencrypted to another host, unless `insecure` permits that.
     """
 
     url: str
     token: str = field(repr=False)
+    insecure: bool = False
 
     def __post_init__(self) -> None:
         authorization(self.token)
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise ValueError(f"url: expected one like http://host:8000; got {self.url!r}")
+            raise ValueError(f"url: expected one like https://host; got {self.url!r}")
+        check_transport(self.url, self.insecure)
+
+    async def workspaces(self) -> list[Workspace]:
+        """All workspaces the token's user can see."""
+        return [Workspace(found["id"], found["slug"], found["name"]) for found in await self._call("GET", "workspaces")]
 
     async def workspace(self, slug: str | None = None) -> Workspace:
-        """The workspace with that slug, or without one the only workspace there is.
+        """The workspace with that slug; without a slug, the only workspace the token's user can see.
 
-        Raises `NotFound` if the token's user may see none like that, or several.
+        Raises `NotFound` if there is none, or if there are several and no slug.
         """
-        seen = [Workspace(found["id"], found["slug"], found["name"]) for found in await self._call("GET", "workspaces")]
-        wanted = [workspace for workspace in seen if slug in (None, workspace.slug)]
-        if len(wanted) == 1:
-            return wanted[0]
-        known = ", ".join(workspace.slug for workspace in seen) or "none"
+        visible = await self.workspaces()
+        matching = [workspace for workspace in visible if slug in (None, workspace.slug)]
+        if len(matching) == 1:
+            return matching[0]
+        known = ", ".join(workspace.slug for workspace in visible) or "none"
         got = "none to choose between them" if slug is None else repr(slug)
         raise errors.NotFound("NOT_FOUND", f"expected the slug of a workspace you can see ({known}); got {got}")
 
     async def agent(self, workspace_id: str, name: str) -> Agent:
-        """The workspace's agent with that name, made if there is none."""
+        """The workspace's agent with that name, created if there is none."""
         path = f"workspaces/{quote(workspace_id)}/agents"
         if found := await self._find_agent(path, name):
             return found
         try:
             made = await self._call("POST", path, {"name": name})
         except errors.InvalidMessage:
-            # Names are unique; somebody may have made it since.
+            # Names are unique: another client may have created the agent in the meantime.
             if found := await self._find_agent(path, name):
                 return found
             raise
@@ -81,6 +90,18 @@ class Api:
         """The `seq` of the newest event on the agent's stream; 0 before the first."""
         page = await self._call("GET", f"agents/{quote(agent_id)}/events?limit=1")
         return int(page["seq"])
+
+    async def events(self, agent_id: str, since: int, limit: int, types: Iterable[str] = ()) -> list[Event]:
+        """At most `limit` events of the agent's log after `since`, of these types alone if any are given.
+
+        This reads the server's database, and so returns nothing that was not stored.
+        """
+        query = urlencode([("since", since), ("limit", limit), *(("type", type_) for type_ in types)])
+        page = await self._call("GET", f"agents/{quote(agent_id)}/events?{query}")
+        stream = f"agent.{agent_id}"
+        return [
+            Event(event["type"], event["payload"], event["seq"], event["timestamp"], stream) for event in page["events"]
+        ]
 
     async def _find_agent(self, path: str, name: str) -> Agent | None:
         agents = await self._call("GET", path)
@@ -97,7 +118,7 @@ class Api:
             method=method,
         )
         try:
-            with _opener.open(request, timeout=TIMEOUT) as answer:
+            with _opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
                 return json.load(answer)
         except HTTPError as refused:
             raise _refusal(refused) from None

@@ -16,15 +16,15 @@ from agentstream.messages import Ending, Kind, Role, Status
 Result = TypeVar("Result")
 
 
-def agent_id(url: str, token: str, name: str, workspace: str | None = None) -> str:
-    """The id of the workspace's agent with that name, made if there is none.
+def agent_id(url: str, token: str, name: str, workspace: str | None = None, *, insecure: bool = False) -> str:
+    """The id of the workspace's agent with that name, created if there is none.
 
-    `workspace` is a slug, or None for the only workspace the token's user can see. Raises `Unreachable` or a
-    `Refused`.
+    `workspace` is a slug, or None for the only workspace the token's user can see. Raises `Unreachable`, a `Refused`,
+    or ValueError as `Api` does.
     """
 
     async def ask() -> str:
-        api = Api(url, token)
+        api = Api(url, token, insecure)
         return (await api.agent((await api.workspace(workspace)).id, name)).id
 
     return asyncio.run(ask())
@@ -40,9 +40,9 @@ class Publisher:
     asynchronous publisher do. Leaving the block waits until everything is acknowledged.
     """
 
-    def __init__(self, url: str, token: str, agent_id: str, *, lease: bool = False) -> None:
-        """As of `agentstream.Publisher`, with the same ValueErrors."""
-        self._publisher = publisher.Publisher(url, token, agent_id, lease=lease)
+    def __init__(self, url: str, token: str, agent_id: str, *, lease: bool = False, insecure: bool = False) -> None:
+        """Takes the arguments of `agentstream.Publisher`, and raises the same ValueErrors."""
+        self._publisher = publisher.Publisher(url, token, agent_id, lease=lease, insecure=insecure)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="agentstream", daemon=True)
 

@@ -19,7 +19,7 @@ from agentstream.credentials import authorization
 
 SUBPROTOCOL = Subprotocol("agentstream.v1")
 # The server sends a heartbeat each 30 s: two missed and some grace mean that nobody is there.
-SILENCE = 75.0
+SILENCE_TIMEOUT_SECONDS = 75.0
 
 _SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
@@ -63,7 +63,7 @@ class Connection:
         with _failures(self._address):
             self._receiving = self._receiving or asyncio.ensure_future(self._websocket.recv(decode=True))
             # Not wait_for(): before Python 3.12 that swallows being cancelled when a frame comes at that moment.
-            await asyncio.wait({self._receiving}, timeout=SILENCE)
+            await asyncio.wait({self._receiving}, timeout=SILENCE_TIMEOUT_SECONDS)
             if not self._receiving.done():
                 raise asyncio.TimeoutError
             receiving, self._receiving = self._receiving, None

@@ -1,25 +1,62 @@
-"""Brings an outbox to the server, whatever happens in between."""
+"""Delivering an outbox and a lease to the server over connections that may break."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
-from agentstream.backoff import Backoff
-from agentstream.connection import SILENCE, Connection
+from agentstream.concurrency import within
+from agentstream.connection import SILENCE_TIMEOUT_SECONDS, Connection
 from agentstream.errors import TryLater, Unavailable, Unreachable, from_code
-from agentstream.lease import HOLDS, Lease
-from agentstream.link import Link, log
 from agentstream.messages import encode
 from agentstream.outbox import Entry, Outbox
-from agentstream.waiting import within
+from agentstream.reconnection import Backoff, Reconnector, log
+
+# How long a lease holds until the server has said it: less than its default, to be on the safe side.
+DEFAULT_LEASE_SECONDS = 20.0
+# Of the time a lease holds, the part after which it is renewed: two renewals may be lost.
+RENEW_AFTER_FRACTION = 1 / 3
+
+
+@dataclass
+class Lease:
+    """When to renew. `wanted` is whether there is one at all; times are those of the event loop's clock."""
+
+    wanted: bool
+    _holds: float = DEFAULT_LEASE_SECONDS
+    _renewed: float | None = None
+    _next: float = float("-inf")
+
+    def due(self, now: float) -> bool:
+        """Whether to ask for a renewal with the next frame, or with one of its own."""
+        return self.wanted and now >= self._next
+
+    def left(self, now: float) -> float | None:
+        """Seconds until it is due; None if it never will be."""
+        return max(0.0, self._next - now) if self.wanted else None
+
+    def renew_now(self) -> None:
+        """The connection is a new one: renew at once."""
+        self._next = float("-inf")
+
+    def renewed(self, now: float, holds: float) -> bool:
+        """The server has renewed it, for so many seconds. Whether it may have run out in between."""
+        lapsed = self._renewed is not None and now - self._renewed > 0.9 * self._holds
+        self._holds, self._renewed, self._next = holds, now, now + RENEW_AFTER_FRACTION * holds
+        return lapsed
+
+    def end(self) -> None:
+        """The agent has ended in order."""
+        self.wanted = False
+
 
 Wire = dict[str, Any]
 
 # The server allows a connection 200 messages a second. Under pressure frames grow instead of getting more.
-PACE = 0.01
+MIN_FRAME_INTERVAL_SECONDS = 0.01
 
 
 class Delivery:
@@ -30,8 +67,8 @@ class Delivery:
     still at the head of the outbox.
     """
 
-    def __init__(self, link: Link, agent_id: str, outbox: Outbox, lease: Lease | None = None) -> None:
-        self._link = link
+    def __init__(self, reconnector: Reconnector, agent_id: str, outbox: Outbox, lease: Lease | None = None) -> None:
+        self._reconnector = reconnector
         self._agent_id = agent_id
         self._outbox = outbox
         self._lease = lease or Lease(wanted=False)
@@ -42,20 +79,20 @@ class Delivery:
         """Never returns. Raises `Refused` when the server will not take these events from this producer."""
         while True:
             try:
-                async with await self._link.connect() as connection:
+                async with await self._reconnector.connect() as connection:
                     await _first(self._listen(connection), self._send(connection))
             except Unreachable as lost:
-                self._link.lost(lost)
+                self._reconnector.lost(lost)
 
     async def _send(self, connection: Connection) -> None:
         backoff = Backoff()
         clock = asyncio.get_running_loop().time
-        self._lease.hurry()
+        self._lease.renew_now()
         while True:
             while not (batch := self._outbox.batch()) and not self._lease.due(clock()):
                 with suppress(asyncio.TimeoutError):
                     await within(self._lease.left(clock()), self._outbox.changed.wait())
-            earliest = clock() + PACE
+            earliest = clock() + MIN_FRAME_INTERVAL_SECONDS
             try:
                 await self._publish(connection, batch, self._lease.due(clock()))
             except TryLater as later:
@@ -69,12 +106,12 @@ class Delivery:
         self._request += 1
         self._answer = asyncio.get_running_loop().create_future()
         await connection.send(self._frame(batch, lease))
-        answer = await within(SILENCE, self._answer)
+        answer = await within(SILENCE_TIMEOUT_SECONDS, self._answer)
         if batch:
             if answer["n"] < batch[-1].n:
                 raise Unavailable("UNAVAILABLE", f"expected events up to {batch[-1].n} accepted; got {answer['n']}")
             self._outbox.acknowledge(answer["n"])
-        if lease and self._lease.renewed(asyncio.get_running_loop().time(), answer.get("lease", HOLDS)):
+        if lease and self._lease.renewed(asyncio.get_running_loop().time(), answer.get("lease", DEFAULT_LEASE_SECONDS)):
             # The server may have called this agent lost in the meantime.
             self._outbox.repeat_status()
 

@@ -1,4 +1,4 @@
-"""One run of a command, from its start to what is told of its end."""
+"""One run of a command, from its start to the report of how it ended."""
 
 from __future__ import annotations
 
@@ -9,75 +9,75 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from agentstream.adapters import Adapter
+from agentstream.commands import Command, Forged, Input, Signal
 from agentstream.errors import Refused
 from agentstream.messages import Ending, Failure, Status, StatusChange, Terminated
-from agentstream.orders import Input, Order, Signal
-from agentstream.process import Exit, NotStarted, Process, Wiring, started
+from agentstream.process import Exit, NotStarted, Process, Stdio, running_process
 from agentstream.pump import Pump, Tee
 from agentstream.report import Report
-from agentstream.stdin import pass_on
-from agentstream.stopping import Stopping
+from agentstream.signals import SignalForwarder
+from agentstream.stdin import forward_stdin
 
-# Seconds for which the command had to wait that are worth telling.
-WORTH_A_WORD = 1.0
+# A command that waited for the server for at least so long is worth a note.
+MIN_REPORTED_WAIT_SECONDS = 1.0
 
 log = logging.getLogger("agentstream")
 
 
 @dataclass
 class Execution:
-    """`orders` is what people tell it; `quiet` keeps its output from this program's own."""
+    """`commands` are what people send it; `quiet` keeps its output off this program's own stdout and stderr."""
 
     command: Sequence[str]
     environment: Mapping[str, str]
-    wiring: Wiring
+    stdio: Stdio
     adapter: Adapter
     report: Report
-    orders: AsyncGenerator[Order, None]
+    commands: AsyncGenerator[Command, None]
     quiet: bool
-    _wanted: bool = False
+    _stop_requested: bool = False
 
     async def run(self) -> int:
-        """Start it, follow it, say how it ended; returns the exit code."""
+        """Start the command, follow it and report how it ended; returns its exit code."""
         try:
-            async with started(self.command, self.environment, self.wiring) as process:
+            async with running_process(self.command, self.environment, self.stdio) as process:
                 ended = await self._follow(process)
         except NotStarted as failed:
             log.error("%s", failed)
             await self.report.send(Failure("NOT_STARTED", str(failed)))
             ended = Exit(failed.code)
-        self._conclude(ended)
+        self._report_end(ended)
         return ended.code
 
     async def _follow(self, process: Process) -> Exit:
         await self.report.send(StatusChange("running"))
         out, err = (None, None) if self.quiet else (1, 2)
-        stopping = Stopping(process)
-        async with self._listening(process, stopping):
+        forwarder = SignalForwarder(process)
+        async with self._listening(process, forwarder):
             _, _, ended = await asyncio.gather(
                 Pump(process, "stdout", self.adapter, Tee(out), self.report).run(),
                 Pump(process, "stderr", self.adapter, Tee(err), self.report).run(),
-                self._wait(process, stopping),
+                self._wait(process, forwarder),
             )
         for message in self.adapter.close():
             await self.report.send(message)
         return ended
 
-    async def _wait(self, process: Process, stopping: Stopping) -> Exit:
-        with stopping.forwarding():
+    async def _wait(self, process: Process, forwarder: SignalForwarder) -> Exit:
+        with forwarder.forwarding():
             ended = await process.wait()
-            self.report.over()
-            self._wanted = stopping.wanted
+            self.report.command_ended()
+            self._stop_requested = forwarder.stop_requested
             await process.end()
         return ended
 
-    # What people tell it
+    # Commands
 
     @asynccontextmanager
-    async def _listening(self, process: Process, stopping: Stopping) -> AsyncIterator[None]:
+    async def _listening(self, process: Process, forwarder: SignalForwarder) -> AsyncIterator[None]:
         if process.stdin:
-            pass_on(process.stdin)
-        task = asyncio.create_task(self._listen(process, stopping))
+            forward_stdin(process.stdin)
+        task = asyncio.create_task(self._listen(process, forwarder))
         try:
             yield
         finally:
@@ -85,45 +85,50 @@ class Execution:
             with suppress(asyncio.CancelledError):
                 await task
 
-    async def _listen(self, process: Process, stopping: Stopping) -> None:
+    async def _listen(self, process: Process, forwarder: SignalForwarder) -> None:
         try:
-            async with aclosing(self.orders) as orders:
-                async for order in orders:
-                    await self._obey(order, process, stopping)
+            async with aclosing(self.commands) as commands:
+                async for command in commands:
+                    await self._handle(command, process, forwarder)
         except Refused as refused:
-            log.error("nobody can talk to the command: %s", refused)
+            log.error("people cannot send anything to the command: %s", refused)
 
-    async def _obey(self, order: Order, process: Process, stopping: Stopping) -> None:
-        match order:
+    async def _handle(self, command: Command, process: Process, forwarder: SignalForwarder) -> None:
+        match command:
             case Signal("interrupt"):
-                stopping.interrupt()
+                forwarder.interrupt()
             case Signal("stop"):
-                stopping.stop()
+                forwarder.stop()
             case Input(content):
-                await self._answer(process, content)
+                await self._write_input(process, content)
+            case Forged():
+                self.report.note(
+                    "A command was ignored because the server's log does not contain it: something else may be able to"
+                    " write to the server's Redis.\n"
+                )
 
-    async def _answer(self, process: Process, content: str) -> None:
+    async def _write_input(self, process: Process, content: str) -> None:
         if process.stdin is None:
-            self.report.note("This was not passed on: the command takes no input.\n")
+            self.report.note("Input was not delivered: the command does not read any.\n")
             return
         try:
             await process.stdin.write(self.adapter.reply(content).encode(errors="replace"))
         except OSError:
-            self.report.note("This was not passed on: the command reads no more input.\n")
+            self.report.note("Input was not delivered: the command has closed its standard input.\n")
 
-    # Its end
+    # The end
 
-    def _conclude(self, ended: Exit) -> None:
-        held_back = self.report.publisher.held_back
-        if held_back >= WORTH_A_WORD:
-            self.report.note(f"The server took the output no faster: {held_back:.0f} s of waiting in all.\n")
-        self.report.confess()
-        status, reason, ending = self._outcome(ended)
-        self.report.insist(StatusChange(status, reason))
-        self.report.insist(Terminated(ended.code, ended.signal, ending))
+    def _report_end(self, ended: Exit) -> None:
+        blocked_seconds = self.report.publisher.blocked_seconds
+        if blocked_seconds >= MIN_REPORTED_WAIT_SECONDS:
+            self.report.note(f"The command waited {blocked_seconds:.0f} s for the server to accept its output.\n")
+        self.report.report_lost()
+        status, reason, ending = self._ending(ended)
+        self.report.send_now(StatusChange(status, reason))
+        self.report.send_now(Terminated(ended.code, ended.signal, ending))
 
-    def _outcome(self, ended: Exit) -> tuple[Status, str, Ending]:
-        if self._wanted:
+    def _ending(self, ended: Exit) -> tuple[Status, str, Ending]:
+        if self._stop_requested:
             return "finished", "user_stopped", "user_stopped"
         if ended.code == 0:
             return "finished", "completed", "completed"

@@ -91,7 +91,7 @@ class Output:
             yield replace(self, content=piece, message_id=message_id, is_streaming=True)
         yield replace(self, content=pieces[-1], message_id=message_id)
 
-    def continued_by(self, other: Message) -> bool:
+    def is_continued_by(self, other: Message) -> bool:
         """Whether `other` is the next chunk of the same message."""
         return (
             isinstance(other, Output)

@@ -1,71 +1,138 @@
-"""The options of `agentstream run`, for every command line that runs a command."""
+"""The options of `agentstream run`, also for other command lines that run a command."""
 
 from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
-from agentstream.adapters.choice import AUTO, NAMES
-from agentstream.runner import WAIT, RunOptions
+from agentstream.adapters.registry import AUTO, NAMES, select_adapter
+from agentstream.api import Api
+from agentstream.credentials import TOKEN_FILE_VARIABLE, TOKEN_VARIABLE, find_token
 from agentstream.spool import default_folder
 
-USAGE = "[--workspace SLUG] [--name NAME] [--adapter NAME] [--url URL] [--token TOKEN] [--quiet] -- COMMAND …"
+USAGE = "[--url URL] [--workspace SLUG] [--name NAME] [--adapter NAME] [--quiet] -- COMMAND …"
+
+# How long to keep trying to deliver the output after the command has ended: enough for most outages, without holding
+# up for ever whatever started the runner.
+DEFAULT_WAIT_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What to run and where to show it.
+
+    `url` is the server's HTTP base; `insecure` permits sending the token to it unencrypted. `workspace` is a slug, or
+    None for the only workspace the token's user can see. `name` is the agent's, which is created if there is none; None
+    uses the program's name. `adapter` is one of `agentstream.adapters.registry.NAMES`. With `pty` the command writes to
+    a pseudo-terminal, and with `input` it reads what people send; None leaves either to the adapter. `spool` is the
+    folder for events that the server has not acknowledged, and `wait` is how many seconds the runner outlives the
+    command to deliver them. `hidden` names environment variables that the command does not get, beside those that hold
+    the token. `quiet` keeps the command's output off this program's own stdout and stderr.
+
+    Raises ValueError for options that are invalid.
+    """
+
+    url: str
+    token: str = field(repr=False)
+    workspace: str | None
+    name: str | None
+    command: Sequence[str]
+    quiet: bool = False
+    adapter: str = AUTO
+    pty: bool | None = None
+    input: bool | None = None
+    spool: Path = field(default_factory=default_folder)
+    hidden: Collection[str] = ()
+    wait: float = DEFAULT_WAIT_SECONDS
+    insecure: bool = False
+
+    def __post_init__(self) -> None:
+        select_adapter(self.adapter, self.command, "")
+        Api(self.url, self.token, self.insecure)
 
 
 def add_run_options(parser: argparse.ArgumentParser, url: str) -> None:
-    """Everything but `--token` has a default; `url` is that of `--url`."""
-    parser.add_argument("--url", default=url, help="the server (default: %(default)s)")
-    parser.add_argument("--token", help="better: AGENTSTREAM_TOKEN in the environment, which others cannot see")
+    """All options have defaults; `url` is that of `--url`."""
+    add_server_options(parser, url)
     parser.add_argument(
-        "--workspace", metavar="SLUG", help="the workspace to show it in (default: the only one the token can see)"
+        "--token-file",
+        type=Path,
+        metavar="FILE",
+        help=f"read the token from this file (default: ${TOKEN_VARIABLE}, else the file named by"
+        f" ${TOKEN_FILE_VARIABLE}, else the token stored by `agentstream login`)",
     )
-    parser.add_argument("--name", help="the agent's name there; made if there is none (default: the command's)")
+    parser.add_argument("--token", action=RefuseToken, help=argparse.SUPPRESS)
+    parser.add_argument("--workspace", metavar="SLUG", help="the agent's workspace (default: the only one you can see)")
+    parser.add_argument("--name", help="the agent's name; it is created if there is none (default: the command's)")
     parser.add_argument(
         "--adapter",
         choices=NAMES,
         default=AUTO,
-        help="what the command prints (default: found out from the command, else text)",
+        help="the format of the command's output (default: detected from the command, else text)",
     )
     parser.add_argument(
         "--pty",
         action=argparse.BooleanOptionalAction,
-        help="let the command write to a pseudo-terminal (default: for text, so that lines come as they are printed)",
+        help="run the command on a pseudo-terminal, so that it prints line by line (default: for text only)",
     )
     parser.add_argument(
         "--input",
         action=argparse.BooleanOptionalAction,
-        help="let people write to the command (default: for text, and for Claude with --input-format stream-json)",
+        help="pass on what people send (default: for text, and for Claude with --input-format stream-json)",
     )
     parser.add_argument(
         "--spool",
         type=Path,
         default=default_folder(),
         metavar="FOLDER",
-        help="keeps what the server has not taken for the next run (default: %(default)s)",
+        help="where undelivered output is kept for the next run (default: %(default)s)",
     )
     parser.add_argument(
         "--wait",
         type=float,
-        default=WAIT,
+        default=DEFAULT_WAIT_SECONDS,
         metavar="SECONDS",
-        help="after the command's end, for a server that is away, before leaving the rest to the next run"
+        help="how long to keep trying to deliver the output after the command has ended; the next run sends the rest"
         " (default: %(default)g)",
     )
-    parser.add_argument("--quiet", action="store_true", help="do not print the command's output here as well")
+    parser.add_argument("--quiet", action="store_true", help="do not print the command's output here")
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND …", help="what to run")
 
 
+def add_server_options(parser: argparse.ArgumentParser, url: str) -> None:
+    """The options of every command that talks to a server."""
+    parser.add_argument("--url", default=url, help="the server (default: %(default)s)")
+    parser.add_argument(
+        "--insecure", action="store_true", help="allow sending the token over unencrypted http:// to another host"
+    )
+
+
+class RefuseToken(argparse.Action):
+    """Refuses a token on the command line: every user of the machine can read that, and shells record it.
+
+    The option has to exist, because argparse would take `--token` for an abbreviation of `--token-file`.
+    """
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        parser.error(
+            "--token is not accepted, because other users can read command lines: run `agentstream login`, or use"
+            f" --token-file or {TOKEN_VARIABLE}; if this token is still valid, revoke it"
+        )
+
+
 def given_token(given: argparse.Namespace) -> str | None:
-    """The token, from the command line or the environment."""
-    return given.token or os.environ.get("AGENTSTREAM_TOKEN") or None
+    """The token for the server that was given; None if there is none. Raises ValueError if a file holds none."""
+    return find_token(given.url, given.token_file, os.environ)
 
 
 def run_options(given: argparse.Namespace, token: str, hidden: Sequence[str] = ()) -> RunOptions:
-    """What was asked for; `hidden` names variables that the command does not get.
+    """The options that were given; `hidden` names variables that the command does not get.
 
-    Raises ValueError for what cannot be right.
+    Raises ValueError if they are invalid.
     """
     command: Sequence[str] = given.command[1:] if given.command[:1] == ["--"] else given.command
     if not command:
@@ -83,4 +150,5 @@ def run_options(given: argparse.Namespace, token: str, hidden: Sequence[str] = (
         spool=given.spool,
         hidden=hidden,
         wait=given.wait,
+        insecure=given.insecure,
     )

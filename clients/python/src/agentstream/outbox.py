@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from agentstream import text
+from agentstream.concurrency import Notifier
 from agentstream.messages import MAX_CONTENT, Message, Output, StatusChange, encode
-from agentstream.pulse import Pulse
 from agentstream.spool import Record, Spool
 
 MAX_EVENTS = 10_000
 MAX_BYTES = 8 * 1024 * 1024
 
 # Well under the 1 MiB a server takes, so that no frame is ever refused for its size.
-FRAME_EVENTS = 500
-FRAME_BYTES = 512 * 1024
+MAX_FRAME_EVENTS = 500
+MAX_FRAME_BYTES = 512 * 1024
 
 # Half of what one event may hold, because a joined event must fit in JSON too, whatever it holds.
-JOINED_BYTES = MAX_CONTENT // 2
+MAX_JOINED_BYTES = MAX_CONTENT // 2
 # What an event takes beside its text, roughly.
-OVERHEAD = 200
+EVENT_OVERHEAD_BYTES = 200
 
 
 @dataclass
@@ -45,8 +45,8 @@ class Entry:
     def join(self, message: Message, size: int) -> bool:
         """Take `message` in, if it continues this one and nobody can have seen this one yet."""
         match self.message, message:
-            case Output() as mine, Output() as other if mine.continued_by(other):
-                if self.sealed is not None or self.size + size > JOINED_BYTES:
+            case Output() as mine, Output() as other if mine.is_continued_by(other):
+                if self.sealed is not None or self.size + size > MAX_JOINED_BYTES:
                     return False
                 self.message = mine.joined(other)
                 self.size += size
@@ -65,7 +65,7 @@ class Outbox:
     def __init__(self, max_events: int = MAX_EVENTS, max_bytes: int = MAX_BYTES, *, spool: Spool | None = None) -> None:
         self.producer = spool.producer if spool else str(uuid4())
         self._spool = spool
-        self.changed = Pulse()
+        self.changed = Notifier()
         self._max_events = max_events
         self._max_bytes = max_bytes
         self._entries: deque[Entry] = deque()
@@ -112,11 +112,11 @@ class Outbox:
         """Whether a caller must wait before it adds more."""
         return len(self._entries) >= self._max_events or self._bytes >= self._max_bytes
 
-    def widen(self) -> None:
+    def double_capacity(self) -> None:
         """Take twice as much: what is said from now on is the end of it, and small."""
         self._max_events *= 2
         self._max_bytes *= 2
-        self.changed.beat()
+        self.changed.notify()
 
     def add(self, message: Message) -> None:
         """Queue `message`: as an event of its own, or joined to the chunk before it that still waits."""
@@ -124,12 +124,12 @@ class Outbox:
         self._status = message if isinstance(message, StatusChange) else self._status
         if not (self._entries and self._entries[-1].join(message, size)):
             self._last += 1
-            size += OVERHEAD
+            size += EVENT_OVERHEAD_BYTES
             self._entries.append(Entry(self._last, message, size))
         self._bytes += size
         if self._spool:
             self._spool.add(Record(self._last, message.type, message.payload()))
-        self.changed.beat()
+        self.changed.notify()
 
     def repeat_status(self) -> None:
         """Say again what the agent does, in case the server has come to think otherwise."""
@@ -139,10 +139,10 @@ class Outbox:
     def batch(self) -> list[Entry]:
         """The oldest events, sealed, as many as one frame takes. Empty when there is nothing to send."""
         batch: list[Entry] = []
-        room = FRAME_BYTES
+        room = MAX_FRAME_BYTES
         for entry in self._entries:
             room -= text.size(entry.seal())
-            if batch and (room < 0 or len(batch) == FRAME_EVENTS):
+            if batch and (room < 0 or len(batch) == MAX_FRAME_EVENTS):
                 break
             batch.append(entry)
         return batch
@@ -152,8 +152,8 @@ class Outbox:
         while self._entries and self._entries[0].n <= n:
             self._bytes -= self._entries.popleft().size
         if self._spool:
-            self._spool.forget((entry.seal() for entry in self._entries) if self._entries else None)
-        self.changed.beat()
+            self._spool.acknowledge((entry.seal() for entry in self._entries) if self._entries else None)
+        self.changed.notify()
 
 
 def _size(message: Message) -> int:

@@ -20,8 +20,8 @@ from typing import IO, cast
 from agentstream.stdin import Stdin
 
 # How long what the command left running may take to end by itself.
-GRACE = 2.0
-POLL = 0.05
+TERMINATE_GRACE_SECONDS = 2.0
+POLL_INTERVAL_SECONDS = 0.05
 # Rows and columns of a pseudo-terminal.
 SIZE = (50, 160)
 
@@ -44,7 +44,7 @@ class Exit:
 
 
 class Process:
-    """A running command and its output, `stdout` and `stderr`; made by `started`.
+    """A running command and its output, `stdout` and `stderr`; made by `running_process`.
 
     `stdin` is what it reads, None if that is this program's own.
     """
@@ -96,15 +96,15 @@ class Process:
         return Exit(code) if code >= 0 else Exit(128 - code, _name(-code))
 
     async def end(self) -> None:
-        """End the whole group: ask, and after 2 s insist."""
+        """End the whole group: ask, and after 2 s send_now."""
         if self._over:
             return
         self.signal(signal.SIGTERM)
         try:
-            for _ in range(int(GRACE / POLL)):
+            for _ in range(int(TERMINATE_GRACE_SECONDS / POLL_INTERVAL_SECONDS)):
                 if not self._alive():
                     break
-                await asyncio.sleep(POLL)
+                await asyncio.sleep(POLL_INTERVAL_SECONDS)
         finally:
             if self._alive():
                 self.signal(signal.SIGKILL)
@@ -138,7 +138,7 @@ class _Reading(asyncio.StreamReaderProtocol):
 
 
 @dataclass(frozen=True)
-class Wiring:
+class Stdio:
     """How a command is connected: whether its output is a pseudo-terminal, and whether its input is written here.
 
     Standard error is always a pipe, so that it can be told apart. Without `stdin` it is this program's own, unless
@@ -150,12 +150,14 @@ class Wiring:
 
 
 @asynccontextmanager
-async def started(command: Sequence[str], environment: Mapping[str, str], wiring: Wiring) -> AsyncIterator[Process]:
+async def running_process(
+    command: Sequence[str], environment: Mapping[str, str], stdio: Stdio
+) -> AsyncIterator[Process]:
     """A new process for the length of a block; leaving it ends whatever is left of its group.
 
     Raises `NotStarted`.
     """
-    process = _start(command, environment, wiring)
+    process = _start(command, environment, stdio)
     try:
         await process.open()
         yield process
@@ -164,16 +166,16 @@ async def started(command: Sequence[str], environment: Mapping[str, str], wiring
         process.close()
 
 
-def _start(command: Sequence[str], environment: Mapping[str, str], wiring: Wiring) -> Process:
-    if not wiring.pty:
-        return Process(_popen(command, environment, wiring, subprocess.PIPE), None)
+def _start(command: Sequence[str], environment: Mapping[str, str], stdio: Stdio) -> Process:
+    if not stdio.pty:
+        return Process(_popen(command, environment, stdio, subprocess.PIPE), None)
     ours, theirs = os.openpty()
     terminal = open(ours, "rb", buffering=0)  # noqa: SIM115 - the process closes it
     try:
         # Raw: every byte comes through as it was written. Wide: programs fold lines at a terminal's edge.
         tty.setraw(theirs)
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", *SIZE, 0, 0))
-        return Process(_popen(command, environment, wiring, theirs), terminal)
+        return Process(_popen(command, environment, stdio, theirs), terminal)
     except BaseException:
         terminal.close()
         raise
@@ -182,12 +184,12 @@ def _start(command: Sequence[str], environment: Mapping[str, str], wiring: Wirin
 
 
 def _popen(
-    command: Sequence[str], environment: Mapping[str, str], wiring: Wiring, stdout: int
+    command: Sequence[str], environment: Mapping[str, str], stdio: Stdio, stdout: int
 ) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
             command,
-            stdin=subprocess.PIPE if wiring.stdin else _stdin(),
+            stdin=subprocess.PIPE if stdio.stdin else _stdin(),
             stdout=stdout,
             stderr=subprocess.PIPE,
             env=environment,

@@ -9,12 +9,11 @@ from contextlib import suppress
 from types import TracebackType
 from typing import cast
 
+from agentstream.concurrency import within
 from agentstream.connection import socket_url
-from agentstream.credentials import authorization
-from agentstream.delivery import Delivery
+from agentstream.credentials import authorization, check_transport
+from agentstream.delivery import Delivery, Lease
 from agentstream.errors import AgentstreamError
-from agentstream.lease import Lease
-from agentstream.link import Link
 from agentstream.messages import (
     Context,
     Ending,
@@ -28,10 +27,10 @@ from agentstream.messages import (
     Terminated,
 )
 from agentstream.outbox import Outbox
-from agentstream.waiting import within
+from agentstream.reconnection import Reconnector
 
 # How long a block that failed may take to tell what it had said before.
-LAST_WORDS = 5.0
+FAILED_FLUSH_SECONDS = 5.0
 
 
 class Publisher:
@@ -49,20 +48,29 @@ class Publisher:
     """
 
     def __init__(
-        self, url: str, token: str, agent_id: str, *, lease: bool = False, outbox: Outbox | None = None
+        self,
+        url: str,
+        token: str,
+        agent_id: str,
+        *,
+        lease: bool = False,
+        insecure: bool = False,
+        outbox: Outbox | None = None,
     ) -> None:
-        """`url` is the server's HTTP base. Raises ValueError if it is not one, or `token` cannot be one.
+        """`url` is the server's HTTP base. Raises ValueError if it is not one, if `token` cannot be one, and if the
+        token would be sent unencrypted to another host, unless `insecure` permits that.
 
-        With `lease` the server ends the agent as lost 30 s after this program has gone without a word, that is
-        without `terminated()`. An `outbox` that holds something already is brought to its end.
+        With `lease`, the server marks the agent as lost when this program has been gone for 30 s without having called
+        `terminated()`. Events already in `outbox` are sent first.
         """
         socket_url(url)
         authorization(token)
+        check_transport(url, insecure)
         self._outbox = Outbox() if outbox is None else outbox
-        self._held_back = 0.0
+        self._blocked_seconds = 0.0
         self._abandoned = False
         self._lease = Lease(lease)
-        self._delivery = Delivery(Link(url, token), str(agent_id), self._outbox, self._lease)
+        self._delivery = Delivery(Reconnector(url, token), str(agent_id), self._outbox, self._lease)
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -71,9 +79,9 @@ class Publisher:
         return len(self._outbox)
 
     @property
-    def held_back(self) -> float:
+    def blocked_seconds(self) -> float:
         """For how many seconds calls have waited, in all, because the queue was full."""
-        return self._held_back
+        return self._blocked_seconds
 
     @property
     def producer(self) -> str:
@@ -82,7 +90,7 @@ class Publisher:
 
     async def __aenter__(self) -> Publisher:
         self._task = asyncio.create_task(self._delivery.run())
-        self._task.add_done_callback(lambda _: self._outbox.changed.beat())
+        self._task.add_done_callback(lambda _: self._outbox.changed.notify())
         return self
 
     async def __aexit__(
@@ -103,7 +111,7 @@ class Publisher:
         elif isinstance(error, Exception):
             # The block's own error is the one to be seen.
             with suppress(Exception):
-                await within(LAST_WORDS, self.flush())
+                await within(FAILED_FLUSH_SECONDS, self.flush())
 
     async def output(
         self,
@@ -155,7 +163,7 @@ class Publisher:
             try:
                 await self._until(lambda: not self._outbox.full)
             finally:
-                self._held_back += time.monotonic() - began
+                self._blocked_seconds += time.monotonic() - began
 
     def put(self, message: Message) -> None:
         """Queue any message, be the queue full or not."""

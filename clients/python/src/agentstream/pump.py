@@ -7,21 +7,21 @@ import os
 from dataclasses import dataclass, field
 
 from agentstream.adapters import Adapter, Chunk, Stream
-from agentstream.lines import LineReader
+from agentstream.concurrency import within
 from agentstream.messages import MAX_CONTENT
 from agentstream.process import Process
 from agentstream.report import Report
-from agentstream.waiting import within
+from agentstream.text import LineReader
 
-READ = 64 * 1024
+READ_BYTES = 64 * 1024
 # How long a line may be without its end before it is shown as it is.
-PARTIAL = 0.15
+PARTIAL_LINE_SECONDS = 0.15
 # How long to wait for more once the command is over: a child that left its group may hold the pipe for ever.
-ESCAPED = 1.0
+ORPHAN_READ_SECONDS = 1.0
 # The same once there is no time left.
-BRIEF = 0.1
+FINAL_READ_SECONDS = 0.1
 # Bytes that are still read then: a pipe and what was read from it ahead hold less.
-REST = 2 * 1024 * 1024
+MAX_FINAL_BYTES = 2 * 1024 * 1024
 
 
 @dataclass
@@ -61,14 +61,14 @@ class Pump:
     report: Report
     _lines: LineReader = field(default_factory=lambda: LineReader(MAX_CONTENT))
     _due: float | None = None
-    _rest: int = REST
+    _rest: int = MAX_FINAL_BYTES
 
     async def run(self) -> None:
         while self._rest > 0 and (data := await self._read()) != b"":
             if data is None:
                 await self._show(self._lines.take())
             else:
-                self._rest -= len(data) if self.report.left == 0 else 0
+                self._rest -= len(data) if self.report.remaining == 0 else 0
                 await self.tee.write(data)
                 await self._show(self._lines.feed(data))
             self._schedule(self._lines.held > 0)
@@ -79,7 +79,7 @@ class Pump:
         reader = self.process.stdout if self.stream == "stdout" else self.process.stderr
         while True:
             try:
-                return await within(self._patience(), reader.read(READ))
+                return await within(self._patience(), reader.read(READ_BYTES))
             except asyncio.TimeoutError:
                 if self._due is not None:
                     return None
@@ -88,14 +88,14 @@ class Pump:
 
     def _patience(self) -> float:
         if self._due is None:
-            return BRIEF if self.report.left == 0 else ESCAPED
+            return FINAL_READ_SECONDS if self.report.remaining == 0 else ORPHAN_READ_SECONDS
         return max(0.0, self._due - _now())
 
     def _schedule(self, held: bool) -> None:
         if not held:
             self._due = None
         elif self._due is None:
-            self._due = _now() + PARTIAL
+            self._due = _now() + PARTIAL_LINE_SECONDS
 
     async def _show(self, text: str) -> None:
         if text:

@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from agentstream.concurrency import within
 from agentstream.errors import Refused
 from agentstream.messages import Message, Output
 from agentstream.outbox import Outbox
 from agentstream.publisher import Publisher
-from agentstream.waiting import within
 
 log = logging.getLogger("agentstream")
 
@@ -22,25 +22,25 @@ log = logging.getLogger("agentstream")
 class Report:
     """Sends what happens. A server that refuses it must not cost the person their running command.
 
-    While the command runs, a full queue holds it back. Once it is over, all that follows is done within `patience`
+    While the command runs, a full queue holds it back. Once it is over, all that follows is done within `drain_seconds`
     seconds: what finds no room until then is lost, which is said.
     """
 
     publisher: Publisher
     outbox: Outbox
-    patience: float
+    drain_seconds: float
     refused: bool = False
     _lost: int = 0
     _deadline: float | None = None
 
-    def over(self) -> None:
+    def command_ended(self) -> None:
         """The command has ended."""
         if self._deadline is None:
-            self._deadline = time.monotonic() + self.patience
-            self.outbox.widen()
+            self._deadline = time.monotonic() + self.drain_seconds
+            self.outbox.double_capacity()
 
     @property
-    def left(self) -> float | None:
+    def remaining(self) -> float | None:
         """Seconds for which the server is still waited for; None while the command runs."""
         return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
 
@@ -49,44 +49,44 @@ class Report:
         try:
             if self.refused:
                 return
-            if self.left is None:
+            if self.remaining is None:
                 await self.publisher.send(message)
             else:
-                await within(self.left, self.publisher.room())
+                await within(self.remaining, self.publisher.room())
                 self.publisher.put(message)
         except asyncio.TimeoutError:
             self._lost += 1
         except Refused as refused:
-            self.stop(refused)
+            self.refuse(refused)
 
-    def insist(self, message: Message) -> None:
+    def send_now(self, message: Message) -> None:
         """Tell the server what must not be lost, however much waits already."""
         try:
             if not self.refused:
                 self.publisher.put(message)
         except Refused as refused:
-            self.stop(refused)
+            self.refuse(refused)
 
     def note(self, text: str) -> None:
         """Tell the viewers something about the run itself."""
         log.warning("%s", text)
-        self.insist(Output(text, "system", kind="text"))
+        self.send_now(Output(text, "system", kind="text"))
 
-    def confess(self) -> None:
+    def report_lost(self) -> None:
         """Say what is lost."""
         if self._lost:
             self.note(f"The server was away, and {self._lost} pieces of output found no room: they are lost.\n")
 
-    async def settle(self) -> None:
+    async def drain(self) -> None:
         """Wait until the server has everything, but not for too long. Raises `Refused`."""
-        self.over()
+        self.command_ended()
         try:
-            await within(self.left, self.publisher.flush())
+            await within(self.remaining, self.publisher.flush())
         except asyncio.TimeoutError:
             self.publisher.abandon()
             log.warning("%d events are not acknowledged; %s", self.publisher.pending, self.fate)
 
-    def stop(self, refused: Refused) -> None:
+    def refuse(self, refused: Refused) -> None:
         """Say once why, and send no more."""
         if not self.refused:
             log.error("publishing has ended: %s", refused)
@@ -99,16 +99,16 @@ class Report:
 
 
 @asynccontextmanager
-async def reporting(publisher: Publisher, outbox: Outbox, patience: float) -> AsyncIterator[Report]:
-    """A report whose end waits until the server has everything, but no longer than `patience` seconds after the
+async def reporting(publisher: Publisher, outbox: Outbox, drain_seconds: float) -> AsyncIterator[Report]:
+    """A report whose end waits until the server has everything, but no longer than `drain_seconds` seconds after the
     command's. What it has not taken stays in the spool."""
-    report = Report(publisher, outbox, patience)
+    report = Report(publisher, outbox, drain_seconds)
     try:
         async with publisher:
             yield report
-            await report.settle()
+            await report.drain()
     except Refused as refused:
-        report.stop(refused)
+        report.refuse(refused)
     except asyncio.CancelledError:
         log.warning("stopped with %d events not acknowledged; %s", publisher.pending, report.fate)
         raise

@@ -17,10 +17,10 @@ from agentstream.messages import encode
 log = logging.getLogger("agentstream")
 
 # Bytes beyond which the file is written anew without what the server has by now.
-LONGEST = 24 * 1024 * 1024
+COMPACT_ABOVE_BYTES = 24 * 1024 * 1024
 
 SUFFIX = ".spool"
-REFUSED = ".refused"
+REFUSED_SUFFIX = ".refused"
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,10 @@ class Spool:
     _size: int = 0
 
     @classmethod
-    def made(cls, folder: Path, producer: str) -> Spool:
+    def create(cls, folder: Path, producer: str) -> Spool:
         """A new one; without a file, after a warning, where none can be written."""
         spool = cls(folder / f"{producer}{SUFFIX}")
-        with spool._warned():
+        with spool._disabled_on_error():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             spool._descriptor = _locked(spool.path)
         return spool
@@ -79,18 +79,18 @@ class Spool:
     def add(self, record: Record) -> None:
         """Keep one more record."""
         if self._descriptor is not None:
-            with self._warned():
+            with self._disabled_on_error():
                 self._write(self._descriptor, record.line().encode() + b"\n")
 
-    def forget(self, left: Iterable[str] | None) -> None:
+    def acknowledge(self, left: Iterable[str] | None) -> None:
         """The server has everything but the lines `left`; None is nothing at all."""
-        with self._warned():
+        with self._disabled_on_error():
             if self._descriptor is None:
                 pass
             elif left is None:
                 os.ftruncate(self._descriptor, 0)
                 self._size = 0
-            elif self._size > LONGEST:
+            elif self._size > COMPACT_ABOVE_BYTES:
                 self._rewrite(left)
 
     def close(self, keep: bool) -> None:
@@ -101,10 +101,10 @@ class Spool:
                 self.path.unlink(missing_ok=True)
             os.close(descriptor)
 
-    def refused(self) -> None:
+    def quarantine(self) -> None:
         """Put the file aside: the server does not want what is in it."""
         with suppress(OSError):
-            self.path.rename(self.path.with_suffix(REFUSED))
+            self.path.rename(self.path.with_suffix(REFUSED_SUFFIX))
         self.close(keep=True)
 
     def records(self) -> list[Record]:
@@ -136,7 +136,7 @@ class Spool:
             os.close(old)
 
     @contextmanager
-    def _warned(self) -> Iterator[None]:
+    def _disabled_on_error(self) -> Iterator[None]:
         try:
             yield
         except OSError as failed:
@@ -145,7 +145,7 @@ class Spool:
                 self.close(keep=False)
 
 
-def leftovers(folder: Path) -> Iterator[Spool]:
+def abandoned_spools(folder: Path) -> Iterator[Spool]:
     """The spools in `folder` of programs that are gone, oldest first, locked for this one."""
     with suppress(OSError):
         for path in sorted(folder.glob(f"*{SUFFIX}"), key=lambda path: path.stat().st_mtime):

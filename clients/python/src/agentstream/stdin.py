@@ -10,7 +10,7 @@ import threading
 from concurrent.futures import CancelledError
 from contextlib import suppress
 
-READ = 64 * 1024
+READ_BYTES = 64 * 1024
 
 
 class Stdin:
@@ -55,7 +55,7 @@ class Stdin:
             loop.remove_writer(descriptor)
 
 
-def pass_on(stdin: Stdin) -> None:
+def forward_stdin(stdin: Stdin) -> None:
     """Copy what was piped into this program, if anything was, and its end. A terminal is not read from."""
     if not _piped():
         return
@@ -74,6 +74,6 @@ def _piped() -> bool:
 
 def _copy(stdin: Stdin, loop: asyncio.AbstractEventLoop) -> None:
     with suppress(OSError, RuntimeError, CancelledError):
-        while data := os.read(sys.stdin.fileno(), READ):
+        while data := os.read(sys.stdin.fileno(), READ_BYTES):
             asyncio.run_coroutine_threadsafe(stdin.write(data), loop).result()
         asyncio.run_coroutine_threadsafe(stdin.finish(), loop).result()

@@ -1,7 +1,8 @@
-"""Cutting text by its size in UTF-8."""
+"""Text: cleaning it, cutting it by its size in UTF-8, and decoding it line by line."""
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 
 
@@ -35,3 +36,45 @@ def split(text: str, limit: int) -> Iterator[str]:
             end -= 1
         yield data[start:end].decode()
         start = end
+
+
+class LineReader:
+    """Decodes UTF-8 that may be cut anywhere and holds back what is not a whole line yet.
+
+    Bytes that are not UTF-8 become U+FFFD. A line of more than `longest` characters is not held back.
+    """
+
+    def __init__(self, longest: int) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._longest = longest
+        self._parts: list[str] = []
+        self._held = 0
+
+    @property
+    def held(self) -> int:
+        """How many characters wait for the end of their line."""
+        return self._held
+
+    def feed(self, data: bytes) -> str:
+        """The whole lines that `data` completes, as one text with their newlines; mostly several, or none."""
+        text = self._decoder.decode(data)
+        end = text.rfind("\n") + 1
+        whole = self.take() + text[:end] if end else ""
+        self._hold(text[end:])
+        return whole if self._held <= self._longest else whole + self.take()
+
+    def take(self) -> str:
+        """What is held back now."""
+        text = "".join(self._parts)
+        self._parts.clear()
+        self._held = 0
+        return text
+
+    def close(self) -> str:
+        """What is left when no more bytes will come."""
+        return self.take() + self._decoder.decode(b"", final=True)
+
+    def _hold(self, text: str) -> None:
+        if text:
+            self._parts.append(text)
+            self._held += len(text)

@@ -10,12 +10,11 @@ from typing import Any
 from uuid import UUID
 
 from agentstream.connection import Connection, socket_url
-from agentstream.credentials import authorization
-from agentstream.cursor import Cursor
+from agentstream.credentials import authorization, check_transport
 from agentstream.errors import Forbidden, NotFound, Refused, TryLater, Unreachable, from_code
-from agentstream.events import Event
-from agentstream.link import Link
+from agentstream.events import Cursor, Event
 from agentstream.messages import encode
+from agentstream.reconnection import Reconnector
 
 
 def watch(
@@ -25,6 +24,7 @@ def watch(
     agents: Iterable[str] = (),
     workspaces: Iterable[str] = (),
     since: Mapping[str, int] | int | None = None,
+    insecure: bool = False,
 ) -> Watch:
     """Every event of the given agents and workspaces (their ids), each once, in order within its stream.
 
@@ -36,15 +36,17 @@ def watch(
     was. Where that is not possible, because the server no longer has those events, a `Gap` comes first.
 
     Raises `Refused`: `NotFound` (also when an agent or workspace is deleted), `Forbidden` (also when access
-    is withdrawn), `Unauthenticated`, `TooManySubscriptions`; ValueError for a wrong url, token or id.
+    is withdrawn), `Unauthenticated`, `TooManySubscriptions`; ValueError for a wrong url, token or id, and for a url
+    that would send the token unencrypted to another host, unless `insecure` permits that.
     """
     socket_url(url)
     authorization(token)
+    check_transport(url, insecure)
     cursors = [Cursor("agent", _id(id)) for id in agents]
     cursors += [Cursor("workspace", _id(id)) for id in workspaces]
     for cursor in cursors:
         cursor.since = _start(cursor, since)
-    return Watch(Link(url, token), cursors)
+    return Watch(Reconnector(url, token), cursors)
 
 
 class Watch(AsyncIterator[Event]):
@@ -53,8 +55,8 @@ class Watch(AsyncIterator[Event]):
     The connection ends with the object, with `aclose()`, or with its `async with` block if it is used as one.
     """
 
-    def __init__(self, link: Link, cursors: Iterable[Cursor]) -> None:
-        self._link = link
+    def __init__(self, reconnector: Reconnector, cursors: Iterable[Cursor]) -> None:
+        self._reconnector = reconnector
         self._cursors = {cursor.stream: cursor for cursor in cursors}
         self._connection: Connection | None = None
         self._messages: deque[dict[str, Any]] = deque()
@@ -65,7 +67,7 @@ class Watch(AsyncIterator[Event]):
                 if event := await self._next():
                     return event
             except (Unreachable, TryLater) as lost:
-                self._link.lost(lost)
+                self._reconnector.lost(lost)
                 await self._disconnect()
             except Refused:
                 await self.aclose()
@@ -79,7 +81,7 @@ class Watch(AsyncIterator[Event]):
         return _receive(self._cursors, self._messages.popleft())
 
     async def _subscribe(self) -> Connection:
-        connection = await self._link.connect()
+        connection = await self._reconnector.connect()
         try:
             for cursor in self._cursors.values():
                 await connection.send(encode(cursor.request()))

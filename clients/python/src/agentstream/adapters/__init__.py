@@ -32,7 +32,7 @@ class Adapter(Protocol):
         ...
 
     @property
-    def answerable(self) -> bool:
+    def accepts_input(self) -> bool:
         """Whether the command reads what people send it; if not, it gets this program's own stdin."""
         ...
 

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from agentstream.adapters.gauge import Gauge
-from agentstream.adapters.lines import Event
-from agentstream.adapters.news import News, limit
+from agentstream.adapters.builder import MessageBuilder, Speaker, StreamedMessage, as_text
+from agentstream.adapters.context_window import ContextWindow
+from agentstream.adapters.json_lines import Event
+from agentstream.adapters.notices import Notices, limit
 from agentstream.adapters.permissions import Permissions, questions
-from agentstream.adapters.speech import Growing, Speech, Voice, words
 from agentstream.messages import Kind, Message, Role, encode
 
 # Parts of a message as it is streamed that say nothing to people, or that a later line says again.
@@ -30,9 +30,9 @@ _COMMAND = re.compile(r"<local-command-std(?:out|err)>(.*)</local-command-std(?:
 class Thread:
     """What the main thread, or a sub-agent, streams at the moment: block after block, in order."""
 
-    blocks: dict[int, Growing] = field(default_factory=dict)
+    blocks: dict[int, StreamedMessage] = field(default_factory=dict)
 
-    def take(self, kind: Kind) -> Growing | None:
+    def take(self, kind: Kind) -> StreamedMessage | None:
         """The first streamed block of that kind whose whole has not come yet."""
         for index, block in self.blocks.items():
             if block.voice.kind == kind:
@@ -47,14 +47,14 @@ class Claude:
     """
 
     def __init__(self, run: str, interactive: bool) -> None:
-        self.answerable = interactive
-        self._speech = Speech(run)
-        self._gauge = Gauge()
+        self.accepts_input = interactive
+        self._builder = MessageBuilder(run)
+        self._context = ContextWindow()
         self._permissions = Permissions()
         self._threads: dict[str | None, Thread] = {}
         self._spoken = False
         self._sent: list[str] = []
-        self._news = News()
+        self._notices = Notices()
         self._session: object = None
 
     def translate(self, event: Event) -> Iterable[Message] | None:
@@ -70,7 +70,7 @@ class Claude:
             case {"type": "user", "message": {"content": str() | [*_] as content}}:
                 # What Claude writes to itself, as the summary that it goes on with, no person has said.
                 role: Role = "system" if event.get("isSynthetic") is True else "user"
-                return self._user(content, Voice(role, call=_parent(event)))
+                return self._user(content, Speaker(role, call=_parent(event)))
             case {"type": "result", "subtype": str(subtype)}:
                 return self._result(subtype, event)
             case {
@@ -82,14 +82,14 @@ class Claude:
             case {"type": "control_cancel_request", "request_id": str(id_)}:
                 return self._settle(self._permissions.drop(id_))
             case {"type": "rate_limit_event", "rate_limit_info": dict() as info}:
-                return self._speech.say(limit(info), Voice("system"))
+                return self._builder.say(limit(info), Speaker("system"))
             case {"type": "control_response" | "keep_alive" | "tool_progress" | "rate_limit_event"}:
                 return ()
             case _:
                 return None
 
     def close(self) -> Iterable[Message]:
-        return self._speech.end()
+        return self._builder.end()
 
     def reply(self, content: str) -> str:
         """An answer to the permission asked for, if one is; else a message of the user."""
@@ -107,50 +107,50 @@ class Claude:
             case "session_state_changed", {"state": "running"}:
                 return self._settle(self._permissions.clear())
             case "session_state_changed", {"state": "requires_action"}:
-                return self._speech.status("waiting", "awaiting_approval")
+                return self._builder.status("waiting", "awaiting_approval")
             case "session_state_changed", {"state": "idle"}:
                 return ()  # the result has said so, and whether it is one
             case "compact_boundary", _:
-                return self._gauge.compacted(event.get("compact_metadata"))
+                return self._context.compacted(event.get("compact_metadata"))
             case _:
-                news = self._news.told(subtype, event)
-                return None if news is None else self._speech.say(news, Voice("system"))
+                news = self._notices.told(subtype, event)
+                return None if news is None else self._builder.say(news, Speaker("system"))
 
     def _init(self, session: object, model: object) -> Iterator[Message]:
         """A turn begins, in a session of its own after /clear."""
-        self._gauge.choose(model)
+        self._context.select_adapter(model)
         if self._session not in (None, session):
-            yield from self._gauge.emptied()
+            yield from self._context.emptied()
         self._session = session
-        yield from self._speech.status("running")
+        yield from self._builder.status("running")
 
     def _ask(self, id_: str, wish: dict[str, Any]) -> Iterator[Message]:
         self._permissions.ask(id_, wish)
         asked = questions(wish)
         lines = [f"{question} ({', '.join(offered)})" if offered else question for question, offered in asked.items()]
         text = "\n".join(lines) or f"May {wish.get('tool_name')} be used?"
-        hint = self._permissions.hint if self.answerable else ""
-        yield from self._speech.say(("\n" if asked else " ").join(filter(None, (text, hint))), Voice("system"))
-        yield from self._speech.status("waiting", "awaiting_input" if asked else "awaiting_approval")
+        hint = self._permissions.hint if self.accepts_input else ""
+        yield from self._builder.say(("\n" if asked else " ").join(filter(None, (text, hint))), Speaker("system"))
+        yield from self._builder.status("waiting", "awaiting_input" if asked else "awaiting_approval")
 
     def _settle(self, settled: bool) -> Iterator[Message]:
         if settled:
-            yield from self._speech.status("running")
+            yield from self._builder.status("running")
 
     def _result(self, subtype: str, event: Event) -> Iterator[Message]:
         self._permissions.clear()
         self._threads.clear()
-        yield from self._speech.end()
+        yield from self._builder.end()
         text = event.get("result")
         failed = _failed(subtype, event)
         if failed:
             said = text or _listed(event.get("errors")) or subtype
-            yield from self._speech.failed(subtype if subtype != "success" else "api_error", said)
+            yield from self._builder.failed(subtype if subtype != "success" else "api_error", said)
         elif isinstance(text, str) and not self._spoken:
-            yield from self._speech.say(text)
+            yield from self._builder.say(text)
         self._spoken = False
-        yield from self._gauge.learn(event.get("modelUsage"))
-        yield from self._speech.status("error" if failed else "idle")
+        yield from self._context.learn(event.get("modelUsage"))
+        yield from self._builder.status("error" if failed else "idle")
 
     # What is said
 
@@ -176,7 +176,7 @@ class Claude:
             case {"type": "content_block_stop", "index": int(index)} if index in thread.blocks:
                 return thread.blocks[index].end()
             case {"type": "message_delta"}:
-                return self._gauge.grew(inner.get("usage")) if parent is None else ()
+                return self._context.grew(inner.get("usage")) if parent is None else ()
             case _:
                 return () if type_ in _SILENT else None
 
@@ -186,32 +186,32 @@ class Claude:
             yield from block.end()
         if parent is None:
             self._permissions.clear()
-            yield from self._speech.status("running")
+            yield from self._builder.status("running")
             match inner:
                 case {"message": {"id": id_, "usage": usage}}:
-                    yield from self._gauge.used(id_, usage)
+                    yield from self._context.used(id_, usage)
 
-    def _delta(self, thread: Thread, index: int, text: str, voice: Voice) -> Iterator[Message]:
+    def _delta(self, thread: Thread, index: int, text: str, voice: Speaker) -> Iterator[Message]:
         if index not in thread.blocks or thread.blocks[index].over:
-            thread.blocks[index] = self._speech.begin(voice)
+            thread.blocks[index] = self._builder.begin(voice)
         self._spoken |= voice.role == "assistant" and voice.kind == "text"
         yield from thread.blocks[index].add(text)
 
     def _assistant(self, blocks: list[Any], message: dict[str, Any], parent: str | None) -> Iterator[Message]:
         if parent is None and not self._permissions.pending:
-            yield from self._speech.status("running")
+            yield from self._builder.status("running")
         for block in blocks:
             if block != _NOTHING:
                 yield from self._block(block, parent)
         if parent is None:
-            yield from self._gauge.used(message.get("id"), message.get("usage"))
+            yield from self._context.used(message.get("id"), message.get("usage"))
 
     def _refused(self, code: str, blocks: list[Any]) -> Iterator[Message]:
         """The API's error, for which Claude Code has the assistant speak; the result says the same again."""
         self._spoken = True
-        yield from self._speech.status("running")
+        yield from self._builder.status("running")
         said = "\n".join(_block_text(block) for block in blocks)
-        yield from self._speech.failed(code if code != "unknown" else "api_error", said)
+        yield from self._builder.failed(code if code != "unknown" else "api_error", said)
 
     def _block(self, block: Any, parent: str | None) -> Iterator[Message]:
         match block:
@@ -220,19 +220,19 @@ class Claude:
             case {"type": "thinking", "thinking": str(text)}:
                 yield from self._whole(text, _voice("thinking", parent), parent)
             case {"type": "tool_use", "id": id_, "name": name}:
-                yield from self._speech.call(id_, name, words(block.get("input", {})))
+                yield from self._builder.call(id_, name, as_text(block.get("input", {})))
             case {"type": "redacted_thinking"}:
                 pass
             case _:
-                yield from self._speech.say(words(block), Voice("system"))
+                yield from self._builder.say(as_text(block), Speaker("system"))
 
-    def _whole(self, text: str, voice: Voice, parent: str | None) -> Iterator[Message]:
+    def _whole(self, text: str, voice: Speaker, parent: str | None) -> Iterator[Message]:
         """A block as a whole: what its deltas have not said yet, mostly all of it or nothing."""
         self._spoken |= voice.role == "assistant" and voice.kind == "text"
         thread = self._threads.get(parent)
         streamed = thread.take(voice.kind) if thread else None
         if streamed is None:
-            yield from self._speech.say(text, voice)
+            yield from self._builder.say(text, voice)
             return
         if text.startswith(streamed.said) and not streamed.over:
             yield from streamed.add(text[len(streamed.said) :])
@@ -240,24 +240,24 @@ class Claude:
         yield from streamed.end()
         if text != streamed.said:
             # Deltas were lost: better twice than not at all.
-            yield from self._speech.say(text, voice)
+            yield from self._builder.say(text, voice)
 
-    def _user(self, content: str | list[Any], voice: Voice) -> Iterator[Message]:
+    def _user(self, content: str | list[Any], voice: Speaker) -> Iterator[Message]:
         if isinstance(content, str):
             content = [{"type": "text", "text": content}]
         for block in content:
             match block:
                 case {"type": "tool_result", "tool_use_id": id_}:
-                    yield from self._speech.result(id_, _result_text(block.get("content")))
+                    yield from self._builder.result(id_, _result_text(block.get("content")))
                     yield from self._settle(self._permissions.used(id_))
                 case {"type": "text", "text": str(text)} if text in self._sent:
                     self._sent.remove(text)  # on the transcript already, as what a person has sent
                 case {"type": "text", "text": str(text)} if told := _COMMAND.fullmatch(text):
-                    yield from self._speech.say(told[1].strip(), Voice("system"))
+                    yield from self._builder.say(told[1].strip(), Speaker("system"))
                 case {"type": "text", "text": str(text)}:
-                    yield from self._speech.say(text, voice)
+                    yield from self._builder.say(text, voice)
                 case _:
-                    yield from self._speech.say(f"({_type(block)})", voice)
+                    yield from self._builder.say(f"({_type(block)})", voice)
 
 
 def _parent(event: Event) -> str | None:
@@ -265,21 +265,21 @@ def _parent(event: Event) -> str | None:
     return parent if isinstance(parent, str) else None
 
 
-def _voice(kind: Kind, parent: str | None) -> Voice:
+def _voice(kind: Kind, parent: str | None) -> Speaker:
     # A sub-agent's words belong to the call that has started it.
-    return Voice(kind=kind) if parent is None else Voice("tool", kind, parent[:200])
+    return Speaker(kind=kind) if parent is None else Speaker("tool", kind, parent[:200])
 
 
 def _failed(subtype: str, result: Event) -> bool:
     """Whether a turn has ended by an error; that a person ended it, is none."""
-    aborted = words(result.get("terminal_reason")).startswith("aborted")
+    aborted = as_text(result.get("terminal_reason")).startswith("aborted")
     return not aborted and (subtype != "success" or result.get("is_error") is True)
 
 
 def _listed(errors: object) -> object:
     match errors:
         case [*lines]:
-            return "\n".join(words(line) for line in lines)
+            return "\n".join(as_text(line) for line in lines)
         case _:
             return errors
 
@@ -291,7 +291,7 @@ def _result_text(content: object) -> str:
         case [*blocks]:
             return "\n".join(_block_text(block) for block in blocks)
         case _:
-            return words(content)
+            return as_text(content)
 
 
 def _block_text(block: object) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
-from agentstream.adapters.lines import Event
-from agentstream.adapters.speech import Speech, Voice, under, words
+from agentstream.adapters.builder import MessageBuilder, Speaker, append_line, as_text
+from agentstream.adapters.json_lines import Event
 from agentstream.messages import Message
 
 Item = dict[str, Any]
@@ -20,25 +20,25 @@ class Codex:
     """
 
     # It would wait for the end of its input before it begins.
-    answerable = False
+    accepts_input = False
 
     def __init__(self, run: str) -> None:
-        self._speech = Speech(run)
+        self._builder = MessageBuilder(run)
 
     def translate(self, event: Event) -> Iterable[Message] | None:
         match event:
             case {"type": "thread.started"}:
                 return ()
             case {"type": "turn.started"}:
-                return self._speech.status("running")
+                return self._builder.status("running")
             case {"type": "turn.completed"}:
-                return chain(self._speech.end(), self._speech.status("idle"))
+                return chain(self._builder.end(), self._builder.status("idle"))
             case {"type": "turn.failed", "error": {"message": message}}:
                 return self._fail(message)
             case {"type": "error", "message": str(message)} if message.startswith("Reconnecting"):
-                return self._speech.say(message, Voice("system"))  # and it goes on
+                return self._builder.say(message, Speaker("system"))  # and it goes on
             case {"type": "error", "message": message}:
-                return self._speech.failed("codex", message)
+                return self._builder.failed("codex", message)
             case {
                 "type": "item.started" | "item.updated" | "item.completed" as stage,
                 "item": {"id": str()} as item,
@@ -48,38 +48,38 @@ class Codex:
                 return None
 
     def close(self) -> Iterable[Message]:
-        return self._speech.end()
+        return self._builder.end()
 
     def reply(self, content: str) -> str:
         return content + "\n"
 
     def _fail(self, message: object) -> Iterator[Message]:
-        yield from self._speech.end()
-        yield from self._speech.failed("turn_failed", message)
-        yield from self._speech.status("error")
+        yield from self._builder.end()
+        yield from self._builder.failed("turn_failed", message)
+        yield from self._builder.status("error")
 
     def _item(self, item: Item, over: bool) -> Iterable[Message] | None:
-        speech = self._speech
+        speech = self._builder
         match item:
             case {"type": "agent_message", "text": str(text)}:
-                return speech.grow(item["id"], text, Voice(), over)
+                return speech.grow(item["id"], text, Speaker(), over)
             case {"type": "reasoning", "text": str(text)}:
-                return speech.grow(item["id"], text, Voice(kind="thinking"), over)
+                return speech.grow(item["id"], text, Speaker(kind="thinking"), over)
             case {"type": "command_execution", "command": command}:
-                return self._command(item, words(command), over)
+                return self._command(item, as_text(command), over)
             case {"type": "mcp_tool_call", "server": server, "tool": tool}:
                 name = f"{server}.{tool}"
-                return self._call(item, name, words(item.get("arguments")), _mcp_result(item), over)
+                return self._call(item, name, as_text(item.get("arguments")), _mcp_result(item), over)
             case {"type": "collab_tool_call", "tool": tool}:
                 return self._call(
-                    item, words(tool), words(item.get("prompt") or ""), words(item.get("status", "")), over
+                    item, as_text(tool), as_text(item.get("prompt") or ""), as_text(item.get("status", "")), over
                 )
             case {"type": "file_change", "changes": [*changes]}:
-                return self._call(item, "file_change", _changes(changes), words(item.get("status", "")), over)
+                return self._call(item, "file_change", _changes(changes), as_text(item.get("status", "")), over)
             case {"type": "web_search", "query": query}:
-                return self._call(item, "web_search", words(query), "", over)
+                return self._call(item, "web_search", as_text(query), "", over)
             case {"type": "todo_list", "items": [*items]}:
-                return speech.grow(item["id"], _todos(items), Voice("tool", "tool_result", tool="todo_list"), over)
+                return speech.grow(item["id"], _todos(items), Speaker("tool", "tool_result", tool="todo_list"), over)
             case {"type": "error", "message": message}:
                 return speech.failed("codex", message)
             case _:
@@ -87,24 +87,24 @@ class Codex:
 
     def _command(self, item: Item, command: str, over: bool) -> Iterator[Message]:
         yield from self._begin(item, "command", command)
-        text = words(item.get("aggregated_output") or "")
+        text = as_text(item.get("aggregated_output") or "")
         if over and (ending := _ending(item, text)):
-            text = under(text, ending)
+            text = append_line(text, ending)
         if text:
-            yield from self._speech.grow(item["id"], text, self._speech.result_of(item["id"]), over)
+            yield from self._builder.grow(item["id"], text, self._builder.result_of(item["id"]), over)
         if over:
-            self._speech.ended(item["id"])
+            self._builder.ended(item["id"])
 
     def _call(self, item: Item, tool: str, content: str, result: str, over: bool) -> Iterator[Message]:
         yield from self._begin(item, tool, content)
         if over and result:
-            yield from self._speech.result(item["id"], result)
+            yield from self._builder.result(item["id"], result)
         elif over:
-            self._speech.ended(item["id"])
+            self._builder.ended(item["id"])
 
     def _begin(self, item: Item, tool: str, content: str) -> Iterator[Message]:
-        if not self._speech.called(item["id"]):
-            yield from self._speech.call(item["id"], tool, content)
+        if not self._builder.called(item["id"]):
+            yield from self._builder.call(item["id"], tool, content)
 
 
 def _ending(item: Item, text: str) -> str:
@@ -123,24 +123,24 @@ def _ending(item: Item, text: str) -> str:
 def _mcp_result(item: Item) -> str:
     match item:
         case {"error": {"message": message}}:
-            return words(message)
+            return as_text(message)
         case {"result": {"content": [*blocks]}} if all(isinstance(block, dict) for block in blocks):
-            return "\n".join(words(block.get("text", block)) for block in blocks)
+            return "\n".join(as_text(block.get("text", block)) for block in blocks)
         case {"result": result} if result is not None:
-            return words(result)
+            return as_text(result)
         case _:
             return "(no output)"
 
 
 def _changes(changes: list[Any]) -> str:
     return "\n".join(
-        f"{change.get('kind')} {change.get('path')}" if isinstance(change, dict) else words(change)
+        f"{change.get('kind')} {change.get('path')}" if isinstance(change, dict) else as_text(change)
         for change in changes
     )
 
 
 def _todos(items: list[Any]) -> str:
     return "\n".join(
-        f"[{'x' if item.get('completed') else ' '}] {item.get('text')}" if isinstance(item, dict) else words(item)
+        f"[{'x' if item.get('completed') else ' '}] {item.get('text')}" if isinstance(item, dict) else as_text(item)
         for item in items
     )

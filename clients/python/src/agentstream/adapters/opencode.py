@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from agentstream.adapters.lines import Event
-from agentstream.adapters.speech import Speech, Voice, under, words
+from agentstream.adapters.builder import MessageBuilder, Speaker, append_line, as_text
+from agentstream.adapters.json_lines import Event
 from agentstream.messages import Message
 
 Part = dict[str, Any]
@@ -22,20 +22,20 @@ class OpenCode:
     """
 
     # It would wait for the end of its input before it begins.
-    answerable = False
+    accepts_input = False
 
     def __init__(self, run: str) -> None:
-        self._speech = Speech(run)
+        self._builder = MessageBuilder(run)
 
     def translate(self, event: Event) -> Iterable[Message] | None:
-        speech = self._speech
+        speech = self._builder
         match event:
             case {"type": "step_start"}:
                 return speech.status("running")
             case {"type": "text", "part": {"text": str(text)}}:
                 return speech.say(text)
             case {"type": "reasoning", "part": {"text": str(text)}}:
-                return speech.say(text, Voice(kind="thinking"))
+                return speech.say(text, Speaker(kind="thinking"))
             case {"type": "tool_use", "part": {"tool": str(tool), "state": {"status": _}} as part}:
                 return self._tool(tool, part)
             case {"type": "step_finish", "part": {"reason": str(reason)}} if reason not in _GOES_ON:
@@ -50,20 +50,20 @@ class OpenCode:
                 return None
 
     def close(self) -> Iterable[Message]:
-        return self._speech.end()
+        return self._builder.end()
 
     def reply(self, content: str) -> str:
         return content + "\n"
 
     def _tool(self, tool: str, part: Part) -> Iterator[Message]:
         call, state = part.get("callID"), part["state"]
-        if not self._speech.called(call):
-            yield from self._speech.call(call, tool, words(state.get("input", {})))
+        if not self._builder.called(call):
+            yield from self._builder.call(call, tool, as_text(state.get("input", {})))
         match state:
             case {"status": "completed"}:
-                yield from self._speech.result(call, _output(state))
+                yield from self._builder.result(call, _output(state))
             case {"status": "error"}:
-                yield from self._speech.result(call, words(state.get("error") or "(failed)"))
+                yield from self._builder.result(call, as_text(state.get("error") or "(failed)"))
 
     def _fail(self, error: object) -> Iterator[Message]:
         match error:
@@ -71,17 +71,17 @@ class OpenCode:
                 "name": str(name),
                 "message": str(message),
             }:
-                yield from self._speech.failed(name, message)
+                yield from self._builder.failed(name, message)
             case _:
-                yield from self._speech.failed("opencode", error)
-        yield from self._speech.status("error")
+                yield from self._builder.failed("opencode", error)
+        yield from self._builder.status("error")
 
 
 def _output(state: Part) -> str:
     """What a tool has given, and how a command ended where that is worth a line."""
-    text = words(state.get("output") or "")
+    text = as_text(state.get("output") or "")
     match state:
         case {"metadata": {"exit": int(code)}} if code:
-            return under(text, f"(exit code {code})")
+            return append_line(text, f"(exit code {code})")
         case _:
             return text

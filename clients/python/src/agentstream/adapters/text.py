@@ -8,8 +8,8 @@ from agentstream.adapters import Chunk
 from agentstream.messages import Output, Role
 
 # Lines of one stream that follow each other closely are one message, up to a size a viewer can redraw often.
-PAUSE = 1.0
-LONGEST = 16 * 1024
+MESSAGE_PAUSE_SECONDS = 1.0
+MAX_MESSAGE_CHARACTERS = 16 * 1024
 
 
 class TextAdapter:
@@ -20,7 +20,7 @@ class TextAdapter:
 
     # Most programs that write to a pipe keep back what they print until they have 4 KiB of it.
     terminal = True
-    answerable = True
+    accepts_input = True
 
     def __init__(self, run: str, stdout: Role = "assistant") -> None:
         self._run = run
@@ -51,7 +51,7 @@ class TextAdapter:
         if chunk.stream != self._last.stream or self._message == 0:
             return True
         whole = self._last.text.endswith("\n")
-        return whole and (chunk.at - self._last.at > PAUSE or self._length >= LONGEST)
+        return whole and (chunk.at - self._last.at > MESSAGE_PAUSE_SECONDS or self._length >= MAX_MESSAGE_CHARACTERS)
 
     def _output(self, text: str, is_streaming: bool | None) -> Output:
         role = self._stdout if self._last.stream == "stdout" else "system"

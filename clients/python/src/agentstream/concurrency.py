@@ -1,4 +1,4 @@
-"""Waiting for something, but not for ever."""
+"""asyncio helpers: a timeout that is safe to cancel, and a wake-up call for any number of waiters."""
 
 from __future__ import annotations
 
@@ -25,3 +25,17 @@ async def within(seconds: float | None, work: Awaitable[Result]) -> Result:
     if task.cancelled():
         raise asyncio.TimeoutError
     return task.result()
+
+
+class Notifier:
+    """Each beat wakes all who wait at that moment; who looks first and waits afterwards misses nothing."""
+
+    def __init__(self) -> None:
+        self._next = asyncio.Event()
+
+    def notify(self) -> None:
+        self._next.set()
+        self._next = asyncio.Event()
+
+    async def wait(self) -> None:
+        await self._next.wait()

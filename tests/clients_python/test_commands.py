@@ -5,14 +5,16 @@ import json
 import signal
 import subprocess
 import time
+from collections.abc import Iterable
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from agentstream import stopping
-from agentstream.orders import Input, Signal, orders
-from agentstream.stopping import Stopping
+from agentstream import Event, signals
+from agentstream.api import Api as ClientApi
+from agentstream.commands import Input, Signal, commands
+from agentstream.signals import SignalForwarder
 from websockets.asyncio.server import ServerConnection
 
 from tests.support.api import Api
@@ -26,10 +28,10 @@ ECHO = "import sys\nprint('ready')\nfor line in sys.stdin: print('got', line, en
 
 
 def say(place: Place, content: str, agent: str | None = None) -> int:
-    return order(place, "input", {"content": content}, agent)
+    return command(place, "input", {"content": content}, agent)
 
 
-def order(place: Place, what: str, body: dict[str, str], agent: str | None = None) -> int:
+def command(place: Place, what: str, body: dict[str, str], agent: str | None = None) -> int:
     sent = Api(place.url, place.token).post(f"/agents/{agent or place.agent}/{what}", body)
     assert sent.status == 201, sent
     seq: int = sent.data["seq"]
@@ -52,7 +54,7 @@ def test_what_was_said_before_the_run_is_not_said_to_it(place: Place) -> None:
         wait_for(place, "ready")
         say(place, "in time\n")
         wait_for(place, "got in time")
-        order(place, "signal", {"signal": "stop"})
+        command(place, "signal", {"signal": "stop"})
         process.wait(20)
     assert place.text() == "ready\ngot in time\n"
 
@@ -78,7 +80,7 @@ def test_a_signal_of_a_person_reaches_the_command(place: Place, name: str) -> No
     )
     with running(place, *python(code)) as process:
         wait_for(place, "ready")
-        order(place, "signal", {"signal": name})
+        command(place, "signal", {"signal": name})
         assert process.wait(20) == 7
     word = {"interrupt": "SIGINT", "stop": "SIGTERM"}[name]
     assert place.text() == f"ready\nended by {word}\n"
@@ -98,16 +100,16 @@ class Deaf:
 
 
 def test_a_command_that_does_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stopping, "PATIENCE", 0.2)
-    monkeypatch.setattr(stopping, "BECAUSE", 0.0)
+    monkeypatch.setattr(signals, "KILL_AFTER_SECONDS", 0.2)
+    monkeypatch.setattr(signals, "ATTRIBUTION_SECONDS", 0.0)
     deaf = Deaf()
 
     async def go() -> None:
-        told = Stopping(deaf)  # type: ignore[arg-type]
+        told = SignalForwarder(deaf)  # type: ignore[arg-type]
         told.interrupt()
-        assert not told.wanted
+        assert not told.stop_requested
         told.stop()
-        assert told.wanted
+        assert told.stop_requested
         await asyncio.sleep(0.1)
         told.stop()
         assert deaf.signals == [signal.SIGINT, signal.SIGTERM, signal.SIGTERM]
@@ -176,12 +178,12 @@ def test_a_file_is_read_to_its_end(place: Place, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "code", "note"),
     [
-        (("--no-input",), "print('ready')", "the command takes no input"),
-        (("--adapter", "codex"), "print('ready')", "the command takes no input"),
-        ((), "import os; os.close(0); print('ready')", "the command reads no more input"),
+        (("--no-input",), "print('ready')", "the command does not read any"),
+        (("--adapter", "codex"), "print('ready')", "the command does not read any"),
+        ((), "import os; os.close(0); print('ready')", "the command has closed its standard input"),
     ],
 )
-def test_input_nobody_reads_is_told_of(place: Place, options: tuple[str, ...], code: str, note: str) -> None:
+def test_input_that_nobody_reads_is_reported(place: Place, options: tuple[str, ...], code: str, note: str) -> None:
     with running(place, *python(f"import time; {code}; time.sleep(20)"), options=options):
         deadline = time.monotonic() + 10
         while "ready" not in place.text() + place.text(role="system"):
@@ -206,8 +208,8 @@ def test_claude_that_reads_events_is_sent_events(place: Place) -> None:
     assert json.loads(written) == {"type": "user", "message": {"role": "user", "content": "go “on”"}}
 
 
-def test_a_log_that_began_anew_repeats_no_order() -> None:
-    """After a restored backup the log holds old orders under numbers that look new."""
+def test_a_restored_log_repeats_no_command() -> None:
+    """After a restored backup the log holds old commands under numbers that look new."""
 
     def event(seq: int, content: str) -> str:
         payload = {"agentId": AGENT, "content": content, "from": "root"}
@@ -217,6 +219,21 @@ def test_a_log_that_began_anew_repeats_no_order() -> None:
         named = {"type": "agent", "id": AGENT, "seq": seq, "oldest": oldest, "complete": complete, "state": {}}
         return answer("subscribed", f"agent.{AGENT}", **named)
 
+    stored: dict[int, Event] = {}
+
+    class Log(ClientApi):
+        """What the server's log holds at the moment."""
+
+        async def events(self, agent_id: str, since: int, limit: int, types: Iterable[str] = ()) -> list[Event]:
+            return [stored[seq] for seq in sorted(stored) if seq > since][:limit]
+
+    async def send(websocket: ServerConnection, *messages: str) -> None:
+        for message in messages:
+            data = json.loads(message)
+            if "seq" in data:
+                stored[data["seq"]] = Event(data["type"], data["payload"], data["seq"], TIME, f"agent.{AGENT}")
+            await websocket.send(message)
+
     connections = 0
 
     async def handler(websocket: ServerConnection) -> None:
@@ -225,20 +242,18 @@ def test_a_log_that_began_anew_repeats_no_order() -> None:
         await websocket.recv()
         match connections:
             case 1:
-                for message in (begun(websocket, 5, 1, True), event(6, "a")):
-                    await websocket.send(message)
+                await send(websocket, begun(websocket, 5, 1, True), event(6, "a"))
             case 2:  # only too old ones are gone
-                for message in (begun(websocket, 9, 8, False), event(8, "b"), event(9, "c")):
-                    await websocket.send(message)
+                await send(websocket, begun(websocket, 9, 8, False), event(8, "b"), event(9, "c"))
             case _:  # restored
                 old = [event(seq, "old") for seq in (1, 2, 3)]
-                for message in (begun(websocket, 3, 1, False), *old, event(4, "d")):
-                    await websocket.send(message)
+                stored.clear()
+                await send(websocket, begun(websocket, 3, 1, False), *old, event(4, "d"))
                 await websocket.wait_closed()
 
     async def go() -> None:
         got = []
-        async with scripted(handler) as url, aclosing(orders(url, "token", AGENT, 5)) as told:
+        async with scripted(handler) as url, aclosing(commands(Log(url, "token"), AGENT, 5)) as told:
             async for one in told:
                 got.append(one)
                 if one == Input("d"):

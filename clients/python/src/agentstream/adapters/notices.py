@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
-from agentstream.adapters.lines import Event
-from agentstream.adapters.speech import words
+from agentstream.adapters.builder import as_text
+from agentstream.adapters.json_lines import Event
 
 # Told by other lines too, or to no person's use.
 _SILENT = {"status", "hook_started", "hook_progress", "task_progress", "task_updated", "thinking_tokens"}
 
 
 @dataclass
-class News:
+class Notices:
     """Finds the words; there are none where people have no use for them."""
 
     _tasks: dict[str, object] = field(default_factory=dict)
@@ -26,7 +26,7 @@ class News:
             case "hook_response", _:
                 return _hook(event)
             case "task_started", _:
-                self._tasks[words(event.get("task_id"))] = event.get("description")
+                self._tasks[as_text(event.get("task_id"))] = event.get("description")
                 return _note(event)
             case "task_notification", _:
                 return _note(event) if self._is_new(event) else ""
@@ -37,13 +37,13 @@ class News:
 
     def _is_new(self, event: Event) -> bool:
         """Whether the end of a task says more than that what was begun is done."""
-        begun = self._tasks.pop(words(event.get("task_id")), None)
+        begun = self._tasks.pop(as_text(event.get("task_id")), None)
         return event.get("status") != "completed" or event.get("summary") != begun
 
 
 def limit(info: Event) -> str:
     """How much of the account's allowance is used: told once that is most of it."""
-    status, window = info.get("status"), words(info.get("rateLimitType") or "usage").replace("_", "-")
+    status, window = info.get("status"), as_text(info.get("rateLimitType") or "usage").replace("_", "-")
     if status in (None, "allowed"):
         return ""
     share = info.get("utilization")
@@ -70,7 +70,7 @@ def _hook(event: Event) -> str:
     if event.get("outcome") in (None, "success") and not event.get("exit_code"):
         return ""
     said = event.get("stderr") or event.get("output") or event.get("outcome")
-    return f"Hook {words(event.get('hook_name'))} failed: {words(said).strip()}"
+    return f"Hook {as_text(event.get('hook_name'))} failed: {as_text(said).strip()}"
 
 
 def _resets(moment: object) -> str:

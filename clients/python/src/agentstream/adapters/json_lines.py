@@ -13,14 +13,14 @@ from agentstream.messages import Message
 Event = dict[str, Any]
 
 # Characters of a line that are waited for; a longer one is no event any more and shown as it comes.
-LONGEST = 32 * 1024 * 1024
+MAX_EVENT_CHARACTERS = 32 * 1024 * 1024
 
 
 class Translator(Protocol):
     """Knows one tool's events. It keeps what it must remember and does nothing else."""
 
     @property
-    def answerable(self) -> bool:
+    def accepts_input(self) -> bool:
         """Whether the tool reads what people send it."""
         ...
 
@@ -37,7 +37,7 @@ class Translator(Protocol):
         ...
 
 
-class LinesAdapter:
+class JsonLinesAdapter:
     """Gives a translator the events on standard output; all other text, on either stream, is the system's."""
 
     # A terminal would wrap lines, or tempt the tool to draw.
@@ -51,8 +51,8 @@ class LinesAdapter:
         self._passing = False
 
     @property
-    def answerable(self) -> bool:
-        return self._translator.answerable
+    def accepts_input(self) -> bool:
+        return self._translator.accepts_input
 
     def feed(self, chunk: Chunk) -> Iterator[Message]:
         """The messages of the events that this chunk completes, and text that cannot become one."""
@@ -83,7 +83,7 @@ class LinesAdapter:
             yield from self._show(self._whole(), at)
 
     def _may_be_event(self) -> bool:
-        return self._held <= LONGEST and self._parts[0].lstrip()[:1] in ("", "{")
+        return self._held <= MAX_EVENT_CHARACTERS and self._parts[0].lstrip()[:1] in ("", "{")
 
     def _whole(self) -> str:
         text = "".join(self._parts)

@@ -9,7 +9,7 @@ from pathlib import PurePath
 from agentstream.adapters import Adapter
 from agentstream.adapters.claude import Claude
 from agentstream.adapters.codex import Codex
-from agentstream.adapters.lines import LinesAdapter
+from agentstream.adapters.json_lines import JsonLinesAdapter
 from agentstream.adapters.opencode import OpenCode
 from agentstream.adapters.text import TextAdapter
 
@@ -20,7 +20,7 @@ _WRAPPERS = {"env", "npx", "bunx", "nice", "nohup", "time", "stdbuf", "timeout"}
 _PACKAGES = {"claude-code": "claude", "opencode-ai": "opencode"}
 
 
-def choose(name: str, command: Sequence[str], run: str) -> Adapter:
+def select_adapter(name: str, command: Sequence[str], run: str) -> Adapter:
     """The adapter called `name`; with "auto", the one for the events that `command` is told to print.
 
     `run` must be unique to this run of the command. Raises ValueError for a name there is not.
@@ -32,14 +32,14 @@ def choose(name: str, command: Sequence[str], run: str) -> Adapter:
 
 
 def _claude(run: str, command: Sequence[str]) -> Adapter:
-    return LinesAdapter(run, Claude(run, _has(command, "--input-format", "stream-json")))
+    return JsonLinesAdapter(run, Claude(run, _has(command, "--input-format", "stream-json")))
 
 
 ADAPTERS: dict[str, Callable[[str, Sequence[str]], Adapter]] = {
     "text": lambda run, command: TextAdapter(run),
     "claude": _claude,
-    "codex": lambda run, command: LinesAdapter(run, Codex(run)),
-    "opencode": lambda run, command: LinesAdapter(run, OpenCode(run)),
+    "codex": lambda run, command: JsonLinesAdapter(run, Codex(run)),
+    "opencode": lambda run, command: JsonLinesAdapter(run, OpenCode(run)),
 }
 NAMES = (AUTO, *ADAPTERS)
 

@@ -1,21 +1,56 @@
-"""A connection that is made again whenever it breaks."""
+"""Reconnecting with exponential backoff."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
 from dataclasses import dataclass, field
 
-from agentstream.backoff import Backoff
 from agentstream.connection import Connection
 from agentstream.errors import AgentstreamError
+
+BASE_DELAY_SECONDS = 0.5
+MAX_DELAY_SECONDS = 20.0
+# A server that accepts and dies at once must not be asked again at once: only a connection that outlived
+# the longest pause is proof that the trouble is over.
+STABLE_AFTER_SECONDS = MAX_DELAY_SECONDS
+
+
+@dataclass
+class Backoff:
+    """Pauses between attempts: each is random between 0 and a ceiling that doubles from 0.5 s to 20 s."""
+
+    attempt: int = 0
+
+    @property
+    def ceiling(self) -> float:
+        """The longest the next pause can be, in seconds."""
+        return float(min(MAX_DELAY_SECONDS, BASE_DELAY_SECONDS * 2 ** min(self.attempt, 16)))
+
+    def delay(self, lasted: float = 0.0) -> float:
+        """The next pause in seconds; `lasted` is how many seconds the last attempt held."""
+        if lasted >= STABLE_AFTER_SECONDS:
+            self.reset()
+        delay = random.uniform(0, self.ceiling)
+        self.attempt += 1
+        return delay
+
+    def reset(self) -> None:
+        """The trouble is over: start from the shortest pause again."""
+        self.attempt = 0
+
+    async def sleep(self) -> None:
+        """Pause."""
+        await asyncio.sleep(self.delay())
+
 
 log = logging.getLogger("agentstream")
 
 
 @dataclass
-class Link:
+class Reconnector:
     """Where to connect, and how patiently: after each `lost()`, `connect()` waits longer before it tries.
 
     What is worth telling people is logged at `level`.

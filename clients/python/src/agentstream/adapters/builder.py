@@ -16,19 +16,19 @@ def label(value: object) -> str | None:
     return value[:LABEL] if isinstance(value, str) and value else None
 
 
-def words(value: object) -> str:
+def as_text(value: object) -> str:
     """`value` as it is shown: text as it is, anything else as JSON."""
     return value if isinstance(value, str) else encode(value)
 
 
-def under(text: str, line: str) -> str:
+def append_line(text: str, line: str) -> str:
     """`text`, and below it a last `line`."""
     gap = "\n" if text and not text.endswith("\n") else ""
     return text + gap + line
 
 
 @dataclass(frozen=True)
-class Voice:
+class Speaker:
     """Whose words they are."""
 
     role: Role = "assistant"
@@ -38,10 +38,10 @@ class Voice:
 
 
 @dataclass
-class Growing:
+class StreamedMessage:
     """A message that is told piece by piece, under an id of its own."""
 
-    voice: Voice
+    voice: Speaker
     message_id: str
     over: bool = False
     _said: list[str] = field(default_factory=list)
@@ -70,20 +70,20 @@ class Growing:
 
 
 @dataclass
-class Speech:
+class MessageBuilder:
     """Makes the messages of one run; `run` must be unique to it, the message ids begin with it."""
 
     run: str
     _messages: int = 0
     _status: tuple[Status, str | None] | None = None
-    _growing: dict[str, Growing] = field(default_factory=dict)
-    _open: list[Growing] = field(default_factory=list)
+    _growing: dict[str, StreamedMessage] = field(default_factory=dict)
+    _open: list[StreamedMessage] = field(default_factory=list)
     _tools: dict[str, str] = field(default_factory=dict)
     _failure: str | None = None
 
-    def begin(self, voice: Voice) -> Growing:
+    def begin(self, voice: Speaker) -> StreamedMessage:
         """A message that is still to grow."""
-        self._open = [*(growing for growing in self._open if not growing.over), Growing(voice, self._next())]
+        self._open = [*(growing for growing in self._open if not growing.over), StreamedMessage(voice, self._next())]
         return self._open[-1]
 
     def end(self) -> Iterator[Output]:
@@ -92,12 +92,12 @@ class Speech:
             yield from growing.end()
         self._growing.clear()
 
-    def say(self, text: str, voice: Voice = Voice()) -> Iterator[Output]:
+    def say(self, text: str, voice: Speaker = Speaker()) -> Iterator[Output]:
         """A whole message; nothing if it is empty."""
         if text:
             yield Output(text, voice.role, self._next(), None, voice.kind, voice.call, voice.tool)
 
-    def grow(self, key: str, text: str, voice: Voice, over: bool) -> Iterator[Output]:
+    def grow(self, key: str, text: str, voice: Speaker, over: bool) -> Iterator[Output]:
         """What is new in a message of which the tool repeats the whole under `key`: `text` is all of it so far."""
         growing = self._growing[key] = self._growing.get(key) or self.begin(voice)
         if text.startswith(said := growing.said):
@@ -116,12 +116,12 @@ class Speech:
         call, tool = label(call), label(tool)
         if call and tool:
             self._tools[call] = tool
-        yield from self.say(content, Voice("tool", "tool_call", call, tool))
+        yield from self.say(content, Speaker("tool", "tool_call", call, tool))
 
-    def result_of(self, call: object) -> Voice:
+    def result_of(self, call: object) -> Speaker:
         """Whose words the call's result are."""
         call = label(call)
-        return Voice("tool", "tool_result", call, self._tools.get(call or ""))
+        return Speaker("tool", "tool_result", call, self._tools.get(call or ""))
 
     def called(self, call: object) -> bool:
         """Whether that call was told of and has not ended."""
@@ -145,7 +145,7 @@ class Speech:
 
     def failed(self, code: str, message: object) -> Iterator[Message]:
         """Something went wrong, which alone changes no status. Tools say it once more where it ends the turn."""
-        said = words(message)
+        said = as_text(message)
         if said != self._failure:
             self._failure = said
             yield Failure.brief(label(code) or "error", said)

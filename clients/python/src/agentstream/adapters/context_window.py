@@ -18,7 +18,7 @@ _WINDOWS = {
 
 
 @dataclass
-class Gauge:
+class ContextWindow:
     """Takes in what the main thread's messages have used; tells the level whenever that is news.
 
     A figure over 100 % means that the window is not what it was taken for: then there is none.
@@ -31,7 +31,7 @@ class Gauge:
     _used: int = 0
     _told: tuple[int, int] | None = None
 
-    def choose(self, model: object) -> None:
+    def select_adapter(self, model: object) -> None:
         """The session uses this model from now on."""
         self._model = model if isinstance(model, str) else None
 

@@ -3,8 +3,8 @@
 import asyncio
 
 import pytest
+from agentstream.concurrency import within
 from agentstream.connection import Connection
-from agentstream.waiting import within
 from websockets.asyncio.server import ServerConnection
 
 from .scripted import answer, scripted

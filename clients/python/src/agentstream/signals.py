@@ -13,26 +13,26 @@ from dataclasses import dataclass
 from agentstream.process import Process
 
 # A command that ends within these seconds after a signal passed on to it ended because of that signal.
-BECAUSE = 10.0
+ATTRIBUTION_SECONDS = 10.0
 # How long a command that was told to stop may take to do so.
-PATIENCE = 10.0
+KILL_AFTER_SECONDS = 10.0
 
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass
-class Stopping:
+class SignalForwarder:
     """Signals on their way to the command: from this program's own, and from people at the page."""
 
     process: Process
     _signalled: float = float("-inf")
     _interrupts: int = 0
-    _told: bool = False
+    _stop_requested: bool = False
 
     @property
-    def wanted(self) -> bool:
+    def stop_requested(self) -> bool:
         """Whether a command that ends now does so because somebody wanted it to."""
-        return self._told or time.monotonic() - self._signalled < BECAUSE
+        return self._stop_requested or time.monotonic() - self._signalled < ATTRIBUTION_SECONDS
 
     def interrupt(self) -> None:
         """Somebody at the page wants it to leave off."""
@@ -41,9 +41,9 @@ class Stopping:
     def stop(self) -> None:
         """Somebody at the page wants it to end: SIGTERM, and after 10 s SIGKILL."""
         self._send(signal.SIGTERM)
-        if not self._told:
-            self._told = True
-            asyncio.get_running_loop().call_later(PATIENCE, self.process.signal, signal.SIGKILL)
+        if not self._stop_requested:
+            self._stop_requested = True
+            asyncio.get_running_loop().call_later(KILL_AFTER_SECONDS, self.process.signal, signal.SIGKILL)
 
     @contextmanager
     def forwarding(self) -> Iterator[None]:
