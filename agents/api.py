@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import msgspec
 from django.http import HttpRequest
+from msgspec import Raw
 from ninja import Router
 from pydantic import Field
 
@@ -17,7 +18,7 @@ from agents.publications import Publication, PublishPayload, agent_stream, read_
 from agents.services import AgentService, agent_state
 from streams.conf import conf
 from streams.protocol.kinds import Access, Scope
-from streams.protocol.messages import Code, ProtocolError
+from streams.protocol.messages import Code, ProtocolError, parse
 from streams.runtime import Runtime
 from streams.transports.http import add_stream_endpoints
 
@@ -157,9 +158,13 @@ async def delete_agent(request: HttpRequest, agent_id: uuid.UUID) -> tuple[int, 
     by_alias=True,
     summary="Report a piece of output",
     auth=Caller(Scope.PUBLISH),
+    openapi_extra={
+        "requestBody": {"required": True, "content": {"application/json": {"schema": Output.model_json_schema()}}}
+    },
 )
-async def report_output(request: HttpRequest, agent_id: uuid.UUID, body: Output) -> tuple[int, RecordedOut]:
-    return await _report(request, agent_id, body)
+async def report_output(request: HttpRequest, agent_id: uuid.UUID) -> tuple[int, RecordedOut]:
+    # Not a parameter: output, and only that, may hold NUL, which the API's parser refuses everywhere.
+    return await _report(request, agent_id, parse(Output, Raw(request.body), "body"))
 
 
 @router.post(

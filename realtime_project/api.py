@@ -85,6 +85,8 @@ def too_large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
 
 @api.exception_handler(HttpError)
 def http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
+    if isinstance(error.__cause__, ProtocolError):  # what StrictParser refused
+        return refused(request, error.__cause__)
     return _answer(request, Code.INVALID_MESSAGE, str(error))
 
 

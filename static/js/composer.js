@@ -1,6 +1,7 @@
 import { call } from "./api.js";
 import { ask } from "./ask.js";
 import { attempt } from "./attempt.js";
+import { onSubmit } from "./dom.js";
 
 const SIGNALS = {
   interrupt: ["Interrupt this agent?", "It is asked to stop what it is doing now, as by Ctrl+C, and may go on with something else.", "Interrupt"],
@@ -19,10 +20,7 @@ export class Composer {
     this.#text = form.querySelector("textarea");
     this.#trouble = form.querySelector("[data-trouble]");
     this.#path = `/agents/${agentId}`;
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.#send();
-    });
+    onSubmit(form, () => this.#send());
     this.#text.addEventListener("keydown", (event) => this.#typed(event));
     for (const button of form.querySelectorAll("[data-signal]")) button.addEventListener("click", () => this.#signal(button.dataset.signal));
   }

@@ -19,6 +19,15 @@ export function arrange(parent, wanted) {
   if (focused?.isConnected && focused !== document.activeElement) focused.focus({ preventScroll: true });
 }
 
+/** Handles a form's submissions. Its button comes disabled: before this, the browser would send the form itself and reload the page. */
+export function onSubmit(form, handle) {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    handle();
+  });
+  form.querySelector("[type=submit]").disabled = false;
+}
+
 export function plural(count, noun) {
   return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
 }

@@ -2,7 +2,7 @@ import "./copy-command.js";
 import { call } from "./api.js";
 import { ask } from "./ask.js";
 import { attempt } from "./attempt.js";
-import { element } from "./dom.js";
+import { element, onSubmit } from "./dom.js";
 import { Lookout } from "./lookout.js";
 
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
@@ -16,10 +16,7 @@ export class Invitations {
   constructor(root, workspaceId) {
     this.#root = root;
     this.#path = `/workspaces/${workspaceId}/invitations`;
-    this.#part("form").addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.#invite();
-    });
+    onSubmit(this.#part("form"), () => this.#invite());
     // What other owners do is not on the workspace's stream, which every member reads.
     this.#lookout = new Lookout(this.#path, (pending) => this.#show(pending), { wanted: () => !root.hidden });
   }

@@ -2,7 +2,7 @@ import "./copy-command.js";
 import { call } from "./api.js";
 import { ask } from "./ask.js";
 import { attempt } from "./attempt.js";
-import { element } from "./dom.js";
+import { element, onSubmit } from "./dom.js";
 import { Lookout } from "./lookout.js";
 
 const page = document.getElementById("tokens");
@@ -28,8 +28,7 @@ function row({ id, name, hint, createdAt, expiresAt }) {
   return element("li", { class: "people-row", "data-token": id }, words, times, remove);
 }
 
-async function make(event) {
-  event.preventDefault();
+async function make() {
   const days = part("days").value;
   const body = { name: part("name").value, ...(days && { days: Number(days) }) };
   const made = await attempt(part("trouble"), () => call("POST", "/tokens", body));
@@ -55,5 +54,5 @@ async function removed(id, name) {
   await lookout.ask();
 }
 
-part("form").addEventListener("submit", make);
+onSubmit(part("form"), make);
 lookout.ask();

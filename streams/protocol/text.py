@@ -1,4 +1,7 @@
-"""Text from outside: NUL is refused, as PostgreSQL stores none and shells end at one."""
+"""Text from outside: NUL is refused, because PostgreSQL stores none and shells end at one.
+
+The content of events is exempt: programs do print NUL, and it is stored and sent escaped, as JSON.
+"""
 
 from typing import Annotated
 

@@ -184,6 +184,16 @@ def test_the_last_owner_is_told_why_it_cannot_leave(people: Page, complaints: Co
     complaints.clear()  # Chromium notes the 400
 
 
+def test_a_form_is_not_sent_before_its_script_has_loaded(
+    tab: Page, live: LiveServer, place: Place, complaints: Complaints
+) -> None:
+    sign_in(tab, live)
+    tab.route("**/tokens*.js", lambda route: route.abort())
+    tab.goto(f"{live.url}/account/tokens/")
+    expect(tab.get_by_role("button", name="Make a token")).to_be_disabled()
+    complaints.clear()  # of the script that was kept from it
+
+
 def test_a_token_is_shown_once_works_and_closes_its_sockets_when_deleted(
     tab: Page, live: LiveServer, place: Place
 ) -> None:

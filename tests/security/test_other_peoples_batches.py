@@ -87,9 +87,19 @@ def test_nul_is_refused_wherever_text_comes_in(both: LiveServer, admin: Api) -> 
     for method, path, body in bodies:
         answer = admin.call(method, path, body)
         assert answer.status == 400, (path, answer)
-        assert answer.data == {"code": "INVALID_MESSAGE", "message": answer.data["message"]}
+        assert answer.data["code"] == "INVALID_MESSAGE"
+        assert answer.data["message"] == "expected text without NUL, got 'a\\x00b'"
     for path in (f"/agents/{agent_id}/events?type=%00", f"/workspaces/{workspace_id}/events?type=a%00b"):
         assert admin.get(path).status == 400
+
+
+def test_output_that_holds_nul_is_kept_whole_however_it_comes(both: LiveServer, admin: Api) -> None:
+    _, agent_id = agent_of(admin)
+    event = {"n": 1, "type": "agent:output", "payload": {"content": "a\0b"}}
+    assert admin.post(f"/agents/{agent_id}/output", {"content": "a\0b"}).status == 201
+    assert admin.post(f"/agents/{agent_id}/events", {"producer": "p", "events": [event]}).status == 200
+    history = admin.get(f"/agents/{agent_id}/events").data["events"]
+    assert [event["payload"]["content"] for event in history] == ["a\0b", "a\0b"]
 
 
 def test_an_escaped_backslash_before_u0000_is_not_nul(both: LiveServer, admin: Api) -> None:
