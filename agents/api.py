@@ -11,11 +11,12 @@ from pydantic import Field
 
 from accounts.requests import Caller, Camel, authorize, authorize_reading, authorize_seeing, caller, read, write
 from accounts.scopes import Limits
+from agents.changes import agent_stream
 from agents.events import AgentEvent, Context, Input, Output, Signal, StatusReport
 from agents.kinds import AgentKind
 from agents.models import Agent
-from agents.publications import Publication, PublishPayload, agent_stream, read_lines, read_publication
-from agents.services import AgentService, agent_state
+from agents.publications import Publication, PublishPayload, read_lines, read_publication
+from agents.services import AgentService, agent_state, agent_states
 from streams.conf import conf
 from streams.protocol.kinds import Access, Scope
 from streams.protocol.messages import Code, ProtocolError, parse
@@ -38,6 +39,8 @@ class AgentOut(Camel):
     tokens_limit: int | None = None
     created_at: str
     updated_at: str
+    requests: list[dict[str, Any]] = Field(description="the open ones, oldest first")
+    more_requests: int | None = Field(None, description="how many open ones are left out here")
 
 
 class AgentIn(Camel):
@@ -67,8 +70,10 @@ class PublishedOut(RecordedOut):
 
 
 def _states(workspace_id: uuid.UUID, limits: Limits | None) -> list[dict[str, Any]]:
-    agents = Agent.objects.filter(workspace=workspace_id)
-    return [agent_state(agent) for agent in agents if limits is None or limits.for_agent(workspace_id, agent.name)]
+    found = Agent.objects.filter(workspace=workspace_id)
+    agents = [agent for agent in found if limits is None or limits.for_agent(workspace_id, agent.name)]
+    states = agent_states(agents, {agent.pk: workspace_id for agent in agents})
+    return [states[agent.pk] for agent in agents]
 
 
 def _require_name(request: HttpRequest, workspace_id: uuid.UUID, name: str) -> None:
@@ -83,6 +88,14 @@ def _state(agent_id: uuid.UUID) -> dict[str, Any]:
     if agent is None:
         raise ProtocolError(Code.NOT_FOUND, f"there is no agent {agent_id}")
     return agent_state(agent)
+
+
+def _created(workspace_id: uuid.UUID, name: str) -> dict[str, Any]:
+    return agent_state(AgentService.create(workspace_id, name))
+
+
+def _renamed(agent_id: uuid.UUID, name: str) -> dict[str, Any]:
+    return agent_state(AgentService.rename(agent_id, name))
 
 
 @router.get(
@@ -109,7 +122,7 @@ async def list_agents(request: HttpRequest, workspace_id: uuid.UUID) -> list[dic
 async def create_agent(request: HttpRequest, workspace_id: uuid.UUID, body: AgentIn) -> tuple[int, dict[str, Any]]:
     await authorize_seeing(request, "workspace", workspace_id, Access.WRITE)
     _require_name(request, workspace_id, body.name)
-    return 201, agent_state(await write(AgentService.create, workspace_id, body.name))
+    return 201, await write(_created, workspace_id, body.name)
 
 
 @router.get(
@@ -137,7 +150,7 @@ async def rename_agent(request: HttpRequest, agent_id: uuid.UUID, body: AgentIn)
     await authorize(request, "agent", agent_id, Access.WRITE)
     if caller(request).limits is not None:  # or it could take an agent out of, or into, what the token is for
         _require_name(request, uuid.UUID((await read(_state, agent_id))["workspaceId"]), body.name)
-    return agent_state(await write(AgentService.rename, agent_id, body.name))
+    return await write(_renamed, agent_id, body.name)
 
 
 @router.delete(

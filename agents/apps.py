@@ -21,5 +21,6 @@ class AgentsConfig(StreamApp, WorkspaceApp):
 
     def maintenance(self) -> Iterable[Job]:
         from agents.leases import LeaseGuard
+        from agents.request_expiry import jobs
 
-        return [LeaseGuard().job]
+        return [LeaseGuard().job, *jobs()]

@@ -8,10 +8,13 @@ from typing import Any
 from msgspec import Raw
 
 from accounts.scopes import Limits
+from agents.changes import agent_stream
 from agents.models import Agent
-from agents.publications import agent_stream, read_publication
-from agents.services import AgentService, agent_state
-from streams.protocol.kinds import Access, Kind, Scope
+from agents.publications import read_publication
+from agents.request_store import GivenAnswer
+from agents.requests import read_named_answer
+from agents.services import AgentService, agent_states
+from streams.protocol.kinds import Access, Kind, Scope, Viewer
 from workspaces.access import workspace_access
 from workspaces.plugin import Section
 
@@ -19,6 +22,7 @@ from workspaces.plugin import Section
 class AgentKind(Kind):
     name = "agent"
     publishable = True
+    answerable = True
     readers = Scope.WATCH | Scope.PUBLISH  # a runner has to hear what people send its agent
 
     def access(self, asked: Sequence[tuple[int, uuid.UUID]]) -> list[Access]:
@@ -34,12 +38,18 @@ class AgentKind(Kind):
         return [limits.for_agent(*found[key]) if key in found else Scope.NONE for limits, key in asked]
 
     def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, dict[str, Any]]:
-        return {agent.pk: agent_state(agent) for agent in Agent.objects.filter(pk__in=keys)}
+        agents = list(Agent.objects.filter(pk__in=keys))
+        return agent_states(agents, {agent.pk: agent.pk for agent in agents})
 
     async def publish(self, key: uuid.UUID, publication: Raw) -> dict[str, Any]:
         published = await AgentService.apublish(await read_publication(key, publication))
         answer: dict[str, Any] = {"agentId": str(key), "n": published.n, "seq": published.seq}
         return answer if published.lease is None else answer | {"lease": published.lease}
+
+    async def answer(self, key: uuid.UUID, answer: Raw, viewer: Viewer) -> dict[str, Any]:
+        request_id, found = read_named_answer(answer)
+        resolution = await AgentService.aanswer(GivenAnswer(key, request_id, found, viewer.id, viewer.name))
+        return {"agentId": str(key), "requestId": request_id, "resolution": resolution}
 
 
 class AgentSection(Section):
@@ -47,8 +57,10 @@ class AgentSection(Section):
 
     def states(self, workspace_ids: Collection[uuid.UUID]) -> Mapping[uuid.UUID, list[dict[str, Any]]]:
         found: defaultdict[uuid.UUID, list[dict[str, Any]]] = defaultdict(list)
-        for agent in Agent.objects.filter(workspace__in=workspace_ids):
-            found[agent.workspace_id].append(agent_state(agent))
+        agents = list(Agent.objects.filter(workspace__in=workspace_ids))
+        states = agent_states(agents, {agent.pk: agent.workspace_id for agent in agents})
+        for agent in agents:
+            found[agent.workspace_id].append(states[agent.pk])
         return found
 
     def streams(self, workspace_id: uuid.UUID) -> list[str]:

@@ -1,7 +1,7 @@
 """AgentService: the only door to a change of an agent or its stream."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -9,10 +9,13 @@ from django.db.models import QuerySet
 
 from accounts.text import clean_name
 from accounts.tokens import recheck_patterns
+from agents.changes import AgentChanges, agent_stream
 from agents.events import AgentEvent, Outcome, StatusReport, Terminated
-from agents.models import Agent, Status
-from agents.publications import Publication, Published, Store, agent_stream
+from agents.models import Agent, Request, Status
+from agents.publications import Publication, Published, Store
+from agents.request_store import GivenAnswer, RequestStore, open_requests
 from streams import log
+from streams.log import Writer
 from streams.protocol import clock
 from streams.protocol.clock import timestamp
 from streams.protocol.messages import Code, ProtocolError
@@ -25,8 +28,18 @@ MAX_AGENTS = 400  # of one workspace: its state, which lists them, must fit one 
 COMMIT = 200  # publications that share a transaction at most
 
 
+def agent_states(agents: Collection[Agent], homes: Mapping[uuid.UUID, Hashable]) -> dict[uuid.UUID, dict[str, Any]]:
+    """Agents as the API and subscribers get them; `homes` says which of the states are sent together."""
+    requests = open_requests(homes)
+    return {agent.pk: _state(agent) | requests[agent.pk] for agent in agents}
+
+
 def agent_state(agent: Agent) -> dict[str, Any]:
-    """An agent as the API and subscribers get it."""
+    """One agent likewise."""
+    return agent_states([agent], {agent.pk: agent.pk})[agent.pk]
+
+
+def _state(agent: Agent) -> dict[str, Any]:
     state: dict[str, Any] = {
         "id": str(agent.pk),
         "workspaceId": str(agent.workspace_id),
@@ -43,6 +56,11 @@ def agent_state(agent: Agent) -> dict[str, Any]:
 def expired() -> QuerySet[Agent]:
     """The agents whose leases have run out."""
     return Agent.objects.filter(lease_until__lt=clock.as_datetime(clock.now()))
+
+
+def due_requests() -> QuerySet[Request]:
+    """The open requests whose time is over."""
+    return Request.objects.filter(outcome="", expires_at__lte=clock.as_datetime(clock.now()))
 
 
 class AgentService:
@@ -102,6 +120,43 @@ class AgentService:
             store.run(stream_writer)
         return len(lost)
 
+    # Requests
+
+    @staticmethod
+    async def aanswer(given: GivenAnswer) -> dict[str, Any]:
+        """Answer a request, and return its resolution. The first answer wins; the same user's retry of it is answered
+        the same. Raises ProtocolError (CONFLICT, with the resolution) for all others, and once it has expired."""
+        return await Runtime.current().database.write_together(AgentService.answer_many, given, COMMIT)
+
+    @staticmethod
+    @transaction.atomic
+    def answer_many(answers: Sequence[GivenAnswer]) -> list[dict[str, Any] | ProtocolError]:
+        """Take answers in one transaction; each is recorded or refused by itself."""
+        changes = AgentChanges({given.agent_id for given in answers})
+        requests = RequestStore(changes)
+        with log.writing(changes.streams) as stream_writer:
+            for agent_id in changes.agents:
+                requests.load(agent_id, [given.request_id for given in answers if given.agent_id == agent_id])
+            outcomes = [_answered(requests, stream_writer, given) for given in answers]
+            requests.save()
+            changes.save()
+        return outcomes
+
+    @staticmethod
+    @transaction.atomic
+    def expire_requests() -> int:
+        """End the requests whose time is over; returns how many those were. Servers share this by finding it done."""
+        late = list(due_requests().order_by("expires_at").values_list("agent_id", flat=True)[:COMMIT])
+        changes = AgentChanges(set(late))
+        requests = RequestStore(changes)
+        with log.writing(changes.streams) as stream_writer:
+            for agent_id in changes.agents:
+                requests.load(agent_id)
+            count = sum(requests.expire(stream_writer, agent) for agent in changes.agents.values())
+            requests.save()
+            changes.save()
+        return count
+
     # Agents
 
     @staticmethod
@@ -142,6 +197,13 @@ class AgentService:
             agent.delete()
             record(stream_writer, agent.workspace_id, Change.AGENT_REMOVED, {"agentId": str(agent_id)})
         log.drop_streams([stream])
+
+
+def _answered(requests: RequestStore, writer: Writer, given: GivenAnswer) -> dict[str, Any] | ProtocolError:
+    try:
+        return requests.answer(writer, given)
+    except ProtocolError as error:
+        return error
 
 
 def _lock(agent_id: uuid.UUID) -> Agent:

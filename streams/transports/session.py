@@ -116,6 +116,8 @@ class ClientSession:
                 self._unsubscribe(kind, _key(kind, request), request)
             case "publish", Kind() if kind.publishable:
                 await self._publish(kind, request)
+            case "answer", Kind() if kind.answerable:
+                await self._answer_request(kind, request)
             case _:
                 known = ", ".join(_known_types(self._runtime.kinds.values()))
                 raise ProtocolError(Code.UNKNOWN_MESSAGE_TYPE, f"expected one of {known}; got {brief(request.type)}")
@@ -166,6 +168,11 @@ class ClientSession:
         await self._require(kind, key, Scope.PUBLISH)  # before the events are read: strangers cost no work
         self._answer("published", await kind.publish(key, request.payload), request)
 
+    async def _answer_request(self, kind: Kind, request: Request) -> None:
+        key = _key(kind, request)
+        await self._require(kind, key, Scope.ANSWER)
+        self._answer("answered", await kind.answer(key, request.payload, self._viewer), request)
+
     async def _require(self, kind: Kind, key: uuid.UUID, scope: Scope) -> None:
         """Raise ProtocolError (NOT_FOUND, FORBIDDEN) unless the viewer may change the stream in this way."""
         grants = self._grants  # another dict as soon as rights change: no stale answer is kept
@@ -190,11 +197,11 @@ class ClientSession:
     def _refuse(self, error: ProtocolError, request: Request | None) -> None:
         if self._closed:
             return
-        payload: dict[str, Any] = {"code": error.code, "message": error.message}
+        payload = error.payload
         if request is not None:
             payload["request"] = request.type
         self._answer("error", payload, request)
-        if error.code not in (Code.UNAVAILABLE, Code.RATE_LIMITED) and not self._offences.take():
+        if error.code not in (Code.UNAVAILABLE, Code.RATE_LIMITED, Code.CONFLICT) and not self._offences.take():
             self.close(Close.TOO_MANY_BAD_MESSAGES, "too many bad messages")
 
     def _beat(self) -> None:
@@ -309,6 +316,7 @@ def _known_types(kinds: Iterable[Kind]) -> list[str]:
     for kind in kinds:
         found += [f"subscribe:{kind.name}", f"unsubscribe:{kind.name}"]
         found += [f"publish:{kind.name}"] if kind.publishable else []
+        found += [f"answer:{kind.name}"] if kind.answerable else []
     return found
 
 
