@@ -17,3 +17,8 @@ class AccountsConfig(StreamApp):
         from accounts.credentials import clear_expired
 
         return [Job(clear_expired, conf().TRIM_EVERY)]
+
+    def redacted(self, address: str) -> str:
+        from accounts.redaction import redacted
+
+        return redacted(address)

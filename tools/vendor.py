@@ -1,6 +1,7 @@
 """Fetches the libraries the pages use from the npm registry into static/vendor: `python tools/vendor.py`.
 
-`static/vendor/manifest.json` then says what lies there: version, licence, and the SHA-256 of every file, byte for byte as published.
+`static/vendor/manifest.json` then says what lies there: version, licence, and the SHA-256 of every file, byte for byte
+as published.
 """
 
 import hashlib
