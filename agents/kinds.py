@@ -7,10 +7,11 @@ from typing import Any
 
 from msgspec import Raw
 
+from accounts.scopes import Limits
 from agents.models import Agent
 from agents.publications import agent_stream, read_publication
 from agents.services import AgentService, agent_state
-from streams.protocol.kinds import Access, Kind
+from streams.protocol.kinds import Access, Kind, Scope
 from workspaces.access import workspace_access
 from workspaces.plugin import Section
 
@@ -18,6 +19,7 @@ from workspaces.plugin import Section
 class AgentKind(Kind):
     name = "agent"
     publishable = True
+    readers = Scope.WATCH | Scope.PUBLISH  # a runner has to hear what people send its agent
 
     def access(self, asked: Sequence[tuple[int, uuid.UUID]]) -> list[Access]:
         keys = {key for _, key in asked}
@@ -25,6 +27,11 @@ class AgentKind(Kind):
         known = [(user_id, homes[key]) for user_id, key in asked if key in homes]
         granted = dict(zip(known, workspace_access(known, exist=True), strict=True))
         return [granted[user_id, homes[key]] if key in homes else Access.NONE for user_id, key in asked]
+
+    def scopes(self, asked: Sequence[tuple[Limits, uuid.UUID]]) -> list[Scope]:
+        rows = Agent.objects.filter(pk__in={key for _, key in asked}).values_list("pk", "workspace_id", "name")
+        found = {pk: (workspace_id, name) for pk, workspace_id, name in rows}
+        return [limits.for_agent(*found[key]) if key in found else Scope.NONE for limits, key in asked]
 
     def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, dict[str, Any]]:
         return {agent.pk: agent_state(agent) for agent in Agent.objects.filter(pk__in=keys)}

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from accounts.text import clean_name
+from accounts.tokens import recheck_patterns
 from agents.events import AgentEvent, Outcome, StatusReport, Terminated
 from agents.models import Agent, Status
 from agents.publications import Publication, Published, Store, agent_stream
@@ -128,6 +129,7 @@ class AgentService:
                 agent.updated_at = clock.as_datetime(stream_writer.time)
                 agent.save(update_fields=["name", "updated_at"])
                 record(stream_writer, agent.workspace_id, Change.AGENT_UPDATED, agent_state(agent))
+                recheck_patterns(agent.workspace_id)
         return agent
 
     @staticmethod

@@ -46,7 +46,8 @@ def for_the_known(view: Any) -> Any:
                 return redirect_to_login(request.get_full_path())
         except ProtocolError as error:
             return refused(request, error)
-        return await sync_to_async(view)(request, **kwargs)
+        answer: HttpResponse = await sync_to_async(view)(request, **kwargs)
+        return answer
 
     return guarded
 
