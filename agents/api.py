@@ -4,16 +4,24 @@ import uuid
 from typing import Any, Literal
 
 import msgspec
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from msgspec import Raw
-from ninja import Router
+from ninja import Query, Router
 from pydantic import Field
 
 from accounts.requests import Camel, authorize, authorize_reading, caller, read, write
 from agents.events import AgentEvent, Context, Input, Output, Signal, StatusReport
 from agents.models import Agent
-from agents.publications import Publication, PublishPayload, agent_stream, read_lines, read_publication
-from agents.services import AgentService, agent_state
+from agents.publications import (
+    Publication,
+    PublishPayload,
+    agent_state,
+    agent_stream,
+    read_lines,
+    read_publication,
+)
+from agents.search import AgentQuery, search
+from agents.services import AgentService
 from streams.conf import conf
 from streams.protocol.kinds import Access
 from streams.protocol.messages import Code, ProtocolError, parse
@@ -27,6 +35,8 @@ class AgentOut(Camel):
     id: uuid.UUID
     workspace_id: uuid.UUID
     name: str
+    key: str | None = Field(None, description="the producer's own name for the agent")
+    labels: dict[str, str]
     status: str
     reason: str | None = None
     context_level: int | None = Field(description="percent of the context window in use; null: not reported")
@@ -37,7 +47,14 @@ class AgentOut(Camel):
 
 
 class AgentIn(Camel):
-    name: str
+    name: str | None = Field(None, description="needed unless there is a key")
+    key: str | None = Field(None, description="the producer's own name for the agent: a known key is the known agent")
+    labels: dict[str, str | None] = {}
+
+
+class AgentPatch(Camel):
+    name: str | None = None
+    labels: dict[str, str | None] = Field({}, description="merged into the agent's; null removes one")
 
 
 class InputIn(Camel):
@@ -62,10 +79,6 @@ class PublishedOut(RecordedOut):
     lease: float | None = Field(None, description="seconds until the lease runs out, where it was asked for")
 
 
-def _states(workspace_id: uuid.UUID) -> list[dict[str, Any]]:
-    return [agent_state(agent) for agent in Agent.objects.filter(workspace=workspace_id)]
-
-
 def _state(agent_id: uuid.UUID) -> dict[str, Any]:
     agent = Agent.objects.filter(pk=agent_id).first()
     if agent is None:
@@ -77,24 +90,34 @@ def _state(agent_id: uuid.UUID) -> dict[str, Any]:
     "/workspaces/{uuid:workspace_id}/agents",
     response=list[AgentOut],
     by_alias=True,
-    exclude_unset=True,
-    summary="The workspace's agents",
+    summary="The workspace's agents, by name; the header Link leads to the next page",
 )
-async def list_agents(request: HttpRequest, workspace_id: uuid.UUID) -> list[dict[str, Any]]:
+async def list_agents(request: HttpRequest, workspace_id: uuid.UUID, query: Query[AgentQuery]) -> HttpResponse:
     await authorize(request, "workspace", workspace_id, Access.READ)
-    return await read(_states, workspace_id)
+    page = await read(search, workspace_id, query)
+    response = HttpResponse(page.text, content_type="application/json; charset=utf-8")
+    if page.cursor is not None:
+        parameters = request.GET.copy()
+        parameters["cursor"] = page.cursor
+        response["Link"] = f'<{request.path}?{parameters.urlencode()}>; rel="next"'
+    return response
 
 
 @router.post(
     "/workspaces/{uuid:workspace_id}/agents",
-    response={201: AgentOut},
+    response={200: AgentOut, 201: AgentOut},
     by_alias=True,
     exclude_unset=True,
-    summary="Add an agent",
+    summary="Add an agent, or find the one with this key",
 )
 async def create_agent(request: HttpRequest, workspace_id: uuid.UUID, body: AgentIn) -> tuple[int, dict[str, Any]]:
     await authorize(request, "workspace", workspace_id, Access.WRITE)
-    return 201, agent_state(await write(AgentService.create, workspace_id, body.name))
+    if body.key is not None:
+        agent, created = await write(AgentService.register, workspace_id, body.key, body.name, body.labels)
+        return 201 if created else 200, agent_state(agent)
+    if body.name is None:
+        raise ProtocolError(Code.INVALID_MESSAGE, "expected a name, a key or both, got neither")
+    return 201, agent_state(await write(AgentService.create, workspace_id, body.name, body.labels))
 
 
 @router.get("/agents/{uuid:agent_id}", response=AgentOut, by_alias=True, exclude_unset=True, summary="One agent")
@@ -104,11 +127,11 @@ async def get_agent(request: HttpRequest, agent_id: uuid.UUID) -> dict[str, Any]
 
 
 @router.patch(
-    "/agents/{uuid:agent_id}", response=AgentOut, by_alias=True, exclude_unset=True, summary="Rename an agent"
+    "/agents/{uuid:agent_id}", response=AgentOut, by_alias=True, exclude_unset=True, summary="Rename or label an agent"
 )
-async def rename_agent(request: HttpRequest, agent_id: uuid.UUID, body: AgentIn) -> dict[str, Any]:
+async def update_agent(request: HttpRequest, agent_id: uuid.UUID, body: AgentPatch) -> dict[str, Any]:
     await authorize(request, "agent", agent_id, Access.WRITE)
-    return agent_state(await write(AgentService.rename, agent_id, body.name))
+    return agent_state(await write(AgentService.update, agent_id, body.name, body.labels))
 
 
 @router.delete("/agents/{uuid:agent_id}", response={204: None}, summary="Delete an agent and its history")

@@ -5,12 +5,11 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 
 from streams import log
 from streams.database import Batcher, Database
 from streams.hub.window import Window
-from streams.protocol.kinds import Access, Kind, Viewer
+from streams.protocol.kinds import Access, Kind, State, Viewer
 from streams.protocol.positions import Span
 
 PAGE_EVENTS = 128
@@ -40,7 +39,7 @@ class Snapshot:
     """What a stream's subject looks like after event `span.head`, and when the event asked for was written
     (milliseconds since 1970; None if it is not retained). All of one moment."""
 
-    state: dict[str, Any]
+    state: State
     span: Span
     time: int | None
 
