@@ -14,6 +14,7 @@ class AccountsConfig(StreamApp):
         redaction.install()
 
     def maintenance(self) -> Iterable[Job]:
+        from accounts import usage
         from accounts.credentials import clear_expired
 
-        return [Job(clear_expired, conf().TRIM_EVERY)]
+        return [Job(clear_expired, conf().TRIM_EVERY), Job(usage.flush, usage.FLUSH_SECONDS)]

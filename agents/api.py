@@ -1,6 +1,7 @@
 """The HTTP API of agents."""
 
 import uuid
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
@@ -9,8 +10,9 @@ from msgspec import Raw
 from ninja import Query, Router
 from pydantic import Field
 
-from accounts.requests import Camel, authorize, authorize_reading, caller, read, write
+from accounts.requests import Caller, Camel, authorize, authorize_reading, authorize_seeing, caller, read, write
 from agents.events import AgentEvent, Context, Input, Output, Signal, StatusReport
+from agents.kinds import AgentKind
 from agents.models import Agent
 from agents.publications import (
     Publication,
@@ -23,12 +25,14 @@ from agents.publications import (
 from agents.search import AgentQuery, search
 from agents.services import AgentService
 from streams.conf import conf
-from streams.protocol.kinds import Access
+from streams.protocol.kinds import Access, Scope
 from streams.protocol.messages import Code, ProtocolError, parse
 from streams.runtime import Runtime
 from streams.transports.http import add_stream_endpoints
 
 router = Router(tags=["agents"])
+
+LISTING = Scope.WATCH | Scope.PUBLISH | Scope.MANAGE  # a token for any of these sees how the agents it is for are now
 
 
 class AgentOut(Camel):
@@ -79,6 +83,13 @@ class PublishedOut(RecordedOut):
     lease: float | None = Field(None, description="seconds until the lease runs out, where it was asked for")
 
 
+def _require_name(request: HttpRequest, workspace_id: uuid.UUID, name: str) -> None:
+    """Raise ProtocolError (FORBIDDEN) if the caller's token is not for an agent of this name."""
+    limits = caller(request).limits
+    if limits is not None and not limits.for_agent(workspace_id, name.strip()):
+        raise ProtocolError(Code.FORBIDDEN, f"your token is for agents whose names match {limits.agents!r}")
+
+
 def _state(agent_id: uuid.UUID) -> dict[str, Any]:
     agent = Agent.objects.filter(pk=agent_id).first()
     if agent is None:
@@ -91,10 +102,11 @@ def _state(agent_id: uuid.UUID) -> dict[str, Any]:
     response=list[AgentOut],
     by_alias=True,
     summary="The workspace's agents, by name; the header Link leads to the next page",
+    auth=Caller(LISTING),
 )
 async def list_agents(request: HttpRequest, workspace_id: uuid.UUID, query: Query[AgentQuery]) -> HttpResponse:
-    await authorize(request, "workspace", workspace_id, Access.READ)
-    page = await read(search, workspace_id, query)
+    await authorize_seeing(request, "workspace", workspace_id)
+    page = await read(search, workspace_id, query, caller(request).limits)
     response = HttpResponse(page.text, content_type="application/json; charset=utf-8")
     if page.cursor is not None:
         parameters = request.GET.copy()
@@ -109,32 +121,55 @@ async def list_agents(request: HttpRequest, workspace_id: uuid.UUID, query: Quer
     by_alias=True,
     exclude_unset=True,
     summary="Add an agent, or find the one with this key",
+    auth=Caller(Scope.PUBLISH | Scope.MANAGE),
 )
 async def create_agent(request: HttpRequest, workspace_id: uuid.UUID, body: AgentIn) -> tuple[int, dict[str, Any]]:
-    await authorize(request, "workspace", workspace_id, Access.WRITE)
+    await authorize_seeing(request, "workspace", workspace_id, Access.WRITE)
+    permit = partial(_require_name, request, workspace_id)
     if body.key is not None:
-        agent, created = await write(AgentService.register, workspace_id, body.key, body.name, body.labels)
+        agent, created = await write(AgentService.register, workspace_id, body.key, body.name, body.labels, permit)
         return 201 if created else 200, agent_state(agent)
     if body.name is None:
         raise ProtocolError(Code.INVALID_MESSAGE, "expected a name, a key or both, got neither")
+    permit(body.name)
     return 201, agent_state(await write(AgentService.create, workspace_id, body.name, body.labels))
 
 
-@router.get("/agents/{uuid:agent_id}", response=AgentOut, by_alias=True, exclude_unset=True, summary="One agent")
+@router.get(
+    "/agents/{uuid:agent_id}",
+    response=AgentOut,
+    by_alias=True,
+    exclude_unset=True,
+    summary="One agent",
+    auth=Caller(LISTING),
+)
 async def get_agent(request: HttpRequest, agent_id: uuid.UUID) -> dict[str, Any]:
     await authorize(request, "agent", agent_id, Access.READ)
     return await read(_state, agent_id)
 
 
 @router.patch(
-    "/agents/{uuid:agent_id}", response=AgentOut, by_alias=True, exclude_unset=True, summary="Rename or label an agent"
+    "/agents/{uuid:agent_id}",
+    response=AgentOut,
+    by_alias=True,
+    exclude_unset=True,
+    summary="Rename or label an agent",
+    auth=Caller(Scope.MANAGE),
 )
 async def update_agent(request: HttpRequest, agent_id: uuid.UUID, body: AgentPatch) -> dict[str, Any]:
     await authorize(request, "agent", agent_id, Access.WRITE)
+    if caller(request).limits is not None and body.name is not None:
+        # Or it could take an agent out of, or into, what the token is for.
+        _require_name(request, uuid.UUID((await read(_state, agent_id))["workspaceId"]), body.name)
     return agent_state(await write(AgentService.update, agent_id, body.name, body.labels))
 
 
-@router.delete("/agents/{uuid:agent_id}", response={204: None}, summary="Delete an agent and its history")
+@router.delete(
+    "/agents/{uuid:agent_id}",
+    response={204: None},
+    summary="Delete an agent and its history",
+    auth=Caller(Scope.MANAGE),
+)
 async def delete_agent(request: HttpRequest, agent_id: uuid.UUID) -> tuple[int, None]:
     await authorize(request, "agent", agent_id, Access.MANAGE)
     await write(AgentService.delete, agent_id)
@@ -146,6 +181,7 @@ async def delete_agent(request: HttpRequest, agent_id: uuid.UUID) -> tuple[int, 
     response={201: RecordedOut},
     by_alias=True,
     summary="Report a piece of output",
+    auth=Caller(Scope.PUBLISH),
     openapi_extra={
         "requestBody": {"required": True, "content": {"application/json": {"schema": Output.model_json_schema()}}}
     },
@@ -155,20 +191,34 @@ async def report_output(request: HttpRequest, agent_id: uuid.UUID) -> tuple[int,
     return await _report(request, agent_id, parse(Output, Raw(request.body), "body"))
 
 
-@router.post("/agents/{uuid:agent_id}/status", response={201: RecordedOut}, by_alias=True, summary="Report the status")
+@router.post(
+    "/agents/{uuid:agent_id}/status",
+    response={201: RecordedOut},
+    by_alias=True,
+    summary="Report the status",
+    auth=Caller(Scope.PUBLISH),
+)
 async def report_status(request: HttpRequest, agent_id: uuid.UUID, body: StatusReport) -> tuple[int, RecordedOut]:
     return await _report(request, agent_id, body)
 
 
 @router.post(
-    "/agents/{uuid:agent_id}/context", response={201: RecordedOut}, by_alias=True, summary="Report the context level"
+    "/agents/{uuid:agent_id}/context",
+    response={201: RecordedOut},
+    by_alias=True,
+    summary="Report the context level",
+    auth=Caller(Scope.PUBLISH),
 )
 async def report_context(request: HttpRequest, agent_id: uuid.UUID, body: Context) -> tuple[int, RecordedOut]:
     return await _report(request, agent_id, body)
 
 
 @router.post(
-    "/agents/{uuid:agent_id}/input", response={201: RecordedOut}, by_alias=True, summary="Send the agent a message"
+    "/agents/{uuid:agent_id}/input",
+    response={201: RecordedOut},
+    by_alias=True,
+    summary="Send the agent a message",
+    auth=Caller(Scope.ANSWER),
 )
 async def send_input(request: HttpRequest, agent_id: uuid.UUID, body: InputIn) -> tuple[int, RecordedOut]:
     return await _report(request, agent_id, Input(content=body.content, sender=caller(request).name))
@@ -179,6 +229,7 @@ async def send_input(request: HttpRequest, agent_id: uuid.UUID, body: InputIn) -
     response={201: RecordedOut},
     by_alias=True,
     summary="Interrupt the agent's process, or stop it",
+    auth=Caller(Scope.ANSWER),
 )
 async def send_signal(request: HttpRequest, agent_id: uuid.UUID, body: SignalIn) -> tuple[int, RecordedOut]:
     return await _report(request, agent_id, Signal(signal=body.signal, sender=caller(request).name))
@@ -206,6 +257,7 @@ async def _report(request: HttpRequest, agent_id: uuid.UUID, event: AgentEvent) 
             },
         }
     },
+    auth=Caller(Scope.PUBLISH),
 )
 async def publish_events(request: HttpRequest, agent_id: uuid.UUID) -> PublishedOut:
     await authorize(request, "agent", agent_id, Access.WRITE)
@@ -224,11 +276,15 @@ async def _publication(request: HttpRequest, agent_id: uuid.UUID) -> Publication
     return await read_publication(agent_id, request.body)
 
 
-add_stream_endpoints(router, "agent", authorize_reading, caller)
+add_stream_endpoints(router, "agent", authorize_reading, caller, Caller(AgentKind.readers))
 
 
 @router.get(
-    "/agents/{uuid:agent_id}/viewers", response=list[ViewerOut], by_alias=True, summary="Who watches it at this moment"
+    "/agents/{uuid:agent_id}/viewers",
+    response=list[ViewerOut],
+    by_alias=True,
+    summary="Who watches it at this moment",
+    auth=Caller(Scope.WATCH),
 )
 async def agent_viewers(request: HttpRequest, agent_id: uuid.UUID) -> list[ViewerOut]:
     await authorize(request, "agent", agent_id, Access.READ)

@@ -7,10 +7,11 @@ from typing import Any
 
 from msgspec import Raw
 
+from accounts.scopes import Limits
 from agents.models import Agent, Status
 from agents.publications import agent_state, agent_stream, read_publication
 from agents.services import AgentService
-from streams.protocol.kinds import Access, Kind, State
+from streams.protocol.kinds import Access, Kind, Scope, State
 from streams.protocol.messages import encode
 from workspaces.access import workspace_access
 from workspaces.plugin import Section
@@ -27,6 +28,7 @@ URGENCY: dict[str, int] = {
 class AgentKind(Kind):
     name = "agent"
     publishable = True
+    readers = Scope.WATCH | Scope.PUBLISH  # a runner has to hear what people send its agent
 
     def access(self, asked: Sequence[tuple[int, uuid.UUID]]) -> list[Access]:
         keys = {key for _, key in asked}
@@ -34,6 +36,11 @@ class AgentKind(Kind):
         known = [(user_id, homes[key]) for user_id, key in asked if key in homes]
         granted = dict(zip(known, workspace_access(known, exist=True), strict=True))
         return [granted[user_id, homes[key]] if key in homes else Access.NONE for user_id, key in asked]
+
+    def scopes(self, asked: Sequence[tuple[Limits, uuid.UUID]]) -> list[Scope]:
+        rows = Agent.objects.filter(pk__in={key for _, key in asked}).values_list("pk", "workspace_id", "name")
+        found = {pk: (workspace_id, name) for pk, workspace_id, name in rows}
+        return [limits.for_agent(*found[key]) if key in found else Scope.NONE for limits, key in asked]
 
     def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, State]:
         return {agent.pk: State(encode(agent_state(agent))) for agent in Agent.objects.filter(pk__in=keys)}

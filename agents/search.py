@@ -12,6 +12,7 @@ from django.db.models.functions import Cast, Lower
 from ninja import Schema
 from pydantic import Field
 
+from accounts.scopes import Limits
 from agents.labels import MAX_LABELS, NAME
 from agents.models import Agent, Status
 from agents.publications import agent_state
@@ -46,8 +47,11 @@ class Position(msgspec.Struct, array_like=True, frozen=True):
     id: uuid.UUID
 
 
-def search(workspace_id: uuid.UUID, query: AgentQuery) -> AgentPage:
-    """A page of the workspace's agents. Raises ProtocolError (INVALID_MESSAGE) for a bad label or cursor."""
+def search(workspace_id: uuid.UUID, query: AgentQuery, limits: Limits | None = None) -> AgentPage:
+    """A page of the workspace's agents, of those that a token with these limits is for.
+
+    Raises ProtocolError (INVALID_MESSAGE) for a bad label or cursor.
+    """
     agents = _filtered(workspace_id, query).annotate(sort_name=Lower("name")).order_by("sort_name", "pk")
     if query.cursor:
         after = _position(query.cursor)
@@ -55,7 +59,8 @@ def search(workspace_id: uuid.UUID, query: AgentQuery) -> AgentPage:
     found = list(agents[: query.limit + 1])
     page = found[: query.limit]
     cursor = _cursor(Position(page[-1].sort_name, page[-1].pk)) if len(found) > len(page) else None
-    return AgentPage(f"[{','.join(encode(agent_state(agent)) for agent in page)}]", cursor)
+    seen = [agent for agent in page if limits is None or limits.for_agent(workspace_id, agent.name)]
+    return AgentPage(f"[{','.join(encode(agent_state(agent)) for agent in seen)}]", cursor)
 
 
 def _filtered(workspace_id: uuid.UUID, query: AgentQuery) -> QuerySet[Agent]:

@@ -1,7 +1,7 @@
 """AgentService: the only door to a change of an agent or its stream."""
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from types import MappingProxyType
@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from accounts.text import NAME_LENGTH, clean_name
+from accounts.tokens import recheck_patterns
 from agents.events import AgentEvent, Outcome, StatusReport, Terminated, Updated
 from agents.labels import Labels, merged
 from agents.models import KEY_LENGTH, Agent, Status
@@ -34,6 +35,10 @@ COMMIT = 200  # publications that share a transaction at most
 def expired() -> QuerySet[Agent]:
     """The agents whose leases have run out."""
     return Agent.objects.filter(lease_until__lt=clock.as_datetime(clock.now()))
+
+
+def _permit_any(name: str) -> None:
+    """Any name will do."""
 
 
 class _GoneError(Exception):
@@ -107,10 +112,16 @@ class AgentService:
 
     @staticmethod
     def register(
-        workspace_id: uuid.UUID, key: str, name: str | None = None, labels: Changes = NO_CHANGES
+        workspace_id: uuid.UUID,
+        key: str,
+        name: str | None = None,
+        labels: Changes = NO_CHANGES,
+        permit: Callable[[str], None] = _permit_any,
     ) -> tuple[Agent, bool]:
         """The agent that its producer calls `key`, and whether it is new. One that is known gets the labels merged into
         its own, and the name unless a person has chosen another. However many register at once, a key has one agent.
+
+        `permit` raises where the caller may not have an agent of a name.
         """
         key = _clean_key(key)
         wanted = clean_name(name, "name") if name is not None else None
@@ -118,20 +129,25 @@ class AgentService:
             known = Agent.objects.filter(workspace=workspace_id, key=key).values_list("pk", flat=True).first()
             if known is not None:
                 with suppress(_GoneError):
-                    return AgentService._register_again(known, wanted, labels), False
+                    return AgentService._register_again(known, wanted, labels, permit), False
             with _adding(workspace_id) as stream_writer:
                 if not Agent.objects.filter(workspace=workspace_id, key=key).exists():
                     unique = _numbered_name(workspace_id, wanted or _name_from(key))
+                    permit(unique)
                     return _add(stream_writer, workspace_id, unique, labels, key=key), True
 
     @staticmethod
     @transaction.atomic
-    def _register_again(agent_id: uuid.UUID, wanted: str | None, labels: Changes) -> Agent:
+    def _register_again(
+        agent_id: uuid.UUID, wanted: str | None, labels: Changes, permit: Callable[[str], None]
+    ) -> Agent:
         agent = Agent.objects.select_for_update().filter(pk=agent_id).first()
         if agent is None:
             raise _GoneError
+        permit(agent.name)
         renamed = wanted is not None and not agent.name_chosen and not _is_numbered(agent.name, wanted)
         name = _numbered_name(agent.workspace_id, wanted) if wanted is not None and renamed else agent.name
+        permit(name)
         return _update(agent, name, merged(agent.labels, labels))
 
     @staticmethod
@@ -216,6 +232,8 @@ def _update(agent: Agent, name: str, labels: Labels) -> Agent:
         return agent
     stream = agent_stream(agent.pk)
     with log.writing([stream, workspace_stream(agent.workspace_id)]) as stream_writer:
+        if name != agent.name:
+            recheck_patterns(agent.workspace_id)
         agent.name, agent.labels = name, labels
         agent.updated_at = clock.as_datetime(stream_writer.time)
         agent.save(update_fields=["name", "name_chosen", "labels", "updated_at"])

@@ -4,7 +4,8 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from streams.protocol.kinds import Access, Kind, State
+from accounts.scopes import Limits
+from streams.protocol.kinds import Access, Kind, Scope, State
 from streams.protocol.messages import encode
 from workspaces.access import workspace_access
 from workspaces.models import Membership, Workspace
@@ -23,6 +24,9 @@ class WorkspaceKind(Kind):
 
     def access(self, asked: Sequence[tuple[int, uuid.UUID]]) -> list[Access]:
         return workspace_access(asked)
+
+    def scopes(self, asked: Sequence[tuple[Limits, uuid.UUID]]) -> list[Scope]:
+        return [limits.in_workspace(key) for limits, key in asked]
 
     def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, State]:
         states: dict[uuid.UUID, dict[str, Any]] = {

@@ -1,9 +1,9 @@
-import "./copy-command.js";
-import { Board } from "./board.js";
-import { arrange, plural } from "./dom.js";
-import { followWorkspaces } from "./follow-workspaces.js";
-import { shortcuts } from "./shortcuts.js";
-import { renderTally } from "./tally.js";
+import "./lib/copy.js";
+import { Board } from "./board/board.js";
+import { arrange, plural } from "./lib/dom.js";
+import { followWorkspaces } from "./lib/workspaces.js";
+import { shortcuts } from "./lib/shortcuts.js";
+import { renderTally } from "./board/tally.js";
 
 const home = document.getElementById("home");
 const part = (name) => home.querySelector(`[data-${name}]`);

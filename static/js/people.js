@@ -1,8 +1,8 @@
-import { arrange } from "./dom.js";
-import { followWorkspace } from "./follow-workspace.js";
-import { Invitations } from "./invitations.js";
-import { MemberRow } from "./member-row.js";
-import { showEnd, showHead } from "./workspace-head.js";
+import { arrange } from "./lib/dom.js";
+import { followWorkspace } from "./lib/follow-workspace.js";
+import { Invitations } from "./people/invitations.js";
+import { MemberRow } from "./people/member-row.js";
+import { showEnd, showHead } from "./lib/workspace-head.js";
 
 const page = document.getElementById("people");
 const part = (name) => page.querySelector(`[data-${name}]`);

@@ -1,9 +1,9 @@
-import "./copy-command.js";
-import { arrange, element } from "./dom.js";
-import { followWorkspaces } from "./follow-workspaces.js";
-import { Panel } from "./panel.js";
-import { MOST_PINS, clean, isPinned, pins, togglePin } from "./pins.js";
-import { loadMarkdown } from "./rich.js";
+import "./lib/copy.js";
+import { arrange, element } from "./lib/dom.js";
+import { followWorkspaces } from "./lib/workspaces.js";
+import { Panel } from "./transcript/panel.js";
+import { MOST_PINS, clean, isPinned, pins, togglePin } from "./lib/pins.js";
+import { loadMarkdown } from "./transcript/rich.js";
 
 const page = document.getElementById("pinned");
 const part = (name) => page.querySelector(`[data-${name}]`);

@@ -1,9 +1,9 @@
-import "./copy-command.js";
-import { call } from "./api.js";
-import { ask } from "./ask.js";
-import { attempt } from "./attempt.js";
-import { element, onSubmit } from "./dom.js";
-import { Lookout } from "./lookout.js";
+import "./lib/copy.js";
+import { call } from "./lib/api.js";
+import { ask } from "./lib/dialog.js";
+import { attempt } from "./lib/attempt.js";
+import { element, onSubmit } from "./lib/dom.js";
+import { Lookout } from "./lib/poller.js";
 
 const page = document.getElementById("tokens");
 const part = (name) => page.querySelector(`[data-${name}]`);

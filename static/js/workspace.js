@@ -1,8 +1,8 @@
-import "./copy-command.js";
-import { Board } from "./board.js";
-import { followWorkspace } from "./follow-workspace.js";
-import { shortcuts } from "./shortcuts.js";
-import { showEnd, showHead } from "./workspace-head.js";
+import "./lib/copy.js";
+import { Board } from "./board/board.js";
+import { followWorkspace } from "./lib/follow-workspace.js";
+import { shortcuts } from "./lib/shortcuts.js";
+import { showEnd, showHead } from "./lib/workspace-head.js";
 
 const page = document.getElementById("workspace");
 const part = (name) => page.querySelector(`[data-${name}]`);

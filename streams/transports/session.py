@@ -16,7 +16,7 @@ from streams.hub.feed import Cursor, Feed
 from streams.hub.reader import AccessQuery, Snapshot, SnapshotQuery
 from streams.hub.window import Frame
 from streams.protocol import clock
-from streams.protocol.kinds import Access, Kind, State, Viewer
+from streams.protocol.kinds import Access, Kind, Rights, Scope, State, Viewer
 from streams.protocol.limits import Bucket
 from streams.protocol.messages import (
     Close,
@@ -57,10 +57,8 @@ class ClientSession:
         self._rejected = 0
         self._closed = False
         self._subjects: dict[str, tuple[Kind, uuid.UUID]] = {}  # of the streams followed
-        self._grants: dict[
-            tuple[Kind, uuid.UUID], Access
-        ] = {}  # known rights to publish; replaced whenever rights may have changed
         self._paging: dict[str, asyncio.Task[None]] = {}  # by stream: states that are being sent
+        self._grants: dict[tuple[Kind, uuid.UUID], Rights] = {}  # known rights; replaced whenever they may have changed
         self._tasks: set[asyncio.Task[None]] = set()
         self._heartbeat = asyncio.get_running_loop().call_later(settings.HEARTBEAT, self._beat)
 
@@ -169,7 +167,8 @@ class ClientSession:
         """
         while True:
             grants = self._grants
-            snapshot = await self._reader.snapshot(SnapshotQuery(kind.name, key, self._viewer.id, seq))
+            viewer = self._viewer
+            snapshot = await self._reader.snapshot(SnapshotQuery(kind.name, key, viewer.id, viewer.limits, seq))
             if snapshot is None:
                 raise _not_found(kind, key)
             feed = await self._runtime.hub.feed(kind.stream(key))
@@ -182,19 +181,23 @@ class ClientSession:
 
     async def _publish(self, kind: Kind, request: Request) -> None:
         key = _key(kind, request)
-        match await self._grant(kind, key):  # before the events are read: strangers cost no work
-            case Access.NONE:
-                raise _not_found(kind, key)
-            case Access.READ:
-                raise ProtocolError(Code.FORBIDDEN, f"you may watch this {kind.name} but not publish to it")
+        await self._require(kind, key, Scope.PUBLISH)  # before the events are read: strangers cost no work
         self._answer("published", await kind.publish(key, request.payload), request)
 
-    async def _grant(self, kind: Kind, key: uuid.UUID) -> Access:
+    async def _require(self, kind: Kind, key: uuid.UUID, scope: Scope) -> None:
+        """Raise ProtocolError (NOT_FOUND, FORBIDDEN) unless the viewer may change the stream in this way."""
         grants = self._grants  # another dict as soon as rights change: no stale answer is kept
-        access = grants.get((kind, key))
-        if access is None:
-            access = grants[kind, key] = await self._reader.access(AccessQuery(kind.name, key, self._viewer.id))
-        return access
+        rights = grants.get((kind, key))
+        if rights is None:
+            rights = grants[kind, key] = await self._reader.access(self._query(kind, key))
+        if not rights.visible:
+            raise _not_found(kind, key)
+        if not rights.allow(Access.WRITE, scope):
+            verb = str(scope.name).lower()
+            raise ProtocolError(Code.FORBIDDEN, f"you may not {verb} here: your role or your token does not allow it")
+
+    def _query(self, kind: Kind, key: uuid.UUID) -> AccessQuery:
+        return AccessQuery(kind.name, key, self._viewer.id, self._viewer.limits)
 
     # What the client is told
 
@@ -244,7 +247,7 @@ class ClientSession:
                 await self.subscribe(kind, key, Subscribe(), again=True)
                 return
             except ProtocolError as error:
-                if error.code is Code.NOT_FOUND:
+                if error.code in (Code.NOT_FOUND, Code.FORBIDDEN):
                     self._end_subscription(kind.stream(key), await self._why_not_found(kind, key))
                     return
             except Exception:
@@ -262,16 +265,19 @@ class ClientSession:
     async def _recheck(self) -> None:
         """End what the viewer may no longer have."""
         try:
-            if not await self._reader.valid(self._viewer):
+            viewer = await self._reader.renewed(self._viewer)
+            if viewer is None:
                 self.close(Close.ACCESS_WITHDRAWN, "the credential no longer holds")
                 return
+            if viewer.limits != self._viewer.limits:
+                self._grants = {}  # some may have been asked for with what the credential was for before
+            self._viewer = viewer
             subjects = list(self._subjects.items())
-            queries = [AccessQuery(kind.name, key, self._viewer.id) for _, (kind, key) in subjects]
-            granted = await asyncio.gather(*map(self._reader.access, queries))
+            granted = await asyncio.gather(*(self._reader.access(self._query(*subject)) for _, subject in subjects))
         except ProtocolError:
             return  # the database is away; the next heartbeat asks again
-        for (name, _), access in zip(subjects, granted, strict=True):
-            if access < Access.READ:
+        for (name, (kind, _)), rights in zip(subjects, granted, strict=True):
+            if not rights.allow(Access.READ, kind.readers):
                 self._end_subscription(name, Reason.FORBIDDEN)
 
     def _end_subscription(self, name: str, reason: Reason) -> None:

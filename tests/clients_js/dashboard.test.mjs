@@ -1,8 +1,8 @@
 /** The dashboard's pure parts. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { earlier } from "../../static/js/history.js";
-import { attention, byUrgency, reasonWords } from "../../static/js/status.js";
+import { earlier } from "../../static/js/transcript/history.js";
+import { attention, byUrgency, reasonWords } from "../../static/js/lib/status.js";
 import { WorkspaceState } from "../../clients/js/workspace-state.js";
 
 const agent = (id, fields = {}) => ({ id, name: id, status: "idle", contextLevel: null, updatedAt: "t0", ...fields });

@@ -37,8 +37,10 @@ class Person:
     id = 1
     name = "somebody"
 
-    def valid(self) -> bool:
-        return True
+    limits = None
+
+    def renewed(self) -> "Person":
+        return self
 
 
 @dataclass

@@ -1,5 +1,5 @@
-import { pieces } from "./plain.js";
-import { stream } from "./stream.js";
+import { pieces } from "../lib/ansi.js";
+import { stream } from "../lib/stream.js";
 
 /** How many events back the last words of an agent are looked for. */
 const BACK = 12;

@@ -1,4 +1,4 @@
-import { attention, reasonWords, statusWord } from "./status.js";
+import { attention, reasonWords, statusWord } from "../lib/status.js";
 
 const KEY = "agentstream.notify";
 const icon = document.querySelector("link[rel=icon]");

@@ -1,6 +1,6 @@
 import { Entry } from "./entry.js";
 import { pages } from "./history.js";
-import { pieces } from "./plain.js";
+import { pieces } from "../lib/ansi.js";
 
 /** All that is kept of an agent's stream, as a file: `format` is `json` or `txt`. */
 export async function download(agentId, name, format, onprogress) {

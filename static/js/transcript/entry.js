@@ -1,5 +1,5 @@
-import { clockTime, dayName } from "./clock.js";
-import { contextWords, printed, read } from "./reading.js";
+import { clockTime, dayName } from "../lib/format.js";
+import { contextWords, printed, read } from "./event-text.js";
 
 /** One entry of a message that never ends would be one text that never ends. */
 const LONGEST = 100_000;

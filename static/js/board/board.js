@@ -1,11 +1,11 @@
 import { AgentRow } from "./agent-row.js";
 import { Alerts } from "./alerts.js";
-import { arrange } from "./dom.js";
+import { arrange } from "../lib/dom.js";
 import { Filter } from "./filter.js";
-import { oncePerFrame } from "./follow-workspace.js";
-import { gridAddress, pins } from "./pins.js";
-import { Pulse, SILENT_AFTER } from "./pulse.js";
-import { attention, byUrgency } from "./status.js";
+import { oncePerFrame } from "../lib/follow-workspace.js";
+import { gridAddress, pins } from "../lib/pins.js";
+import { Pulse, SILENT_AFTER } from "./activity.js";
+import { attention, byUrgency } from "../lib/status.js";
 
 const GROUPS = { attention: (agent) => attention(agent), running: (agent) => agent.status === "running", others: () => true };
 /** How long after a row has left the screen its agent is no longer followed. */

@@ -1,7 +1,7 @@
-import { call } from "./api.js";
-import { ask } from "./ask.js";
-import { attempt } from "./attempt.js";
-import { onSubmit } from "./dom.js";
+import { call } from "../lib/api.js";
+import { ask } from "../lib/dialog.js";
+import { attempt } from "../lib/attempt.js";
+import { onSubmit } from "../lib/dom.js";
 
 const SIGNALS = {
   interrupt: ["Interrupt this agent?", "It is asked to stop what it is doing now, as by Ctrl+C, and may go on with something else.", "Interrupt"],

@@ -1,8 +1,8 @@
-import "./agent-status.js";
-import "./context-gauge.js";
-import { element } from "./dom.js";
-import { Follower } from "./follower.js";
-import { stream } from "./stream.js";
+import "../lib/agent-status.js";
+import "../lib/agent-elements.js";
+import { element } from "../lib/dom.js";
+import { Follower } from "./auto-scroll.js";
+import { stream } from "../lib/stream.js";
 import { Transcript } from "./transcript.js";
 
 const PAST = 60;

@@ -1,4 +1,4 @@
-import { reasonWords, statusWord } from "./status.js";
+import { reasonWords, statusWord } from "../lib/status.js";
 
 const KINDS = { thinking: "Thinking", tool_call: "Tool call", tool_result: "Tool result" };
 const ROLES = { user: "User", system: "System", tool: "Tool" };

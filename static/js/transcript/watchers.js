@@ -1,4 +1,4 @@
-import { Lookout } from "./lookout.js";
+import { Lookout } from "../lib/poller.js";
 
 /** The server asks all its processes. */
 const EVERY = 15_000;

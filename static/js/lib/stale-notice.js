@@ -1,4 +1,4 @@
-import { clockTime } from "./clock.js";
+import { clockTime } from "./format.js";
 import { stream } from "./stream.js";
 
 /** A break shorter than this is over before anybody has read about it. */

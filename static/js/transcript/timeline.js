@@ -1,8 +1,8 @@
-import { element } from "./dom.js";
-import { clockTime } from "./clock.js";
-import { oncePerFrame } from "./follow-workspace.js";
+import { element } from "../lib/dom.js";
+import { clockTime } from "../lib/format.js";
+import { oncePerFrame } from "../lib/follow-workspace.js";
 import { pages } from "./history.js";
-import { reasonWords, statusWord } from "./status.js";
+import { reasonWords, statusWord } from "../lib/status.js";
 
 const TYPES = ["agent:status", "agent:context"];
 /** More points than there are pixels show nothing more. */
@@ -39,7 +39,7 @@ export class Vitals {
   async toggle() {
     this.#panel.hidden = !this.#panel.hidden;
     if (!this.open) return;
-    const { default: Plot } = await import("../vendor/uplot/uplot.js");
+    const { default: Plot } = await import("../../vendor/uplot/uplot.js");
     this.#plot ??= new Plot(options(Plot, this.#chart.clientWidth), [[], []], this.#chart);
     this.#whole ??= this.#fetch().catch(() => (this.#whole = undefined));
     this.#draw();

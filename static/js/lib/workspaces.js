@@ -1,5 +1,5 @@
 import { followWorkspace } from "./follow-workspace.js";
-import { Lookout } from "./lookout.js";
+import { Lookout } from "./poller.js";
 import { stream } from "./stream.js";
 
 const CONNECTED = ["live", "behind"];

@@ -1,8 +1,8 @@
-import DOMPurify from "../vendor/dompurify/dompurify.js";
-import { Marked } from "../vendor/marked/marked.js";
-import { element } from "./dom.js";
+import DOMPurify from "../../vendor/dompurify/dompurify.js";
+import { Marked } from "../../vendor/marked/marked.js";
+import { element } from "../lib/dom.js";
 import { highlight } from "./highlight.js";
-import { harmless } from "./plain.js";
+import { harmless } from "../lib/ansi.js";
 
 /** Beyond this a message is shown as it came: to parse it would keep the page waiting. */
 export const LONGEST_MARKDOWN = 20_000;

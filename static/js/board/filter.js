@@ -1,5 +1,5 @@
-import { element } from "./dom.js";
-import { STATUSES, attention, statusWord } from "./status.js";
+import { element } from "../lib/dom.js";
+import { STATUSES, attention, statusWord } from "../lib/status.js";
 
 /** Which agents are shown: words in their name (or workspace, where there are several), and statuses. The address holds both. */
 export class Filter {

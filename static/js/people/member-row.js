@@ -1,8 +1,8 @@
-import { call } from "./api.js";
-import { ask } from "./ask.js";
-import { attempt } from "./attempt.js";
-import { element } from "./dom.js";
-import { me } from "./members.js";
+import { call } from "../lib/api.js";
+import { ask } from "../lib/dialog.js";
+import { attempt } from "../lib/attempt.js";
+import { element } from "../lib/dom.js";
+import { me } from "../lib/members.js";
 
 const ROLES = ["viewer", "operator", "owner"];
 

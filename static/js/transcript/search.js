@@ -1,4 +1,4 @@
-import { oncePerFrame } from "./follow-workspace.js";
+import { oncePerFrame } from "../lib/follow-workspace.js";
 
 const PATIENCE = 150;
 /** More marks than this on the page at once help nobody. */

@@ -1,5 +1,5 @@
-import { element, plural } from "./dom.js";
-import { harmless, plainNodes } from "./plain.js";
+import { element, plural } from "../lib/dom.js";
+import { harmless, plainNodes } from "../lib/ansi.js";
 
 /** A message that is being written is drawn again no sooner than this, and than a multiple of what drawing it takes. */
 const PAUSE = 100;

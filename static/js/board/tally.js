@@ -1,5 +1,5 @@
-import { element } from "./dom.js";
-import { attention, statusWord } from "./status.js";
+import { element } from "../lib/dom.js";
+import { attention, statusWord } from "../lib/status.js";
 
 /** How many agents want a person, and why. */
 export function renderTally(list, agents) {

@@ -1,6 +1,6 @@
 import { Members } from "./members.js";
 import { stream } from "./stream.js";
-import { WorkspaceState } from "../clients/js/workspace-state.js";
+import { WorkspaceState } from "../../clients/js/workspace-state.js";
 
 /** Keeps a workspace's state and its members current; `onchange({name, agents, members})` after every change, at most once per frame. */
 export function followWorkspace(id, { onchange, onended = () => {} }) {

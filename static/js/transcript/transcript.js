@@ -1,6 +1,6 @@
 import { Block } from "./block.js";
 import { Entry } from "./entry.js";
-import { oncePerFrame } from "./follow-workspace.js";
+import { oncePerFrame } from "../lib/follow-workspace.js";
 
 /** How many entries are remembered: what anybody reads on the way, and all there can be while somebody is reading. */
 const KEPT = 20_000;

@@ -1,4 +1,4 @@
-import DOMPurify from "../vendor/dompurify/dompurify.js";
+import DOMPurify from "../../vendor/dompurify/dompurify.js";
 
 const LONGEST_CODE = 20_000;
 const ALIASES = {
@@ -27,8 +27,8 @@ export async function highlight(code, name) {
 }
 
 async function load(language) {
-  core ??= import("../vendor/highlight/core.js");
-  if (!grammars.has(language)) grammars.set(language, import(`../vendor/highlight/${language}.js`));
+  core ??= import("../../vendor/highlight/core.js");
+  if (!grammars.has(language)) grammars.set(language, import(`../../vendor/highlight/${language}.js`));
   const [{ default: highlighter }, { default: grammar }] = await Promise.all([core, grammars.get(language)]);
   if (!highlighter.getLanguage(language)) highlighter.registerLanguage(language, grammar);
   return highlighter;

@@ -1,10 +1,10 @@
-import "./agent-status.js";
-import "./context-gauge.js";
-import "./time-ago.js";
-import { element } from "./dom.js";
-import { isPinned, togglePin } from "./pins.js";
-import { harmless } from "./plain.js";
-import { ago } from "./time-ago.js";
+import "../lib/agent-status.js";
+import "../lib/agent-elements.js";
+import "../lib/time-ago.js";
+import { element } from "../lib/dom.js";
+import { isPinned, togglePin } from "../lib/pins.js";
+import { harmless } from "../lib/ansi.js";
+import { ago } from "../lib/time-ago.js";
 
 /** One agent in a list: what it is called, what it does, what it said last and when. */
 export class AgentRow {
