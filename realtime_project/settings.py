@@ -28,6 +28,10 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=sorted({"localhost", "127.0.0.
 # Full origins (https://app.example.com) of other front ends; the server's own origin is always allowed.
 ALLOWED_ORIGINS = env.list("ALLOWED_ORIGINS", default=[])
 
+# An agent that is silent for so many days, and isn't running, is archived; 0: never.
+AGENT_ARCHIVE_DAYS = env.float("AGENT_ARCHIVE_DAYS", default=14.0)
+WORKSPACE_AGENTS = env.int("WORKSPACE_AGENTS", default=20_000)
+
 INSTALLED_APPS = [
     "streams",  # before daphne: its `runserver` serves with our server class
     "daphne",
