@@ -18,3 +18,8 @@ class AccountsConfig(StreamApp):
         from accounts.credentials import clear_expired
 
         return [Job(clear_expired, conf().TRIM_EVERY), Job(usage.flush, usage.FLUSH_SECONDS)]
+
+    def redacted(self, address: str) -> str:
+        from accounts.redaction import redacted
+
+        return redacted(address)

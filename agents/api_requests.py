@@ -11,8 +11,8 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import to_json
 
 from accounts.requests import Caller, authorize, caller, read
-from agents.api import LISTING
 from agents.events import Request
+from agents.kinds import AgentKind
 from agents.models import Request as StoredRequest
 from agents.request_store import GivenAnswer, request_state
 from agents.request_waiting import MAX_SECONDS, wait_for_resolution
@@ -114,7 +114,7 @@ async def ask(request: HttpRequest, agent_id: uuid.UUID, query: Query[WaitQuery]
     response=RequestsOut,
     by_alias=True,
     summary="What the agent asks",
-    auth=Caller(LISTING),
+    auth=Caller(AgentKind.readers),
 )
 async def list_requests(request: HttpRequest, agent_id: uuid.UUID, query: Query[RequestsQuery]) -> HttpResponse:
     await authorize(request, "agent", agent_id, Access.READ)
@@ -142,7 +142,7 @@ async def answer(request: HttpRequest, agent_id: uuid.UUID, request_id: str, bod
     response=RequestOut,
     by_alias=True,
     summary="One request; wait for its answer if you like",
-    auth=Caller(LISTING),
+    auth=Caller(AgentKind.readers),
 )
 async def get_request(
     request: HttpRequest, agent_id: uuid.UUID, request_id: str, query: Query[WaitQuery]

@@ -20,7 +20,8 @@ class AgentsConfig(StreamApp, WorkspaceApp):
         return [AgentSection()]
 
     def maintenance(self) -> Iterable[Job]:
+        from agents import archive
         from agents.leases import LeaseGuard
         from agents.request_expiry import jobs
 
-        return [LeaseGuard().job, *jobs()]
+        return [LeaseGuard().job, archive.job(), *jobs()]

@@ -144,6 +144,14 @@ class Signal(AgentEvent):
     sender: str = Field(serialization_alias="from", validation_alias="from")
 
 
+class Updated(AgentEvent):
+    """`agent:updated`: the agent has another name or other labels. Not for producers: they register."""
+
+    type = "agent:updated"
+    name: str
+    labels: dict[str, str]
+
+
 class Request(RequestFields, AgentEvent):
     """`agent:request`: a person is asked."""
 

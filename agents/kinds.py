@@ -9,14 +9,24 @@ from msgspec import Raw
 
 from accounts.scopes import Limits
 from agents.changes import agent_stream
-from agents.models import Agent
+from agents.models import Agent, Status
 from agents.publications import read_publication
-from agents.request_store import GivenAnswer
+from agents.request_store import GivenAnswer, open_requests
 from agents.requests import read_named_answer
-from agents.services import AgentService, agent_states
-from streams.protocol.kinds import Access, Kind, Scope, Viewer
+from agents.services import AgentService
+from agents.states import agent_state, agent_states
+from streams.protocol.kinds import Access, Kind, Scope, State, Viewer
+from streams.protocol.messages import encode
 from workspaces.access import workspace_access
 from workspaces.plugin import Section
+
+# Those that need somebody come first.
+URGENCY: dict[str, int] = {
+    status: rank
+    for rank, status in enumerate(
+        (Status.WAITING, Status.ERROR, Status.RUNNING, Status.FINISHED, Status.IDLE, Status.OFFLINE)
+    )
+}
 
 
 class AgentKind(Kind):
@@ -37,9 +47,9 @@ class AgentKind(Kind):
         found = {pk: (workspace_id, name) for pk, workspace_id, name in rows}
         return [limits.for_agent(*found[key]) if key in found else Scope.NONE for limits, key in asked]
 
-    def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, dict[str, Any]]:
-        agents = list(Agent.objects.filter(pk__in=keys))
-        return agent_states(agents, {agent.pk: agent.pk for agent in agents})
+    def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, State]:
+        states = agent_states(list(Agent.objects.filter(pk__in=keys)))
+        return {key: State(encode(state)) for key, state in states.items()}
 
     async def publish(self, key: uuid.UUID, publication: Raw) -> dict[str, Any]:
         published = await AgentService.apublish(await read_publication(key, publication))
@@ -55,12 +65,12 @@ class AgentKind(Kind):
 class AgentSection(Section):
     name = "agents"
 
-    def states(self, workspace_ids: Collection[uuid.UUID]) -> Mapping[uuid.UUID, list[dict[str, Any]]]:
-        found: defaultdict[uuid.UUID, list[dict[str, Any]]] = defaultdict(list)
-        agents = list(Agent.objects.filter(workspace__in=workspace_ids))
-        states = agent_states(agents, {agent.pk: agent.workspace_id for agent in agents})
-        for agent in agents:
-            found[agent.workspace_id].append(states[agent.pk])
+    def states(self, workspace_ids: Collection[uuid.UUID]) -> Mapping[uuid.UUID, list[str]]:
+        found: defaultdict[uuid.UUID, list[str]] = defaultdict(list)
+        asked = open_requests(agent__workspace__in=workspace_ids, agent__archived_at=None)
+        listed = Agent.objects.filter(workspace__in=workspace_ids, archived_at=None)
+        for agent in sorted(listed.iterator(), key=lambda agent: URGENCY[agent.status]):
+            found[agent.workspace_id].append(encode(agent_state(agent, asked)))
         return found
 
     def streams(self, workspace_id: uuid.UUID) -> list[str]:

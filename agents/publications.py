@@ -9,17 +9,22 @@ from functools import cached_property
 from typing import Annotated
 
 import msgspec
+from django.db import transaction
 from msgspec import Meta, Raw
 
 from agents.changes import AgentChanges, agent_stream
 from agents.events import AgentEvent, Context, Request, ResolutionReport, StatusReport, Terminated, parse_event
 from agents.models import Agent
+from agents.recency import find_archived, note_heard
 from agents.request_store import RequestStore
+from agents.states import agent_state
 from streams.conf import conf
 from streams.log import Writer
 from streams.protocol import clock
 from streams.protocol.limits import Turn
 from streams.protocol.messages import BIGINT, Code, ProtocolError, brief, decode
+from workspaces.events import Change
+from workspaces.services import record
 
 PRODUCER = r"[\x21-\x7e]{1,64}"
 
@@ -137,8 +142,11 @@ class Store:
 
     def __init__(self, publications: Sequence[Publication]) -> None:
         self._publications = publications
-        self._changes = AgentChanges({item.agent_id for item in publications if item.changes_agent})
+        changing = {publication.agent_id for publication in publications if publication.changes_agent}
+        changing |= find_archived({publication.agent_id for publication in publications if publication.events})
+        self._changes = AgentChanges(changing)
         self._requests = RequestStore(self._changes)
+        self._heard: set[uuid.UUID] = set()
 
     @property
     def stream_names(self) -> set[str]:
@@ -152,6 +160,10 @@ class Store:
         outcomes = [self._publish(writer, publication) for publication in self._publications]
         self._changes.save()
         self._requests.save()
+        for pk in sorted(self._heard & self._changes.agents.keys()):
+            if self._changes.agents[pk].archived_at is not None:
+                restore(writer, self._changes.agents[pk])
+        transaction.on_commit(lambda: note_heard(self._heard))
         return outcomes
 
     def _publish(self, writer: Writer, publication: Publication) -> Published | ProtocolError:
@@ -171,6 +183,7 @@ class Store:
                 self._renew(writer, publication)
                 return Published(publication.agent_id, progress.n, progress.seq, lease)
             events = events[expected - publication.n :]
+        self._heard.add(publication.agent_id)
         if publication.deals_with_requests:
             try:
                 self._load_requests(publication.agent_id, events)
@@ -221,3 +234,10 @@ class Store:
             self._changes.set_lease(agent, "", None)
         if not agent.lease_holder:
             self._requests.withdraw_all(writer, agent)
+
+
+def restore(writer: Writer, agent: Agent) -> None:
+    """Bring a locked agent back from the archive: it has been heard of. Its workspace's stream must be locked."""
+    agent.archived_at = None
+    agent.save(update_fields=["archived_at"])
+    record(writer, agent.workspace_id, Change.AGENT_ADDED, agent_state(agent))

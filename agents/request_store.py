@@ -3,7 +3,7 @@
 import json
 import uuid
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -205,30 +205,28 @@ def request_state(row: models.Request) -> dict[str, Any]:
     return state | {"resolution": resolution_state(row)} if row.outcome else state
 
 
-def open_requests(homes: Mapping[uuid.UUID, Hashable]) -> dict[uuid.UUID, dict[str, Any]]:
-    """What the states of agents say of their open requests: `requests`, oldest first, and in `moreRequests` how many
-    have been left out to keep the states of one home together, which are sent as one frame, in bounds.
-
-    `homes` says for each agent's id with which others its state is sent.
-    """
-    found: dict[uuid.UUID, dict[str, Any]] = {pk: {"requests": []} for pk in homes}
-    room: defaultdict[Hashable, int] = defaultdict(lambda: STATE_BYTES)
-    rows = models.Request.objects.filter(agent__in=homes, outcome="").order_by("pk")
+def open_requests(**agents: Any) -> dict[uuid.UUID, dict[str, Any]]:
+    """What the states of agents say of their open requests, for those that have some: `requests`, oldest first, and in
+    `moreRequests` how many have been left out to keep each state in bounds. `agents` filters the requests by agent."""
+    found: defaultdict[uuid.UUID, dict[str, Any]] = defaultdict(lambda: {"requests": []})
+    room: defaultdict[uuid.UUID, int] = defaultdict(lambda: STATE_BYTES)
+    rows = models.Request.objects.filter(outcome="", **agents).order_by("pk")
     fitting: list[int] = []
     for pk, agent_id, size in rows.values_list("pk", "agent_id", Length("payload")):  # in characters
-        if size <= room[homes[agent_id]]:
-            room[homes[agent_id]] -= size
+        if size <= room[agent_id]:
+            room[agent_id] -= size
             fitting.append(pk)
         else:
             _leave_out(found[agent_id])
     room.clear()
-    for row in rows.filter(pk__in=fitting) if fitting else ():
-        size = len(row.payload.encode())
-        if size <= room[homes[row.agent_id]]:
-            room[homes[row.agent_id]] -= size
-            found[row.agent_id]["requests"].append(request_state(row))
-        else:
-            _leave_out(found[row.agent_id])
+    for start in range(0, len(fitting), CHUNK):
+        for row in models.Request.objects.filter(pk__in=fitting[start : start + CHUNK]).order_by("pk"):
+            size = len(row.payload.encode())
+            if size <= room[row.agent_id]:
+                room[row.agent_id] -= size
+                found[row.agent_id]["requests"].append(request_state(row))
+            else:
+                _leave_out(found[row.agent_id])
     return found
 
 
