@@ -21,6 +21,7 @@ from agents.services import AgentService
 from streams.conf import conf
 from streams.protocol.kinds import Access, Scope
 from streams.protocol.messages import BIGINT, Code, ProtocolError, parse
+from streams.protocol.text import without_nul
 
 router = Router(tags=["requests"])
 
@@ -132,6 +133,7 @@ async def list_requests(request: HttpRequest, agent_id: uuid.UUID, query: Query[
 )
 async def answer(request: HttpRequest, agent_id: uuid.UUID, request_id: str, body: Answer) -> HttpResponse:
     await authorize(request, "agent", agent_id, Access.WRITE)
+    without_nul(request_id)
     who = caller(request)
     resolution = await AgentService.aanswer(GivenAnswer(agent_id, request_id, body, who.id, who.name))
     return _answer({"agentId": agent_id, "requestId": request_id, "resolution": resolution})
@@ -148,4 +150,5 @@ async def get_request(
     request: HttpRequest, agent_id: uuid.UUID, request_id: str, query: Query[WaitQuery]
 ) -> HttpResponse:
     await authorize(request, "agent", agent_id, Access.READ)
+    without_nul(request_id)
     return _answer(await wait_for_resolution(caller(request), agent_id, request_id, query.wait))

@@ -51,6 +51,7 @@ def drawn() -> set[str]:
 
 BY_ITSELF = {  # what a server does by itself, which may fall into the time that is looked at
     "agents/leases.py",
+    "agents/request_expiry.py",
     "streams/hub/presence.py",
     "streams/hub/reader.py",
     "streams/log/retention.py",

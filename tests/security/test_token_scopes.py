@@ -116,10 +116,11 @@ class Place:
     def payload(self, message: str) -> dict[str, Any]:
         """A payload for a WebSocket message of this type."""
         verb, _, kind = message.partition(":")
-        more: dict[str, Any] = {
-            "publish": {"producer": "p", "events": [OUTPUT]},
-            "answer": {"requestId": "r1", "text": "hello"},
-        }.get(verb, {})
+        more: dict[str, Any] = {}
+        if verb == "publish":
+            more = {"producer": "p", "events": [OUTPUT]}
+        elif verb == "answer":
+            more = {"requestId": "r1", "text": "hello"}
         return {f"{kind}Id": self.ids[f"{kind}_id"], **more} if kind else {}
 
 
