@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Raw
 
-from agents.events import AgentEvent, Context, StatusChange, StatusReport, Terminated, parse_event
+from accounts import audit
+from accounts.actor import Actor
+from accounts.audit import Action, Deed
+from agents.events import AgentEvent, Context, Input, Signal, StatusChange, StatusReport, Terminated, parse_event
 from agents.models import Agent, Status
 from streams.conf import conf
 from streams.log import Writer
@@ -33,7 +36,8 @@ def agent_stream(agent_id: uuid.UUID) -> str:
 class Publication:
     """Events for one agent. With a producer, `n` is the number of the first; the others follow it.
 
-    `lease` renews the producer's lease on the agent, which `agent:terminated` from the same producer ends.
+    `lease` renews the producer's lease on the agent, which `agent:terminated` from the same producer ends. `actor` is
+    who sends input or a signal, for the audit log: what is stored together comes from many.
     """
 
     agent_id: uuid.UUID
@@ -41,6 +45,7 @@ class Publication:
     producer: str | None = None
     n: int = 1
     lease: bool = False
+    actor: Actor | None = None
 
     @cached_property
     def stream(self) -> str:
@@ -142,6 +147,7 @@ class Store:
         self._agents = {agent.pk: agent for agent in rows}
         self._changed: set[uuid.UUID] = set()
         self._leased: set[uuid.UUID] = set()
+        self._told: list[tuple[Publication, Input | Signal, int]] = []  # with the seq of each
 
     @property
     def stream_names(self) -> set[str]:
@@ -154,9 +160,18 @@ class Store:
             [(item.stream, item.producer) for item in self._publications if item.producer and item.stream in writer]
         )
         outcomes = [self._publish(writer, publication) for publication in self._publications]
+        audit.record_many(self._deeds())
         self._save(self._changed, ["status", "reason", "context_level", "tokens_used", "tokens_limit", "updated_at"])
         self._save(self._leased, ["lease_holder", "lease_until"])
         return outcomes
+
+    def _deeds(self) -> list[Deed]:
+        """What people have told agents, for the audit log; output of agents is none, and costs no query."""
+        if not self._told:
+            return []
+        agents = Agent.objects.filter(pk__in={publication.agent_id for publication, _, _ in self._told})
+        known = {agent.pk: agent for agent in agents}
+        return [_deed(known[publication.agent_id], publication, *told) for publication, *told in self._told]
 
     def _save(self, keys: set[uuid.UUID], fields: list[str]) -> None:
         if keys:
@@ -196,6 +211,8 @@ class Store:
                 self._change_context(writer, self._agents[agent_id], event)
             case _:
                 writer.append(publication.stream, event.type, event.encode(agent_id))
+        if isinstance(event, Input | Signal):
+            self._told.append((publication, event, writer.head(publication.stream)))
         # The end of a run, unless another has taken over. Without a producer it is the server's own word.
         if isinstance(event, Terminated) and publication.producer in (None, self._agents[agent_id].lease_holder):
             self._lease(publication, None)
@@ -223,3 +240,16 @@ class Store:
         writer.append(agent_stream(agent.pk), event.type, event.encode(agent.pk))
         data = {"agentId": str(agent.pk), **event.model_dump(mode="json", by_alias=True, exclude_none=True)}
         record(writer, agent.workspace_id, change, data)
+
+
+def _deed(agent: Agent, publication: Publication, event: Input | Signal, seq: int) -> Deed:
+    """What somebody has told an agent; not in which words, which may be secret: the agent's stream has them."""
+    detail: dict[str, Any] = {"agentId": str(agent.pk), "seq": seq}
+    match event:
+        case Input():
+            action, detail["characters"] = Action.INPUT_SENT, len(event.content)
+        case Signal(signal="interrupt"):
+            action = Action.INTERRUPTED
+        case Signal():
+            action = Action.STOPPED
+    return Deed(action, agent.workspace_id, agent.name, detail, publication.actor)

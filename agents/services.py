@@ -7,6 +7,9 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
+from accounts import audit
+from accounts.actor import Actor
+from accounts.audit import Action
 from accounts.text import clean_name
 from accounts.tokens import recheck_patterns
 from agents.events import AgentEvent, Outcome, StatusReport, Terminated
@@ -62,8 +65,9 @@ class AgentService:
         return AgentService.publish(Publication(agent_id, events))
 
     @staticmethod
-    async def areport(agent_id: uuid.UUID, *events: AgentEvent) -> Published:
-        return await AgentService.apublish(Publication(agent_id, events))
+    async def areport(agent_id: uuid.UUID, *events: AgentEvent, actor: Actor | None = None) -> Published:
+        """Likewise; `actor` is who sends input or a signal."""
+        return await AgentService.apublish(Publication(agent_id, events, actor=actor))
 
     @staticmethod
     def publish(publication: Publication) -> Published:
@@ -116,6 +120,7 @@ class AgentService:
             agent.save(force_insert=True)
             log.open_stream(agent_stream(agent.pk))
             record(stream_writer, workspace_id, Change.AGENT_ADDED, agent_state(agent))
+            _audit(Action.AGENT_CREATED, agent)
         return agent
 
     @staticmethod
@@ -125,11 +130,12 @@ class AgentService:
         agent = _lock(agent_id)
         with log.writing([workspace_stream(agent.workspace_id)]) as stream_writer:
             if name.strip() != agent.name:
-                agent.name = _free_name(agent.workspace_id, name)
+                before, agent.name = agent.name, _free_name(agent.workspace_id, name)
                 agent.updated_at = clock.as_datetime(stream_writer.time)
                 agent.save(update_fields=["name", "updated_at"])
                 record(stream_writer, agent.workspace_id, Change.AGENT_UPDATED, agent_state(agent))
                 recheck_patterns(agent.workspace_id)
+                _audit(Action.AGENT_RENAMED, agent, was=before)
         return agent
 
     @staticmethod
@@ -140,8 +146,14 @@ class AgentService:
         stream = agent_stream(agent_id)
         with log.writing([stream, workspace_stream(agent.workspace_id)]) as stream_writer:
             agent.delete()
+            _audit(Action.AGENT_DELETED, agent, agentId=str(agent_id))
             record(stream_writer, agent.workspace_id, Change.AGENT_REMOVED, {"agentId": str(agent_id)})
         log.drop_streams([stream])
+
+
+def _audit(action: Action, agent: Agent, **detail: str) -> None:
+    detail = {"agentId": str(agent.pk), **detail}
+    audit.record(action, workspace_id=agent.workspace_id, target=agent.name, detail=detail)
 
 
 def _lock(agent_id: uuid.UUID) -> Agent:
