@@ -10,4 +10,4 @@ class AuditFile(WatchedFileHandler):
 
     def _open(self) -> TextIOWrapper:
         descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        return os.fdopen(descriptor, self.mode, encoding=self.encoding)
+        return TextIOWrapper(os.fdopen(descriptor, "ab"), encoding="utf-8", write_through=True)

@@ -31,12 +31,14 @@ def actor_middleware(get_response: Callable[[HttpRequest], Any]) -> Callable[[Ht
 
         async def middleware(request: HttpRequest) -> HttpResponseBase:
             with acting(lambda: Actor.on_page(request)):
-                return await get_response(request)
+                response: HttpResponseBase = await get_response(request)
+            return response
 
         return middleware
 
     def sync_middleware(request: HttpRequest) -> HttpResponseBase:
         with acting(lambda: Actor.on_page(request)):
-            return get_response(request)
+            response: HttpResponseBase = get_response(request)
+        return response
 
     return sync_middleware

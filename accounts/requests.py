@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable
 from contextvars import copy_context
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 from django.conf import settings
@@ -149,4 +150,5 @@ async def read(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R
 
 async def write(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Run a service that changes the database, in the name of this task's actor."""
-    return await Runtime.current().database.write(copy_context().run, function, *args, **kwargs)
+    call = partial(copy_context().run, partial(function, *args, **kwargs))
+    return await Runtime.current().database.write(call)

@@ -171,7 +171,7 @@ class Store:
             return []
         agents = Agent.objects.filter(pk__in={publication.agent_id for publication, _, _ in self._told})
         known = {agent.pk: agent for agent in agents}
-        return [_deed(known[publication.agent_id], publication, *told) for publication, *told in self._told]
+        return [_deed(known[publication.agent_id], publication, event, seq) for publication, event, seq in self._told]
 
     def _save(self, keys: set[uuid.UUID], fields: list[str]) -> None:
         if keys:

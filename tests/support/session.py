@@ -22,6 +22,15 @@ class Session:
     def cookie(self, name: str) -> str:
         return next(str(cookie.value) for cookie in self._jar if cookie.name == name)
 
+    def get(self, path: str) -> tuple[int, str]:
+        """The status of a page, and its text."""
+        try:
+            with self._opener.open(self._url + path) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
     def post(self, path: str, body: bytes, **headers: str) -> int:
         return self.ask(path, body, **headers)[0]
 
