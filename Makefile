@@ -2,6 +2,7 @@
 # make test   run every test: Python, JavaScript, browser
 # make lint   ruff, mypy and the import contracts
 # make chaos  the long form of the fault tests
+# make lock   pin what requirements.txt needs, with hashes, in requirements.lock
 # make bench  measure it beside others (an hour and a half: docs/performance.md); make bench-quick: two minutes
 
 # The first Python that runs and is new enough; PYTHON=… chooses another.
@@ -10,7 +11,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint chaos bench bench-quick screenshots clean
+.PHONY: run test lint chaos lock bench bench-quick screenshots clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/run.stamp
@@ -50,8 +51,15 @@ $(BIN)/pip:
 		{ echo "Python's venv module is missing; on Debian: sudo apt install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/run.stamp: requirements.txt clients/python/pyproject.toml | $(BIN)/pip
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+# For every platform and every Python that we support; versions stay as they are unless requirements.txt asks for others.
+lock: | $(BIN)/pip
+	$(BIN)/pip install --quiet --disable-pip-version-check uv==0.13.9
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--custom-compile-command 'make lock' --output-file requirements.lock requirements.txt
+
+$(VENV)/run.stamp: requirements.lock clients/python/pyproject.toml | $(BIN)/pip
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e clients/python
 	@touch $@
 
 $(VENV)/test.stamp: requirements-dev.txt $(VENV)/run.stamp

@@ -25,3 +25,8 @@ class AccountsConfig(StreamApp):
             Job(write_uses, USES_EVERY),
             Job(AuditRetention().run, conf().TRIM_EVERY),
         ]
+
+    def redacted(self, address: str) -> str:
+        from accounts.redaction import redacted
+
+        return redacted(address)

@@ -160,15 +160,14 @@ class Store:
             [(item.stream, item.producer) for item in self._publications if item.producer and item.stream in writer]
         )
         outcomes = [self._publish(writer, publication) for publication in self._publications]
-        audit.record_many(self._deeds())
+        if self._told:
+            audit.record_many(self._deeds())
         self._save(self._changed, ["status", "reason", "context_level", "tokens_used", "tokens_limit", "updated_at"])
         self._save(self._leased, ["lease_holder", "lease_until"])
         return outcomes
 
     def _deeds(self) -> list[Deed]:
-        """What people have told agents, for the audit log; output of agents is none, and costs no query."""
-        if not self._told:
-            return []
+        """What people have told agents, for the audit log."""
         agents = Agent.objects.filter(pk__in={publication.agent_id for publication, _, _ in self._told})
         known = {agent.pk: agent for agent in agents}
         return [_deed(known[publication.agent_id], publication, event, seq) for publication, event, seq in self._told]

@@ -1,14 +1,12 @@
 """Settings: everything an operator may change comes from the environment (docs/reference/settings.md lists it)."""
 
-import contextlib
-import os
-import secrets
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import environ
 from csp.constants import NONE, SELF
+
+from realtime_project.secret_key import generated_key, strong
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -16,22 +14,11 @@ env = environ.Env()
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
 DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-
-def _secret_key(path: Path) -> str:
-    """The key kept in `path`, made on first use: there is no default key to forget changing."""
-    if not path.exists():
-        # Written aside and linked into place: of several processes starting at once one makes the key, and nobody
-        # reads half of it. mkstemp lets only the owner read the file.
-        descriptor, draft = tempfile.mkstemp(dir=path.parent)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(50))
-        with contextlib.suppress(FileExistsError):
-            os.link(draft, path)
-        Path(draft).unlink()
-    return path.read_text()
-
-
-SECRET_KEY = env.str("SECRET_KEY", default="") or _secret_key(DATA_DIR / "secret_key")
+KEY_FILE = DATA_DIR / "secret_key"
+if given := env.str("SECRET_KEY", default=""):
+    SECRET_KEY = strong(given, "SECRET_KEY")
+else:
+    SECRET_KEY = strong(generated_key(KEY_FILE), str(KEY_FILE))
 DEBUG = env.bool("DEBUG", default=False)
 
 HOST = env.str("HOST", default="127.0.0.1")
@@ -62,6 +49,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "realtime_project.middleware.CompressedStaticMiddleware",
+    "realtime_project.middleware.no_store",
     "realtime_project.middleware.CompressedPageMiddleware",
     "csp.middleware.CSPMiddleware",
     "corsheaders.middleware.CorsMiddleware",

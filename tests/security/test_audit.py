@@ -366,20 +366,20 @@ def test_the_pages_are_for_owners_and_superusers(both: LiveServer, admin: Api, o
     both.token("stranger")
 
     def status(session: Session, path: str) -> int:
-        return session.get(path)[0]
+        return session.page(path)[0]
 
     keeper, stranger, root = (Session(both, name) for name in ("keeper", "stranger", "root"))
     pages = (f"/w/{slug}/audit/", "/audit/")
     assert [status(keeper, page) for page in pages] == [200, 403]
     assert [status(stranger, page) for page in pages] == [404, 403]
     assert [status(root, page) for page in pages] == [200, 200]
-    _, text = keeper.get(f"/w/{slug}/audit/?action=workspace_created")
+    _, text = keeper.page(f"/w/{slug}/audit/?action=workspace_created")
     assert "workspace created" in text
-    _, text = keeper.get(f"/w/{slug}/audit/?format=csv&action=workspace_created")
+    _, text = keeper.page(f"/w/{slug}/audit/?format=csv&action=workspace_created")
     assert [row[6] for row in csv.reader(io.StringIO(text))] == ["action", "workspace_created"]
-    _, text = keeper.get(f"/w/{slug}/audit/?format=json&action=workspace_created")
+    _, text = keeper.page(f"/w/{slug}/audit/?format=json&action=workspace_created")
     assert [entry["workspace"] for entry in json.loads(text)] == [workspace_id]
-    assert keeper.get(f"/w/{slug}/audit/?since=yesterday")[0] == 400
+    assert keeper.page(f"/w/{slug}/audit/?since=yesterday")[0] == 400
 
 
 def test_a_tokens_last_use_is_shown(both: LiveServer, admin: Api) -> None:
