@@ -1,22 +1,30 @@
 """The HTTP API of agents."""
 
 import uuid
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from msgspec import Raw
-from ninja import Router
+from ninja import Query, Router
 from pydantic import Field
 
 from accounts.actor import Actor
 from accounts.requests import Caller, Camel, authorize, authorize_reading, authorize_seeing, caller, read, write
-from accounts.scopes import Limits
 from agents.events import AgentEvent, Context, Input, Output, Signal, StatusReport
 from agents.kinds import AgentKind
 from agents.models import Agent
-from agents.publications import Publication, PublishPayload, agent_stream, read_lines, read_publication
-from agents.services import AgentService, agent_state
+from agents.publications import (
+    Publication,
+    PublishPayload,
+    agent_state,
+    agent_stream,
+    read_lines,
+    read_publication,
+)
+from agents.search import AgentQuery, search
+from agents.services import AgentService
 from streams.conf import conf
 from streams.protocol.kinds import Access, Scope
 from streams.protocol.messages import Code, ProtocolError, parse
@@ -32,6 +40,8 @@ class AgentOut(Camel):
     id: uuid.UUID
     workspace_id: uuid.UUID
     name: str
+    key: str | None = Field(None, description="the producer's own name for the agent")
+    labels: dict[str, str]
     status: str
     reason: str | None = None
     context_level: int | None = Field(description="percent of the context window in use; null: not reported")
@@ -42,7 +52,14 @@ class AgentOut(Camel):
 
 
 class AgentIn(Camel):
-    name: str
+    name: str | None = Field(None, description="needed unless there is a key")
+    key: str | None = Field(None, description="the producer's own name for the agent: a known key is the known agent")
+    labels: dict[str, str | None] = {}
+
+
+class AgentPatch(Camel):
+    name: str | None = None
+    labels: dict[str, str | None] = Field({}, description="merged into the agent's; null removes one")
 
 
 class InputIn(Camel):
@@ -67,11 +84,6 @@ class PublishedOut(RecordedOut):
     lease: float | None = Field(None, description="seconds until the lease runs out, where it was asked for")
 
 
-def _states(workspace_id: uuid.UUID, limits: Limits | None) -> list[dict[str, Any]]:
-    agents = Agent.objects.filter(workspace=workspace_id)
-    return [agent_state(agent) for agent in agents if limits is None or limits.for_agent(workspace_id, agent.name)]
-
-
 def _require_name(request: HttpRequest, workspace_id: uuid.UUID, name: str) -> None:
     """Raise ProtocolError (FORBIDDEN) if the caller's token is not for an agent of this name."""
     limits = caller(request).limits
@@ -90,27 +102,38 @@ def _state(agent_id: uuid.UUID) -> dict[str, Any]:
     "/workspaces/{uuid:workspace_id}/agents",
     response=list[AgentOut],
     by_alias=True,
-    exclude_unset=True,
-    summary="The workspace's agents",
+    summary="The workspace's agents, by name; the header Link leads to the next page",
     auth=Caller(LISTING),
 )
-async def list_agents(request: HttpRequest, workspace_id: uuid.UUID) -> list[dict[str, Any]]:
+async def list_agents(request: HttpRequest, workspace_id: uuid.UUID, query: Query[AgentQuery]) -> HttpResponse:
     await authorize_seeing(request, "workspace", workspace_id)
-    return await read(_states, workspace_id, caller(request).limits)
+    page = await read(search, workspace_id, query, caller(request).limits)
+    response = HttpResponse(page.text, content_type="application/json; charset=utf-8")
+    if page.cursor is not None:
+        parameters = request.GET.copy()
+        parameters["cursor"] = page.cursor
+        response["Link"] = f'<{request.path}?{parameters.urlencode()}>; rel="next"'
+    return response
 
 
 @router.post(
     "/workspaces/{uuid:workspace_id}/agents",
-    response={201: AgentOut},
+    response={200: AgentOut, 201: AgentOut},
     by_alias=True,
     exclude_unset=True,
-    summary="Add an agent",
+    summary="Add an agent, or find the one with this key",
     auth=Caller(Scope.PUBLISH | Scope.MANAGE),
 )
 async def create_agent(request: HttpRequest, workspace_id: uuid.UUID, body: AgentIn) -> tuple[int, dict[str, Any]]:
     await authorize_seeing(request, "workspace", workspace_id, Access.WRITE)
-    _require_name(request, workspace_id, body.name)
-    return 201, agent_state(await write(AgentService.create, workspace_id, body.name))
+    permit = partial(_require_name, request, workspace_id)
+    if body.key is not None:
+        agent, created = await write(AgentService.register, workspace_id, body.key, body.name, body.labels, permit)
+        return 201 if created else 200, agent_state(agent)
+    if body.name is None:
+        raise ProtocolError(Code.INVALID_MESSAGE, "expected a name, a key or both, got neither")
+    permit(body.name)
+    return 201, agent_state(await write(AgentService.create, workspace_id, body.name, body.labels))
 
 
 @router.get(
@@ -131,14 +154,15 @@ async def get_agent(request: HttpRequest, agent_id: uuid.UUID) -> dict[str, Any]
     response=AgentOut,
     by_alias=True,
     exclude_unset=True,
-    summary="Rename an agent",
+    summary="Rename or label an agent",
     auth=Caller(Scope.MANAGE),
 )
-async def rename_agent(request: HttpRequest, agent_id: uuid.UUID, body: AgentIn) -> dict[str, Any]:
+async def update_agent(request: HttpRequest, agent_id: uuid.UUID, body: AgentPatch) -> dict[str, Any]:
     await authorize(request, "agent", agent_id, Access.WRITE)
-    if caller(request).limits is not None:  # or it could take an agent out of, or into, what the token is for
+    if caller(request).limits is not None and body.name is not None:
+        # Or it could take an agent out of, or into, what the token is for.
         _require_name(request, uuid.UUID((await read(_state, agent_id))["workspaceId"]), body.name)
-    return agent_state(await write(AgentService.rename, agent_id, body.name))
+    return agent_state(await write(AgentService.update, agent_id, body.name, body.labels))
 
 
 @router.delete(

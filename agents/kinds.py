@@ -8,12 +8,21 @@ from typing import Any
 from msgspec import Raw
 
 from accounts.scopes import Limits
-from agents.models import Agent
-from agents.publications import agent_stream, read_publication
-from agents.services import AgentService, agent_state
-from streams.protocol.kinds import Access, Kind, Scope
+from agents.models import Agent, Status
+from agents.publications import agent_state, agent_stream, read_publication
+from agents.services import AgentService
+from streams.protocol.kinds import Access, Kind, Scope, State
+from streams.protocol.messages import encode
 from workspaces.access import workspace_access
 from workspaces.plugin import Section
+
+# Those that need somebody come first.
+URGENCY: dict[str, int] = {
+    status: rank
+    for rank, status in enumerate(
+        (Status.WAITING, Status.ERROR, Status.RUNNING, Status.FINISHED, Status.IDLE, Status.OFFLINE)
+    )
+}
 
 
 class AgentKind(Kind):
@@ -33,8 +42,8 @@ class AgentKind(Kind):
         found = {pk: (workspace_id, name) for pk, workspace_id, name in rows}
         return [limits.for_agent(*found[key]) if key in found else Scope.NONE for limits, key in asked]
 
-    def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, dict[str, Any]]:
-        return {agent.pk: agent_state(agent) for agent in Agent.objects.filter(pk__in=keys)}
+    def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, State]:
+        return {agent.pk: State(encode(agent_state(agent))) for agent in Agent.objects.filter(pk__in=keys)}
 
     async def publish(self, key: uuid.UUID, publication: Raw) -> dict[str, Any]:
         published = await AgentService.apublish(await read_publication(key, publication))
@@ -45,10 +54,11 @@ class AgentKind(Kind):
 class AgentSection(Section):
     name = "agents"
 
-    def states(self, workspace_ids: Collection[uuid.UUID]) -> Mapping[uuid.UUID, list[dict[str, Any]]]:
-        found: defaultdict[uuid.UUID, list[dict[str, Any]]] = defaultdict(list)
-        for agent in Agent.objects.filter(workspace__in=workspace_ids):
-            found[agent.workspace_id].append(agent_state(agent))
+    def states(self, workspace_ids: Collection[uuid.UUID]) -> Mapping[uuid.UUID, list[str]]:
+        found: defaultdict[uuid.UUID, list[str]] = defaultdict(list)
+        listed = Agent.objects.filter(workspace__in=workspace_ids, archived_at=None)
+        for agent in sorted(listed.iterator(), key=lambda agent: URGENCY[agent.status]):
+            found[agent.workspace_id].append(encode(agent_state(agent)))
         return found
 
     def streams(self, workspace_id: uuid.UUID) -> list[str]:

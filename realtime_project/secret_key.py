@@ -1,4 +1,4 @@
-"""The key that signs sessions and links: made on first use, and refused where it can be guessed."""
+"""The key that signs sessions and links: made on first use, refused where it can be guessed; and what it gives."""
 
 import contextlib
 import os
@@ -6,6 +6,8 @@ import secrets
 import tempfile
 from pathlib import Path
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.core.exceptions import ImproperlyConfigured
 
 MIN_LENGTH = 32
@@ -38,3 +40,8 @@ def strong(key: str, source: str) -> str:
     else:
         return key
     raise ImproperlyConfigured(f"{source}: {problem}. Leave it out, and one is generated.")
+
+
+def channel_layer_key(secret: str) -> bytes:
+    """The key for messages between processes: derived, so that neither key tells the other."""
+    return HKDF(SHA256(), length=32, salt=None, info=b"agentstream channel layer").derive(secret.encode())

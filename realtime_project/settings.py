@@ -6,7 +6,7 @@ from typing import Any
 import environ
 from csp.constants import NONE, SELF
 
-from realtime_project.secret_key import generated_key, strong
+from realtime_project.secret_key import channel_layer_key, generated_key, strong
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -19,6 +19,7 @@ if given := env.str("SECRET_KEY", default=""):
     SECRET_KEY = strong(given, "SECRET_KEY")
 else:
     SECRET_KEY = strong(generated_key(KEY_FILE), str(KEY_FILE))
+SECRET_KEY_FALLBACKS = [strong(old, "SECRET_KEY_FALLBACKS") for old in env.list("SECRET_KEY_FALLBACKS", default=[])]
 DEBUG = env.bool("DEBUG", default=False)
 
 HOST = env.str("HOST", default="127.0.0.1")
@@ -26,6 +27,10 @@ PORT = env.int("PORT", default=8000)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=sorted({"localhost", "127.0.0.1", "[::1]", HOST}))
 # Full origins (https://app.example.com) of other front ends; the server's own origin is always allowed.
 ALLOWED_ORIGINS = env.list("ALLOWED_ORIGINS", default=[])
+
+# An agent that is silent for so many days, and isn't running, is archived; 0: never.
+AGENT_ARCHIVE_DAYS = env.float("AGENT_ARCHIVE_DAYS", default=14.0)
+WORKSPACE_AGENTS = env.int("WORKSPACE_AGENTS", default=20_000)
 
 INSTALLED_APPS = [
     "streams",  # before daphne: its `runserver` serves with our server class
@@ -121,7 +126,11 @@ CHANNEL_LAYERS: dict[str, Any] = {
     "default": (
         {
             "BACKEND": "streams.layers.redis.SharedLayer",
-            "CONFIG": {"hosts": [{"address": url} for url in REDIS_URL.split(",")]},
+            "CONFIG": {
+                "hosts": [{"address": url} for url in REDIS_URL.split(",")],
+                # The first encrypts; messages under any of them are read.
+                "symmetric_encryption_keys": [channel_layer_key(key) for key in (SECRET_KEY, *SECRET_KEY_FALLBACKS)],
+            },
         }
         if REDIS_URL
         else {"BACKEND": "streams.layers.local.LocalLayer", "CONFIG": {"capacity": 10_000, "group_expiry": 10**9}}

@@ -5,12 +5,11 @@ import uuid
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 
 from streams import log
 from streams.database import Batcher, Database
 from streams.hub.window import Window
-from streams.protocol.kinds import Access, Kind, Rights, Viewer
+from streams.protocol.kinds import Access, Kind, Rights, State, Viewer
 from streams.protocol.messages import Code, ProtocolError
 from streams.protocol.positions import Span
 
@@ -42,7 +41,7 @@ class Snapshot:
     """What a stream's subject looks like after event `span.head`, and when the event asked for was written
     (milliseconds since 1970; None if it is not retained). All of one moment."""
 
-    state: dict[str, Any]
+    state: State
     span: Span
     time: int | None
 

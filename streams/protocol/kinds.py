@@ -70,6 +70,15 @@ class Viewer(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a stream's subject looks like. `text`, a JSON object, goes into `subscribed`. What is too much for that goes
+    into messages that follow in this order, each a type and a payload as JSON text."""
+
+    text: str
+    pages: Sequence[tuple[str, str]] = ()
+
+
 class Kind(ABC):
     """A kind of stream. `access`, `scopes` and `states` read the database, for many askers at once."""
 
@@ -88,8 +97,8 @@ class Kind(ABC):
         return [Scope.NONE for _ in asked]
 
     @abstractmethod
-    def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, dict[str, Any]]:
-        """The present state, ready for JSON, of those that exist."""
+    def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, State]:
+        """The present state of those that exist."""
 
     async def publish(self, key: uuid.UUID, publication: Raw) -> dict[str, Any]:
         """Store a publication, the payload of `publish:<name>`, and return that of its `published` answer.

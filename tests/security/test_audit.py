@@ -98,7 +98,7 @@ def test_what_happens_to_agents_is_recorded() -> None:
     workspace = WorkspaceService.create("Team")
     with acting(ADA):
         agent = AgentService.create(workspace.pk, "build")
-        AgentService.rename(agent.pk, "test")
+        AgentService.update(agent.pk, "test")
         AgentService.delete(agent.pk)
     recorded = AuditEntry.objects.filter(actor="ada").order_by("pk")
     assert [(entry.action, entry.target) for entry in recorded] == [

@@ -13,6 +13,10 @@ export function followWorkspace(id, { onchange, onended = () => {} }) {
     members.reset(present.members, seq);
     changed();
   });
+  subscription.on("agents", (page) => {
+    state.add(page);
+    changed();
+  });
   subscription.on("updated", (_, event) => {
     const changes = [state.apply(event), members.apply(event)];
     if (changes.includes(true)) changed();
