@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from pydantic_core import to_json
 
+from accounts.actor import Actor
 from accounts.requests import Caller, authorize, caller, read
 from agents.events import Request
 from agents.kinds import AgentKind
@@ -134,8 +135,8 @@ async def list_requests(request: HttpRequest, agent_id: uuid.UUID, query: Query[
 async def answer(request: HttpRequest, agent_id: uuid.UUID, request_id: str, body: Answer) -> HttpResponse:
     await authorize(request, "agent", agent_id, Access.WRITE)
     without_nul(request_id)
-    who = caller(request)
-    resolution = await AgentService.aanswer(GivenAnswer(agent_id, request_id, body, who.id, who.name))
+    given = GivenAnswer(agent_id, request_id, body, Actor.of(caller(request)))
+    resolution = await AgentService.aanswer(given)
     return _answer({"agentId": agent_id, "requestId": request_id, "resolution": resolution})
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from msgspec import Raw
 
+from accounts.actor import Actor
+from accounts.identity import Identity
 from accounts.scopes import Limits
 from agents.changes import agent_stream
 from agents.models import Agent, Status
@@ -57,8 +59,9 @@ class AgentKind(Kind):
         return answer if published.lease is None else answer | {"lease": published.lease}
 
     async def answer(self, key: uuid.UUID, answer: Raw, viewer: Viewer) -> dict[str, Any]:
+        assert isinstance(viewer, Identity)
         request_id, found = read_named_answer(answer)
-        resolution = await AgentService.aanswer(GivenAnswer(key, request_id, found, viewer.id, viewer.name))
+        resolution = await AgentService.aanswer(GivenAnswer(key, request_id, found, Actor.of(viewer)))
         return {"agentId": str(key), "requestId": request_id, "resolution": resolution}
 
 

@@ -6,14 +6,27 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from django.db import transaction
 from msgspec import Meta, Raw
 
+from accounts import audit
+from accounts.actor import Actor
+from accounts.audit import Action, Deed
 from agents.changes import AgentChanges, agent_stream
-from agents.events import AgentEvent, Context, Request, ResolutionReport, StatusReport, Terminated, parse_event
+from agents.events import (
+    AgentEvent,
+    Context,
+    Input,
+    Request,
+    ResolutionReport,
+    Signal,
+    StatusReport,
+    Terminated,
+    parse_event,
+)
 from agents.models import Agent
 from agents.recency import find_archived, note_heard
 from agents.request_store import RequestStore
@@ -33,7 +46,8 @@ PRODUCER = r"[\x21-\x7e]{1,64}"
 class Publication:
     """Events for one agent. With a producer, `n` is the number of the first; the others follow it.
 
-    `lease` renews the producer's lease on the agent, which `agent:terminated` from the same producer ends.
+    `lease` renews the producer's lease on the agent, which `agent:terminated` from the same producer ends. `actor` is
+    who sends input or a signal, for the audit log: what is stored together comes from many.
     """
 
     agent_id: uuid.UUID
@@ -41,6 +55,7 @@ class Publication:
     producer: str | None = None
     n: int = 1
     lease: bool = False
+    actor: Actor | None = None
 
     @cached_property
     def stream(self) -> str:
@@ -147,6 +162,7 @@ class Store:
         self._changes = AgentChanges(changing)
         self._requests = RequestStore(self._changes)
         self._heard: set[uuid.UUID] = set()
+        self._told: list[tuple[Publication, Input | Signal, int]] = []  # with the seq of each
 
     @property
     def stream_names(self) -> set[str]:
@@ -158,6 +174,8 @@ class Store:
             [(item.stream, item.producer) for item in self._publications if item.producer and item.stream in writer]
         )
         outcomes = [self._publish(writer, publication) for publication in self._publications]
+        if self._told:
+            audit.record_many(self._deeds())
         self._changes.save()
         self._requests.save()
         for pk in sorted(self._heard & self._changes.agents.keys()):
@@ -165,6 +183,12 @@ class Store:
                 restore(writer, self._changes.agents[pk])
         transaction.on_commit(lambda: note_heard(self._heard))
         return outcomes
+
+    def _deeds(self) -> list[Deed]:
+        """What people have told agents, for the audit log."""
+        agents = Agent.objects.filter(pk__in={publication.agent_id for publication, _, _ in self._told})
+        known = {agent.pk: agent for agent in agents}
+        return [_deed(known[publication.agent_id], publication, event, seq) for publication, event, seq in self._told]
 
     def _publish(self, writer: Writer, publication: Publication) -> Published | ProtocolError:
         name = publication.stream
@@ -218,6 +242,8 @@ class Store:
                 self._end(writer, publication)
             case _:
                 writer.append(publication.stream, event.type, event.encode(publication.agent_id))
+        if isinstance(event, Input | Signal):
+            self._told.append((publication, event, writer.head(publication.stream)))
 
     def _agent(self, publication: Publication) -> Agent:
         return self._changes.agents[publication.agent_id]
@@ -234,6 +260,19 @@ class Store:
             self._changes.set_lease(agent, "", None)
         if not agent.lease_holder:
             self._requests.withdraw_all(writer, agent)
+
+
+def _deed(agent: Agent, publication: Publication, event: Input | Signal, seq: int) -> Deed:
+    """What somebody has told an agent; not in which words, which may be secret: the agent's stream has them."""
+    detail: dict[str, Any] = {"agentId": str(agent.pk), "seq": seq}
+    match event:
+        case Input():
+            action, detail["characters"] = Action.INPUT_SENT, len(event.content)
+        case Signal(signal="interrupt"):
+            action = Action.INTERRUPTED
+        case Signal():
+            action = Action.STOPPED
+    return Deed(action, agent.workspace_id, agent.name, detail, publication.actor)
 
 
 def restore(writer: Writer, agent: Agent) -> None:

@@ -10,6 +10,9 @@ from typing import Any
 from django.db.models import Q
 from django.db.models.functions import Length
 
+from accounts import audit
+from accounts.actor import Actor
+from accounts.audit import Action, Deed
 from agents import models
 from agents.changes import AgentChanges, agent_stream, record_for
 from agents.events import AgentEvent, Request, Resolution, ResolutionReport, StatusReport
@@ -33,8 +36,7 @@ class GivenAnswer:
     agent_id: uuid.UUID
     request_id: str
     answer: Answer
-    user_id: int
-    user: str
+    actor: Actor
 
 
 class RequestStore:
@@ -45,6 +47,7 @@ class RequestStore:
         self._known: defaultdict[uuid.UUID, dict[str, models.Request]] = defaultdict(dict)
         self._new: list[models.Request] = []
         self._resolved: list[models.Request] = []
+        self._deeds: list[Deed] = []
 
     def load(self, agent_id: uuid.UUID, named: Sequence[str] = ()) -> None:
         """Read the agent's open requests, and those named. What they ask is read when it is needed."""
@@ -130,11 +133,11 @@ class RequestStore:
             resolution = Resolution(
                 request_id=row.request_id,
                 outcome=ResolutionOutcome.ANSWERED,
-                by=given.user,
+                by=given.actor.name,
                 **given.answer.model_dump(),
             )
             resolution.encode(agent.pk)
-            self._resolve(writer, agent, row, resolution, by=given.user_id)
+            self._resolve(writer, agent, row, resolution, by=given.actor)
         return resolution_state(row)
 
     def _expire(self, writer: Writer, agent: Agent, row: models.Request) -> None:
@@ -148,20 +151,24 @@ class RequestStore:
         row: models.Request,
         resolution: Resolution,
         *,
-        by: int | None = None,
+        by: Actor | None = None,
         goes_on: bool = True,
     ) -> None:
         """Resolve an open request. If it was the last one, the agent runs on, unless it has said otherwise."""
         row.outcome, row.resolution = resolution.outcome, resolution.fields
-        row.answered_by_id, row.resolved_at = by, clock.as_datetime(writer.time)
+        row.answered_by_id, row.resolved_at = by and by.user_id, clock.as_datetime(writer.time)
         if row.pk is not None:
             self._resolved.append(row)
+        if by is not None:
+            detail = {"agentId": str(agent.pk), "requestId": row.request_id, "option": resolution.option or ""}
+            self._deeds.append(Deed(Action.ANSWERED, agent.workspace_id, agent.name, detail, by))
         writer.append(agent_stream(agent.pk), resolution.type, resolution.encode(agent.pk))
         record_for(writer, agent, resolution, Change.AGENT_REQUEST_RESOLVED)
         if goes_on and agent.status == Status.WAITING and not self.open(agent.pk):
             self._changes.set_status(writer, agent, StatusReport(status=Status.RUNNING))
 
     def save(self) -> None:
+        audit.record_many(self._deeds)
         models.Request.objects.bulk_create(self._new, batch_size=CHUNK)
         fields = ["outcome", "resolution", "answered_by", "resolved_at"]
         models.Request.objects.bulk_update(self._resolved, fields, batch_size=CHUNK)
@@ -173,7 +180,7 @@ def _is_late(row: models.Request, writer: Writer) -> bool:
 
 def _is_repeated(row: models.Request, given: GivenAnswer) -> bool:
     """Whether this is what the same user has answered already."""
-    if row.outcome != ResolutionOutcome.ANSWERED or row.answered_by_id != given.user_id:
+    if row.outcome != ResolutionOutcome.ANSWERED or row.answered_by_id != given.actor.user_id:
         return False
     return Answer.model_validate_json(row.resolution) == given.answer
 
