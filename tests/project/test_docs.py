@@ -121,3 +121,18 @@ def test_the_watch_guides_ticket_call_works(live: LiveServer, root: Api) -> None
     script = command.replace("http://127.0.0.1:8000", live.url).replace("curl ", "curl -fsS ")
     answer = subprocess.run(["sh", "-c", script], env=env, capture_output=True, text=True, check=True).stdout
     assert set(json.loads(answer)) == {"ticket", "expiresIn"}
+
+
+def test_every_test_that_the_threat_model_names_exists() -> None:
+    text = (DOCS / "security.md").read_text()
+    named = re.findall(r"`(tests/[^`]+)`", text)
+    assert len(named) > 30
+    assert [name for name in named if not (ROOT / name).is_file()] == []
+    rows = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith("| promised")]
+    assert [row for row in rows if "`tests/" not in row.rsplit("|", 2)[1]] == [], "what is promised is shown"
+
+
+def test_every_test_of_security_is_named_in_the_threat_model() -> None:
+    text = (DOCS / "security.md").read_text()
+    files = {f"tests/security/{path.name}" for path in (ROOT / "tests/security").glob("test_*.py")}
+    assert {name for name in files if f"`{name}`" not in text} == set()
