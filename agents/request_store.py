@@ -156,7 +156,7 @@ class RequestStore:
     ) -> None:
         """Resolve an open request. If it was the last one, the agent runs on, unless it has said otherwise."""
         row.outcome, row.resolution = resolution.outcome, resolution.fields
-        row.answered_by_id, row.resolved_at = by and by.user_id, clock.as_datetime(writer.time)
+        row.answered_by_id, row.resolved_at = by.user_id if by else None, clock.as_datetime(writer.time)
         if row.pk is not None:
             self._resolved.append(row)
         if by is not None:
