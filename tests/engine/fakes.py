@@ -27,8 +27,8 @@ class ProbeKind(Kind):
 
     name = "probe"
 
-    def access(self, asked: Sequence[tuple[int, uuid.UUID]]) -> list[Access]:
-        return [Access.READ for _ in asked]
+    def access(self, queries: Sequence[tuple[int, uuid.UUID]]) -> list[Access]:
+        return [Access.READ for _ in queries]
 
     def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, State]:
         return {key: State("{}") for key in keys}
