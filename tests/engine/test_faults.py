@@ -105,7 +105,7 @@ def test_a_stream_that_cannot_be_opened_is_refused_and_can_be_asked_for_again(en
         asking = talk.subscribe(stream)
         engine.wait(5.0)
         assert asking.done(), "nobody waits for ever"
-        assert [message["payload"]["code"] for message in talk.told] == ["UNAVAILABLE"]
+        assert [message["payload"]["code"] for message in talk.told] == ["INTERNAL"]
     talk.subscribe(stream)
     engine.wait(1.0)
     assert talk.types() == ["error", "subscribed"]
