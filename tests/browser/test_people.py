@@ -242,8 +242,8 @@ def test_a_token_is_limited_to_what_is_chosen(tab: Page, live: LiveServer, place
     tab.locator("[data-name]").fill("limited")
     tab.get_by_role("checkbox", name="publish").uncheck()
     tab.get_by_role("checkbox", name="watch").check()
-    tab.get_by_label("Workspace").select_option(place.workspace["id"])
-    tab.get_by_label("Agents").fill("ci-*")
+    tab.get_by_role("combobox", name="Workspace").select_option(place.workspace["id"])
+    tab.get_by_role("textbox", name="Agents").fill("ci-*")
     tab.locator("[data-form] button[type=submit]").click()
     api = Api(live.url, tab.locator("[data-secret] code").inner_text())
     assert [one["id"] for one in api.get("/workspaces").data] == [place.workspace["id"]]
