@@ -127,7 +127,7 @@ def test_daphnes_http_factory_lets_the_classes_of_channels_and_requests_be_chose
         pass
 
     stub = SimpleNamespace(http_factory=http_protocol.HTTPFactory(MagicMock()))
-    compat.use_channels(stub, MyChannel, MyRequest, lambda address: address)
+    compat.use_channels(stub, MyChannel, MyRequest, lambda address: True if address is None else address)
     made = stub.http_factory.buildProtocol(None)
     assert made.requestFactory is MyRequest
     assert isinstance(made._channel, MyChannel)

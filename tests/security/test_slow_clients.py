@@ -68,7 +68,8 @@ def _many_files() -> None:
 
 def connected(server: LiveServer, source: str = "127.0.0.1", sent: bytes = b"") -> socket.socket:
     client = socket.create_connection(("127.0.0.1", server.port), timeout=10, source_address=(source, 0))
-    client.sendall(sent)
+    with contextlib.suppress(ConnectionError):  # cut already, to make room
+        client.sendall(sent)
     return client
 
 
@@ -173,23 +174,6 @@ def test_a_connection_kept_alive_may_wait_for_its_next_request_longer_than_for_a
         wait_for(lambda: ended(client), 5, "the second request's deadline")
 
 
-def test_whoever_never_reads_a_long_answer_is_cut(tmp_path: Path) -> None:
-    with serving(tmp_path, STREAM_STALL="1", STREAM_IDLE_SECONDS="1") as server, socket.socket() as client:
-        root = Api(server.url, server.token("root", "--superuser"))
-        agent = root.agent(root.workspace("w")["id"])["id"]
-        for number in range(16):
-            events = [{"n": n, "type": "agent:output", "payload": {"content": "x" * 60_000}} for n in range(1, 17)]
-            sent = root.post(f"/agents/{agent}/events", {"producer": f"p{number}", "events": events})
-            assert sent.status == 200, sent
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2_048)
-        client.connect(("127.0.0.1", server.port))
-        request = (
-            f"GET /api/agents/{agent}/events?since=0&limit=1000 HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
-        )
-        client.sendall(f"{request}Authorization: Bearer {root.token}\r\n\r\n".encode())
-        wait_for(lambda: metric(server, 'agentstream_connections_cut_total{reason="idle"}') >= 1, 10, "the cut")
-
-
 @on_linux
 def test_one_address_holds_a_limited_number_and_others_are_served(tmp_path: Path) -> None:
     with serving(tmp_path, STREAM_CONNECTIONS_PER_ADDRESS="20", STREAM_REQUEST_SECONDS="30") as server:
@@ -267,9 +251,7 @@ def test_file_descriptors_are_left_for_the_database(tmp_path: Path) -> None:
 
 def _open_socket(server: LiveServer, token: str) -> tuple[socket.socket, bytes]:
     client = connected(server, sent=handshake(token))
-    with contextlib.suppress(ConnectionResetError):
-        return client, exactly(client, 12)
-    return client, b""
+    return client, exactly(client, 12)
 
 
 def test_the_soft_limit_on_open_files_is_raised(server: Server) -> None:
