@@ -132,7 +132,7 @@ async def flooding(flooders: list[Flooder], flood: Callable[[Flooder], Awaitable
 
 async def probes(port: int) -> list[float]:
     """The seconds that /healthz takes, asked some twenty times a second."""
-    taken = []
+    taken: list[float] = []
     until = time.monotonic() + SECONDS
     while time.monotonic() < until or not taken:
         start = time.perf_counter()
