@@ -74,6 +74,17 @@ class Ticket(models.Model):
         return f"ticket of {self.user_id}"
 
 
+class SignInLink(models.Model):
+    """A link that signs its user in, once. The row is deleted when it is spent."""
+
+    hash = models.CharField(max_length=64, primary_key=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"sign-in link of {self.user_id}"
+
+
 class AppendOnly(models.QuerySet["AuditEntry"]):
     """Adds and reads. What would change or remove raises TypeError, but for retention's `remove`."""
 

@@ -55,7 +55,7 @@ def identify_tokens(given: Collection[str]) -> dict[str, Identity]:
     now = timezone.now()
     columns = ("hash", "expires_at", "user", name, "pk", "hint", "scopes", "workspace_id", "agents")
     return {
-        hashes[hash_]: Identity(user_id, username, TokenGrant(pk, hint, Limits.stored(*limits)))
+        hashes[hash_]: Identity(user_id, username, TokenGrant(pk, hint, Limits.stored(*limits), expires_at))
         for hash_, expires_at, user_id, username, pk, hint, *limits in tokens.values_list(*columns)
         if expires_at is None or expires_at > now
     }

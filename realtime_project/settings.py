@@ -54,6 +54,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "realtime_project.middleware.CompressedStaticMiddleware",
+    "realtime_project.middleware.refuse_nul",
     "realtime_project.middleware.no_store",
     "realtime_project.middleware.CompressedPageMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -137,7 +138,7 @@ CHANNEL_LAYERS: dict[str, Any] = {
     )
 }
 
-AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "sesame.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
@@ -145,8 +146,6 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "sign_in"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "sign_in"
-SESAME_ONE_TIME = True
-SESAME_MAX_AGE = 3600
 
 # Behind a TLS proxy set HTTPS=1: cookies then never travel in the clear and the proxy's scheme is believed.
 HTTPS = env.bool("HTTPS", default=False)

@@ -11,7 +11,4 @@ urlpatterns = [
     path("audit/", audit_views.audit, name="audit"),
     path("account/tokens/", people_views.tokens, name="tokens"),
     path("invitation/<slug:secret>/", people_views.invitation, name="invitation"),
-    path("sign-in/", views.SignIn.as_view(), name="sign_in"),
-    path("sign-in/link/", views.SignInByLink.as_view(), name="sign_in_link"),
-    path("sign-out/", views.SignOut.as_view(), name="sign_out"),
 ]
