@@ -20,7 +20,7 @@ from streams.server import compat
 logger = logging.getLogger(__name__)
 
 MAX_FILES = 1_048_576  # file descriptors asked of the system; as many as it will ever be worth having
-REFUSED_SECONDS = 1.0  # for a connection that we have closed to be gone
+REFUSED_SECONDS = 5.0  # for a connection that we have closed to be gone; a WebSocket is cut sooner, by its own timer
 COMPLAIN_EVERY = 60.0  # seconds between two lines of log about too many connections
 OWN_ADDRESSES = {"127.0.0.1", "::1"}  # may be a proxy: not limited as one client
 
