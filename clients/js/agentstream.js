@@ -20,6 +20,10 @@ export class AgentStream extends Emitter {
   #requests = new Map();
   #lastId = 0;
 
+  /**
+   * @param {string | URL} [url]
+   * @param {import("./agentstream.js").Options & { WebSocket?: any }} [options]
+   */
   constructor(url = "/ws/", { ticket, token, insecure, WebSocket = globalThis.WebSocket, timing } = {}) {
     super();
     if (!WebSocket) throw new TypeError("No global WebSocket: pass one as options.WebSocket");

@@ -14,6 +14,12 @@ export class EventStreamSocket {
   #waiting = [];
   #open = 0;
   #over = new AbortController();
+  /** @type {(() => void) | undefined} */
+  onopen;
+  /** @type {((event: { data: string }) => void) | undefined} */
+  onmessage;
+  /** @type {((event: { code: number }) => void) | undefined} */
+  onclose;
 
   constructor(address, token) {
     this.#api = new URL("../api/", address);
@@ -66,7 +72,10 @@ export class EventStreamSocket {
     this.#open++;
     stream.request = new AbortController();
     stream.caughtUp = stream.turnOver = false;
-    const timer = setTimeout(() => this.#yield(stream, (stream.turnOver = true)), MIN_TURN_MS);
+    const timer = setTimeout(() => {
+      stream.turnOver = true;
+      this.#yield(stream);
+    }, MIN_TURN_MS);
     await this.#relay(stream).catch(() => {});
     clearTimeout(timer);
     this.#open--;
