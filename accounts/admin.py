@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from accounts.models import Token
+from accounts.scopes import FULL_ACCESS, NAMES, clean_pattern
 from accounts.text import clean_name
 from accounts.tokens import issue_token
 from streams.protocol.messages import ProtocolError
@@ -26,16 +27,46 @@ class NamedForm(forms.ModelForm):  # type: ignore[type-arg]
             raise ValidationError(error.message) from None
 
 
+class TokenForm(NamedForm):
+    """A token's scopes as check boxes."""
+
+    scopes = forms.MultipleChoiceField(
+        choices=[*((name, name) for name in NAMES), (FULL_ACCESS, "full access: all that its user may do")],
+        widget=forms.CheckboxSelectMultiple,
+        initial=["publish"],
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.scopes:
+            self.initial["scopes"] = self.instance.scopes.split()
+
+    def clean_agents(self) -> str:
+        try:
+            return clean_pattern(self.cleaned_data["agents"])
+        except ProtocolError as error:
+            raise ValidationError(error.message) from None
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        scopes = cleaned.get("scopes", [])
+        limited = len(scopes) > 1 or cleaned.get("workspace_id") or cleaned.get("agents")
+        if FULL_ACCESS in scopes and limited:
+            raise ValidationError("expected full access alone: no other scope, no workspace, no agents")
+        cleaned["scopes"] = " ".join(scopes)
+        return cleaned
+
+
 @admin.register(Token)
 class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Tokens are made here and shown once; afterwards only their beginning is known."""
 
-    form = NamedForm
-    list_display = ["name", "user", "hint", "created_at", "expires_at"]
+    form = TokenForm
+    list_display = ["name", "user", "hint", "allowed", "created_at", "expires_at", "last_used_at", "last_address"]
     list_filter = ["user"]
     search_fields = ["name", "user__username"]
     autocomplete_fields = ["user"]
-    fields = ["user", "name", "expires_at"]
+    fields = ["user", "name", "scopes", "workspace_id", "agents", "expires_at"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Token | None = None) -> list[str]:
         return ["user"] if obj else []
@@ -46,15 +77,19 @@ class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             kwargs["queryset"] = get_user_model()._default_manager.filter(username=request.user.get_username())
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
+    @admin.display(description="may")
+    def allowed(self, token: Token) -> str:
+        return "full access" if token.limits is None else ", ".join(token.limits.names)
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Token]:
         found = super().get_queryset(request)
         return found if _superuser(request) else found.filter(user=request.user.pk)
 
     def save_model(self, request: HttpRequest, obj: Token, form: Any, change: bool) -> None:
         if change:
-            obj.save(update_fields=["name", "expires_at"])
+            obj.save(update_fields=["name", "scopes", "workspace_id", "agents", "expires_at"])
             return
-        token, secret = issue_token(obj.user, obj.name, obj.expires_at)
+        token, secret = issue_token(obj.user, obj.name, obj.expires_at, obj.limits)
         obj.pk, obj.hint, obj._state.adding = token.pk, token.hint, False
         request.token_secret = secret  # type: ignore[attr-defined]
 

@@ -10,7 +10,9 @@ from pydantic import Field
 from accounts import tokens
 from accounts.credentials import TICKET_SECONDS, issue_ticket
 from accounts.models import Token
-from accounts.requests import Camel, caller, read, write
+from accounts.requests import ANY_SCOPE, Caller, Camel, authorize, caller, read, write
+from accounts.scopes import DEFAULT, Limits, clean_pattern, parse_scopes
+from streams.protocol.kinds import Access
 
 router = Router(tags=["tokens"])
 
@@ -21,11 +23,22 @@ class TokenOut(Camel):
     hint: str = Field(description="the token's beginning, to tell tokens apart")
     created_at: datetime
     expires_at: datetime | None
+    full_access: bool = Field(description="whether it does whatever its user may do, as tokens without scopes did")
+    scopes: list[str] = Field(description="any of watch, publish, answer and manage; empty with full access")
+    workspace: uuid.UUID | None = Field(description="the only workspace it is for; null: all of the user's")
+    agents: str = Field(description="a pattern of the names of the agents it is for; empty: all")
+    last_used_at: datetime | None = Field(description="to the minute")
+    last_address: str
 
 
 class TokenIn(Camel):
     name: str = Field(description="what it is for, such as the machine that uses it")
     days: int | None = Field(None, ge=1, le=3650, description="for which it holds; left out: until it is deleted")
+    scopes: list[str] | None = Field(
+        None, max_length=10, description="any of watch, publish, answer and manage; left out: watch and publish"
+    )
+    workspace: uuid.UUID | None = Field(None, description="the only workspace it is for; left out: all of the user's")
+    agents: str = Field("", description="a pattern of the names of agents it is for, such as `ci-*`; left out: all")
 
 
 class TokenMade(TokenOut):
@@ -37,15 +50,36 @@ class TicketOut(Camel):
     expires_in: int = Field(description="seconds")
 
 
+def _out(token: Token) -> TokenOut:
+    limits = token.limits
+    return TokenOut(
+        id=token.pk,
+        name=token.name,
+        hint=token.hint,
+        created_at=token.created_at,
+        expires_at=token.expires_at,
+        full_access=limits is None,
+        scopes=limits.names if limits else [],
+        workspace=token.workspace_id,
+        agents=token.agents,
+        last_used_at=token.last_used_at,
+        last_address=token.last_address,
+    )
+
+
 @router.get("/tokens", response=list[TokenOut], by_alias=True, summary="The caller's tokens")
-async def list_tokens(request: HttpRequest) -> list[Token]:
-    return await read(tokens.tokens_of, caller(request).id)
+async def list_tokens(request: HttpRequest) -> list[TokenOut]:
+    return [_out(token) for token in await read(tokens.tokens_of, caller(request).id)]
 
 
 @router.post("/tokens", response={201: TokenMade}, by_alias=True, summary="Make a token; needs a session")
 async def make_token(request: HttpRequest, body: TokenIn) -> tuple[int, TokenMade]:
-    made, secret = await write(tokens.make_token, caller(request), body.name, body.days)
-    return 201, TokenMade(**TokenOut.from_orm(made).model_dump(), token=secret)
+    scopes = DEFAULT if body.scopes is None else parse_scopes(body.scopes)
+    limits = Limits(scopes, body.workspace, clean_pattern(body.agents))
+    if body.workspace is not None:
+        await authorize(request, "workspace", body.workspace, Access.READ)
+    made, secret = await write(tokens.make_token, caller(request), body.name, body.days, limits)
+    return 201, TokenMade(**_out(made).model_dump(), token=secret)
 
 
 @router.delete("/tokens/{uuid:token_id}", response={204: None}, summary="Delete a token of the caller's")
@@ -54,7 +88,13 @@ async def delete_token(request: HttpRequest, token_id: uuid.UUID) -> tuple[int, 
     return 204, None
 
 
-@router.post("/tickets", response={201: TicketOut}, by_alias=True, summary="A single-use WebSocket ticket")
+@router.post(
+    "/tickets",
+    response={201: TicketOut},
+    by_alias=True,
+    summary="A single-use WebSocket ticket",
+    auth=Caller(ANY_SCOPE),
+)
 async def create_ticket(request: HttpRequest) -> tuple[int, TicketOut]:
     ticket = await write(issue_ticket, caller(request))
     return 201, TicketOut(ticket=ticket, expires_in=TICKET_SECONDS)

@@ -14,6 +14,12 @@ class AccountsConfig(StreamApp):
         redaction.install()
 
     def maintenance(self) -> Iterable[Job]:
+        from accounts import usage
         from accounts.credentials import clear_expired
 
-        return [Job(clear_expired, conf().TRIM_EVERY)]
+        return [Job(clear_expired, conf().TRIM_EVERY), Job(usage.flush, usage.FLUSH_SECONDS)]
+
+    def redacted(self, address: str) -> str:
+        from accounts.redaction import redacted
+
+        return redacted(address)

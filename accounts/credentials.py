@@ -3,7 +3,7 @@
 import re
 import secrets
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum, auto
 from importlib import import_module
@@ -45,14 +45,19 @@ def session_credential(key: str | None) -> Credential | None:
     return Credential(Scheme.SESSION, key) if key and SESSION_KEY.fullmatch(key) else None
 
 
-async def authenticate(credential: Credential | None) -> Identity | None:
+async def authenticate(credential: Credential | None, address: str = "") -> Identity | None:
     """Whose credential this is, looked up together with whatever else comes at this moment; None if it does not hold.
 
-    Raises ProtocolError (UNAVAILABLE).
+    `address` is where it came from. Raises ProtocolError (UNAVAILABLE).
     """
     if credential is None:
         return None
-    return await Runtime.current().database.read_together(authenticate_many, credential, BATCH)
+    identity = await Runtime.current().database.read_together(authenticate_many, credential, BATCH)
+    if identity is None:
+        return None
+    identity = replace(identity, address=address)
+    identity.note_use()
+    return identity
 
 
 def authenticate_many(credentials: Sequence[Credential]) -> list[Identity | Exception | None]:
@@ -96,7 +101,7 @@ def issue_ticket(identity: Identity) -> str:
     match identity.grant:
         case SessionGrant(key):
             ticket.session_key = key
-        case TokenGrant(pk):
+        case TokenGrant(pk):  # whose limits the ticket has, as they are when it is redeemed
             ticket.token_id = pk
     ticket.save(force_insert=True)
     return secret
@@ -111,8 +116,9 @@ def redeem_tickets(given: Collection[str]) -> dict[str, Identity]:
         # Of several processes that are shown the same ticket at once, only the first to lock its row finds it.
         found = list(Ticket.objects.select_for_update(of=("self",)).select_related("user").filter(hash__in=hashes))
         Ticket.objects.filter(hash__in=[ticket.hash for ticket in found]).delete()
-    identities = {hashes[ticket.hash]: _bearer(ticket) for ticket in found if ticket.expires_at > timezone.now()}
-    return {secret: identity for secret, identity in identities.items() if identity.valid()}
+    holders = {hashes[ticket.hash]: _bearer(ticket) for ticket in found if ticket.expires_at > timezone.now()}
+    current = {secret: holder.current() for secret, holder in holders.items()}
+    return {secret: identity for secret, identity in current.items() if identity is not None}
 
 
 def _bearer(ticket: Ticket) -> Identity:

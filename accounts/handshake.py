@@ -34,7 +34,8 @@ class Handshake:
             await send({"type": "websocket.close"})  # before accepting: HTTP 403
             return False
         try:
-            scope["viewer"] = await authenticate(credential_of(headers, scope["query_string"]))
+            credential = credential_of(headers, scope["query_string"])
+            scope["viewer"] = await authenticate(credential, address_of(scope))
         except ProtocolError:
             await receive()
             await send({"type": "websocket.accept"})
@@ -52,6 +53,12 @@ def credential_of(headers: dict[str, str], query: bytes) -> Credential | None:
     if scheme.lower() == "bearer":
         return Credential(Scheme.TOKEN, token.strip())
     return session_credential(_cookie(headers, settings.SESSION_COOKIE_NAME))
+
+
+def address_of(scope: Scope) -> str:
+    """The address of the client; empty where the server does not know it."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""
 
 
 def origin_allowed(headers: dict[str, str]) -> bool:

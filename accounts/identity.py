@@ -1,14 +1,17 @@
 """Who is at the other end of a request or a socket."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
+from typing import Self
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 
+from accounts import usage
 from accounts.models import Token
+from accounts.scopes import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,31 +20,56 @@ class SessionGrant:
 
     key: str
 
-    def holds(self) -> bool:
-        exists: bool = import_module(settings.SESSION_ENGINE).SessionStore().exists(self.key)
-        return exists
+    def renewed(self) -> Self | None:
+        """The grant as it is now; None if it no longer holds. Reads the database."""
+        return self if import_module(settings.SESSION_ENGINE).SessionStore().exists(self.key) else None
 
 
 @dataclass(frozen=True, slots=True)
 class TokenGrant:
-    """Access by a bearer token, for as long as that holds."""
+    """Access by a bearer token, for as long as that holds. Without `limits` it is for all that its user may do."""
 
     token_id: uuid.UUID
+    hint: str = ""
+    limits: Limits | None = None
 
-    def holds(self) -> bool:
-        expiry = Token.objects.filter(pk=self.token_id).values_list("expires_at", flat=True)
-        return any(at is None or at > timezone.now() for at in expiry)
+    def renewed(self) -> Self | None:
+        token = Token.objects.filter(pk=self.token_id).first()
+        if token is None or (token.expires_at and token.expires_at <= timezone.now()):
+            return None
+        return replace(self, hint=token.hint, limits=token.limits)
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A user, and what lets them in. The `Viewer` of connections."""
+    """A user, and what lets them in, from which address. The `Viewer` of connections."""
 
     id: int
     name: str
     grant: SessionGrant | TokenGrant
+    address: str = ""
 
-    def valid(self) -> bool:
-        """Whether the user is still active and the grant still holds. Reads the database."""
-        active = get_user_model()._default_manager.filter(pk=self.id, is_active=True).exists()
-        return active and self.grant.holds()
+    @property
+    def limits(self) -> Limits | None:
+        """What the credential is limited to; None: all that the user may do."""
+        return self.grant.limits if isinstance(self.grant, TokenGrant) else None
+
+    def renewed(self) -> Self | None:
+        """The identity as it is now, which counts as a use of its token; None if the user is no longer active or the
+        grant no longer holds. Reads the database."""
+        found = self.current()
+        if found is not None:
+            found.note_use()
+        return found
+
+    def current(self) -> Self | None:
+        """Like `renewed`, for who does not use the credential yet."""
+        if not get_user_model()._default_manager.filter(pk=self.id, is_active=True).exists():
+            return None
+        grant = self.grant.renewed()
+        return None if grant is None else replace(self, grant=grant)
+
+    def note_use(self) -> None:
+        """Note that the credential is used now, if it is a token."""
+        if isinstance(self.grant, TokenGrant):
+            usage.note(self.grant.token_id, self.address)

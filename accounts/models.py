@@ -6,7 +6,10 @@ import uuid
 from django.conf import settings
 from django.db import models
 
+from accounts.scopes import Limits
 from accounts.text import NAME_LENGTH
+
+ADDRESS_LENGTH = 45  # of an IPv6 address that ends in an IPv4 one
 
 
 def hashed(secret: str) -> str:
@@ -16,7 +19,8 @@ def hashed(secret: str) -> str:
 
 
 class Token(models.Model):
-    """A bearer token: acts as its user. Only its hash is stored; `hint` is its beginning, to tell tokens apart."""
+    """A bearer token: acts as its user, within its scopes. Only its hash is stored; `hint` is its beginning, to tell
+    tokens apart."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="tokens")
@@ -25,12 +29,34 @@ class Token(models.Model):
     hint = models.CharField(max_length=16, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: it holds until it is deleted.")
+    scopes = models.CharField(
+        max_length=64, help_text="Any of watch, publish, answer and manage; or full, for all that its user may do."
+    )
+    workspace_id = models.UUIDField(
+        null=True,
+        blank=True,
+        db_index=True,
+        help_text="The id of the only workspace it is for. Empty: all of its user's.",
+    )
+    agents = models.CharField(
+        max_length=NAME_LENGTH,
+        blank=True,
+        help_text="A pattern of the names of agents it is for, such as ci-*. Empty: all.",
+    )
+    last_used_at = models.DateTimeField(null=True, editable=False, help_text="To the minute.")
+    last_address = models.CharField(max_length=ADDRESS_LENGTH, blank=True, editable=False)
+    addresses = models.JSONField(default=list, editable=False, help_text="The last it was used from.")
 
     class Meta:
         ordering = ["-created_at"]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.hint}…)"
+
+    @property
+    def limits(self) -> Limits | None:
+        """What it is limited to; None: full access."""
+        return Limits.stored(self.scopes, self.workspace_id, self.agents)
 
 
 class Ticket(models.Model):

@@ -28,9 +28,11 @@ def user_changed(instance: Any, update_fields: frozenset[str] | None = None, **k
     _signal(instance.pk)
 
 
+@receiver(post_save, sender=Token)
 @receiver(post_delete, sender=Token)
-def token_revoked(instance: Token, **kwargs: Any) -> None:
-    _signal(instance.user_id)
+def token_changed(instance: Token, created: bool = False, **kwargs: Any) -> None:
+    if not created:
+        _signal(instance.user_id)
 
 
 def _signal(user_id: int) -> None:

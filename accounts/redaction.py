@@ -1,18 +1,30 @@
-"""Keeps the secrets of invitations, which are part of their addresses, out of the log."""
+"""Keeps the secrets that are part of addresses, of invitations, sign-in links and tickets, out of the logs."""
 
 import logging
 import re
 
-_SECRET = re.compile(r"(/invitation/)[^/\s]+")
+# A link's secret, up to the next slash; what looks like one of our secrets; the value of a parameter that holds one.
+_SECRETS = (
+    re.compile(r"(/(?:invitation|sign-in/link)/)[^/?\s]+", re.IGNORECASE),
+    re.compile(r"(\bag[a-z]_)[\w-]{16,}"),
+    re.compile(r"([?&;](?:sesame|ticket|token|secret|link|next)=)[^&;\s]+", re.IGNORECASE),
+)
 LOGGERS = ("django.request", "django.security.csrf")  # those of Django that log the address of a request
 
 
+def redacted(address: str) -> str:
+    """`address` with its secrets masked."""
+    for secret in _SECRETS:
+        address = secret.sub(r"\1…", address)
+    return address
+
+
 class Redaction(logging.Filter):
-    """Masks the secret wherever an invitation's address is logged."""
+    """Masks the secrets wherever an address is logged."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
-            record.args = tuple(_SECRET.sub(r"\1…", arg) if isinstance(arg, str) else arg for arg in record.args)
+            record.args = tuple(redacted(arg) if isinstance(arg, str) else arg for arg in record.args)
         return True
 
 

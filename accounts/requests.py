@@ -13,8 +13,9 @@ from pydantic.alias_generators import to_camel
 
 from accounts.credentials import Credential, Scheme, authenticate, session_credential
 from accounts.identity import Identity
+from accounts.scopes import NAMES, Limits
 from streams.hub.reader import AccessQuery
-from streams.protocol.kinds import Access
+from streams.protocol.kinds import Access, Rights, Scope
 from streams.protocol.messages import Code, ProtocolError
 from streams.runtime import Runtime
 
@@ -29,19 +30,52 @@ class Camel(Schema):
 
 
 class Caller(HttpBearer):
-    """`Authorization: Bearer TOKEN`, or else a browser's session, whose writes need the CSRF token."""
+    """`Authorization: Bearer TOKEN`, or else a browser's session, whose writes need the CSRF token.
+
+    `scopes` are those that a route is for: a token that has limits needs one of them. A route that names none is for
+    sessions and for tokens with full access.
+    """
+
+    def __init__(self, scopes: Scope = Scope.NONE) -> None:
+        super().__init__()
+        self.scopes = scopes
 
     async def __call__(self, request: HttpRequest) -> Identity | None:
+        identity = await self._identify(request)
+        if identity is not None and identity.limits is not None and not identity.limits.scopes & self.scopes:
+            raise ProtocolError(Code.FORBIDDEN, f"expected {self._expected}, got one for {_listed(identity.limits)}")
+        request.scopes = self.scopes  # type: ignore[attr-defined]
+        return identity
+
+    @property
+    def _expected(self) -> str:
+        names = [name for name, scope in NAMES.items() if scope in self.scopes]
+        return f"a token for {' or '.join(names)}" if names else "a signed-in session or a token with full access"
+
+    async def _identify(self, request: HttpRequest) -> Identity | None:
         scheme, _, token = request.headers.get(self.header, "").partition(" ")
         if scheme:
             return await self.authenticate(request, token.strip()) if scheme.lower() == "bearer" else None
-        identity = await authenticate(session_credential(request.COOKIES.get(settings.SESSION_COOKIE_NAME)))
+        credential = session_credential(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
+        identity = await authenticate(credential, address_of(request))
         if identity is not None and not csrf_holds(request):
             raise ProtocolError(Code.FORBIDDEN, "expected the CSRF token of the session in the header X-CSRFToken")
         return identity
 
     async def authenticate(self, request: HttpRequest, token: str) -> Identity | None:
-        return await authenticate(Credential(Scheme.TOKEN, token))
+        return await authenticate(Credential(Scheme.TOKEN, token), address_of(request))
+
+
+ANY_SCOPE = Scope.WATCH | Scope.PUBLISH | Scope.ANSWER | Scope.MANAGE
+
+
+def _listed(limits: Limits) -> str:
+    return " and ".join(limits.names) or "nothing"
+
+
+def address_of(request: HttpRequest) -> str:
+    """The address of the client; empty where the server does not know it."""
+    return str(request.META.get("REMOTE_ADDR") or "")
 
 
 class _CsrfCheck(CsrfViewMiddleware):
@@ -70,22 +104,43 @@ def caller(request: HttpRequest) -> Identity:
 
 
 async def authorize(request: HttpRequest, kind_name: str, key: uuid.UUID, needed: Access) -> None:
-    """Raise ProtocolError (NOT_FOUND, FORBIDDEN) unless the caller may do `needed` with this stream."""
-    granted = await Runtime.current().hub.reader.access(AccessQuery(kind_name, key, caller(request).id))
-    require(granted, needed, kind_name)
+    """Raise ProtocolError (NOT_FOUND, FORBIDDEN) unless the caller's role allows `needed` with this stream, and their
+    token, if it has limits, is for it and for a scope of this route."""
+    require(await rights(request, kind_name, key), needed, request.scopes, kind_name)  # type: ignore[attr-defined]
 
 
 async def authorize_reading(request: HttpRequest, kind_name: str, key: uuid.UUID) -> None:
-    """Raise ProtocolError (NOT_FOUND) unless the caller may see this stream."""
+    """Raise ProtocolError (NOT_FOUND, FORBIDDEN) unless the caller may read this stream."""
     await authorize(request, kind_name, key, Access.READ)
 
 
-def require(granted: Access, needed: Access, what: str) -> None:
-    """Raise ProtocolError unless `granted` suffices: NOT_FOUND for those who may not see `what`, else FORBIDDEN."""
-    if granted < Access.READ:
+async def authorize_seeing(request: HttpRequest, kind_name: str, key: uuid.UUID, needed: Access = Access.READ) -> None:
+    """Like `authorize`, for what every token that knows of the stream may do, were it for a part of it only. Whoever
+    calls this has to see to the token's limits."""
+    require(await rights(request, kind_name, key), needed, Scope.SEE, kind_name)
+
+
+async def rights(request: HttpRequest, kind_name: str, key: uuid.UUID) -> Rights:
+    """What the caller may do with this stream."""
+    identity = caller(request)
+    return await Runtime.current().hub.reader.access(AccessQuery(kind_name, key, identity.id, identity.limits))
+
+
+def authorize_everywhere(request: HttpRequest) -> None:
+    """Raise ProtocolError (FORBIDDEN) for a token that is for one workspace or for certain agents only."""
+    limits = caller(request).limits
+    if limits is not None and not limits.everywhere:
+        raise ProtocolError(Code.FORBIDDEN, "expected a token that is not for one workspace or certain agents only")
+
+
+def require(rights: Rights, needed: Access, scopes: Scope, what: str) -> None:
+    """Raise ProtocolError unless `rights` suffice: NOT_FOUND for those who may not see `what`, else FORBIDDEN."""
+    if not rights.visible:
         raise ProtocolError(Code.NOT_FOUND, f"there is no such {what}, or you may not see it")
-    if granted < needed:
+    if rights.access < needed:
         raise ProtocolError(Code.FORBIDDEN, f"your role in this {what}'s workspace does not allow this")
+    if rights.scopes != Scope.ALL and not rights.allow(needed, scopes):
+        raise ProtocolError(Code.FORBIDDEN, f"your token does not allow this with this {what}")
 
 
 async def read(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

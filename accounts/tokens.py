@@ -7,23 +7,36 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.identity import Identity, SessionGrant, TokenGrant
 from accounts.models import Token, hashed
+from accounts.scopes import DEFAULT, FULL_ACCESS, Limits
 from accounts.text import clean_name
 from streams.protocol.messages import Code, ProtocolError
+from streams.signals import access_changed
 
 PREFIX = "ags_"  # so that people and secret scanners recognise one
 HINT_LENGTH = 10
 MAX_TOKENS = 100  # of one user
+BY_DEFAULT = Limits(DEFAULT)
 
 
-def issue_token(user: Any, name: str, expires_at: Any = None) -> tuple[Token, str]:
-    """Make a token for `user`. Returns it with its secret, which can never be read again."""
+def issue_token(user: Any, name: str, expires_at: Any = None, limits: Limits | None = None) -> tuple[Token, str]:
+    """Make a token for `user`; without `limits` one with full access. Returns it with its secret, which can never be
+    read again."""
     secret = PREFIX + secrets.token_urlsafe(32)
     token = Token.objects.create(
-        user=user, name=name, hash=hashed(secret), hint=secret[:HINT_LENGTH], expires_at=expires_at
+        user=user,
+        name=name,
+        hash=hashed(secret),
+        hint=secret[:HINT_LENGTH],
+        expires_at=expires_at,
+        scopes=" ".join(limits.names) if limits else FULL_ACCESS,
+        workspace_id=limits.workspace_id if limits else None,
+        agents=limits.agents if limits else "",
     )
     return token, secret
 
@@ -36,9 +49,10 @@ def identify_tokens(given: Collection[str]) -> dict[str, Identity]:
     name = f"user__{get_user_model().USERNAME_FIELD}"
     tokens = Token.objects.filter(hash__in=hashes, user__is_active=True)
     now = timezone.now()
+    columns = ("hash", "expires_at", "user", name, "pk", "hint", "scopes", "workspace_id", "agents")
     return {
-        hashes[hash_]: Identity(user_id, username, TokenGrant(pk))
-        for hash_, pk, expires_at, user_id, username in tokens.values_list("hash", "pk", "expires_at", "user", name)
+        hashes[hash_]: Identity(user_id, username, TokenGrant(pk, hint, Limits.stored(*limits)))
+        for hash_, expires_at, user_id, username, pk, hint, *limits in tokens.values_list(*columns)
         if expires_at is None or expires_at > now
     }
 
@@ -48,7 +62,7 @@ def tokens_of(user_id: int) -> list[Token]:
     return list(Token.objects.filter(user=user_id))
 
 
-def make_token(identity: Identity, name: str, days: int | None) -> tuple[Token, str]:
+def make_token(identity: Identity, name: str, days: int | None, limits: Limits = BY_DEFAULT) -> tuple[Token, str]:
     """Make a token for whoever is signed in, which holds for some days or until it is deleted; and its secret.
 
     Raises ProtocolError: FORBIDDEN for who shows a token, INVALID_MESSAGE for a name that will not do or one too many.
@@ -60,7 +74,7 @@ def make_token(identity: Identity, name: str, days: int | None) -> tuple[Token, 
         raise ProtocolError(Code.INVALID_MESSAGE, f"expected at most {MAX_TOKENS} tokens of one user")
     user = get_user_model()._default_manager.get(pk=identity.id)
     expires_at = None if days is None else timezone.now() + timedelta(days=days)
-    return issue_token(user, clean_name(name, "name"), expires_at)
+    return issue_token(user, clean_name(name, "name"), expires_at, limits)
 
 
 def delete_token(user_id: int, token_id: uuid.UUID) -> None:
@@ -68,3 +82,18 @@ def delete_token(user_id: int, token_id: uuid.UUID) -> None:
     deleted, _ = Token.objects.filter(user=user_id, pk=token_id).delete()
     if not deleted:
         raise ProtocolError(Code.NOT_FOUND, "there is no such token of yours")
+
+
+def delete_tokens_of_workspace(workspace_id: uuid.UUID) -> None:
+    """Delete the tokens that are for this workspace only, which is being deleted."""
+    for token in Token.objects.filter(workspace_id=workspace_id):
+        token.delete()
+
+
+def recheck_patterns(workspace_id: uuid.UUID) -> None:
+    """Have connections whose tokens are for certain agents only ask again what they may do, once this is committed: an
+    agent in this workspace is getting another name."""
+    tokens = Token.objects.exclude(agents="").filter(Q(workspace_id=None) | Q(workspace_id=workspace_id))
+    user_ids = sorted(set(tokens.values_list("user", flat=True)))
+    if user_ids:
+        transaction.on_commit(lambda: access_changed.send(None, user_ids=user_ids), robust=True)

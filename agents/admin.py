@@ -12,24 +12,26 @@ from accounts.admin import NamedForm
 from agents.models import Agent
 from agents.services import AgentService
 
+# By the agent or about it, not by people.
+REPORTED = ("key", "labels", "status", "reason", "context_level", "archived_at", "created_at", "updated_at")
+
 
 @admin.register(Agent)
 class AgentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     form = NamedForm
     list_display = ["name", "workspace", "live_status", "live_context", "updated_at"]
-    list_filter = ["status", "workspace"]
-    search_fields = ["name", "workspace__name"]
+    list_filter = ["status", "workspace", ("archived_at", admin.EmptyFieldListFilter)]
+    search_fields = ["name", "key", "workspace__name"]
     list_select_related = ["workspace"]
     autocomplete_fields = ["workspace"]
-    fields = ["workspace", "name", "status", "reason", "context_level", "created_at", "updated_at"]
+    fields = ["workspace", "name", *REPORTED]
 
     @property
     def media(self) -> Media:
         return super().media + Media(js=[Script("agents/admin.js", type="module")])  # type: ignore[list-item]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Agent | None = None) -> list[str]:
-        reported = ["status", "reason", "context_level", "created_at", "updated_at"]  # by the agent, not by people
-        return ["workspace", *reported] if obj else reported
+        return ["workspace", *REPORTED] if obj else list(REPORTED)
 
     @admin.display(description="status", ordering="status")
     def live_status(self, agent: Agent) -> str:
@@ -42,7 +44,7 @@ class AgentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def save_model(self, request: HttpRequest, obj: Agent, form: Any, change: bool) -> None:
         if change:
-            AgentService.rename(obj.pk, obj.name)
+            AgentService.update(obj.pk, obj.name)
         else:
             obj.pk = AgentService.create(obj.workspace_id, obj.name).pk
             obj._state.adding = False

@@ -1,32 +1,46 @@
 """The HTTP API of agents."""
 
 import uuid
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from msgspec import Raw
-from ninja import Router
+from ninja import Query, Router
 from pydantic import Field
 
-from accounts.requests import Camel, authorize, authorize_reading, caller, read, write
+from accounts.requests import Caller, Camel, authorize, authorize_reading, authorize_seeing, caller, read, write
 from agents.events import AgentEvent, Context, Input, Output, Signal, StatusReport
+from agents.kinds import AgentKind
 from agents.models import Agent
-from agents.publications import Publication, PublishPayload, agent_stream, read_lines, read_publication
-from agents.services import AgentService, agent_state
+from agents.publications import (
+    Publication,
+    PublishPayload,
+    agent_state,
+    agent_stream,
+    read_lines,
+    read_publication,
+)
+from agents.search import AgentQuery, search
+from agents.services import AgentService
 from streams.conf import conf
-from streams.protocol.kinds import Access
+from streams.protocol.kinds import Access, Scope
 from streams.protocol.messages import Code, ProtocolError, parse
 from streams.runtime import Runtime
 from streams.transports.http import add_stream_endpoints
 
 router = Router(tags=["agents"])
 
+LISTING = Scope.WATCH | Scope.PUBLISH | Scope.MANAGE  # a token for any of these sees how the agents it is for are now
+
 
 class AgentOut(Camel):
     id: uuid.UUID
     workspace_id: uuid.UUID
     name: str
+    key: str | None = Field(None, description="the producer's own name for the agent")
+    labels: dict[str, str]
     status: str
     reason: str | None = None
     context_level: int | None = Field(description="percent of the context window in use; null: not reported")
@@ -37,7 +51,14 @@ class AgentOut(Camel):
 
 
 class AgentIn(Camel):
-    name: str
+    name: str | None = Field(None, description="needed unless there is a key")
+    key: str | None = Field(None, description="the producer's own name for the agent: a known key is the known agent")
+    labels: dict[str, str | None] = {}
+
+
+class AgentPatch(Camel):
+    name: str | None = None
+    labels: dict[str, str | None] = Field({}, description="merged into the agent's; null removes one")
 
 
 class InputIn(Camel):
@@ -62,8 +83,11 @@ class PublishedOut(RecordedOut):
     lease: float | None = Field(None, description="seconds until the lease runs out, where it was asked for")
 
 
-def _states(workspace_id: uuid.UUID) -> list[dict[str, Any]]:
-    return [agent_state(agent) for agent in Agent.objects.filter(workspace=workspace_id)]
+def _require_name(request: HttpRequest, workspace_id: uuid.UUID, name: str) -> None:
+    """Raise ProtocolError (FORBIDDEN) if the caller's token is not for an agent of this name."""
+    limits = caller(request).limits
+    if limits is not None and not limits.for_agent(workspace_id, name.strip()):
+        raise ProtocolError(Code.FORBIDDEN, f"your token is for agents whose names match {limits.agents!r}")
 
 
 def _state(agent_id: uuid.UUID) -> dict[str, Any]:
@@ -77,41 +101,75 @@ def _state(agent_id: uuid.UUID) -> dict[str, Any]:
     "/workspaces/{uuid:workspace_id}/agents",
     response=list[AgentOut],
     by_alias=True,
-    exclude_unset=True,
-    summary="The workspace's agents",
+    summary="The workspace's agents, by name; the header Link leads to the next page",
+    auth=Caller(LISTING),
 )
-async def list_agents(request: HttpRequest, workspace_id: uuid.UUID) -> list[dict[str, Any]]:
-    await authorize(request, "workspace", workspace_id, Access.READ)
-    return await read(_states, workspace_id)
+async def list_agents(request: HttpRequest, workspace_id: uuid.UUID, query: Query[AgentQuery]) -> HttpResponse:
+    await authorize_seeing(request, "workspace", workspace_id)
+    page = await read(search, workspace_id, query, caller(request).limits)
+    response = HttpResponse(page.text, content_type="application/json; charset=utf-8")
+    if page.cursor is not None:
+        parameters = request.GET.copy()
+        parameters["cursor"] = page.cursor
+        response["Link"] = f'<{request.path}?{parameters.urlencode()}>; rel="next"'
+    return response
 
 
 @router.post(
     "/workspaces/{uuid:workspace_id}/agents",
-    response={201: AgentOut},
+    response={200: AgentOut, 201: AgentOut},
     by_alias=True,
     exclude_unset=True,
-    summary="Add an agent",
+    summary="Add an agent, or find the one with this key",
+    auth=Caller(Scope.PUBLISH | Scope.MANAGE),
 )
 async def create_agent(request: HttpRequest, workspace_id: uuid.UUID, body: AgentIn) -> tuple[int, dict[str, Any]]:
-    await authorize(request, "workspace", workspace_id, Access.WRITE)
-    return 201, agent_state(await write(AgentService.create, workspace_id, body.name))
+    await authorize_seeing(request, "workspace", workspace_id, Access.WRITE)
+    permit = partial(_require_name, request, workspace_id)
+    if body.key is not None:
+        agent, created = await write(AgentService.register, workspace_id, body.key, body.name, body.labels, permit)
+        return 201 if created else 200, agent_state(agent)
+    if body.name is None:
+        raise ProtocolError(Code.INVALID_MESSAGE, "expected a name, a key or both, got neither")
+    permit(body.name)
+    return 201, agent_state(await write(AgentService.create, workspace_id, body.name, body.labels))
 
 
-@router.get("/agents/{uuid:agent_id}", response=AgentOut, by_alias=True, exclude_unset=True, summary="One agent")
+@router.get(
+    "/agents/{uuid:agent_id}",
+    response=AgentOut,
+    by_alias=True,
+    exclude_unset=True,
+    summary="One agent",
+    auth=Caller(LISTING),
+)
 async def get_agent(request: HttpRequest, agent_id: uuid.UUID) -> dict[str, Any]:
     await authorize(request, "agent", agent_id, Access.READ)
     return await read(_state, agent_id)
 
 
 @router.patch(
-    "/agents/{uuid:agent_id}", response=AgentOut, by_alias=True, exclude_unset=True, summary="Rename an agent"
+    "/agents/{uuid:agent_id}",
+    response=AgentOut,
+    by_alias=True,
+    exclude_unset=True,
+    summary="Rename or label an agent",
+    auth=Caller(Scope.MANAGE),
 )
-async def rename_agent(request: HttpRequest, agent_id: uuid.UUID, body: AgentIn) -> dict[str, Any]:
+async def update_agent(request: HttpRequest, agent_id: uuid.UUID, body: AgentPatch) -> dict[str, Any]:
     await authorize(request, "agent", agent_id, Access.WRITE)
-    return agent_state(await write(AgentService.rename, agent_id, body.name))
+    if caller(request).limits is not None and body.name is not None:
+        # Or it could take an agent out of, or into, what the token is for.
+        _require_name(request, uuid.UUID((await read(_state, agent_id))["workspaceId"]), body.name)
+    return agent_state(await write(AgentService.update, agent_id, body.name, body.labels))
 
 
-@router.delete("/agents/{uuid:agent_id}", response={204: None}, summary="Delete an agent and its history")
+@router.delete(
+    "/agents/{uuid:agent_id}",
+    response={204: None},
+    summary="Delete an agent and its history",
+    auth=Caller(Scope.MANAGE),
+)
 async def delete_agent(request: HttpRequest, agent_id: uuid.UUID) -> tuple[int, None]:
     await authorize(request, "agent", agent_id, Access.MANAGE)
     await write(AgentService.delete, agent_id)
@@ -123,6 +181,7 @@ async def delete_agent(request: HttpRequest, agent_id: uuid.UUID) -> tuple[int, 
     response={201: RecordedOut},
     by_alias=True,
     summary="Report a piece of output",
+    auth=Caller(Scope.PUBLISH),
     openapi_extra={
         "requestBody": {"required": True, "content": {"application/json": {"schema": Output.model_json_schema()}}}
     },
@@ -132,20 +191,34 @@ async def report_output(request: HttpRequest, agent_id: uuid.UUID) -> tuple[int,
     return await _report(request, agent_id, parse(Output, Raw(request.body), "body"))
 
 
-@router.post("/agents/{uuid:agent_id}/status", response={201: RecordedOut}, by_alias=True, summary="Report the status")
+@router.post(
+    "/agents/{uuid:agent_id}/status",
+    response={201: RecordedOut},
+    by_alias=True,
+    summary="Report the status",
+    auth=Caller(Scope.PUBLISH),
+)
 async def report_status(request: HttpRequest, agent_id: uuid.UUID, body: StatusReport) -> tuple[int, RecordedOut]:
     return await _report(request, agent_id, body)
 
 
 @router.post(
-    "/agents/{uuid:agent_id}/context", response={201: RecordedOut}, by_alias=True, summary="Report the context level"
+    "/agents/{uuid:agent_id}/context",
+    response={201: RecordedOut},
+    by_alias=True,
+    summary="Report the context level",
+    auth=Caller(Scope.PUBLISH),
 )
 async def report_context(request: HttpRequest, agent_id: uuid.UUID, body: Context) -> tuple[int, RecordedOut]:
     return await _report(request, agent_id, body)
 
 
 @router.post(
-    "/agents/{uuid:agent_id}/input", response={201: RecordedOut}, by_alias=True, summary="Send the agent a message"
+    "/agents/{uuid:agent_id}/input",
+    response={201: RecordedOut},
+    by_alias=True,
+    summary="Send the agent a message",
+    auth=Caller(Scope.ANSWER),
 )
 async def send_input(request: HttpRequest, agent_id: uuid.UUID, body: InputIn) -> tuple[int, RecordedOut]:
     return await _report(request, agent_id, Input(content=body.content, sender=caller(request).name))
@@ -156,6 +229,7 @@ async def send_input(request: HttpRequest, agent_id: uuid.UUID, body: InputIn) -
     response={201: RecordedOut},
     by_alias=True,
     summary="Interrupt the agent's process, or stop it",
+    auth=Caller(Scope.ANSWER),
 )
 async def send_signal(request: HttpRequest, agent_id: uuid.UUID, body: SignalIn) -> tuple[int, RecordedOut]:
     return await _report(request, agent_id, Signal(signal=body.signal, sender=caller(request).name))
@@ -183,6 +257,7 @@ async def _report(request: HttpRequest, agent_id: uuid.UUID, event: AgentEvent) 
             },
         }
     },
+    auth=Caller(Scope.PUBLISH),
 )
 async def publish_events(request: HttpRequest, agent_id: uuid.UUID) -> PublishedOut:
     await authorize(request, "agent", agent_id, Access.WRITE)
@@ -201,11 +276,15 @@ async def _publication(request: HttpRequest, agent_id: uuid.UUID) -> Publication
     return await read_publication(agent_id, request.body)
 
 
-add_stream_endpoints(router, "agent", authorize_reading, caller)
+add_stream_endpoints(router, "agent", authorize_reading, caller, Caller(AgentKind.readers))
 
 
 @router.get(
-    "/agents/{uuid:agent_id}/viewers", response=list[ViewerOut], by_alias=True, summary="Who watches it at this moment"
+    "/agents/{uuid:agent_id}/viewers",
+    response=list[ViewerOut],
+    by_alias=True,
+    summary="Who watches it at this moment",
+    auth=Caller(Scope.WATCH),
 )
 async def agent_viewers(request: HttpRequest, agent_id: uuid.UUID) -> list[ViewerOut]:
     await authorize(request, "agent", agent_id, Access.READ)

@@ -20,6 +20,7 @@ class AgentsConfig(StreamApp, WorkspaceApp):
         return [AgentSection()]
 
     def maintenance(self) -> Iterable[Job]:
+        from agents import archive
         from agents.leases import LeaseGuard
 
-        return [LeaseGuard().job]
+        return [LeaseGuard().job, archive.job()]

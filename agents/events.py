@@ -138,6 +138,14 @@ class Signal(AgentEvent):
     sender: str = Field(serialization_alias="from", validation_alias="from")
 
 
+class Updated(AgentEvent):
+    """`agent:updated`: the agent has another name or other labels. Not for producers: they register."""
+
+    type = "agent:updated"
+    name: str
+    labels: dict[str, str]
+
+
 PUBLISHABLE: dict[str, type[AgentEvent]] = {
     model.type: model for model in (Output, StatusReport, Context, Failure, Terminated)
 }

@@ -7,17 +7,28 @@ from typing import Any
 
 from msgspec import Raw
 
-from agents.models import Agent
-from agents.publications import agent_stream, read_publication
-from agents.services import AgentService, agent_state
-from streams.protocol.kinds import Access, Kind
+from accounts.scopes import Limits
+from agents.models import Agent, Status
+from agents.publications import agent_state, agent_stream, read_publication
+from agents.services import AgentService
+from streams.protocol.kinds import Access, Kind, Scope, State
+from streams.protocol.messages import encode
 from workspaces.access import workspace_access
 from workspaces.plugin import Section
+
+# Those that need somebody come first.
+URGENCY: dict[str, int] = {
+    status: rank
+    for rank, status in enumerate(
+        (Status.WAITING, Status.ERROR, Status.RUNNING, Status.FINISHED, Status.IDLE, Status.OFFLINE)
+    )
+}
 
 
 class AgentKind(Kind):
     name = "agent"
     publishable = True
+    readers = Scope.WATCH | Scope.PUBLISH  # a runner has to hear what people send its agent
 
     def access(self, asked: Sequence[tuple[int, uuid.UUID]]) -> list[Access]:
         keys = {key for _, key in asked}
@@ -26,8 +37,13 @@ class AgentKind(Kind):
         granted = dict(zip(known, workspace_access(known, exist=True), strict=True))
         return [granted[user_id, homes[key]] if key in homes else Access.NONE for user_id, key in asked]
 
-    def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, dict[str, Any]]:
-        return {agent.pk: agent_state(agent) for agent in Agent.objects.filter(pk__in=keys)}
+    def scopes(self, asked: Sequence[tuple[Limits, uuid.UUID]]) -> list[Scope]:
+        rows = Agent.objects.filter(pk__in={key for _, key in asked}).values_list("pk", "workspace_id", "name")
+        found = {pk: (workspace_id, name) for pk, workspace_id, name in rows}
+        return [limits.for_agent(*found[key]) if key in found else Scope.NONE for limits, key in asked]
+
+    def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, State]:
+        return {agent.pk: State(encode(agent_state(agent))) for agent in Agent.objects.filter(pk__in=keys)}
 
     async def publish(self, key: uuid.UUID, publication: Raw) -> dict[str, Any]:
         published = await AgentService.apublish(await read_publication(key, publication))
@@ -38,10 +54,11 @@ class AgentKind(Kind):
 class AgentSection(Section):
     name = "agents"
 
-    def states(self, workspace_ids: Collection[uuid.UUID]) -> Mapping[uuid.UUID, list[dict[str, Any]]]:
-        found: defaultdict[uuid.UUID, list[dict[str, Any]]] = defaultdict(list)
-        for agent in Agent.objects.filter(workspace__in=workspace_ids):
-            found[agent.workspace_id].append(agent_state(agent))
+    def states(self, workspace_ids: Collection[uuid.UUID]) -> Mapping[uuid.UUID, list[str]]:
+        found: defaultdict[uuid.UUID, list[str]] = defaultdict(list)
+        listed = Agent.objects.filter(workspace__in=workspace_ids, archived_at=None)
+        for agent in sorted(listed.iterator(), key=lambda agent: URGENCY[agent.status]):
+            found[agent.workspace_id].append(encode(agent_state(agent)))
         return found
 
     def streams(self, workspace_id: uuid.UUID) -> list[str]:

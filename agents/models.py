@@ -7,9 +7,11 @@ from django.db import models
 from django.db.models.functions import Lower
 
 from accounts.text import NAME_LENGTH
+from agents.labels import ReadableEncoder
 from workspaces.models import Workspace
 
 REASON_LENGTH = 64
+KEY_LENGTH = 200
 
 
 class Status(models.TextChoices):
@@ -29,6 +31,13 @@ class Agent(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="agents")
     name = models.CharField(max_length=NAME_LENGTH)
+    name_chosen = models.BooleanField(
+        default=False, editable=False, help_text="a person chose the name: registering again leaves it alone"
+    )
+    key = models.CharField(  # noqa: DJ001 (unique only where there is one)
+        max_length=KEY_LENGTH, null=True, editable=False, help_text="the producer's own name for the agent"
+    )
+    labels = models.JSONField(default=dict, blank=True, editable=False, encoder=ReadableEncoder)
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.IDLE)
     reason = models.CharField(max_length=REASON_LENGTH, blank=True, help_text="why it has this status, where known")
     context_level = models.PositiveSmallIntegerField(
@@ -44,12 +53,23 @@ class Agent(models.Model):
     lease_until = models.DateTimeField(
         null=True, editable=False, db_index=True, help_text="when its runner counts as lost, unless renewed"
     )
+    archived_at = models.DateTimeField(
+        null=True,
+        editable=False,
+        help_text="since when it is left out of its workspace's state",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
         ordering = [Lower("name")]
-        constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="one_agent_per_name")]
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "name"], name="one_agent_per_name"),
+            models.UniqueConstraint(fields=["workspace", "key"], name="one_agent_per_key"),
+        ]
+        indexes = [
+            models.Index("id", name="archived_agents", condition=models.Q(archived_at__isnull=False)),
+        ]
 
     def __str__(self) -> str:
         return self.name

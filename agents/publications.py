@@ -7,16 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
+from django.db import transaction
 from msgspec import Meta, Raw
 
 from agents.events import AgentEvent, Context, StatusChange, StatusReport, Terminated, parse_event
 from agents.models import Agent, Status
+from agents.recency import find_archived, note_heard
 from streams.conf import conf
 from streams.log import Writer
 from streams.protocol import clock
+from streams.protocol.clock import timestamp
 from streams.protocol.limits import Turn
 from streams.protocol.messages import BIGINT, Code, ProtocolError, brief, decode, stream_name
 from workspaces.events import Change
@@ -27,6 +30,27 @@ PRODUCER = r"[\x21-\x7e]{1,64}"
 
 def agent_stream(agent_id: uuid.UUID) -> str:
     return stream_name("agent", agent_id)
+
+
+def agent_state(agent: Agent) -> dict[str, Any]:
+    """An agent as the API and subscribers get it."""
+    state: dict[str, Any] = {
+        "id": str(agent.pk),
+        "workspaceId": str(agent.workspace_id),
+        "name": agent.name,
+        "labels": agent.labels,
+        "status": agent.status,
+        "contextLevel": agent.context_level,
+        "createdAt": timestamp(clock.as_milliseconds(agent.created_at)),
+        "updatedAt": timestamp(clock.as_milliseconds(agent.updated_at)),
+    }
+    optional = {
+        "key": agent.key,
+        "reason": agent.reason or None,
+        "tokensUsed": agent.tokens_used,
+        "tokensLimit": agent.tokens_limit,
+    }
+    return state | {key: value for key, value in optional.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -138,9 +162,11 @@ class Store:
     def __init__(self, publications: Sequence[Publication]) -> None:
         self._publications = publications
         changing = {publication.agent_id for publication in publications if publication.changes_agent}
+        changing |= find_archived({publication.agent_id for publication in publications if publication.events})
         rows = Agent.objects.select_for_update().filter(pk__in=changing).order_by("pk") if changing else ()
         self._agents = {agent.pk: agent for agent in rows}
         self._changed: set[uuid.UUID] = set()
+        self._heard: set[uuid.UUID] = set()
         self._leased: set[uuid.UUID] = set()
 
     @property
@@ -156,6 +182,10 @@ class Store:
         outcomes = [self._publish(writer, publication) for publication in self._publications]
         self._save(self._changed, ["status", "reason", "context_level", "tokens_used", "tokens_limit", "updated_at"])
         self._save(self._leased, ["lease_holder", "lease_until"])
+        for pk in sorted(self._heard & self._agents.keys()):
+            if self._agents[pk].archived_at is not None:
+                restore(writer, self._agents[pk])
+        transaction.on_commit(lambda: note_heard(self._heard))
         return outcomes
 
     def _save(self, keys: set[uuid.UUID], fields: list[str]) -> None:
@@ -180,6 +210,7 @@ class Store:
             if publication.last_n < expected:  # a retry: stored already
                 return Published(publication.agent_id, progress.n, progress.seq, lease)
             events = events[expected - publication.n :]
+        self._heard.add(publication.agent_id)
         for event in events:
             self._record(writer, publication, event)
         if publication.producer:
@@ -223,3 +254,10 @@ class Store:
         writer.append(agent_stream(agent.pk), event.type, event.encode(agent.pk))
         data = {"agentId": str(agent.pk), **event.model_dump(mode="json", by_alias=True, exclude_none=True)}
         record(writer, agent.workspace_id, change, data)
+
+
+def restore(writer: Writer, agent: Agent) -> None:
+    """Bring a locked agent back from the archive: it has been heard of. Its workspace's stream must be locked."""
+    agent.archived_at = None
+    agent.save(update_fields=["archived_at"])
+    record(writer, agent.workspace_id, Change.AGENT_ADDED, agent_state(agent))

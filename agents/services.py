@@ -1,47 +1,48 @@
 """AgentService: the only door to a change of an agent or its stream."""
 
 import uuid
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from types import MappingProxyType
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 
-from accounts.text import clean_name
-from agents.events import AgentEvent, Outcome, StatusReport, Terminated
-from agents.models import Agent, Status
-from agents.publications import Publication, Published, Store, agent_stream
+from accounts.text import NAME_LENGTH, clean_name
+from accounts.tokens import recheck_patterns
+from agents.events import AgentEvent, Outcome, StatusReport, Terminated, Updated
+from agents.labels import Labels, merged
+from agents.models import KEY_LENGTH, Agent, Status
+from agents.publications import Publication, Published, Store, agent_state, agent_stream, restore
 from streams import log
+from streams.log import Writer
 from streams.protocol import clock
-from streams.protocol.clock import timestamp
 from streams.protocol.messages import Code, ProtocolError
+from streams.protocol.text import without_nul
 from streams.runtime import Runtime
 from workspaces.events import Change
 from workspaces.models import Workspace
 from workspaces.services import record, workspace_stream
 
-MAX_AGENTS = 400  # of one workspace: its state, which lists them, must fit one WebSocket frame
+Changes = Mapping[str, str | None]
+NO_CHANGES: Changes = MappingProxyType({})
+STALE = {"archived_at": None, "lease_until": None}  # agents that may be archived, if they are silent
 COMMIT = 200  # publications that share a transaction at most
-
-
-def agent_state(agent: Agent) -> dict[str, Any]:
-    """An agent as the API and subscribers get it."""
-    state: dict[str, Any] = {
-        "id": str(agent.pk),
-        "workspaceId": str(agent.workspace_id),
-        "name": agent.name,
-        "status": agent.status,
-        "contextLevel": agent.context_level,
-        "createdAt": timestamp(clock.as_milliseconds(agent.created_at)),
-        "updatedAt": timestamp(clock.as_milliseconds(agent.updated_at)),
-    }
-    optional = {"reason": agent.reason or None, "tokensUsed": agent.tokens_used, "tokensLimit": agent.tokens_limit}
-    return state | {key: value for key, value in optional.items() if value is not None}
 
 
 def expired() -> QuerySet[Agent]:
     """The agents whose leases have run out."""
     return Agent.objects.filter(lease_until__lt=clock.as_datetime(clock.now()))
+
+
+def _permit_any(name: str) -> None:
+    """Any name will do."""
+
+
+class _GoneError(Exception):
+    """The agent has been deleted meanwhile."""
 
 
 class AgentService:
@@ -104,31 +105,78 @@ class AgentService:
     # Agents
 
     @staticmethod
-    def create(workspace_id: uuid.UUID, name: str) -> Agent:
+    def create(workspace_id: uuid.UUID, name: str, labels: Changes = NO_CHANGES) -> Agent:
         """Add an agent, idle, to a workspace."""
-        with log.writing([workspace_stream(workspace_id)]) as stream_writer:
-            if not Workspace.objects.filter(pk=workspace_id).exists():
-                raise ProtocolError(Code.NOT_FOUND, f"there is no workspace {workspace_id}")
-            if Agent.objects.filter(workspace=workspace_id).count() >= MAX_AGENTS:
-                raise ProtocolError(Code.INVALID_MESSAGE, f"expected at most {MAX_AGENTS} agents in a workspace")
-            agent = Agent(workspace_id=workspace_id, name=_free_name(workspace_id, name))
-            agent.save(force_insert=True)
-            log.open_stream(agent_stream(agent.pk))
-            record(stream_writer, workspace_id, Change.AGENT_ADDED, agent_state(agent))
-        return agent
+        with _adding(workspace_id) as stream_writer:
+            return _add(stream_writer, workspace_id, _free_name(workspace_id, name), labels, name_chosen=True)
+
+    @staticmethod
+    def register(
+        workspace_id: uuid.UUID,
+        key: str,
+        name: str | None = None,
+        labels: Changes = NO_CHANGES,
+        permit: Callable[[str], None] = _permit_any,
+    ) -> tuple[Agent, bool]:
+        """The agent that its producer calls `key`, and whether it is new. One that is known gets the labels merged into
+        its own, and the name unless a person has chosen another. However many register at once, a key has one agent.
+
+        `permit` raises where the caller may not have an agent of a name.
+        """
+        key = _clean_key(key)
+        wanted = clean_name(name, "name") if name is not None else None
+        while True:
+            known = Agent.objects.filter(workspace=workspace_id, key=key).values_list("pk", flat=True).first()
+            if known is not None:
+                with suppress(_GoneError):
+                    return AgentService._register_again(known, wanted, labels, permit), False
+            with _adding(workspace_id) as stream_writer:
+                if not Agent.objects.filter(workspace=workspace_id, key=key).exists():
+                    unique = _numbered_name(workspace_id, wanted or _name_from(key))
+                    permit(unique)
+                    return _add(stream_writer, workspace_id, unique, labels, key=key), True
 
     @staticmethod
     @transaction.atomic
-    def rename(agent_id: uuid.UUID, name: str) -> Agent:
-        """Give an agent another name."""
+    def _register_again(
+        agent_id: uuid.UUID, wanted: str | None, labels: Changes, permit: Callable[[str], None]
+    ) -> Agent:
+        agent = Agent.objects.select_for_update().filter(pk=agent_id).first()
+        if agent is None:
+            raise _GoneError
+        permit(agent.name)
+        renamed = wanted is not None and not agent.name_chosen and not _is_numbered(agent.name, wanted)
+        name = _numbered_name(agent.workspace_id, wanted) if wanted is not None and renamed else agent.name
+        permit(name)
+        return _update(agent, name, merged(agent.labels, labels))
+
+    @staticmethod
+    @transaction.atomic
+    def update(agent_id: uuid.UUID, name: str | None = None, labels: Changes = NO_CHANGES) -> Agent:
+        """Give an agent another name, which a person chose, and merge `labels` into its own; None removes one."""
         agent = _lock(agent_id)
-        with log.writing([workspace_stream(agent.workspace_id)]) as stream_writer:
-            if name.strip() != agent.name:
-                agent.name = _free_name(agent.workspace_id, name)
-                agent.updated_at = clock.as_datetime(stream_writer.time)
-                agent.save(update_fields=["name", "updated_at"])
-                record(stream_writer, agent.workspace_id, Change.AGENT_UPDATED, agent_state(agent))
-        return agent
+        if name is not None and name.strip() != agent.name:
+            agent.name_chosen = True
+            return _update(agent, _free_name(agent.workspace_id, name), merged(agent.labels, labels))
+        return _update(agent, agent.name, merged(agent.labels, labels))
+
+    @staticmethod
+    @transaction.atomic
+    def archive(agent_ids: Sequence[uuid.UUID], silent_since: datetime) -> int:
+        """Archive those that have still been silent since then and aren't running; returns how many those were."""
+        locked = Agent.objects.select_for_update().filter(pk__in=agent_ids, **STALE).filter(updated_at__lt=silent_since)
+        agents = {agent_stream(agent.pk): agent for agent in locked.order_by("pk") if agent.status != Status.RUNNING}
+        names = {workspace_stream(agent.workspace_id) for agent in agents.values()}
+        with log.writing({*agents, *names}) as stream_writer:
+            limit = clock.as_milliseconds(silent_since)
+            spans = log.spans(list(agents))
+            silent = [agent for name, agent in agents.items() if name in spans and (spans[name].time or 0) < limit]
+            for agent in silent:
+                data = {"agentId": str(agent.pk), "archived": True}
+                record(stream_writer, agent.workspace_id, Change.AGENT_REMOVED, data)
+            now = clock.as_datetime(stream_writer.time)
+            Agent.objects.filter(pk__in=[agent.pk for agent in silent]).update(archived_at=now)
+        return len(silent)
 
     @staticmethod
     @transaction.atomic
@@ -147,6 +195,83 @@ def _lock(agent_id: uuid.UUID) -> Agent:
     if agent is None:
         raise ProtocolError(Code.NOT_FOUND, f"there is no agent {agent_id}")
     return agent
+
+
+@contextmanager
+def _adding(workspace_id: uuid.UUID) -> Iterator[Writer]:
+    """The workspace's stream, locked: agents are added one after another."""
+    with log.writing([workspace_stream(workspace_id)]) as stream_writer:
+        if not Workspace.objects.filter(pk=workspace_id).exists():
+            raise ProtocolError(Code.NOT_FOUND, f"there is no workspace {workspace_id}")
+        if Agent.objects.filter(workspace=workspace_id).count() >= settings.WORKSPACE_AGENTS:
+            raise ProtocolError(
+                Code.INVALID_MESSAGE, f"expected at most {settings.WORKSPACE_AGENTS} agents in a workspace"
+            )
+        yield stream_writer
+
+
+def _add(
+    writer: Writer,
+    workspace_id: uuid.UUID,
+    name: str,
+    labels: Changes,
+    *,
+    key: str | None = None,
+    name_chosen: bool = False,
+) -> Agent:
+    agent = Agent(workspace_id=workspace_id, name=name, name_chosen=name_chosen, key=key, labels=merged({}, labels))
+    agent.save(force_insert=True)
+    log.open_stream(agent_stream(agent.pk))
+    record(writer, workspace_id, Change.AGENT_ADDED, agent_state(agent))
+    return agent
+
+
+def _update(agent: Agent, name: str, labels: Labels) -> Agent:
+    """Store another name or other labels of a locked agent, and tell its stream and its workspace's."""
+    if (name, labels) == (agent.name, agent.labels):
+        return agent
+    stream = agent_stream(agent.pk)
+    with log.writing([stream, workspace_stream(agent.workspace_id)]) as stream_writer:
+        if name != agent.name:
+            recheck_patterns(agent.workspace_id)
+        agent.name, agent.labels = name, labels
+        agent.updated_at = clock.as_datetime(stream_writer.time)
+        agent.save(update_fields=["name", "name_chosen", "labels", "updated_at"])
+        event = Updated(name=name, labels=labels)
+        stream_writer.append(stream, event.type, event.encode(agent.pk))
+        if agent.archived_at is None:
+            record(stream_writer, agent.workspace_id, Change.AGENT_UPDATED, agent_state(agent))
+        else:
+            restore(stream_writer, agent)
+    return agent
+
+
+def _clean_key(key: str) -> str:
+    key = without_nul(key).strip()
+    if not 1 <= len(key) <= KEY_LENGTH:
+        raise ProtocolError(Code.INVALID_MESSAGE, f"key: expected 1 to {KEY_LENGTH} characters, got {len(key)}")
+    return key
+
+
+def _name_from(key: str) -> str:
+    """A name for an agent that came with a key alone."""
+    printable = "".join(character if character.isprintable() else " " for character in key)
+    return printable[:NAME_LENGTH].strip() or "agent"
+
+
+def _is_numbered(name: str, wanted: str) -> bool:
+    """Whether `name` is `wanted`, or what became of it because another agent had that name."""
+    stem, _, number = name.rpartition(" ")
+    return name == wanted or (number.isdecimal() and stem == wanted[: NAME_LENGTH - 8])
+
+
+def _numbered_name(workspace_id: uuid.UUID, wanted: str) -> str:
+    """`wanted`, or where another agent has that name, with a number behind it."""
+    stem = wanted[: NAME_LENGTH - 8]
+    taken = set(Agent.objects.filter(workspace=workspace_id, name__startswith=stem).values_list("name", flat=True))
+    if wanted not in taken:
+        return wanted
+    return next(f"{stem} {i}" for i in range(2, len(taken) + 3) if f"{stem} {i}" not in taken)
 
 
 def _free_name(workspace_id: uuid.UUID, name: str) -> str:

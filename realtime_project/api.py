@@ -3,6 +3,8 @@
 import logging
 from typing import Any
 
+from asgiref.sync import sync_to_async
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.datastructures import MultiValueDict
@@ -35,6 +37,21 @@ class StrictParser(Parser):
         return super().parse_querydict(data, list_fields, request)
 
 
+def for_the_known(view: Any) -> Any:
+    """A page about the API, for who is signed in or shows a token; others are asked to sign in."""
+
+    async def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        try:
+            if await Caller()(request) is None:
+                return redirect_to_login(request.get_full_path())
+        except ProtocolError as error:
+            return refused(request, error)
+        answer: HttpResponse = await sync_to_async(view)(request, **kwargs)
+        return answer
+
+    return guarded
+
+
 api = NinjaAPI(
     title="Agentstream",
     version="1",
@@ -42,6 +59,7 @@ api = NinjaAPI(
     auth=Caller(),
     parser=StrictParser(),
     urls_namespace="api",
+    docs_decorator=for_the_known,
 )
 api.add_router("", workspaces)
 api.add_router("", people)

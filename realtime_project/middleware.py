@@ -1,4 +1,4 @@
-"""Compression: of pages as they are sent, and of static files, each once, without a step before the start."""
+"""What every answer through Django gets: compression, of static files once, and a word on who may keep it."""
 
 import gzip
 import logging
@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 from wsgiref.headers import Headers
 
+from asgiref.sync import iscoroutinefunction
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
+from django.utils.decorators import sync_and_async_middleware
 from servestatic.middleware import ServeStaticMiddleware
 from servestatic.responders import MissingFileError, StaticFile
 
@@ -21,6 +23,28 @@ logger = logging.getLogger(__name__)
 
 LEVEL = 6  # 9 takes a third longer, at the first start, for 0.3 %
 WORTH_IT = {".css", ".html", ".js", ".json", ".svg", ".txt"}  # not what is compressed already, nor maps for debuggers
+
+
+@sync_and_async_middleware
+def no_store(get_response: Any) -> Any:
+    """Have nobody keep a page: after signing out, a shared browser's Back button must not show what it held."""
+    if iscoroutinefunction(get_response):
+
+        async def middleware(request: HttpRequest) -> HttpResponseBase:
+            return forbid_storing(await get_response(request))
+    else:
+
+        def middleware(request: HttpRequest) -> HttpResponseBase:  # type: ignore[misc]
+            return forbid_storing(get_response(request))
+
+    return middleware
+
+
+def forbid_storing(response: HttpResponseBase) -> HttpResponseBase:
+    """`response`, which no browser and no proxy may keep."""
+    if "no-store" not in response.headers.get("Cache-Control", ""):
+        response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 class CompressedPageMiddleware(GZipMiddleware):

@@ -1,14 +1,12 @@
 """Settings: everything an operator may change comes from the environment (docs/reference/settings.md lists it)."""
 
-import contextlib
-import os
-import secrets
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import environ
 from csp.constants import NONE, SELF
+
+from realtime_project.secret_key import channel_layer_key, generated_key, strong
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -16,22 +14,12 @@ env = environ.Env()
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
 DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-
-def _secret_key(path: Path) -> str:
-    """The key kept in `path`, made on first use: there is no default key to forget changing."""
-    if not path.exists():
-        # Written aside and linked into place: of several processes starting at once one makes the key, and nobody
-        # reads half of it. mkstemp lets only the owner read the file.
-        descriptor, draft = tempfile.mkstemp(dir=path.parent)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(50))
-        with contextlib.suppress(FileExistsError):
-            os.link(draft, path)
-        Path(draft).unlink()
-    return path.read_text()
-
-
-SECRET_KEY = env.str("SECRET_KEY", default="") or _secret_key(DATA_DIR / "secret_key")
+KEY_FILE = DATA_DIR / "secret_key"
+if given := env.str("SECRET_KEY", default=""):
+    SECRET_KEY = strong(given, "SECRET_KEY")
+else:
+    SECRET_KEY = strong(generated_key(KEY_FILE), str(KEY_FILE))
+SECRET_KEY_FALLBACKS = [strong(old, "SECRET_KEY_FALLBACKS") for old in env.list("SECRET_KEY_FALLBACKS", default=[])]
 DEBUG = env.bool("DEBUG", default=False)
 
 HOST = env.str("HOST", default="127.0.0.1")
@@ -39,6 +27,10 @@ PORT = env.int("PORT", default=8000)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=sorted({"localhost", "127.0.0.1", "[::1]", HOST}))
 # Full origins (https://app.example.com) of other front ends; the server's own origin is always allowed.
 ALLOWED_ORIGINS = env.list("ALLOWED_ORIGINS", default=[])
+
+# An agent that is silent for so many days, and isn't running, is archived; 0: never.
+AGENT_ARCHIVE_DAYS = env.float("AGENT_ARCHIVE_DAYS", default=14.0)
+WORKSPACE_AGENTS = env.int("WORKSPACE_AGENTS", default=20_000)
 
 INSTALLED_APPS = [
     "streams",  # before daphne: its `runserver` serves with our server class
@@ -62,6 +54,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "realtime_project.middleware.CompressedStaticMiddleware",
+    "realtime_project.middleware.no_store",
     "realtime_project.middleware.CompressedPageMiddleware",
     "csp.middleware.CSPMiddleware",
     "corsheaders.middleware.CorsMiddleware",
@@ -133,7 +126,11 @@ CHANNEL_LAYERS: dict[str, Any] = {
     "default": (
         {
             "BACKEND": "streams.layers.redis.SharedLayer",
-            "CONFIG": {"hosts": [{"address": url} for url in REDIS_URL.split(",")]},
+            "CONFIG": {
+                "hosts": [{"address": url} for url in REDIS_URL.split(",")],
+                # The first encrypts; messages under any of them are read.
+                "symmetric_encryption_keys": [channel_layer_key(key) for key in (SECRET_KEY, *SECRET_KEY_FALLBACKS)],
+            },
         }
         if REDIS_URL
         else {"BACKEND": "streams.layers.local.LocalLayer", "CONFIG": {"capacity": 10_000, "group_expiry": 10**9}}

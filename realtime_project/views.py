@@ -12,6 +12,7 @@ from streams import (
     gauges,  # noqa: F401 (registers them)
     log,
 )
+from streams.protocol.kinds import Scope
 from streams.protocol.messages import ProtocolError
 from streams.runtime import Runtime
 
@@ -28,13 +29,17 @@ async def health(request: HttpRequest) -> HttpResponse:
 async def metrics(request: HttpRequest) -> HttpResponse:
     """The figures of this process: 200 for a superuser's token or session, 401 or 403 for others."""
     try:
-        identity = await Caller()(request)
-        allowed = identity is not None and await read(_superuser, identity)
+        identity = await Caller(Scope.WATCH)(request)
+        allowed = identity is not None and _everywhere(identity) and await read(_superuser, identity)
     except ProtocolError as error:
         return HttpResponse(f"{error.message}\n", status=error.code.http_status, content_type="text/plain")
     if not allowed:
         return HttpResponse(status=401 if identity is None else 403)
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+
+def _everywhere(identity: Identity) -> bool:
+    return identity.limits is None or identity.limits.everywhere
 
 
 def _superuser(identity: Identity) -> bool:

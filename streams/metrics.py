@@ -1,7 +1,13 @@
 """What this process counts, in the format of Prometheus; streams/gauges.py has what it measures."""
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 APPENDED = Counter("agentstream_events_appended", "Events this process has written to the log")
 GAPS = Counter("agentstream_gaps", "Times the broker lost something that was then read from the log")
 CLOSED = Counter("agentstream_sockets_closed", "Sockets this server closed for cause", ["code"])
+FOREIGN_MESSAGES = Counter(
+    "agentstream_foreign_messages", "Messages on Redis ignored as forged, repeated or of another key"
+)
+TCP = Gauge("agentstream_tcp_connections", "Open connections: pending ones wait for the client", ["state"])
+REFUSED = Counter("agentstream_connections_refused", "Connections refused as too many", ["reason"])
+CUT = Counter("agentstream_connections_cut", "Connections cut as too slow, or to make room", ["reason"])

@@ -30,6 +30,10 @@ class StreamApp(AppConfig):
         """The jobs that each server process does. Processes share work by finding it done."""
         return ()
 
+    def redacted(self, address: str) -> str:
+        """The address of a request as it may be logged, with this app's secrets masked."""
+        return address
+
 
 def installed(kind: type[App]) -> list[App]:
     """The installed apps whose AppConfig is of this type."""

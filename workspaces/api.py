@@ -7,8 +7,19 @@ from django.http import HttpRequest
 from ninja import Router
 from pydantic import Field
 
-from accounts.requests import Camel, authorize, authorize_reading, caller, read, write
-from streams.protocol.kinds import Access
+from accounts.requests import (
+    ANY_SCOPE,
+    Caller,
+    Camel,
+    authorize,
+    authorize_everywhere,
+    authorize_reading,
+    authorize_seeing,
+    caller,
+    read,
+    write,
+)
+from streams.protocol.kinds import Access, Scope
 from streams.transports.http import add_stream_endpoints
 from workspaces.models import Workspace
 from workspaces.services import WorkspaceService
@@ -40,38 +51,67 @@ def _one(user_id: int, workspace_id: uuid.UUID) -> Workspace:
     return found
 
 
-@router.get("/workspaces", response=list[WorkspaceOut], by_alias=True, summary="Workspaces the caller can see")
+@router.get(
+    "/workspaces",
+    response=list[WorkspaceOut],
+    by_alias=True,
+    summary="Workspaces the caller can see",
+    auth=Caller(ANY_SCOPE),
+)
 async def list_workspaces(request: HttpRequest) -> list[Workspace]:
-    return await read(lambda: list(visible_workspaces(caller(request).id)))
+    identity = caller(request)
+    return await read(lambda: list(visible_workspaces(identity.id, identity.limits)))
 
 
 @router.post(
-    "/workspaces", response={201: WorkspaceOut}, by_alias=True, summary="Make a workspace, owned by the caller"
+    "/workspaces",
+    response={201: WorkspaceOut},
+    by_alias=True,
+    summary="Make a workspace, owned by the caller",
+    auth=Caller(Scope.MANAGE),
 )
 async def create_workspace(request: HttpRequest, body: WorkspaceIn) -> tuple[int, Workspace]:
+    authorize_everywhere(request)
     user_id = caller(request).id
     workspace = await write(WorkspaceService.create, body.name, body.slug, owner_id=user_id)
     return 201, await read(_one, user_id, workspace.pk)
 
 
-@router.get("/workspaces/{uuid:workspace_id}", response=WorkspaceOut, by_alias=True, summary="One workspace")
+@router.get(
+    "/workspaces/{uuid:workspace_id}",
+    response=WorkspaceOut,
+    by_alias=True,
+    summary="One workspace",
+    auth=Caller(ANY_SCOPE),
+)
 async def get_workspace(request: HttpRequest, workspace_id: uuid.UUID) -> Workspace:
-    await authorize(request, "workspace", workspace_id, Access.READ)
+    await authorize_seeing(request, "workspace", workspace_id)
     return await read(_one, caller(request).id, workspace_id)
 
 
-@router.patch("/workspaces/{uuid:workspace_id}", response=WorkspaceOut, by_alias=True, summary="Rename a workspace")
+@router.patch(
+    "/workspaces/{uuid:workspace_id}",
+    response=WorkspaceOut,
+    by_alias=True,
+    summary="Rename a workspace",
+    auth=Caller(Scope.MANAGE),
+)
 async def update_workspace(request: HttpRequest, workspace_id: uuid.UUID, body: WorkspacePatch) -> Workspace:
     await authorize(request, "workspace", workspace_id, Access.MANAGE)
     await write(WorkspaceService.update, workspace_id, body.name, body.slug)
     return await read(_one, caller(request).id, workspace_id)
 
 
-@router.delete("/workspaces/{uuid:workspace_id}", response={204: None}, summary="Delete a workspace with all it holds")
+@router.delete(
+    "/workspaces/{uuid:workspace_id}",
+    response={204: None},
+    summary="Delete a workspace with all it holds",
+    auth=Caller(Scope.MANAGE),
+)
 async def delete_workspace(request: HttpRequest, workspace_id: uuid.UUID) -> tuple[int, None]:
     await authorize(request, "workspace", workspace_id, Access.MANAGE)
     await write(WorkspaceService.delete, workspace_id)
     return 204, None
 
 
-add_stream_endpoints(router, "workspace", authorize_reading, caller)
+add_stream_endpoints(router, "workspace", authorize_reading, caller, Caller(Scope.WATCH))

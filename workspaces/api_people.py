@@ -10,8 +10,8 @@ from django.urls import reverse
 from ninja import Router
 from pydantic import Field
 
-from accounts.requests import Camel, authorize, caller, read, write
-from streams.protocol.kinds import Access
+from accounts.requests import Caller, Camel, authorize, caller, read, write
+from streams.protocol.kinds import Access, Scope
 from streams.protocol.messages import Code, ProtocolError
 from workspaces import invitations
 from workspaces.models import Invitation, Membership, Role
@@ -91,7 +91,13 @@ def _user_of(workspace_id: uuid.UUID, member_id: uuid.UUID) -> int | None:
     return Membership.objects.filter(workspace=workspace_id, pk=member_id).values_list("user", flat=True).first()
 
 
-@router.get("/workspaces/{uuid:workspace_id}/members", response=list[MemberOut], by_alias=True, summary="Members")
+@router.get(
+    "/workspaces/{uuid:workspace_id}/members",
+    response=list[MemberOut],
+    by_alias=True,
+    summary="Members",
+    auth=Caller(Scope.WATCH | Scope.MANAGE),
+)
 async def list_members(request: HttpRequest, workspace_id: uuid.UUID) -> list[dict[str, Any]]:
     await authorize(request, "workspace", workspace_id, Access.READ)
     return await read(_members, workspace_id)
@@ -102,6 +108,7 @@ async def list_members(request: HttpRequest, workspace_id: uuid.UUID) -> list[di
     response={201: MemberOut},
     by_alias=True,
     summary="Make somebody who has an account a member, or change the role of one who is",
+    auth=Caller(Scope.MANAGE),
 )
 async def add_member(request: HttpRequest, workspace_id: uuid.UUID, body: MemberIn) -> tuple[int, dict[str, Any]]:
     await authorize(request, "workspace", workspace_id, Access.MANAGE)
@@ -113,6 +120,7 @@ async def add_member(request: HttpRequest, workspace_id: uuid.UUID, body: Member
     response=MemberOut,
     by_alias=True,
     summary="Change a member's role",
+    auth=Caller(Scope.MANAGE),
 )
 async def change_role(
     request: HttpRequest, workspace_id: uuid.UUID, member_id: uuid.UUID, body: MemberPatch
@@ -125,6 +133,7 @@ async def change_role(
     "/workspaces/{uuid:workspace_id}/members/{uuid:member_id}",
     response={204: None},
     summary="Remove a member; whoever removes themselves leaves",
+    auth=Caller(Scope.MANAGE),
 )
 async def remove_member(request: HttpRequest, workspace_id: uuid.UUID, member_id: uuid.UUID) -> tuple[int, None]:
     user_id = await read(_user_of, workspace_id, member_id)
@@ -141,6 +150,7 @@ async def remove_member(request: HttpRequest, workspace_id: uuid.UUID, member_id
     response=list[InvitationOut],
     by_alias=True,
     summary="Invitations that can still be accepted",
+    auth=Caller(Scope.MANAGE),
 )
 async def list_invitations(request: HttpRequest, workspace_id: uuid.UUID) -> list[dict[str, Any]]:
     await authorize(request, "workspace", workspace_id, Access.MANAGE)
@@ -152,6 +162,7 @@ async def list_invitations(request: HttpRequest, workspace_id: uuid.UUID) -> lis
     response={201: InvitationMade},
     by_alias=True,
     summary="Make a link that lets somebody in, once",
+    auth=Caller(Scope.MANAGE),
 )
 async def invite(request: HttpRequest, workspace_id: uuid.UUID, body: InvitationIn) -> tuple[int, InvitationMade]:
     await authorize(request, "workspace", workspace_id, Access.MANAGE)
@@ -164,6 +175,7 @@ async def invite(request: HttpRequest, workspace_id: uuid.UUID, body: Invitation
     "/workspaces/{uuid:workspace_id}/invitations/{uuid:invitation_id}",
     response={204: None},
     summary="Take an invitation back",
+    auth=Caller(Scope.MANAGE),
 )
 async def revoke(request: HttpRequest, workspace_id: uuid.UUID, invitation_id: uuid.UUID) -> tuple[int, None]:
     await authorize(request, "workspace", workspace_id, Access.MANAGE)

@@ -4,11 +4,16 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from streams.protocol.kinds import Access, Kind
+from accounts.scopes import Limits
+from streams.protocol.kinds import Access, Kind, Scope, State
+from streams.protocol.messages import encode
 from workspaces.access import workspace_access
 from workspaces.models import Membership, Workspace
 from workspaces.plugin import installed_sections
 from workspaces.services import member_state, workspace_state
+
+# Of JSON text; in characters, so up to four times that in bytes if it is all emoji. Members come on top of the first.
+PAGE_BYTES = 49_152
 
 
 class WorkspaceKind(Kind):
@@ -20,15 +25,46 @@ class WorkspaceKind(Kind):
     def access(self, asked: Sequence[tuple[int, uuid.UUID]]) -> list[Access]:
         return workspace_access(asked)
 
-    def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, dict[str, Any]]:
-        found = Workspace.objects.filter(pk__in=keys)
-        states: dict[uuid.UUID, dict[str, Any]]
-        states = {workspace.pk: workspace_state(workspace) | {"members": []} for workspace in found}
+    def scopes(self, asked: Sequence[tuple[Limits, uuid.UUID]]) -> list[Scope]:
+        return [limits.in_workspace(key) for limits, key in asked]
+
+    def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, State]:
+        states: dict[uuid.UUID, dict[str, Any]] = {
+            workspace.pk: workspace_state(workspace) | {"members": []}
+            for workspace in Workspace.objects.filter(pk__in=keys)
+        }
         members = Membership.objects.filter(workspace__in=states).order_by("user__username")
         for member in members.select_related("user").only("workspace_id", "role", "user__username"):
             states[member.workspace_id]["members"].append(member_state(member))
-        for section in self._sections:
-            lists = section.states(states)
-            for key, state in states.items():
-                state[section.name] = lists.get(key, [])
-        return states
+        lists = {section.name: section.states(states) for section in self._sections}
+        return {
+            key: _paged(self.name, key, encode(state), {name: found.get(key, []) for name, found in lists.items()})
+            for key, state in states.items()
+        }
+
+
+def _paged(kind: str, key: uuid.UUID, state: str, lists: Mapping[str, Sequence[str]]) -> State:
+    """A workspace's state: as much of its lists as fits the first page, and the rest in pages of their own."""
+    first, rest = state[:-1], []
+    for name, items in lists.items():
+        head, *tail = _chunks(items)
+        first += f',"{name}":[{head}]' + (',"more":true' if tail else "")
+        rest += [(name, chunk) for chunk in tail]
+    pages = [
+        (f"{kind}:{name}", f'{{"workspaceId":"{key}","{name}":[{chunk}],"more":{encode(number < len(rest))}}}')
+        for number, (name, chunk) in enumerate(rest, 1)
+    ]
+    return State(first + "}", pages)
+
+
+def _chunks(items: Sequence[str]) -> list[str]:
+    """The items, joined, in pieces of about PAGE_BYTES; one empty piece if there are none."""
+    chunks: list[list[str]] = [[]]
+    size = 0
+    for item in items:
+        if chunks[-1] and size + len(item) > PAGE_BYTES:
+            chunks.append([])
+            size = 0
+        chunks[-1].append(item)
+        size += len(item) + 1
+    return [",".join(chunk) for chunk in chunks]

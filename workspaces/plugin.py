@@ -3,7 +3,7 @@
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.apps import AppConfig
 
@@ -16,8 +16,9 @@ class Section(ABC):
     name: ClassVar[str]
 
     @abstractmethod
-    def states(self, workspace_ids: Collection[uuid.UUID]) -> Mapping[uuid.UUID, list[dict[str, Any]]]:
-        """What each of the workspaces holds, ready for JSON; those that hold nothing may be left out."""
+    def states(self, workspace_ids: Collection[uuid.UUID]) -> Mapping[uuid.UUID, list[str]]:
+        """What each of the workspaces holds, as JSON texts, the most urgent first; those that hold nothing may be left
+        out."""
 
     @abstractmethod
     def streams(self, workspace_id: uuid.UUID) -> list[str]:

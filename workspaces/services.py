@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.utils.text import slugify
 
 from accounts.text import NAME_LENGTH, clean_name
+from accounts.tokens import delete_tokens_of_workspace
 from streams import log
 from streams.log import Writer
 from streams.protocol.messages import Code, ProtocolError, stream_name
@@ -80,6 +81,7 @@ class WorkspaceService:
         names = [workspace_stream(workspace_id)]
         for section in installed_sections():
             names += section.streams(workspace_id)
+        delete_tokens_of_workspace(workspace_id)
         workspace.delete()  # rows before streams: the order in which everyone locks
         log.drop_streams(names)
 

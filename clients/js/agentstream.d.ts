@@ -72,10 +72,19 @@ export interface Signal {
   from: string;
 }
 
+export interface AgentUpdated {
+  agentId: string;
+  name: string;
+  labels: Record<string, string>;
+}
+
 export interface Agent {
   id: string;
   workspaceId: string;
   name: string;
+  /** The producer's own name for the agent, if it registered with one. */
+  key?: string;
+  labels: Record<string, string>;
   status: Status;
   reason?: string;
   /** null if the agent has not reported one. */
@@ -91,13 +100,15 @@ export interface Workspace {
   name: string;
   slug: string;
   agents: Agent[];
+  /** True where `agents` is not all: the rest follows as `agents`. */
+  more?: boolean;
 }
 
 interface Changes {
   workspace_updated: { id: string; name: string; slug: string };
   agent_added: Agent;
   agent_updated: Agent;
-  agent_removed: { agentId: string };
+  agent_removed: { agentId: string; archived?: true };
   agent_status: StatusChange;
   agent_context: ContextChange;
   member_added: Record<string, unknown>;
@@ -118,6 +129,12 @@ export interface Subscribed<State> {
   /** false if events in between are gone: drop what you have, the stream continues at `oldest`. */
   complete: boolean;
   state: State;
+}
+
+export interface MoreAgents {
+  workspaceId: string;
+  agents: Agent[];
+  more: boolean;
 }
 
 export interface Unsubscribed {
@@ -151,7 +168,8 @@ export type AgentEvent =
   | StreamEvent<"agent:error", AgentError>
   | StreamEvent<"agent:terminated", Terminated>
   | StreamEvent<"agent:input", Input>
-  | StreamEvent<"agent:signal", Signal>;
+  | StreamEvent<"agent:signal", Signal>
+  | StreamEvent<"agent:updated", AgentUpdated>;
 
 export type WorkspaceEvent = StreamEvent<"workspace:updated", Updated>;
 
@@ -163,9 +181,12 @@ export interface AgentListeners extends CommonListeners<Agent, AgentEvent> {
   terminated: [payload: Terminated, event: StreamEvent<"agent:terminated", Terminated>];
   input: [payload: Input, event: StreamEvent<"agent:input", Input>];
   signal: [payload: Signal, event: StreamEvent<"agent:signal", Signal>];
+  updated: [payload: AgentUpdated, event: StreamEvent<"agent:updated", AgentUpdated>];
 }
 
 export interface WorkspaceListeners extends CommonListeners<Workspace, WorkspaceEvent> {
+  /** More agents of a state that said `more`, until this says no more. Not an event. */
+  agents: [payload: MoreAgents, message: Message<"workspace:agents", MoreAgents>];
   updated: [payload: Updated, event: WorkspaceEvent];
 }
 

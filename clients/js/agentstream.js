@@ -146,6 +146,7 @@ export class AgentStream extends Emitter {
       if (message.seq !== undefined) this.#event(message);
       else if (message.type === "subscribed") this.#subscribed(message);
       else if (message.type === "unsubscribed") this.#unsubscribed(message);
+      else if (message.type === "workspace:agents") this.#page(message);
       else if (message.type === "error") this.#refused(message);
     }
     this.#refresh();
@@ -163,6 +164,12 @@ export class AgentStream extends Emitter {
     if (!channel) return;
     if (channel.moving === message.id) channel.moving = undefined;
     channel.answered(message, since, asking);
+  }
+
+  /** More of a state that was too large for its `subscribed`. */
+  #page(message) {
+    const channel = this.#channels.get(keyOf("workspace", message.payload.workspaceId));
+    for (const subscription of channel?.subscriptions ?? []) subscription.emit("agents", message.payload, message);
   }
 
   #unsubscribed(message) {

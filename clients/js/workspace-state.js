@@ -11,6 +11,11 @@ export class WorkspaceState {
     this.#seq = seq;
   }
 
+  /** Adds the agents of a `workspace:agents`, which continues the state. */
+  add({ agents }) {
+    for (const agent of agents) put(this, agent);
+  }
+
   /** Applies an event unless the state already contains it; returns whether something changed. */
   apply({ payload, seq, timestamp }) {
     if (seq <= this.#seq) return false;

@@ -69,6 +69,7 @@ class Connection:
         self.cursors: dict[str, Cursor] = {}
         self._pages = pages
         self._frame_bytes = conf().FRAME_BYTES if merge else 0
+        self._drained: asyncio.Future[None] | None = None  # somebody waits until the outbox is empty
         self._outbox: list[Frame] = []  # short, and empty for most of the time: a deque takes 700 bytes
         self._woken: dict[Cursor, None] = {}  # in the order to be served
         self._stalled_at: float | None = None
@@ -79,6 +80,13 @@ class Connection:
         """Send something that is not an event of a stream; such frames go first."""
         self._outbox.append(frame)
         self.flush()
+
+    async def drained(self) -> None:
+        """Wait until everything that was sent has gone to the sink, and the sink has room for more."""
+        while self._outbox or not self.sink.ready:
+            if self._drained is None or self._drained.done():
+                self._drained = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._drained)
 
     @property
     def flooded(self) -> bool:
@@ -127,8 +135,10 @@ class Connection:
         while sink.ready:
             frame = self._outbox.pop(0) if self._outbox else self._next()
             if frame is None:
-                return
+                break
             sink.write(frame)
+        if self._drained is not None and not self._drained.done() and sink.ready:
+            self._drained.set_result(None)
 
     def _next(self) -> Frame | None:
         """The next frame of whichever woken cursor is due; a cursor with more to give goes to the end of the line."""

@@ -2,15 +2,15 @@
 
 import asyncio
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 
 from streams import log
 from streams.database import Batcher, Database
 from streams.hub.window import Window
-from streams.protocol.kinds import Access, Kind, Viewer
+from streams.protocol.kinds import Access, Kind, Rights, State, Viewer
+from streams.protocol.messages import Code, ProtocolError
 from streams.protocol.positions import Span
 
 PAGE_EVENTS = 128
@@ -21,11 +21,12 @@ BATCH_QUERIES = 500
 
 @dataclass(frozen=True, slots=True)
 class AccessQuery:
-    """What may this user do with this stream?"""
+    """What may this user do with this stream, with a credential that is limited so?"""
 
     kind: str
     key: uuid.UUID
     user_id: int
+    limits: Hashable | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Snapshot:
     """What a stream's subject looks like after event `span.head`, and when the event asked for was written
     (milliseconds since 1970; None if it is not retained). All of one moment."""
 
-    state: dict[str, Any]
+    state: State
     span: Span
     time: int | None
 
@@ -53,7 +54,7 @@ class Reader:
         self._kinds = kinds
         self.access = Batcher(self._read_access, database.readers, BATCH_QUERIES)
         self.snapshot = Batcher(self._read_snapshots, database.readers, BATCH_QUERIES)
-        self.valid = Batcher(_read_validity, database.readers, BATCH_QUERIES)
+        self.renewed = Batcher(_read_viewers, database.readers, BATCH_QUERIES)
         self.time_at = Batcher(_read_times, database.readers, BATCH_QUERIES)
         self._pages: dict[tuple[str, int], Window] = {}  # oldest first
         self._pages_size = 0
@@ -112,17 +113,24 @@ class Reader:
 
     # Access and snapshots, in a reader's thread
 
-    def _read_access(self, queries: Sequence[AccessQuery]) -> list[Access | Exception]:
-        answers: dict[AccessQuery, Access] = {}
+    def _read_access(self, queries: Sequence[AccessQuery]) -> list[Rights | Exception]:
+        answers: dict[AccessQuery, Rights] = {}
         by_kind = sorted(set(queries), key=lambda query: query.kind)
         for name, group in groupby(by_kind, key=lambda query: query.kind):
             items = list(group)
             granted = self._kinds[name].access([(item.user_id, item.key) for item in items])
-            answers.update(zip(items, granted, strict=True))
+            answers.update((item, Rights(access)) for item, access in zip(items, granted, strict=True))
+            # Roles are a user's and may be shared; what a credential is for is its own.
+            limited = [item for item in items if item.limits is not None and answers[item].access > Access.NONE]
+            if limited:
+                scopes = self._kinds[name].scopes([(item.limits, item.key) for item in limited])
+                for item, scope in zip(limited, scopes, strict=True):
+                    answers[item] = Rights(answers[item].access, scope)
         return [answers[query] for query in queries]
 
     def _read_snapshots(self, queries: Sequence[SnapshotQuery]) -> list[Snapshot | Exception | None]:
-        """A snapshot for each; None where there is no such stream, or none that the user may see."""
+        """A snapshot for each; None where there is no such stream, or none that the user may see, and a ProtocolError
+        (FORBIDDEN) where the credential is not for reading it."""
         names = {query: self._kinds[query.kind].stream(query.key) for query in queries}
         timed = [query for query in queries if query.seq]
         with log.snapshot():
@@ -135,11 +143,14 @@ class Reader:
             times = _read_times([(names[query], query.seq) for query in timed])
         time_of = dict(zip(timed, times, strict=True))
         found: list[Snapshot | Exception | None] = []
-        for query, access in zip(queries, granted, strict=True):
+        for query, rights in zip(queries, granted, strict=True):
             state, span = states[query.kind].get(query.key), spans.get(names[query])
-            visible = isinstance(access, Access) and access >= Access.READ
-            complete = visible and state is not None and span is not None
-            found.append(Snapshot(state, span, time_of.get(query)) if complete else None)  # type: ignore[arg-type]
+            if isinstance(rights, Exception) or not rights.visible or state is None or span is None:
+                found.append(None)
+            elif not rights.allow(Access.READ, self._kinds[query.kind].readers):
+                found.append(ProtocolError(Code.FORBIDDEN, f"your token is not for watching this {query.kind}"))
+            else:
+                found.append(Snapshot(state, span, time_of.get(query)))  # type: ignore[arg-type]
         return found
 
 
@@ -170,5 +181,5 @@ def _read_times(queries: Sequence[tuple[str, int]]) -> list[int | Exception | No
     return [found.get(query) for query in queries]
 
 
-def _read_validity(viewers: Sequence[Viewer]) -> list[bool | Exception]:
-    return [viewer.valid() for viewer in viewers]
+def _read_viewers(viewers: Sequence[Viewer]) -> list[Viewer | Exception | None]:
+    return [viewer.renewed() for viewer in viewers]

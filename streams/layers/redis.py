@@ -1,18 +1,44 @@
 """The channel layer between processes."""
 
+import asyncio
+import logging
+import time
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
 from channels_redis.pubsub import RedisPubSubChannelLayer
 
+from streams.layers.encryption import FORMAT, ForeignMessageError
+from streams.metrics import FOREIGN_MESSAGES
+
+logger = logging.getLogger(__name__)
+
+COMPLAIN_EVERY = 60.0  # seconds between two lines of log about messages that are not ours
+
 
 class SharedLayer(RedisPubSubChannelLayer):  # type: ignore[misc]
-    """Channels' Redis layer, which sends many messages for the price of one round trip.
+    """Channels' Redis layer, which sends many messages for the price of one round trip and takes only its own.
 
     That layer waits for Redis's answer to each message before it sends the next: some 3,000 a second at most, fewer
-    than a process commits events.
+    than a process commits events. And a message that it cannot decrypt would raise in whoever receives: with
+    `symmetric_encryption_keys`, what is not encrypted with one of them, or is older than a minute, is ignored here.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, serializer_format=FORMAT, **kwargs)
+        self._complain_at = 0.0
+
+    async def receive(self, channel: str) -> dict[str, Any]:
+        """The next message to `channel` that one of our processes has sent."""
+        while True:
+            try:
+                message: dict[str, Any] = await self._get_layer().receive(channel)
+            except ForeignMessageError:
+                self._note_foreign()
+                await asyncio.sleep(0)  # a flood of them must not hold the event loop
+            else:
+                return message
 
     async def group_send_many(self, messages: Iterable[tuple[str, dict[str, Any]]]) -> None:
         """`group_send` for each (group, message), in order."""
@@ -28,3 +54,12 @@ class SharedLayer(RedisPubSubChannelLayer):  # type: ignore[misc]
                 for name, data in parcel:
                     pipeline.publish(name, data)
                 await pipeline.execute()
+
+    def _note_foreign(self) -> None:
+        FOREIGN_MESSAGES.inc()
+        if time.monotonic() >= self._complain_at:
+            self._complain_at = time.monotonic() + COMPLAIN_EVERY
+            logger.warning(
+                "ignored a message on Redis that is not encrypted with our key, or is old: either a process has "
+                "another SECRET_KEY or clock, or somebody else writes to this Redis"
+            )

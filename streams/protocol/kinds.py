@@ -2,8 +2,9 @@
 
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
-from enum import IntEnum
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Flag, IntEnum, auto
 from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
@@ -14,12 +15,40 @@ from streams.protocol.messages import stream_name
 
 
 class Access(IntEnum):
-    """What somebody may do with a stream; each includes those before it."""
+    """What somebody's role lets them do with a stream; each includes those before it."""
 
     NONE = 0
     READ = 1
     WRITE = 2
     MANAGE = 3
+
+
+class Scope(Flag):
+    """What a credential is for. None includes another, but all let its holder SEE that a stream exists."""
+
+    NONE = 0
+    SEE = auto()
+    WATCH = auto()
+    PUBLISH = auto()
+    ANSWER = auto()
+    MANAGE = auto()
+    ALL = SEE | WATCH | PUBLISH | ANSWER | MANAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What somebody may do with a stream: as much as their role lets them, and of that what their credential is for."""
+
+    access: Access
+    scopes: Scope = Scope.ALL
+
+    @property
+    def visible(self) -> bool:
+        return self.access >= Access.READ and Scope.SEE in self.scopes
+
+    def allow(self, needed: Access, scopes: Scope) -> bool:
+        """Whether the role suffices and the credential is for any of `scopes`."""
+        return self.visible and self.access >= needed and bool(self.scopes & scopes)
 
 
 class Viewer(Protocol):
@@ -31,25 +60,45 @@ class Viewer(Protocol):
     @property
     def name(self) -> str: ...
 
-    def valid(self) -> bool:
-        """Whether the credential still holds. Reads the database."""
+    @property
+    def limits(self) -> Hashable | None:
+        """What the credential is limited to, for `Kind.scopes` to read; None: it is for everything."""
+        ...
+
+    def renewed(self) -> "Viewer | None":
+        """The viewer as they are now; None if the credential no longer holds. Reads the database."""
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a stream's subject looks like. `text`, a JSON object, goes into `subscribed`. What is too much for that goes
+    into messages that follow in this order, each a type and a payload as JSON text."""
+
+    text: str
+    pages: Sequence[tuple[str, str]] = ()
+
+
 class Kind(ABC):
-    """A kind of stream. `access` and `states` read the database, for many askers at once."""
+    """A kind of stream. `access`, `scopes` and `states` read the database, for many askers at once."""
 
     name: ClassVar[str]
     publishable: ClassVar[bool] = False
     """Whether clients may publish to streams of this kind, with `publish:<name>`."""
+    readers: ClassVar[Scope] = Scope.WATCH
+    """Credentials for any of these may follow the stream and read its history."""
 
     @abstractmethod
     def access(self, asked: Sequence[tuple[int, uuid.UUID]]) -> list[Access]:
         """What each (user id, key) may do, in the order asked; NONE also where there is no such key."""
 
+    def scopes(self, asked: Sequence[tuple[Any, uuid.UUID]]) -> list[Scope]:
+        """What a credential with these limits (as `Viewer.limits` has them) is for, for each (limits, key)."""
+        return [Scope.NONE for _ in asked]
+
     @abstractmethod
-    def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, dict[str, Any]]:
-        """The present state, ready for JSON, of those that exist."""
+    def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, State]:
+        """The present state of those that exist."""
 
     async def publish(self, key: uuid.UUID, publication: Raw) -> dict[str, Any]:
         """Store a publication, the payload of `publish:<name>`, and return that of its `published` answer.

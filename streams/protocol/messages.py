@@ -204,7 +204,15 @@ def seq_of(text: bytes) -> int | None:
 
 def encode_answer(type_: str, payload: Mapping[str, Any], time: int, request_id: str | float | None = None) -> str:
     """The text of an answer, echoing the request's id if it had one."""
-    message: dict[str, Any] = {"type": type_, "payload": payload, "timestamp": timestamp(time)}
-    if request_id is not None:
-        message["id"] = request_id
-    return to_json(message).decode()
+    return wrap_answer(type_, encode(payload), time, request_id)
+
+
+def wrap_answer(type_: str, payload: str, time: int, request_id: str | float | None = None) -> str:
+    """The text of an answer whose payload is JSON text already."""
+    echo = "" if request_id is None else f',"id":{encode(request_id)}'
+    return f'{{"type":"{type_}","payload":{payload},"timestamp":"{timestamp(time)}"{echo}}}'
+
+
+def encode(value: object) -> str:
+    """`value` as JSON text."""
+    return to_json(value).decode()

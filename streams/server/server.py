@@ -24,6 +24,7 @@ from streams.database import NotMigratedError, require_migrated
 from streams.protocol.messages import Close
 from streams.runtime import Runtime
 from streams.server import compat
+from streams.server.access_log import AccessLog
 from streams.server.process_lock import ProcessLock
 from streams.server.protocol import Inbox, StreamProtocol, TransportSink
 from streams.server.request import StreamRequest
@@ -44,6 +45,8 @@ class StreamServer(Server):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._when_ready: Callable[[], None] | None = kwargs.pop("ready_callable", None)
+        if logged := kwargs.get("action_logger"):
+            kwargs["action_logger"] = AccessLog(logged.stream)
         kwargs["endpoints"] = [_with_backlog(endpoint) for endpoint in kwargs.get("endpoints") or ()]
         super().__init__(*args, ready_callable=self._configure, **kwargs)
         self._ports: list[Any] = []

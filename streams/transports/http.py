@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from ninja import Path as PathParameter
@@ -29,16 +29,19 @@ class StreamQuery(Schema):
 
 
 def add_stream_endpoints(
-    router: Router, kind_name: str, authorize: Authorize, viewer_of: Callable[[HttpRequest], Viewer]
+    router: Router, kind_name: str, authorize: Authorize, viewer_of: Callable[[HttpRequest], Viewer], auth: Any
 ) -> None:
     """Add `/<kind>s/{id}/events` and `/<kind>s/{id}/stream` to a router.
 
-    `authorize` raises ProtocolError (NOT_FOUND) for callers who may not see the stream; `viewer_of` tells who calls.
+    `auth` finds out who calls; `viewer_of` tells; `authorize` raises ProtocolError (NOT_FOUND, FORBIDDEN) for callers
+    who may not read the stream.
     """
     path = f"/{kind_name}s/{{uuid:{kind_name}_id}}"
     Key = Annotated[uuid.UUID, PathParameter(alias=f"{kind_name}_id")]  # noqa: N806 (a type)
 
-    @router.get(f"{path}/events", summary=f"A page of the {kind_name}'s history", operation_id=f"{kind_name}_events")
+    @router.get(
+        f"{path}/events", summary=f"A page of the {kind_name}'s history", operation_id=f"{kind_name}_events", auth=auth
+    )
     async def events(request: HttpRequest, key: Key, query: Query[HistoryQuery]) -> HttpResponse:
         await authorize(request, kind_name, key)
         runtime = Runtime.current()
@@ -47,7 +50,10 @@ def add_stream_endpoints(
         return HttpResponse(page.encode(), content_type="application/json")
 
     @router.get(
-        f"{path}/stream", summary=f"The {kind_name}'s stream as server-sent events", operation_id=f"{kind_name}_stream"
+        f"{path}/stream",
+        summary=f"The {kind_name}'s stream as server-sent events",
+        operation_id=f"{kind_name}_stream",
+        auth=auth,
     )
     async def stream(request: HttpRequest, key: Key, query: Query[StreamQuery]) -> StreamingHttpResponse:
         kind = Runtime.current().kinds[kind_name]

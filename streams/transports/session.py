@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import uuid
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -16,7 +16,7 @@ from streams.hub.feed import Cursor, Feed
 from streams.hub.reader import AccessQuery, Snapshot, SnapshotQuery
 from streams.hub.window import Frame
 from streams.protocol import clock
-from streams.protocol.kinds import Access, Kind, Viewer
+from streams.protocol.kinds import Access, Kind, Rights, Scope, State, Viewer
 from streams.protocol.limits import Bucket
 from streams.protocol.messages import (
     Close,
@@ -27,8 +27,9 @@ from streams.protocol.messages import (
     Subscribe,
     brief,
     decode,
-    encode_answer,
+    encode,
     parse,
+    wrap_answer,
 )
 from streams.protocol.positions import Span, Start, start_at
 from streams.runtime import Runtime
@@ -56,9 +57,8 @@ class ClientSession:
         self._rejected = 0
         self._closed = False
         self._subjects: dict[str, tuple[Kind, uuid.UUID]] = {}  # of the streams followed
-        self._grants: dict[
-            tuple[Kind, uuid.UUID], Access
-        ] = {}  # known rights to publish; replaced whenever rights may have changed
+        self._paging: dict[str, asyncio.Task[None]] = {}  # by stream: states that are being sent
+        self._grants: dict[tuple[Kind, uuid.UUID], Rights] = {}  # known rights; replaced whenever they may have changed
         self._tasks: set[asyncio.Task[None]] = set()
         self._heartbeat = asyncio.get_running_loop().call_later(settings.HEARTBEAT, self._beat)
 
@@ -136,13 +136,29 @@ class ClientSession:
             raise ProtocolError(Code.TOO_MANY_SUBSCRIPTIONS, f"expected at most {limit} subscriptions on a connection")
         snapshot, feed = await self._open(kind, key, (wish.since or 0) if wish.at else 0)
         name = feed.name  # one text for all who follow
-        if again and (name not in self._subjects or name in self._connection.cursors):
+        if again and (name not in self._subjects or name in self._connection.cursors or name in self._paging):
             return  # the client has unsubscribed, or subscribed itself, meanwhile
+        self._stop_paging(name)
         span = snapshot.span
         start = Start(span.floor, complete=False) if again else start_at(wish, span, snapshot.time)
         self._subjects[name] = (kind, key)
-        self._answer("subscribed", _subscribed(kind, key, span, start, snapshot.state), request)
-        self._connection.follow(feed, start.seq)
+        self._send("subscribed", _subscribed(kind, key, span, start, snapshot.state), request)
+        if snapshot.state.pages:
+            self._connection.unfollow(name)
+            self._continue(kind, key, snapshot.state.pages, start.seq)
+        else:
+            self._connection.follow(feed, start.seq)
+
+    def _continue(self, kind: Kind, key: uuid.UUID, pages: Sequence[tuple[str, str]], seq: int) -> None:
+        """Send the pages of a state, at the reader's pace, and only then the events after it."""
+
+        async def send() -> None:
+            for type_, payload in pages:
+                await self._connection.drained()
+                self._send(type_, payload, None)
+            self._connection.follow(await self._runtime.hub.feed(kind.stream(key)), seq)
+
+        self._paging[kind.stream(key)] = self._spawn(send())
 
     async def _open(self, kind: Kind, key: uuid.UUID, seq: int) -> tuple[Snapshot, Feed]:
         """A snapshot of the stream, with the time of its event `seq`, and its feed.
@@ -151,7 +167,8 @@ class ClientSession:
         """
         while True:
             grants = self._grants
-            snapshot = await self._reader.snapshot(SnapshotQuery(kind.name, key, self._viewer.id, seq))
+            viewer = self._viewer
+            snapshot = await self._reader.snapshot(SnapshotQuery(kind.name, key, viewer.id, viewer.limits, seq))
             if snapshot is None:
                 raise _not_found(kind, key)
             feed = await self._runtime.hub.feed(kind.stream(key))
@@ -164,24 +181,31 @@ class ClientSession:
 
     async def _publish(self, kind: Kind, request: Request) -> None:
         key = _key(kind, request)
-        match await self._grant(kind, key):  # before the events are read: strangers cost no work
-            case Access.NONE:
-                raise _not_found(kind, key)
-            case Access.READ:
-                raise ProtocolError(Code.FORBIDDEN, f"you may watch this {kind.name} but not publish to it")
+        await self._require(kind, key, Scope.PUBLISH)  # before the events are read: strangers cost no work
         self._answer("published", await kind.publish(key, request.payload), request)
 
-    async def _grant(self, kind: Kind, key: uuid.UUID) -> Access:
+    async def _require(self, kind: Kind, key: uuid.UUID, scope: Scope) -> None:
+        """Raise ProtocolError (NOT_FOUND, FORBIDDEN) unless the viewer may change the stream in this way."""
         grants = self._grants  # another dict as soon as rights change: no stale answer is kept
-        access = grants.get((kind, key))
-        if access is None:
-            access = grants[kind, key] = await self._reader.access(AccessQuery(kind.name, key, self._viewer.id))
-        return access
+        rights = grants.get((kind, key))
+        if rights is None:
+            rights = grants[kind, key] = await self._reader.access(self._query(kind, key))
+        if not rights.visible:
+            raise _not_found(kind, key)
+        if not rights.allow(Access.WRITE, scope):
+            verb = str(scope.name).lower()
+            raise ProtocolError(Code.FORBIDDEN, f"you may not {verb} here: your role or your token does not allow it")
+
+    def _query(self, kind: Kind, key: uuid.UUID) -> AccessQuery:
+        return AccessQuery(kind.name, key, self._viewer.id, self._viewer.limits)
 
     # What the client is told
 
     def _answer(self, type_: str, payload: dict[str, Any], request: Request | None) -> None:
-        text = encode_answer(type_, payload, clock.now(), request.id if request else None)
+        self._send(type_, encode(payload), request)
+
+    def _send(self, type_: str, payload: str, request: Request | None) -> None:
+        text = wrap_answer(type_, payload, clock.now(), request.id if request else None)
         self._connection.send(Frame(text.encode()))
 
     def _refuse(self, error: ProtocolError, request: Request | None) -> None:
@@ -223,7 +247,7 @@ class ClientSession:
                 await self.subscribe(kind, key, Subscribe(), again=True)
                 return
             except ProtocolError as error:
-                if error.code is Code.NOT_FOUND:
+                if error.code in (Code.NOT_FOUND, Code.FORBIDDEN):
                     self._end_subscription(kind.stream(key), await self._why_not_found(kind, key))
                     return
             except Exception:
@@ -241,16 +265,19 @@ class ClientSession:
     async def _recheck(self) -> None:
         """End what the viewer may no longer have."""
         try:
-            if not await self._reader.valid(self._viewer):
+            viewer = await self._reader.renewed(self._viewer)
+            if viewer is None:
                 self.close(Close.ACCESS_WITHDRAWN, "the credential no longer holds")
                 return
+            if viewer.limits != self._viewer.limits:
+                self._grants = {}  # some may have been asked for with what the credential was for before
+            self._viewer = viewer
             subjects = list(self._subjects.items())
-            queries = [AccessQuery(kind.name, key, self._viewer.id) for _, (kind, key) in subjects]
-            granted = await asyncio.gather(*map(self._reader.access, queries))
+            granted = await asyncio.gather(*(self._reader.access(self._query(*subject)) for _, subject in subjects))
         except ProtocolError:
             return  # the database is away; the next heartbeat asks again
-        for (name, _), access in zip(subjects, granted, strict=True):
-            if access < Access.READ:
+        for (name, (kind, _)), rights in zip(subjects, granted, strict=True):
+            if not rights.allow(Access.READ, kind.readers):
                 self._end_subscription(name, Reason.FORBIDDEN)
 
     def _end_subscription(self, name: str, reason: Reason) -> None:
@@ -260,13 +287,20 @@ class ClientSession:
             self._answer("unsubscribed", {"type": kind.name, "id": str(key), "reason": reason}, None)
 
     def _forget(self, name: str) -> tuple[Kind, uuid.UUID] | None:
+        self._stop_paging(name)
         self._connection.unfollow(name)
         return self._subjects.pop(name, None)
 
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+    def _stop_paging(self, name: str) -> None:
+        task = self._paging.pop(name, None)
+        if task is not None:
+            task.cancel()
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 def _parse(text: str | None, binary: bytes | None) -> Request:
@@ -310,12 +344,12 @@ def _not_found(kind: Kind, key: uuid.UUID) -> ProtocolError:
     return ProtocolError(Code.NOT_FOUND, f"there is no {kind.name} {key}, or you may not see it")
 
 
-def _subscribed(kind: Kind, key: uuid.UUID, span: Span, start: Start, state: dict[str, Any]) -> dict[str, Any]:
-    return {
+def _subscribed(kind: Kind, key: uuid.UUID, span: Span, start: Start, state: State) -> str:
+    answer = {
         "type": kind.name,
         "id": str(key),
         "seq": span.head,
         "oldest": span.oldest,
         "complete": start.complete,
-        "state": state,
     }
+    return f'{encode(answer)[:-1]},"state":{state.text}}}'

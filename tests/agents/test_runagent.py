@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from tests.support.api import Api
-from tests.support.server import ROOT, LiveServer
+from tests.support.server import ROOT, SHARED_KEY, LiveServer
 
-SECRETS = {"SECRET_KEY": "k" * 60, "REDIS_URL": "", "AGENTSTREAM_TOKEN": ""}
+SECRETS = {"SECRET_KEY": SHARED_KEY, "REDIS_URL": "", "AGENTSTREAM_TOKEN": ""}
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def outputs(root: Api, workspace: dict[str, Any]) -> dict[str, str]:
 def test_a_command_is_shown_under_its_own_name_without_the_servers_secrets(
     live: LiveServer, root: Api, workspace: dict[str, Any], tmp_path: Path
 ) -> None:
-    secrets = {"SECRET_KEY": "k" * 60, "MINE": "to keep", "DATABASE_URL": f"sqlite:///{live.data_dir}/db.sqlite3"}
+    secrets = {"SECRET_KEY": SHARED_KEY, "MINE": "to keep", "DATABASE_URL": f"sqlite:///{live.data_dir}/db.sqlite3"}
     with runagent(live, tmp_path, "--workspace", workspace["slug"], "--", "env", **secrets) as process:
         out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.chaos.producer import Producer
 from tests.chaos.watcher import Watcher
 from tests.support.api import Api
-from tests.support.server import LiveServer
+from tests.support.server import SHARED_KEY, LiveServer
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def cluster(folder: Path, env: dict[str, str] | None = None, count: int = 1) -> 
     for number in range(count):
         home = folder / f"server{number}"
         home.mkdir()
-        servers.append(LiveServer(home, **{"SECRET_KEY": "shared by all", **(env or {})}))
+        servers.append(LiveServer(home, **{"SECRET_KEY": SHARED_KEY, **(env or {})}))
     with contextlib.ExitStack() as stack:
         servers[0].prepare()
         for server in servers:

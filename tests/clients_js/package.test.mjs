@@ -20,12 +20,12 @@ test("the types hold for good use and object to bad", async () => {
   await run(process.execPath, [tsc, ...options, usage]).catch(({ stdout, stderr }) => assert.fail(stdout + stderr));
 });
 
-test("bundled and minified it stays under 8 KB, without what is loaded only where WebSockets are blocked", async () => {
+test("bundled and minified it stays under 9 KB, without what is loaded only where WebSockets are blocked", async () => {
   const { build } = require("esbuild");
   const entryPoints = [fileURLToPath(new URL("agentstream.js", CLIENT))];
   const { outputFiles } = await build({ entryPoints, bundle: true, splitting: true, outdir: "out", minify: true, format: "esm", write: false });
   const [core, ...later] = outputFiles;
-  assert.ok(core.contents.length < 8 * 1024, `${core.contents.length} bytes`);
+  assert.ok(core.contents.length < 9 * 1024, `${core.contents.length} bytes`);
   assert.match(later.map(({ path }) => path).join(), /sse-\w+\.js$/);
 });
 

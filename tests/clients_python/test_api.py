@@ -60,7 +60,7 @@ def test_a_workspace_that_is_not_there_is_named() -> None:
 def test_an_agent_is_found_by_its_name() -> None:
     with answering(200, [{"id": "9", "name": "Build"}]) as (api, asked):
         assert within(5, api.agent("1", "Build")).id == "9"
-    assert asked == ["GET /api/workspaces/1/agents Bearer token"]
+    assert asked == ["GET /api/workspaces/1/agents?q=Build&archived=false Bearer token"]
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_nobody_there() -> None:
 
 
 def test_an_agent_that_somebody_else_makes_meanwhile_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers: list[Any] = [[], InvalidMessage("INVALID_MESSAGE", "taken"), [{"id": "9", "name": "Build"}]]
+    answers: list[Any] = [[], [], InvalidMessage("INVALID_MESSAGE", "taken"), [{"id": "9", "name": "Build"}]]
 
     async def call(*args: Any) -> Any:
         answer = answers.pop(0)

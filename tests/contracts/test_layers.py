@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 from channels.layers import InMemoryChannelLayer
-from channels_redis import pubsub
+from channels_redis import pubsub, serializers
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,9 @@ def test_channels_redis_layer_of_a_loop_has(name: str) -> None:
 @pytest.mark.parametrize("name", ["_lock", "_ensure_redis", "_redis"])
 def test_a_shard_of_channels_redis_has(name: str) -> None:
     assert name in inspect.getsource(pubsub.RedisSingleShardConnection), f"RedisSingleShardConnection.{name} is gone"
+
+
+def test_channels_redis_sets_encryption_up_in_a_method_of_its_serializers() -> None:
+    source = inspect.getsource(serializers.BaseMessageSerializer)
+    for part in ("self._setup_encryption(symmetric_encryption_keys)", "self.crypter.encrypt(", "self.crypter.decrypt("):
+        assert part in source, f"channels_redis.serializers.BaseMessageSerializer has no {part}"

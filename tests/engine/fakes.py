@@ -11,7 +11,7 @@ from typing import Any
 from channels.layers import BaseChannelLayer
 
 from streams.hub.window import Frame
-from streams.protocol.kinds import Access, Kind
+from streams.protocol.kinds import Access, Kind, State
 from streams.protocol.messages import Code, ProtocolError, encode_event
 from streams.protocol.positions import Span
 
@@ -29,16 +29,18 @@ class ProbeKind(Kind):
     def access(self, asked: Sequence[tuple[int, uuid.UUID]]) -> list[Access]:
         return [Access.READ for _ in asked]
 
-    def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, dict[str, Any]]:
-        return {key: {} for key in keys}
+    def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, State]:
+        return {key: State("{}") for key in keys}
 
 
 class Person:
     id = 1
     name = "somebody"
 
-    def valid(self) -> bool:
-        return True
+    limits = None
+
+    def renewed(self) -> "Person":
+        return self
 
 
 @dataclass

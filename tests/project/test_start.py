@@ -167,12 +167,13 @@ def test_the_token_is_stored_hashed_and_not_logged(own_live: LiveServer) -> None
         assert token.encode() not in path.read_bytes(), path
 
 
-def test_the_openapi_page_and_schema_work(live: LiveServer) -> None:
-    with urllib.request.urlopen(f"{live.url}/api/docs") as page:
+def test_the_openapi_page_and_schema_work(live: LiveServer, root: Api) -> None:
+    known = {"Authorization": f"Bearer {root.token}"}
+    with urllib.request.urlopen(urllib.request.Request(f"{live.url}/api/docs", headers=known)) as page:
         assert "swagger" in page.read().decode()
     with urllib.request.urlopen(f"{live.url}/static/ninja/swagger-ui-bundle.js") as script:
         assert script.status == 200
-    with urllib.request.urlopen(f"{live.url}/api/openapi.json") as schema:
+    with urllib.request.urlopen(urllib.request.Request(f"{live.url}/api/openapi.json", headers=known)) as schema:
         paths = json.load(schema)["paths"]
     for path in ("/api/agents/{agent_id}/events", "/api/workspaces/{workspace_id}/events", "/api/tickets"):
         assert path in paths

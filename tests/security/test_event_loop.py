@@ -170,3 +170,37 @@ def test_no_body_over_http_holds_the_event_loop(
 
     longest = longest_of(server, send)
     assert longest < LIMIT_SECONDS, f"{longest * 1000:.1f} ms"
+
+
+FILL = """
+from agents.models import Agent
+from streams.models import Stream
+agents = [Agent(workspace_id="{}", name=f"agent {{n}}", labels={{"host": "h", "repo": "r"}}) for n in range(20_000)]
+Agent.objects.bulk_create(agents, 500)
+Stream.objects.bulk_create([Stream(name=f"agent.{{agent.pk}}") for agent in agents], 500)
+"""
+
+
+def test_a_workspace_of_20_000_agents_does_not_hold_the_event_loop(server: ObservedServer) -> None:
+    root = Api(server.url, server.token("root", "--create", "--superuser"))
+    workspace_id = root.workspace("large")["id"]
+    server.manage("shell", "--no-imports", "-c", FILL.format(workspace_id))
+
+    async def subscribe() -> int:
+        headers = {"Authorization": f"Bearer {root.token}"}
+        async with connect(server.ws_url, additional_headers=headers, max_size=None) as socket:
+            await socket.send(json.dumps({"type": "subscribe:workspace", "payload": {"workspaceId": workspace_id}}))
+            count, more = 0, True
+            while more:
+                message = json.loads(await asyncio.wait_for(socket.recv(), 60))
+                state = message["payload"].get("state", message["payload"])
+                if "agents" in state:
+                    count, more = count + len(state["agents"]), state["more"]
+            return count
+
+    def attack() -> None:
+        assert asyncio.run(subscribe()) == 20_000
+        assert len(root.get(f"/workspaces/{workspace_id}/agents").data) == 1_000
+
+    longest = longest_of(server, attack)
+    assert longest < LIMIT_SECONDS, f"{longest * 1000:.1f} ms"

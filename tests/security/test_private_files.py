@@ -4,7 +4,7 @@ import stat
 from pathlib import Path
 
 from tests.support.api import Api, agent_of
-from tests.support.server import DATABASE, LiveServer
+from tests.support.server import DATABASE, SHARED_KEY, LiveServer
 
 
 def mode(path: Path) -> int:
@@ -33,7 +33,7 @@ def test_an_existing_one_is_mended_at_the_start_and_that_is_logged(tmp_path: Pat
     server = LiveServer(folder)
     server.prepare()
     (folder / DATABASE).chmod(0o644)
-    (folder / "secret_key").write_text("k" * 60)
+    (folder / "secret_key").write_text(SHARED_KEY)
     (folder / "secret_key").chmod(0o640)
     folder.chmod(0o755)
     server.start()

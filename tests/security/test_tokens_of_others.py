@@ -32,7 +32,7 @@ def client_of(user: User) -> Client:
 
 def add(client: Client, user: User) -> bool:
     """Whether a token of `user` was made."""
-    form = {"user": user.pk, "name": "ci", "expires_at_0": "", "expires_at_1": ""}
+    form = {"user": user.pk, "name": "ci", "scopes": ["publish"], "expires_at_0": "", "expires_at_1": ""}
     answer = client.post("/admin/accounts/token/add/", form).content.decode()
     return re.search(r"ags_[\w-]{43}", answer) is not None
 

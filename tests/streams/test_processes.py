@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.api import Api, agent_of, report
-from tests.support.server import LiveServer
+from tests.support.server import SHARED_KEY, LiveServer
 from tests.support.services import Postgres, Redis
 from tests.support.viewer import viewer
 
@@ -20,7 +20,7 @@ def pair(tmp_path: Path, postgres: Postgres, redis_server: Redis) -> Iterator[Pa
     shared = {
         "DATABASE_URL": postgres.create_database(f"t{uuid.uuid4().hex}"),
         "REDIS_URL": redis_server.url,
-        "SECRET_KEY": "shared by the two",
+        "SECRET_KEY": SHARED_KEY,
     }
     folders = tmp_path / "one", tmp_path / "two"
     for folder in folders:

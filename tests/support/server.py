@@ -19,6 +19,7 @@ from typing import Self
 
 ROOT = Path(__file__).resolve().parents[2]
 DATABASE = "db.sqlite3"
+SHARED_KEY = "for-tests-alone-Zk3vQ9xT7mLw2RbY"  # a SECRET_KEY for several servers
 ROOT_USER = ("root", "--create", "--superuser")
 
 

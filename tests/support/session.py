@@ -22,6 +22,11 @@ class Session:
     def cookie(self, name: str) -> str:
         return next(str(cookie.value) for cookie in self._jar if cookie.name == name)
 
+    def get(self, path: str) -> tuple[int, str, str]:
+        """The status, the address that it ended at, and the text."""
+        with self._opener.open(self._url + path) as answer:
+            return answer.status, answer.url, answer.read().decode()
+
     def post(self, path: str, body: bytes, **headers: str) -> int:
         return self.ask(path, body, **headers)[0]
 

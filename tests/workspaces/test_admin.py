@@ -35,7 +35,7 @@ def changes() -> list[str]:
 
 
 def test_a_token_is_shown_once(browser: Client, admin_user: User) -> None:
-    form = {"user": admin_user.pk, "name": "ci", "expires_at_0": "", "expires_at_1": ""}
+    form = {"user": admin_user.pk, "name": "ci", "scopes": ["publish"], "expires_at_0": "", "expires_at_1": ""}
     answer = browser.post("/admin/accounts/token/add/", form)
     secret = re.search(r"ags_[\w-]{43}", answer.content.decode())
     assert secret

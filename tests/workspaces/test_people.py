@@ -1,5 +1,6 @@
 """Members, invitations and tokens, as the services keep them."""
 
+import json
 import logging
 import re
 import threading
@@ -12,13 +13,11 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
-from pydantic_core import to_json
 
 from accounts import tokens
 from accounts.identity import Identity, SessionGrant, TokenGrant
 from accounts.models import Token
 from agents.models import Agent
-from agents.services import MAX_AGENTS
 from streams.models import Event
 from streams.protocol.messages import Code, ProtocolError
 from workspaces import invitations
@@ -106,7 +105,7 @@ def test_a_role_is_not_changed_of_who_has_been_removed_meanwhile(team: Workspace
 def test_the_state_of_a_workspace_lists_its_members_by_name(team: Workspace, owner: User, guest: User) -> None:
     WorkspaceService.set_member(team.pk, guest.pk, Role.VIEWER)
     other = WorkspaceService.create("Other")
-    states = WorkspaceKind().states([team.pk, other.pk])
+    states = {key: json.loads(state.text) for key, state in WorkspaceKind().states([team.pk, other.pk]).items()}
     assert [(one["user"], one["role"]) for one in states[team.pk]["members"]] == [
         ("guest", "viewer"),
         ("owner", "owner"),
@@ -119,10 +118,14 @@ def test_the_state_of_a_full_workspace_fits_a_frame(team: Workspace) -> None:
     created = User.objects.bulk_create(users)
     Membership.objects.bulk_create([Membership(workspace=team, user=user, role=Role.OPERATOR) for user in created])
     Agent.objects.bulk_create(
-        Agent(workspace=team, name=f"{number:03}".ljust(100, "n"), status="running", context_level=50)
-        for number in range(MAX_AGENTS)
+        Agent(workspace=team, name=f"{number:04}".ljust(100, "😀"), status="running", context_level=50)
+        for number in range(2_000)
     )
-    assert len(to_json(WorkspaceKind().states([team.pk])[team.pk])) < 250 * 1024
+    state = WorkspaceKind().states([team.pk])[team.pk]
+    pages = [state.text, *(payload for _, payload in state.pages)]
+    assert max(len(page.encode()) for page in pages) < 250 * 1024
+    assert sum(len(json.loads(page)["agents"]) for page in pages) == 2_000
+    assert [json.loads(page).get("more") for page in pages] == [True] * (len(pages) - 1) + [False]
     one_more = User.objects.create(username="one more")
     with pytest.raises(ProtocolError, match="at most 300 members"):
         WorkspaceService.set_member(team.pk, one_more.pk, Role.VIEWER)

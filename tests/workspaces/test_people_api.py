@@ -127,7 +127,7 @@ def test_a_token_made_in_a_session_works_until_it_is_deleted(
     status, made = session.ask("/api/tokens", json.dumps({"name": "laptop", "days": 30}).encode(), **headers)
     assert status == 201
     api = Api(live.url, made["token"])
-    listed = {token["id"]: token for token in api.get("/tokens").data}[made["id"]]
+    listed = {token["id"]: token for token in root.get("/tokens").data}[made["id"]]
     assert listed == {key: value for key, value in made.items() if key != "token"}
     assert listed["name"] == "laptop"
 

@@ -20,7 +20,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from accounts.links import local_url
+from accounts.scopes import Limits
 from accounts.tokens import issue_token
+from streams.protocol.kinds import Scope
 from workspaces.models import Role, Workspace
 from workspaces.services import WorkspaceService
 
@@ -68,7 +70,8 @@ def _token(given: Namespace) -> Iterator[str]:
         user.set_unusable_password()
         user.save()
     WorkspaceService.set_member(workspace.pk, user.pk, Role.OPERATOR)
-    token, secret = issue_token(user, f"runagent {os.getpid()}", timezone.now() + LONGEST_RUN)
+    limits = Limits(Scope.PUBLISH, workspace.pk)
+    token, secret = issue_token(user, f"runagent {os.getpid()}", timezone.now() + LONGEST_RUN, limits)
     try:
         yield secret
     finally:

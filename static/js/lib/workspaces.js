@@ -20,6 +20,10 @@ export function followWorkspace(id, { onchange, onended = () => {} }) {
     members.reset(/** @type {any} */ (snapshot).members, seq);
     changed();
   });
+  subscription.on("agents", (page) => {
+    state.add(page);
+    changed();
+  });
   subscription.on("updated", (_, event) => {
     const changes = [state.apply(event), members.apply(event)];
     if (changes.includes(true)) changed();

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPException, HTTPMessage
 from typing import IO, Any
@@ -86,6 +86,17 @@ class Api:
             raise
         return Agent(made["id"], made["name"])
 
+    async def register(
+        self, workspace_id: str, key: str, name: str | None = None, labels: Mapping[str, str] | None = None
+    ) -> Agent:
+        """The workspace's agent that its producer calls `key`, created if there is none; its labels gain `labels`.
+
+        `name` is what people see; without one it is made of the key. A name that a person chose stays.
+        """
+        body = {"key": key, "labels": dict(labels or {})} | ({} if name is None else {"name": name})
+        made = await self._call("POST", f"workspaces/{quote(workspace_id)}/agents", body)
+        return Agent(made["id"], made["name"])
+
     async def newest(self, agent_id: str) -> int:
         """The `seq` of the newest event on the agent's stream; 0 before the first."""
         page = await self._call("GET", f"agents/{quote(agent_id)}/events?limit=1")
@@ -104,8 +115,11 @@ class Api:
         ]
 
     async def _find_agent(self, path: str, name: str) -> Agent | None:
-        agents = await self._call("GET", path)
-        return next((Agent(agent["id"], name) for agent in agents if agent["name"] == name), None)
+        for archived in ("false", "true"):
+            agents = await self._call("GET", f"{path}?{urlencode({'q': name, 'archived': archived})}")
+            if found := next((Agent(agent["id"], name) for agent in agents if agent["name"] == name), None):
+                return found
+        return None
 
     async def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         return await asyncio.to_thread(self._request, method, path, body)

@@ -1,6 +1,7 @@
-"""Fetches the libraries the pages use from the npm registry: `python static/vendor/vendor.py`.
+"""Fetches the libraries the pages use from the npm registry into static/vendor: `python tools/vendor.py`.
 
-`manifest.json` then says what lies here: version, licence, and the SHA-256 of every file, byte for byte as published.
+`static/vendor/manifest.json` then says what lies there: version, licence, and the SHA-256 of every file, byte for byte
+as published.
 """
 
 import hashlib
@@ -11,7 +12,7 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
-HERE = Path(__file__).parent
+VENDOR = Path(__file__).resolve().parent.parent / "static" / "vendor"
 REGISTRY = "https://registry.npmjs.org"
 LANGUAGES = "bash css diff go java javascript json markdown python rust sql typescript xml yaml"
 
@@ -85,7 +86,7 @@ def fetch(library: Library) -> dict[str, str]:
     with urllib.request.urlopen(library.archive, timeout=60) as response:
         packed = io.BytesIO(response.read())
     with tarfile.open(fileobj=packed) as archive:
-        return {target: unpack(archive, source, HERE / target) for source, target in library.files.items()}
+        return {target: unpack(archive, source, VENDOR / target) for source, target in library.files.items()}
 
 
 def unpack(archive: tarfile.TarFile, source: str, path: Path) -> str:
@@ -108,7 +109,7 @@ def main() -> None:
         }
         for library in LIBRARIES
     ]
-    (HERE / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
+    (VENDOR / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,89 @@
+"""Lists of a workspace's agents: filtered, in pages."""
+
+import base64
+import binascii
+import uuid
+from dataclasses import dataclass
+
+import msgspec
+from django.db.models import F, Q, QuerySet, TextField
+from django.db.models.fields.json import KeyTransform
+from django.db.models.functions import Cast, Lower
+from ninja import Schema
+from pydantic import Field
+
+from accounts.scopes import Limits
+from agents.labels import MAX_LABELS, NAME
+from agents.models import Agent, Status
+from agents.publications import agent_state
+from streams.protocol.messages import Code, ProtocolError, brief, encode
+
+PAGE = 1_000
+
+
+class AgentQuery(Schema):
+    """Which agents of a workspace."""
+
+    status: list[Status] = Field([], description="of one of these statuses; may be given several times")
+    label: list[str] = Field([], max_length=MAX_LABELS, description="with all of these labels, such as tool:claude")
+    q: str = Field("", max_length=200, description="whose name or labels contain this")
+    archived: bool = Field(False, description="those that are archived instead of those that are not")
+    limit: int = Field(PAGE, ge=1, le=PAGE)
+    cursor: str = Field("", max_length=2_000, description="where the last page ended, from its header Link")
+
+
+@dataclass(frozen=True, slots=True)
+class AgentPage:
+    """Agents as a JSON array, and the cursor of the next page if there is one."""
+
+    text: str
+    cursor: str | None
+
+
+class Position(msgspec.Struct, array_like=True, frozen=True):
+    """The last agent of a page, in the order of names."""
+
+    name: str
+    id: uuid.UUID
+
+
+def search(workspace_id: uuid.UUID, query: AgentQuery, limits: Limits | None = None) -> AgentPage:
+    """A page of the workspace's agents, of those that a token with these limits is for.
+
+    Raises ProtocolError (INVALID_MESSAGE) for a bad label or cursor.
+    """
+    agents = _filtered(workspace_id, query).annotate(sort_name=Lower("name")).order_by("sort_name", "pk")
+    if query.cursor:
+        after = _position(query.cursor)
+        agents = agents.filter(Q(sort_name__gt=after.name) | Q(sort_name=after.name, pk__gt=after.id))
+    found = list(agents[: query.limit + 1])
+    page = found[: query.limit]
+    cursor = _cursor(Position(page[-1].sort_name, page[-1].pk)) if len(found) > len(page) else None
+    seen = [agent for agent in page if limits is None or limits.for_agent(workspace_id, agent.name)]
+    return AgentPage(f"[{','.join(encode(agent_state(agent)) for agent in seen)}]", cursor)
+
+
+def _filtered(workspace_id: uuid.UUID, query: AgentQuery) -> QuerySet[Agent]:
+    agents = Agent.objects.filter(workspace=workspace_id, archived_at__isnull=not query.archived)
+    if query.status:
+        agents = agents.filter(status__in=query.status)
+    for number, label in enumerate(query.label):
+        name, colon, value = label.partition(":")
+        if not colon or not NAME.fullmatch(name):
+            raise ProtocolError(Code.INVALID_MESSAGE, f"label: expected name:value, got {brief(label)}")
+        agents = agents.alias(**{f"label{number}": KeyTransform(name, "labels")}).filter(**{f"label{number}": value})
+    if query.q:
+        agents = agents.alias(label_text=Cast(F("labels"), TextField()))
+        agents = agents.filter(Q(name__icontains=query.q) | Q(label_text__icontains=query.q))
+    return agents
+
+
+def _cursor(position: Position) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(position)).decode()
+
+
+def _position(cursor: str) -> Position:
+    try:
+        return msgspec.json.decode(base64.urlsafe_b64decode(cursor), type=Position)
+    except (binascii.Error, ValueError):
+        raise ProtocolError(Code.INVALID_MESSAGE, f"cursor: expected one from a Link, got {brief(cursor)}") from None

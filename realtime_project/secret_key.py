@@ -1,0 +1,47 @@
+"""The key that signs sessions and links: made on first use, refused where it can be guessed; and what it gives."""
+
+import contextlib
+import os
+import secrets
+import tempfile
+from pathlib import Path
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.core.exceptions import ImproperlyConfigured
+
+MIN_LENGTH = 32
+MIN_CHARACTERS = 10  # different ones
+KNOWN = ("insecure", "changeme", "change-me", "change_me", "secret-key", "secret_key", "secretkey", "your-", "example")
+
+
+def generated_key(path: Path) -> str:
+    """The key kept in `path`, made on first use: there is no default key to forget changing."""
+    if not path.exists():
+        # Written aside and linked into place: of several processes starting at once one makes the key, and nobody
+        # reads half of it. mkstemp lets only the owner read the file.
+        descriptor, draft = tempfile.mkstemp(dir=path.parent)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(50))
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+        Path(draft).unlink()
+    return path.read_text()
+
+
+def strong(key: str, source: str) -> str:
+    """`key`. Raises ImproperlyConfigured, which does not repeat it, where it can be guessed."""
+    length, characters = len(key), len(set(key))
+    if length < MIN_LENGTH or characters < MIN_CHARACTERS:
+        got = f"{length} characters, {characters} of them different"
+        problem = f"expected at least {MIN_LENGTH} characters, {MIN_CHARACTERS} of them different; got {got}"
+    elif found := next((word for word in KNOWN if word in key.lower()), None):
+        problem = f"expected a random key, got one with {found!r} in it"
+    else:
+        return key
+    raise ImproperlyConfigured(f"{source}: {problem}. Leave it out, and one is generated.")
+
+
+def channel_layer_key(secret: str) -> bytes:
+    """The key for messages between processes: derived, so that neither key tells the other."""
+    return HKDF(SHA256(), length=32, salt=None, info=b"agentstream channel layer").derive(secret.encode())

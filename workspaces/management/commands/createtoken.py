@@ -1,0 +1,65 @@
+"""`manage.py createtoken USERNAME`: a token for a person, a runner or a front end."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from accounts.scopes import NAMES, Limits, clean_pattern, parse_scopes
+from accounts.tokens import issue_token
+from streams.protocol.messages import ProtocolError
+from workspaces.models import Workspace
+
+
+class Command(BaseCommand):
+    help = "Print a new API token of a user, alone on standard output. It is shown this once."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("username")
+        parser.add_argument("--create", action="store_true", help="make the user if there is none, without a password")
+        parser.add_argument("--superuser", action="store_true", help="make it one who sees every workspace")
+        parser.add_argument("--name", default="createtoken", help="what the token is for")
+        parser.add_argument(
+            "--scope",
+            action="append",
+            default=[],
+            choices=list(NAMES),
+            help="what the token may do; may be given several times. Without one: all that its user may",
+        )
+        parser.add_argument("--workspace", metavar="SLUG", help="the only workspace it is for; needs a scope")
+        parser.add_argument("--agents", metavar="PATTERN", default="", help="the names of agents it is for, like ci-*")
+        parser.add_argument("--days", type=int, help="for which it holds; without: until it is deleted")
+
+    def handle(self, *args: Any, username: str, **options: Any) -> None:
+        limits = _limits(options["scope"], options["workspace"], options["agents"])
+        expires_at = timezone.now() + timedelta(days=options["days"]) if options["days"] else None
+        users = get_user_model()._default_manager
+        user = users.filter(username=username).first()
+        if user is None:
+            if not options["create"]:
+                raise CommandError(f"expected the name of a user, got {username!r}; --create makes one")
+            user = get_user_model()(username=username)
+            user.set_unusable_password()
+        if options["superuser"]:
+            user.is_staff = user.is_superuser = True
+        if options["superuser"] or user.pk is None:
+            user.save()
+        _, secret = issue_token(user, options["name"], expires_at, limits)
+        self.stdout.write(secret)
+
+
+def _limits(scopes: list[str], slug: str | None, agents: str) -> Limits | None:
+    """What the token is limited to; None: it is for all that its user may do."""
+    if not scopes:
+        if slug or agents:
+            raise CommandError("expected a --scope beside --workspace or --agents: without one a token does everything")
+        return None
+    workspace = Workspace.objects.filter(slug=slug).first() if slug else None
+    if slug and workspace is None:
+        raise CommandError(f"expected the slug of a workspace, got {slug!r}")
+    try:
+        return Limits(parse_scopes(scopes), workspace.pk if workspace else None, clean_pattern(agents))
+    except ProtocolError as error:
+        raise CommandError(error.message) from None
