@@ -102,7 +102,7 @@ export class EventStreamSocket {
     if (response.status === 401) return this.#lost(4401);
     if (!response.ok) return this.#refuse(stream, await response.json().catch(() => ({ code: "UNAVAILABLE" })));
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-    for (let text = "", read; !(read = await reader.read()).done; ) {
+    for (let text = "", read; !(read = await reader.read()).done;) {
       const parts = (text + read.value).split("\n\n");
       text = parts.pop();
       for (const part of parts) if (!signal.aborted) this.#parse(stream, part);
