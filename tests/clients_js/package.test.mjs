@@ -17,6 +17,7 @@ test("the types hold for good use and object to bad", async () => {
   const tsc = require.resolve("typescript/package.json").replace("package.json", "bin/tsc");
   const options = [
     "--noEmit",
+    "--ignoreConfig",
     "--strict",
     "--target",
     "es2022",
