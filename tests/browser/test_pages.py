@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from realtime_project import __version__
 from tests.browser.chromium import Complaints, expect_state, sign_in
 from tests.browser.conftest import Place
 from tests.support.server import LiveServer
@@ -34,6 +35,11 @@ def test_no_page_complains_or_breaks_the_content_policy(tab: Page, live: LiveSer
         assert "default-src 'self'" in policy
         assert "unsafe" not in policy
         tab.wait_for_load_state("networkidle")
+
+
+def test_the_footer_tells_the_version(tab: Page, live: LiveServer) -> None:
+    tab.goto(f"{live.url}/sign-in/")
+    expect(tab.get_by_role("contentinfo")).to_have_text(f"Agentstream {__version__}")
 
 
 def test_a_missing_page_says_so(tab: Page, live: LiveServer, place: Place, complaints: Complaints) -> None:
@@ -108,7 +114,7 @@ def test_on_a_phone_it_is_said_in_full_why_an_agent_waits_and_how_full_its_conte
     expect(tab.get_by_role("meter", name="Context in use")).to_have_attribute("aria-valuenow", "100")
     tab.goto(place.agent_url)
     words = tab.locator(".agent-head context-gauge span")
-    expect(words).to_have_text("Context 100 % (1,000,000 of 1,000,000 tokens)")
+    expect(words).to_have_text("Context 100 %, 1,000,000 of 1,000,000 tokens")
     assert words.evaluate("one => one.getBoundingClientRect().right") <= 360
 
 

@@ -70,7 +70,7 @@ def test_who_is_invited_makes_an_account_and_appears_live(
     guest = fresh_browser().new_page()
     guest.goto(link)
     expect(heading(guest)).to_have_text(f"Join {place.workspace['name']}")
-    expect(guest.get_by_role("main")).to_contain_text(re.compile(r"root invites you .* as\s+operator"))
+    expect(guest.get_by_role("main")).to_contain_text(re.compile(r"root invites you .* as\s+an operator"))
     make_account(guest, "grace")
     expect(heading(guest)).to_have_text(place.workspace["name"])
     expect_state(guest, "Live")

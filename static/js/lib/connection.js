@@ -104,7 +104,7 @@ class StaleNotice extends HTMLElement {
     if (!stale) return;
     const since = formatClock(this.#liveUntil);
     const { state } = connection();
-    if (state === "behind") this.textContent = "Catching up: newer events are still arriving.";
+    if (state === "behind") this.textContent = "Catching up. Newer events are still arriving.";
     else if (state === "closed") this.textContent = `No longer live. You are seeing the state as of ${since}.`;
     else this.textContent = `Connection lost. You are seeing the state as of ${since}, which may be out of date.`;
   }
