@@ -4,6 +4,7 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Flag, IntEnum, auto
 from functools import cached_property
 from typing import Any, ClassVar, Protocol
@@ -63,6 +64,11 @@ class Viewer(Protocol):
     @property
     def limits(self) -> Hashable | None:
         """What the credential is limited to, for `Kind.scopes` to read; None: it is for everything."""
+        ...
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When the credential ends by itself."""
         ...
 
     def renewed(self) -> "Viewer | None":

@@ -36,6 +36,8 @@ from streams.runtime import Runtime
 
 logger = logging.getLogger(__name__)
 
+EXPIRY_SECONDS = 0.1  # after its expiry, a credential is looked at: it has certainly expired then
+MAX_TIMER_SECONDS = 86_400.0
 MAX_REJECTED = 200  # messages over the limit that are answered with RATE_LIMITED before the connection is closed
 
 
@@ -61,10 +63,14 @@ class ClientSession:
         self._grants: dict[tuple[Kind, uuid.UUID], Rights] = {}  # known rights; replaced whenever they may have changed
         self._tasks: set[asyncio.Task[None]] = set()
         self._heartbeat = asyncio.get_running_loop().call_later(settings.HEARTBEAT, self._beat)
+        self._expiry: asyncio.TimerHandle | None = None
+        self._watch_expiry()
 
     def end(self) -> None:
         self._closed = True
         self._heartbeat.cancel()
+        if self._expiry is not None:
+            self._expiry.cancel()
         for task in self._tasks:
             task.cancel()
         self._runtime.hub.disconnect(self._connection)
@@ -224,6 +230,15 @@ class ClientSession:
         self._answer("pong", {}, None)
         self.access_changed()
 
+    def _watch_expiry(self) -> None:
+        """See that the session ends with its credential."""
+        if self._expiry is not None:
+            self._expiry.cancel()
+        expires_at = self._viewer.expires_at
+        if expires_at is not None:
+            left = min(max(expires_at.timestamp() - clock.now() / 1000, 0), MAX_TIMER_SECONDS)
+            self._expiry = asyncio.get_running_loop().call_later(left + EXPIRY_SECONDS, self.access_changed)
+
     # What the connection tells (SessionListener)
 
     def lost(self, cursor: Cursor) -> None:
@@ -272,6 +287,7 @@ class ClientSession:
             if viewer.limits != self._viewer.limits:
                 self._grants = {}  # some may have been asked for with what the credential was for before
             self._viewer = viewer
+            self._watch_expiry()
             subjects = list(self._subjects.items())
             granted = await asyncio.gather(*(self._reader.access(self._query(*subject)) for _, subject in subjects))
         except ProtocolError:

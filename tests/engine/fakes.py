@@ -38,6 +38,7 @@ class Person:
     name = "somebody"
 
     limits = None
+    expires_at = None
 
     def renewed(self) -> "Person":
         return self
