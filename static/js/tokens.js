@@ -4,6 +4,7 @@ import { confirmed } from "./lib/dialog.js";
 import { element, onSubmit, partsOf } from "./lib/dom.js";
 import { formatDay } from "./lib/format.js";
 import { Poller } from "./lib/poller.js";
+import { chosenLimits, chosenSlug, limitsOf } from "./people/token-limits.js";
 
 const page = document.getElementById("tokens");
 const part = partsOf(page);
@@ -17,7 +18,8 @@ function show(tokens) {
   part("list").replaceChildren(...tokens.map(row));
 }
 
-function row({ id, name, hint, createdAt, expiresAt }) {
+function row(token) {
+  const { id, name, hint, createdAt, expiresAt } = token;
   const remove = element(
     "button",
     { type: "button", class: "button quiet", "aria-label": `Delete the token ${name}` },
@@ -34,18 +36,26 @@ function row({ id, name, hint, createdAt, expiresAt }) {
     element("code", { class: "muted" }, `${hint}…`),
   );
   const times = element("span", { class: "muted people-times" }, `created ${formatDay(createdAt)}, ${expiry}`);
-  return element("li", { class: "people-row", "data-token": id }, label, times, remove);
+  return element(
+    "li",
+    { class: "people-row", "data-token": id },
+    label,
+    ...limitsOf(part("form"), token),
+    times,
+    remove,
+  );
 }
 
 async function create() {
   const days = part("days").value;
-  const body = { name: part("name").value, ...(days && { days: Number(days) }) };
+  const body = { name: part("name").value, ...(days && { days: Number(days) }), ...chosenLimits(part("form")) };
   const made = await showingErrors(part("trouble"), () => call("POST", "/tokens", body));
   if (!made) return;
   part("name").value = "";
   part("made").dataset.id = made.id;
   part("made-name").textContent = made.name;
-  const { url, slug } = page.dataset;
+  const { url } = page.dataset;
+  const slug = chosenSlug(part("form")) ?? page.dataset.slug;
   // The token is entered at a prompt, because every user of a machine can read its command lines.
   const command = `agentstream login --url ${url} && agentstream run --url ${url} --workspace ${slug} --name hello -- COMMAND`;
   part("secret").replaceChildren(element("copy-command", {}, made.token));
