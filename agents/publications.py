@@ -1,5 +1,7 @@
-"""What producers publish: read from JSON in slices that hold no event loop for long, and stored, many publications in
-one transaction, each on its own terms."""
+"""Publications: reading them from JSON without blocking the event loop, and storing many in one transaction.
+
+A publication that is refused doesn't affect the others in its transaction.
+"""
 
 import re
 import uuid

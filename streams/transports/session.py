@@ -1,4 +1,4 @@
-"""One client's session, whatever its transport: what it asks, and what it is told."""
+"""A client's session, whatever its transport: handles its requests and sends the answers."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""The same cursors over HTTP: a stream as `text/event-stream`, for where WebSockets are blocked."""
+"""A stream as server-sent events, for networks that block WebSockets. Uses the same cursors."""
 
 import asyncio
 import uuid

@@ -59,6 +59,7 @@ BY_ITSELF = {  # what a server does by itself, which may fall into the time that
     "streams/log/retention.py",
     "streams/maintenance.py",
     "streams/protocol/positions.py",
+    "streams/server/connections.py",
     "streams/conf.py",
 }
 
