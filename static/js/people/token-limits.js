@@ -20,9 +20,7 @@ export function limitsOf(form, token) {
   const option = workspace && form.querySelector(`[data-workspace] option[value="${workspace}"]`);
   const where = workspace ? [`in ${option ? option.textContent : "a workspace you can't see"}`] : [];
   const which = agents ? [`agents ${agents}`] : [];
-  const time =
-    lastUsedAt && new Date(lastUsedAt).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
-  const used = time
+  const used = lastUsedAt
     ? `last used ${formatDayAndTime(lastUsedAt)}${lastAddress ? ` from ${lastAddress}` : ""}`
     : "not used yet";
   return [
