@@ -16,6 +16,7 @@ from accounts.api import router as tokens
 from accounts.api_audit import router as audit
 from accounts.requests import Caller
 from agents.api import router as agents
+from agents.api_requests import router as requests
 from streams.protocol.messages import Code, ProtocolError, brief, parse_json
 from streams.protocol.text import refuse_nul
 from workspaces.api import router as workspaces
@@ -65,17 +66,18 @@ api = NinjaAPI(
 api.add_router("", workspaces)
 api.add_router("", people)
 api.add_router("", agents)
+api.add_router("", requests)
 api.add_router("", tokens)
 api.add_router("", audit)
 
 
 def _answer(request: HttpRequest, code: Code, message: str) -> HttpResponse:
-    return api.create_response(request, {"code": code, "message": message}, status=code.http_status)
+    return refused(request, ProtocolError(code, message))
 
 
 @api.exception_handler(ProtocolError)
 def refused(request: HttpRequest, error: ProtocolError) -> HttpResponse:
-    return _answer(request, error.code, error.message)
+    return api.create_response(request, error.payload, status=error.code.http_status)
 
 
 @api.exception_handler(AuthenticationError)

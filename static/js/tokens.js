@@ -60,6 +60,7 @@ async function create() {
   const command = `agentstream login --url ${url} && agentstream run --url ${url} --workspace ${slug} --name hello -- COMMAND`;
   part("secret").replaceChildren(element("copy-command", {}, made.token));
   part("command").replaceChildren(element("copy-command", {}, command));
+  part("run").hidden = !made.scopes.includes("publish");
   part("made").hidden = false;
   part("secret").querySelector("button").focus();
   await poller.poll();

@@ -246,6 +246,7 @@ def test_a_token_is_limited_to_what_is_chosen(tab: Page, live: LiveServer, place
     tab.get_by_role("textbox", name="Agents").fill("ci-*")
     tab.locator("[data-form] button[type=submit]").click()
     api = Api(live.url, tab.locator("[data-secret] code").inner_text())
+    expect(tab.locator("[data-command]")).to_be_hidden()  # it runs no commands
     assert [one["id"] for one in api.get("/workspaces").data] == [place.workspace["id"]]
     assert api.get(f"/agents/{place.agent['id']}").status == 404
     row = tab.get_by_role("list", name="Your tokens").get_by_role("listitem").filter(has_text="limited")

@@ -37,7 +37,11 @@ for (const code of [1000, 1001, 1011, 1012, 4408, 4429]) {
     const peer = await server.next();
     // Looked at when it is told: on a busy machine it may have reconnected before this test goes on.
     const lost = new Promise((resolve) => {
-      stream.on("state", (state) => state === "reconnecting" && resolve({ code: stream.closeCode, retryAt: stream.retryAt, at: Date.now() }));
+      stream.on(
+        "state",
+        (state) =>
+          state === "reconnecting" && resolve({ code: stream.closeCode, retryAt: stream.retryAt, at: Date.now() }),
+      );
     });
     const before = Date.now();
     peer.close(code);
