@@ -4,6 +4,7 @@ import { partsOf } from "./lib/dom.js";
 import { formatNumber } from "./lib/format.js";
 import { shortcuts } from "./lib/shortcuts.js";
 import { followWorkspace } from "./lib/workspaces.js";
+import { RequestCards } from "./requests/cards.js";
 import { AutoScroll } from "./transcript/auto-scroll.js";
 import { Composer } from "./transcript/composer.js";
 import { download } from "./transcript/download.js";
@@ -23,6 +24,7 @@ const part = partsOf(page);
 const { agent: agentId, workspace: workspaceId } = page.dataset;
 const header = new Header(page, agentId);
 const composer = new Composer(part("composer"), agentId);
+const requests = new RequestCards(part("requests"), agentId);
 const timeline = new Timeline(part("timeline"), agentId);
 let oldest = Number(page.dataset.oldest);
 let snapshotSeq = 0;
@@ -48,6 +50,7 @@ subscription.on("subscribed", (answer) => {
   }
   snapshotSeq = answer.seq;
   showStatus(answer.state);
+  requests.reset(answer.state);
   header.showContext(answer.state);
   header.rename({ agent: answer.state.name });
   showStart();
@@ -59,11 +62,16 @@ subscription.on("event", (event) => {
 // Replayed events are older than the snapshot, which the header already shows.
 subscription.on("status", (change, { seq }) => seq > snapshotSeq && showStatus(change));
 subscription.on("context", (change, { seq }) => seq > snapshotSeq && header.showContext(change));
+subscription.on("request", (request, { seq }) => seq > snapshotSeq && requests.add(request));
+subscription.on("request_resolved", (resolution, { seq }) => seq > snapshotSeq && requests.resolve(resolution));
 subscription.on("unsubscribed", ({ reason }) => end(reason));
 
 followWorkspace(workspaceId, {
   onchange: ({ name, agents, members }) => {
-    if (members.myRole) part("composer").hidden = members.myRole === "viewer";
+    if (members.myRole) {
+      part("composer").hidden = members.myRole === "viewer";
+      part("requests").toggleAttribute("data-readonly", members.myRole === "viewer");
+    }
     header.rename({ workspace: name, agent: agents.get(agentId)?.name ?? header.agentName });
   },
 });
@@ -96,7 +104,7 @@ function startText(more) {
 }
 
 function end(reason) {
-  part("composer").hidden = true;
+  part("composer").hidden = part("requests").hidden = true;
   part("gone").hidden = false;
   part("gone").textContent =
     reason === "deleted" ? "This agent was deleted." : "You no longer have access to this agent.";
