@@ -9,15 +9,23 @@ class AccountsConfig(StreamApp):
     name = "accounts"
 
     def ready(self) -> None:
+        from django.contrib import admin
+
         from accounts import receivers, redaction  # noqa: F401 (connects the receivers)
+        from accounts.forms import AdminSignInForm
 
         redaction.install()
+        admin.site.login_form = AdminSignInForm
 
     def maintenance(self) -> Iterable[Job]:
-        from accounts import usage
+        from accounts import throttle, usage
         from accounts.credentials import clear_expired
 
-        return [Job(clear_expired, conf().TRIM_EVERY), Job(usage.flush, usage.FLUSH_SECONDS)]
+        return [
+            Job(clear_expired, conf().TRIM_EVERY),
+            Job(throttle.remove_forgotten, conf().TRIM_EVERY),
+            Job(usage.flush, usage.FLUSH_SECONDS),
+        ]
 
     def redacted(self, address: str) -> str:
         from accounts.redaction import redacted

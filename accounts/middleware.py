@@ -1,10 +1,13 @@
-"""Sessions of pages."""
+"""Sessions of pages, and what a page answers somebody who tries too often."""
 
 from django.conf import settings
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.deprecation import MiddlewareMixin
 
 from accounts.credentials import session_credential
+from streams.protocol.messages import Code, ProtocolError
 
 
 class ValidSessionMiddleware(SessionMiddleware):
@@ -15,3 +18,15 @@ class ValidSessionMiddleware(SessionMiddleware):
         if session_credential(request.COOKIES.get(name)) is None:
             request.COOKIES.pop(name, None)
         super().process_request(request)
+
+
+class ThrottleMiddleware(MiddlewareMixin):
+    """Answers attempts that come too soon with a page that says how long to wait."""
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not isinstance(error, ProtocolError) or error.code is not Code.RATE_LIMITED:
+            return None
+        response = render(request, "429.html", {"seconds": error.retry_after}, status=error.code.http_status)
+        if error.retry_after is not None:
+            response["Retry-After"] = str(error.retry_after)
+        return response

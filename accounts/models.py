@@ -81,3 +81,16 @@ class SignInLink(models.Model):
 
     def __str__(self) -> str:
         return f"sign-in link of {self.user_id}"
+
+
+class SignInFailures(models.Model):
+    """Wrong passwords, counted for an account, an address, or both. `key` is a hash that says which."""
+
+    key = models.CharField(max_length=64, primary_key=True)
+    failures = models.PositiveIntegerField(default=0)
+    until = models.DateTimeField(help_text="No attempt before.")
+    last_at = models.DateTimeField()
+    known_at = models.DateTimeField(null=True, help_text="When somebody last signed in to the account from there.")
+
+    def __str__(self) -> str:
+        return f"{self.failures} failures ({self.key[:8]}…)"

@@ -73,7 +73,10 @@ def _answer(request: HttpRequest, code: Code, message: str) -> HttpResponse:
 
 @api.exception_handler(ProtocolError)
 def refused(request: HttpRequest, error: ProtocolError) -> HttpResponse:
-    return _answer(request, error.code, error.message)
+    response = _answer(request, error.code, error.message)
+    if error.retry_after is not None:
+        response["Retry-After"] = str(error.retry_after)
+    return response
 
 
 @api.exception_handler(AuthenticationError)

@@ -6,12 +6,14 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.contrib.auth.forms import UserCreationForm
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import hashed
+from accounts.text import clean_name
 from accounts.tokens import HINT_LENGTH
 from streams.protocol.kinds import Access
 from streams.protocol.messages import Code, ProtocolError
@@ -38,6 +40,46 @@ def invite(workspace_id: uuid.UUID, user_id: int, role: str, days: int = DAYS) -
         expires_at=timezone.now() + timedelta(days=days),
     )
     return invitation, secret
+
+
+def invite_by_name(workspace_id: uuid.UUID, user_id: int, username: str, role: str) -> Invitation:
+    """Invite whoever has this name, who is asked on their overview. An earlier invitation of the name is replaced.
+
+    Nobody is looked up: there may be no such user, and whoever invites does not learn of it.
+    """
+    username = clean_name(username, "user name")
+    with transaction.atomic():
+        Invitation.objects.filter(workspace=workspace_id, username=username).delete()
+        invitation, _ = invite(workspace_id, user_id, role)
+        invitation.username, invitation.hint = username, ""
+        invitation.save(update_fields=["username", "hint"])
+    return invitation
+
+
+def addressed_to(user_id: int) -> list[Invitation]:
+    """The invitations by name that the user may accept, oldest first."""
+    return _holding(_addressed(user_id))
+
+
+@transaction.atomic
+def accept_addressed(invitation_id: uuid.UUID, user_id: int) -> Membership:
+    """Make the user a member by an invitation addressed to them, which is spent by this.
+
+    Raises ProtocolError: NOT_FOUND if there is no such one, INVALID_MESSAGE if the workspace is full.
+    """
+    found = _holding(_addressed(user_id).select_for_update(of=("self",)).filter(pk=invitation_id))
+    if not found:
+        raise ProtocolError(Code.NOT_FOUND, "expected an invitation addressed to you")
+    workspace_id, role = found[0].workspace_id, found[0].role
+    Invitation.objects.filter(pk=invitation_id).delete()
+    return WorkspaceService.admit(workspace_id, user_id, role)
+
+
+def decline(invitation_id: uuid.UUID, user_id: int) -> None:
+    """Refuse an invitation addressed to the user. Raises ProtocolError (NOT_FOUND) if there is no such one."""
+    deleted, _ = Invitation.objects.filter(pk__in=_addressed(user_id).filter(pk=invitation_id).values("pk")).delete()
+    if not deleted:
+        raise ProtocolError(Code.NOT_FOUND, "expected an invitation addressed to you")
 
 
 def pending(workspace_id: uuid.UUID) -> list[Invitation]:
@@ -82,8 +124,16 @@ def _unexpired() -> QuerySet[Invitation]:
     return Invitation.objects.select_related("workspace", "created_by").filter(expires_at__gt=timezone.now())
 
 
+def _addressed(user_id: int) -> QuerySet[Invitation]:
+    user = get_user_model()._default_manager.filter(pk=user_id, is_active=True).first()
+    if user is None:
+        return Invitation.objects.none()
+    # Not to somebody who takes a name that has been invited.
+    return _unexpired().filter(username=user.get_username(), created_at__gte=user.date_joined)
+
+
 def _one(invitations: QuerySet[Invitation], secret: str) -> Invitation:
-    found = _holding(invitations.filter(hash=hashed(secret)))
+    found = _holding(invitations.filter(hash=hashed(secret), username=""))
     if not found:
         raise ProtocolError(Code.NOT_FOUND, "this invitation has been used or taken back, or has expired")
     return found[0]

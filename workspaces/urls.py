@@ -8,5 +8,6 @@ urlpatterns = [
     path("w/<slug:slug>/", views.workspace, name="workspace"),
     path("w/<slug:slug>/people/", people_views.people, name="people"),
     path("account/tokens/", people_views.tokens, name="tokens"),
+    path("invitations/<uuid:invitation_id>/", people_views.answer_invitation, name="answer_invitation"),
     path("invitation/<slug:secret>/", people_views.invitation, name="invitation"),
 ]

@@ -70,12 +70,14 @@ class Reason(StrEnum):
 
 
 class ProtocolError(Exception):
-    """A request that is refused, with what was expected and what came. It changes nothing."""
+    """A request that is refused, with what was expected and what came. It changes nothing. `retry_after`: seconds after
+    which it may be repeated, where that is known."""
 
-    def __init__(self, code: Code, message: str) -> None:
+    def __init__(self, code: Code, message: str, *, retry_after: int | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.retry_after = retry_after
 
 
 class Wire(BaseModel):

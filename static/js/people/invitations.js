@@ -37,10 +37,11 @@ export class Invitations {
     if (!pending.some(({ id }) => id === made.dataset.id)) made.hidden = true;
   }
 
-  #row({ id, role, hint, createdBy, expiresAt }) {
-    const revoke = element("button", { type: "button", class: "button quiet", "aria-label": `Revoke the invitation ${hint}…` }, "Revoke");
+  #row({ id, role, hint, user, createdBy, expiresAt }) {
+    const which = user || `${hint}…`;
+    const revoke = element("button", { type: "button", class: "button quiet", "aria-label": `Revoke the invitation ${which}` }, "Revoke");
     revoke.addEventListener("click", () => this.#revoke(id));
-    const words = element("span", { class: "people-name" }, element("code", {}, `${hint}…`), element("span", { class: "muted" }, ` by ${createdBy}, until ${day.format(new Date(expiresAt))}`));
+    const words = element("span", { class: "people-name" }, element("code", {}, which), element("span", { class: "muted" }, ` by ${createdBy}, until ${day.format(new Date(expiresAt))}`));
     return element("li", { class: "people-row" }, words, element("span", { class: "tag" }, role), revoke);
   }
 
