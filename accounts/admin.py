@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from accounts.models import Token
+from accounts.models import AuditEntry, Token
 from accounts.scopes import FULL_ACCESS, NAMES, clean_pattern
 from accounts.text import clean_name
 from accounts.tokens import issue_token
@@ -105,6 +105,25 @@ class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         response = TemplateResponse(request, "accounts/token_shown.html", context)
         response["Cache-Control"] = "no-store"
         return response
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """The audit log, to read."""
+
+    list_display = ["time", "actor", "action", "target", "via", "address"]
+    list_filter = ["action"]
+    search_fields = ["actor", "target", "address"]
+    ordering = ["-pk"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
+        return False
 
 
 def _superuser(request: HttpRequest) -> bool:

@@ -3,6 +3,8 @@ from collections.abc import Iterable
 from streams.conf import conf
 from streams.plugin import Job, StreamApp
 
+USES_EVERY = 2.0  # seconds between two looks for uses of tokens to be written
+
 
 class AccountsConfig(StreamApp):
     default = True
@@ -18,13 +20,16 @@ class AccountsConfig(StreamApp):
         admin.site.login_form = AdminSignInForm
 
     def maintenance(self) -> Iterable[Job]:
-        from accounts import throttle, usage
+        from accounts import throttle
+        from accounts.audit import AuditRetention
         from accounts.credentials import clear_expired
+        from accounts.tokens import write_uses
 
         return [
             Job(clear_expired, conf().TRIM_EVERY),
             Job(throttle.remove_forgotten, conf().TRIM_EVERY),
-            Job(usage.flush, usage.FLUSH_SECONDS),
+            Job(write_uses, USES_EVERY),
+            Job(AuditRetention().run, conf().TRIM_EVERY),
         ]
 
     def redacted(self, address: str) -> str:

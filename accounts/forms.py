@@ -6,7 +6,7 @@ from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.forms import AuthenticationForm
 
 from accounts import throttle
-from accounts.requests import address_of
+from accounts.actor import address_of
 
 
 class Throttled(AuthenticationForm):

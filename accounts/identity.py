@@ -102,3 +102,8 @@ class Identity:
         """Note that the credential is used now, if it is a token."""
         if isinstance(self.grant, TokenGrant):
             usage.note(self.grant.token_id, self.address)
+
+
+def is_superuser(user_id: int) -> bool:
+    """Whether this is the id of an active superuser. Reads the database."""
+    return get_user_model()._default_manager.filter(pk=user_id, is_active=True, is_superuser=True).exists()

@@ -1,11 +1,18 @@
-"""Sessions of pages, and what a page answers somebody who tries too often."""
+"""Sessions of pages, who is behind what is done on them, and what somebody is answered who tries too often."""
 
+from collections.abc import Callable
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction
 from django.conf import settings
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.utils.decorators import sync_and_async_middleware
 from django.utils.deprecation import MiddlewareMixin
 
+from accounts.actor import Actor, acting
 from accounts.credentials import session_credential
 from streams.protocol.messages import Code, ProtocolError
 
@@ -30,3 +37,23 @@ class ThrottleMiddleware(MiddlewareMixin):
         if error.retry_after is not None:
             response["Retry-After"] = str(error.retry_after)
         return response
+
+
+@sync_and_async_middleware
+def actor_middleware(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    """Says to the services who uses a page. Comes after AuthenticationMiddleware, whose user it asks for if need be."""
+    if iscoroutinefunction(get_response):
+
+        async def middleware(request: HttpRequest) -> HttpResponseBase:
+            with acting(lambda: Actor.on_page(request)):
+                response: HttpResponseBase = await get_response(request)
+            return response
+
+        return middleware
+
+    def sync_middleware(request: HttpRequest) -> HttpResponseBase:
+        with acting(lambda: Actor.on_page(request)):
+            response: HttpResponseBase = get_response(request)
+        return response
+
+    return sync_middleware

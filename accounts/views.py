@@ -14,9 +14,9 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import links
+from accounts.actor import address_of
 from accounts.forms import SignInForm
 from accounts.guesses import note_failure
-from accounts.requests import address_of
 from accounts.sessions import end_sessions
 from streams.protocol.messages import ProtocolError
 

@@ -10,6 +10,7 @@ from msgspec import Raw
 from ninja import Query, Router
 from pydantic import Field
 
+from accounts.actor import Actor
 from accounts.requests import Caller, Camel, authorize, authorize_reading, authorize_seeing, caller, read, write
 from agents.events import AgentEvent, Context, Input, Output, Signal, StatusReport
 from agents.kinds import AgentKind
@@ -238,7 +239,7 @@ async def send_signal(request: HttpRequest, agent_id: uuid.UUID, body: SignalIn)
 async def _report(request: HttpRequest, agent_id: uuid.UUID, event: AgentEvent) -> tuple[int, RecordedOut]:
     await authorize(request, "agent", agent_id, Access.WRITE)
     event.encode(agent_id)
-    published = await AgentService.areport(agent_id, event)
+    published = await AgentService.areport(agent_id, event, actor=Actor.of(caller(request)))
     return 201, RecordedOut(agent_id=agent_id, seq=published.seq)
 
 

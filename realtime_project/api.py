@@ -13,6 +13,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.parser import Parser
 
 from accounts.api import router as tokens
+from accounts.api_audit import router as audit
 from accounts.requests import Caller
 from agents.api import router as agents
 from streams.protocol.messages import Code, ProtocolError, brief, parse_json
@@ -65,6 +66,7 @@ api.add_router("", workspaces)
 api.add_router("", people)
 api.add_router("", agents)
 api.add_router("", tokens)
+api.add_router("", audit)
 
 
 def _answer(request: HttpRequest, code: Code, message: str) -> HttpResponse:

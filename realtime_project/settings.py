@@ -62,6 +62,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.actor_middleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "accounts.middleware.ThrottleMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -185,7 +186,10 @@ SERVESTATIC_AUTOREFRESH = DEBUG
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 
-LOGGING = {
+AUDIT_DAYS = env.float("AUDIT_DAYS", default=365)  # for which an entry of the audit log is kept; 0: forever
+AUDIT_LOG = env.str("AUDIT_LOG", default="")  # a file for the audit log's lines, which otherwise go where all others go
+
+LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)-7s %(name)s %(message)s"}},
@@ -200,8 +204,13 @@ LOGGING = {
         "channels_redis": {"level": "CRITICAL"},
         "psycopg.pool": {"level": "ERROR"},
         "asyncio": {"level": "WARNING"},
+        "agentstream.audit": {"level": "INFO"},  # whatever LOG_LEVEL says
     },
 }
+if AUDIT_LOG:
+    LOGGING["formatters"]["bare"] = {"format": "%(message)s"}
+    LOGGING["handlers"]["audit"] = {"class": "accounts.audit_log.AuditFile", "filename": AUDIT_LOG, "formatter": "bare"}
+    LOGGING["loggers"]["agentstream.audit"] |= {"handlers": ["audit"], "propagate": False}
 
 # The stream engine's knobs; streams/conf.py holds the defaults and says what each means.
 STREAMS: dict[str, Any] = {}

@@ -3,6 +3,7 @@
 import secrets
 import uuid
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,9 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from accounts import audit
+from accounts.actor import acting, present_actor
+from accounts.audit import Action
 from accounts.models import hashed
 from accounts.text import clean_name
 from accounts.tokens import HINT_LENGTH
@@ -26,7 +30,10 @@ DAYS = 7
 MAX_PENDING = 50  # of one workspace
 
 
-def invite(workspace_id: uuid.UUID, user_id: int, role: str, days: int = DAYS) -> tuple[Invitation, str]:
+@transaction.atomic
+def invite(
+    workspace_id: uuid.UUID, user_id: int, role: str, days: int = DAYS, username: str = ""
+) -> tuple[Invitation, str]:
     """Make an invitation in the name of `user_id`. Returns it with its secret, which can never be read again."""
     if len(pending(workspace_id)) >= MAX_PENDING:
         raise ProtocolError(Code.INVALID_MESSAGE, f"expected at most {MAX_PENDING} pending invitations to a workspace")
@@ -35,25 +42,24 @@ def invite(workspace_id: uuid.UUID, user_id: int, role: str, days: int = DAYS) -
         workspace_id=workspace_id,
         role=Role(role),
         hash=hashed(secret),
-        hint=secret[:HINT_LENGTH],
+        hint="" if username else secret[:HINT_LENGTH],
+        username=username,
         created_by_id=user_id,
         expires_at=timezone.now() + timedelta(days=days),
     )
+    _audit(Action.INVITED, invitation)
     return invitation, secret
 
 
+@transaction.atomic
 def invite_by_name(workspace_id: uuid.UUID, user_id: int, username: str, role: str) -> Invitation:
     """Invite whoever has this name, who is asked on their overview. An earlier invitation of the name is replaced.
 
     Nobody is looked up: there may be no such user, and whoever invites does not learn of it.
     """
     username = clean_name(username, "user name")
-    with transaction.atomic():
-        Invitation.objects.filter(workspace=workspace_id, username=username).delete()
-        invitation, _ = invite(workspace_id, user_id, role)
-        invitation.username, invitation.hint = username, ""
-        invitation.save(update_fields=["username", "hint"])
-    return invitation
+    Invitation.objects.filter(workspace=workspace_id, username=username).delete()
+    return invite(workspace_id, user_id, role, username=username)[0]
 
 
 def addressed_to(user_id: int) -> list[Invitation]:
@@ -75,11 +81,13 @@ def accept_addressed(invitation_id: uuid.UUID, user_id: int) -> Membership:
     return WorkspaceService.admit(workspace_id, user_id, role)
 
 
+@transaction.atomic
 def decline(invitation_id: uuid.UUID, user_id: int) -> None:
     """Refuse an invitation addressed to the user. Raises ProtocolError (NOT_FOUND) if there is no such one."""
-    deleted, _ = Invitation.objects.filter(pk__in=_addressed(user_id).filter(pk=invitation_id).values("pk")).delete()
-    if not deleted:
+    invitation = _addressed(user_id).filter(pk=invitation_id).first()
+    if invitation is None or not invitation.delete()[0]:
         raise ProtocolError(Code.NOT_FOUND, "expected an invitation addressed to you")
+    _audit(Action.INVITATION_REVOKED, invitation)
 
 
 def pending(workspace_id: uuid.UUID) -> list[Invitation]:
@@ -109,15 +117,25 @@ def accept(secret: str, user_id: int) -> Membership:
 def sign_up(secret: str, form: "UserCreationForm[Any]") -> Any:
     """Make the account that a valid form describes, a member by this invitation; without one there is no account."""
     user = form.save()
-    accept(secret, user.pk)
+    with acting(replace(present_actor(), user_id=user.pk, name=user.get_username())):
+        accept(secret, user.pk)
     return user
 
 
+@transaction.atomic
 def revoke(workspace_id: uuid.UUID, invitation_id: uuid.UUID) -> None:
     """Take an invitation back. Raises ProtocolError (NOT_FOUND) if there is no such one to this workspace."""
-    deleted, _ = Invitation.objects.filter(workspace=workspace_id, pk=invitation_id).delete()
-    if not deleted:
+    invitation = Invitation.objects.filter(workspace=workspace_id, pk=invitation_id).first()
+    if invitation is None or not invitation.delete()[0]:
         raise ProtocolError(Code.NOT_FOUND, "expected a pending invitation to the workspace")
+    _audit(Action.INVITATION_REVOKED, invitation)
+
+
+def _audit(action: Action, invitation: Invitation) -> None:
+    detail = {"role": str(invitation.role)}
+    audit.record(
+        action, workspace_id=invitation.workspace_id, target=invitation.username or f"{invitation.hint}…", detail=detail
+    )
 
 
 def _unexpired() -> QuerySet[Invitation]:

@@ -13,8 +13,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_POST
 
+from accounts.actor import address_of
 from accounts.guesses import note_failure
-from accounts.requests import address_of
 from streams.protocol.messages import Code, ProtocolError
 from workspaces import invitations
 from workspaces.access import access_of

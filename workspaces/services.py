@@ -7,6 +7,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.text import slugify
 
+from accounts import audit
+from accounts.audit import Action
 from accounts.text import NAME_LENGTH, clean_name
 from accounts.tokens import delete_tokens_of_workspace
 from streams import log
@@ -54,6 +56,7 @@ class WorkspaceService:
         workspace = Workspace(name=name, slug=_new_slug(slug or slugify(name) or "workspace", exact=bool(slug)))
         log.open_stream(workspace_stream(workspace.pk))
         workspace.save(force_insert=True)
+        audit.record(Action.WORKSPACE_CREATED, workspace_id=workspace.pk, target=workspace.name)
         if owner_id is not None:
             WorkspaceService.set_member(workspace.pk, owner_id, Role.OWNER)
         return workspace
@@ -70,6 +73,8 @@ class WorkspaceService:
                 workspace.slug = _new_slug(slug, exact=True)
             if (workspace.name, workspace.slug) != before:
                 workspace.save()
+                was = {"name": before[0], "slug": before[1]}
+                audit.record(Action.WORKSPACE_RENAMED, workspace_id=workspace_id, target=workspace.name, detail=was)
                 record(writer, workspace_id, Change.WORKSPACE_UPDATED, workspace_state(workspace))
         return workspace
 
@@ -82,6 +87,7 @@ class WorkspaceService:
         for section in installed_sections():
             names += section.streams(workspace_id)
         delete_tokens_of_workspace(workspace_id)
+        audit.record(Action.WORKSPACE_DELETED, workspace_id=workspace_id, target=workspace.name)
         workspace.delete()  # rows before streams: the order in which everyone locks
         log.drop_streams(names)
 
@@ -92,7 +98,7 @@ class WorkspaceService:
             _get(workspace_id)
             member = _members(workspace_id).filter(user=user_id).first()
             if member is None:
-                return _add(writer, workspace_id, user_id, role)
+                return _add(writer, workspace_id, user_id, role, Action.MEMBER_ADDED)
             return _change(writer, member, role, force)
 
     @staticmethod
@@ -102,7 +108,7 @@ class WorkspaceService:
             _get(workspace_id)
             member = _members(workspace_id).filter(user=user_id).first()
             if member is None:
-                return _add(writer, workspace_id, user_id, role)
+                return _add(writer, workspace_id, user_id, role, Action.JOINED)
             if access_of(member.role) >= access_of(role):
                 return member
             return _change(writer, member, role)
@@ -122,6 +128,7 @@ class WorkspaceService:
             if not force:
                 _require_another_owner(member)
             record(writer, workspace_id, Change.MEMBER_REMOVED, member_state(member))
+            _audit(Action.MEMBER_REMOVED, member)
             member.delete()
             _signal_access(user_id)
 
@@ -136,11 +143,12 @@ def _expected(member: Membership | None) -> Membership:
     return member
 
 
-def _add(writer: Writer, workspace_id: uuid.UUID, user_id: int, role: str) -> Membership:
+def _add(writer: Writer, workspace_id: uuid.UUID, user_id: int, role: str, action: Action) -> Membership:
     if _members(workspace_id).count() >= MAX_MEMBERS:
         raise ProtocolError(Code.INVALID_MESSAGE, f"expected at most {MAX_MEMBERS} members of a workspace")
     member = Membership.objects.create(workspace_id=workspace_id, user_id=user_id, role=Role(role))
     record(writer, workspace_id, Change.MEMBER_ADDED, member_state(member))
+    _audit(action, member)
     _signal_access(user_id)
     return member
 
@@ -150,11 +158,17 @@ def _change(writer: Writer, member: Membership, role: str, force: bool = False) 
         return member
     if not force:
         _require_another_owner(member)
-    member.role = Role(role)
+    before, member.role = member.role, Role(role)
     member.save()
     record(writer, member.workspace_id, Change.MEMBER_UPDATED, member_state(member))
+    _audit(Action.ROLE_CHANGED, member, {"was": before})
     _signal_access(member.user_id)
     return member
+
+
+def _audit(action: Action, member: Membership, detail: dict[str, Any] | None = None) -> None:
+    detail = {"role": str(member.role), **(detail or {})}
+    audit.record(action, workspace_id=member.workspace_id, target=member.user.get_username(), detail=detail)
 
 
 def _require_another_owner(member: Membership) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from django.core.management import get_commands
 
+from accounts.audit import Action
+from accounts.scopes import NAMES
 from agents.events import PUBLISHABLE, Input
 from agents.models import Status
 from streams.conf import StreamSettings
@@ -121,3 +123,13 @@ def test_the_watch_guides_ticket_call_works(live: LiveServer, root: Api) -> None
     script = command.replace("http://127.0.0.1:8000", live.url).replace("curl ", "curl -fsS ")
     answer = subprocess.run(["sh", "-c", script], env=env, capture_output=True, text=True, check=True).stdout
     assert set(json.loads(answer)) == {"ticket", "expiresIn"}
+
+
+@pytest.mark.parametrize("action", list(Action))
+def test_every_action_of_the_audit_log_is_documented(action: str) -> None:
+    assert f"`{action}`" in (DOCS / "guides/operate.md").read_text()
+
+
+@pytest.mark.parametrize("scope", list(NAMES))
+def test_every_scope_is_documented(scope: str) -> None:
+    assert f"| `{scope}` |" in page("access.md")

@@ -25,6 +25,15 @@ class Session:
     def cookie(self, name: str) -> str:
         return next(str(cookie.value) for cookie in self._jar if cookie.name == name)
 
+    def page(self, path: str) -> tuple[int, str]:
+        """The status of a page, also where it is refused, and its text."""
+        try:
+            with self._opener.open(self._url + path) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
     def get(self, path: str) -> tuple[int, str, str]:
         """The status, the address that it ended at, and the text."""
         with self._opener.open(self._url + path) as answer:

@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0003_sign_in_links")]
+    dependencies = [("accounts", "0004_sign_in_links")]
 
     operations = [
         migrations.CreateModel(

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0002_token_scopes'),
+        ('accounts', '0003_audit_log'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
