@@ -3,11 +3,11 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 
 from accounts.models import AuditEntry, Token
@@ -15,6 +15,17 @@ from accounts.scopes import FULL_ACCESS, NAMES, clean_pattern
 from accounts.text import clean_name
 from accounts.tokens import issue_token
 from streams.protocol.messages import ProtocolError
+
+
+class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """An admin whose changes a service makes: what that refuses is said on the page."""
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except ProtocolError as error:
+            self.message_user(request, error.message, messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
 
 
 class NamedForm(forms.ModelForm):  # type: ignore[type-arg]

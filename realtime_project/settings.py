@@ -54,6 +54,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "realtime_project.middleware.CompressedStaticMiddleware",
+    "realtime_project.middleware.refuse_nul",
     "realtime_project.middleware.no_store",
     "realtime_project.middleware.CompressedPageMiddleware",
     "csp.middleware.CSPMiddleware",

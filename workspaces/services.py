@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils.text import slugify
 
@@ -21,6 +21,8 @@ from workspaces.models import Membership, Role, Workspace
 from workspaces.plugin import installed_sections
 
 MAX_MEMBERS = 300  # of one workspace: its state, which lists them beside the agents, must fit one WebSocket frame
+
+SLUG_TRIES = 20
 
 
 def workspace_stream(workspace_id: uuid.UUID) -> str:
@@ -52,10 +54,9 @@ class WorkspaceService:
     @transaction.atomic
     def create(name: str, slug: str = "", owner_id: int | None = None) -> Workspace:
         """Make a workspace; the owner, if given, becomes its first member. Without `slug` one is made of the name."""
-        name = clean_name(name, "name")
-        workspace = Workspace(name=name, slug=_new_slug(slug or slugify(name) or "workspace", exact=bool(slug)))
+        workspace = Workspace(name=clean_name(name, "name"))
+        _save_with_slug(workspace, slug or slugify(workspace.name) or "workspace", exact=bool(slug))
         log.open_stream(workspace_stream(workspace.pk))
-        workspace.save(force_insert=True)
         audit.record(Action.WORKSPACE_CREATED, workspace_id=workspace.pk, target=workspace.name)
         if owner_id is not None:
             WorkspaceService.set_member(workspace.pk, owner_id, Role.OWNER)
@@ -70,9 +71,10 @@ class WorkspaceService:
             if name is not None:
                 workspace.name = clean_name(name, "name")
             if slug is not None and slug != workspace.slug:
-                workspace.slug = _new_slug(slug, exact=True)
-            if (workspace.name, workspace.slug) != before:
+                _save_with_slug(workspace, slug, exact=True)
+            elif workspace.name != before[0]:
                 workspace.save()
+            if (workspace.name, workspace.slug) != before:
                 was = {"name": before[0], "slug": before[1]}
                 audit.record(Action.WORKSPACE_RENAMED, workspace_id=workspace_id, target=workspace.name, detail=was)
                 record(writer, workspace_id, Change.WORKSPACE_UPDATED, workspace_state(workspace))
@@ -192,6 +194,19 @@ def _get(workspace_id: uuid.UUID) -> Workspace:
 def _signal_access(user_id: int) -> None:
     """Have open connections of the user ask again what they may do, once this is committed."""
     transaction.on_commit(lambda: access_changed.send(WorkspaceService, user_ids=[user_id]), robust=True)
+
+
+def _save_with_slug(workspace: Workspace, wanted: str, exact: bool) -> None:
+    """Save under a slug that nobody has. Who else takes the same one at this moment is seen once that is committed."""
+    for _ in range(SLUG_TRIES):
+        workspace.slug = _new_slug(wanted, exact)
+        try:
+            with transaction.atomic():
+                workspace.save()
+            return
+        except IntegrityError:
+            continue
+    raise ProtocolError(Code.UNAVAILABLE, "too many workspaces of this name are being made; try again later")
 
 
 def _new_slug(wanted: str, exact: bool) -> str:

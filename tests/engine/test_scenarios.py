@@ -1,20 +1,7 @@
 """Moments that the model meets too seldom, each by itself."""
 
-from collections.abc import Iterator
-from typing import Any
-
-import pytest
-
 from tests.engine.fakes import ROOMY
 from tests.engine.test_model import WINDOW, Engine
-
-
-@pytest.fixture
-def engine(settings: Any) -> Iterator[Engine]:
-    settings.STREAMS = {"WINDOW_EVENTS": WINDOW, "TRIM_EVERY": 1e9}
-    engine = Engine()
-    yield engine
-    engine.teardown()
 
 
 def test_a_reader_whose_page_could_not_be_read_goes_on_when_the_log_is_back(engine: Engine) -> None:

@@ -125,6 +125,15 @@ def test_the_watch_guides_ticket_call_works(live: LiveServer, root: Api) -> None
     assert set(json.loads(answer)) == {"ticket", "expiresIn"}
 
 
+def test_every_test_that_the_threat_model_names_exists() -> None:
+    text = (DOCS / "security.md").read_text()
+    named = re.findall(r"`(tests/[^`]+)`", text)
+    assert len(named) > 30
+    assert [name for name in named if not (ROOT / name).is_file()] == []
+    rows = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith("| promised")]
+    assert [row for row in rows if "`tests/" not in row.rsplit("|", 2)[1]] == [], "what is promised is shown"
+
+
 @pytest.mark.parametrize("action", list(Action))
 def test_every_action_of_the_audit_log_is_documented(action: str) -> None:
     assert f"`{action}`" in (DOCS / "guides/operate.md").read_text()
