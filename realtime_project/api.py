@@ -116,4 +116,4 @@ def http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
 @api.exception_handler(Exception)
 def unexpected(request: HttpRequest, error: Exception) -> HttpResponse:
     logger.error("%s %s failed", request.method, request.path, exc_info=error)
-    return _answer(request, Code.UNAVAILABLE, "the server could not handle this request")
+    return _answer(request, Code.INTERNAL, "the server failed to handle this request and has logged why")

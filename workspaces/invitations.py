@@ -159,8 +159,8 @@ def _one(invitations: QuerySet[Invitation], secret: str) -> Invitation:
 
 def _holding(invitations: Collection[Invitation]) -> list[Invitation]:
     """Those whose makers may still invite: who is no longer an owner has left no way back in."""
-    asked = [(invitation.created_by_id, invitation.workspace_id) for invitation in invitations]
-    granted = workspace_access(asked)
+    queries = [(invitation.created_by_id, invitation.workspace_id) for invitation in invitations]
+    granted = workspace_access(queries)
     return [one for one, access in zip(invitations, granted, strict=True) if access >= Access.MANAGE]
 
 

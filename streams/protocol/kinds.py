@@ -95,12 +95,12 @@ class Kind(ABC):
     """Credentials for any of these may follow the stream and read its history."""
 
     @abstractmethod
-    def access(self, asked: Sequence[tuple[int, uuid.UUID]]) -> list[Access]:
-        """What each (user id, key) may do, in the order asked; NONE also where there is no such key."""
+    def access(self, queries: Sequence[tuple[int, uuid.UUID]]) -> list[Access]:
+        """What each (user id, key) may do, in their order; NONE also where there is no such key."""
 
-    def scopes(self, asked: Sequence[tuple[Any, uuid.UUID]]) -> list[Scope]:
+    def scopes(self, queries: Sequence[tuple[Any, uuid.UUID]]) -> list[Scope]:
         """What a credential with these limits (as `Viewer.limits` has them) is for, for each (limits, key)."""
-        return [Scope.NONE for _ in asked]
+        return [Scope.NONE for _ in queries]
 
     @abstractmethod
     def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, State]:

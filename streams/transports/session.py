@@ -36,6 +36,7 @@ from streams.runtime import Runtime
 
 logger = logging.getLogger(__name__)
 
+NOT_THE_CLIENTS_FAULT = (Code.UNAVAILABLE, Code.INTERNAL, Code.RATE_LIMITED)
 EXPIRY_SECONDS = 0.1  # after its expiry, a credential is looked at: it has certainly expired then
 MAX_TIMER_SECONDS = 86_400.0
 MAX_REJECTED = 200  # messages over the limit that are answered with RATE_LIMITED before the connection is closed
@@ -97,7 +98,9 @@ class ClientSession:
             self._refuse(error, request)
         except Exception:
             logger.exception("cannot answer a message of %s", self._viewer.name)
-            self._refuse(ProtocolError(Code.UNAVAILABLE, "the server could not handle this message"), request)
+            self._refuse(
+                ProtocolError(Code.INTERNAL, "the server failed to handle this message and has logged why"), request
+            )
         if self._connection.flooded:
             self.close(Close.TOO_SLOW, "asks without reading the answers")
 
@@ -221,7 +224,7 @@ class ClientSession:
         if request is not None:
             payload["request"] = request.type
         self._answer("error", payload, request)
-        if error.code not in (Code.UNAVAILABLE, Code.RATE_LIMITED) and not self._offences.take():
+        if error.code not in NOT_THE_CLIENTS_FAULT and not self._offences.take():
             self.close(Close.TOO_MANY_BAD_MESSAGES, "too many bad messages")
 
     def _beat(self) -> None:
@@ -276,6 +279,9 @@ class ClientSession:
             return Reason.FORBIDDEN if name in await self._reader.spans([name]) else Reason.DELETED
         except ProtocolError:
             return Reason.FORBIDDEN
+        except Exception:
+            logger.exception("cannot tell why %s is gone", name)
+            return Reason.FORBIDDEN
 
     async def _recheck(self) -> None:
         """End what the viewer may no longer have."""
@@ -292,6 +298,9 @@ class ClientSession:
             granted = await asyncio.gather(*(self._reader.access(self._query(*subject)) for _, subject in subjects))
         except ProtocolError:
             return  # the database is away; the next heartbeat asks again
+        except Exception:
+            logger.exception("cannot check the access of %s; the next heartbeat tries again", self._viewer.name)
+            return
         for (name, (kind, _)), rights in zip(subjects, granted, strict=True):
             if not rights.allow(Access.READ, kind.readers):
                 self._end_subscription(name, Reason.FORBIDDEN)

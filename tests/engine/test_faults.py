@@ -14,6 +14,7 @@ from django.db import DatabaseError
 
 from streams.broker import LocalBroker
 from streams.broker import Message as BrokerMessage
+from streams.database import UnavailableError
 from streams.hub.connection import Connection
 from streams.hub.feed import Cursor, Feed
 from streams.hub.hub import IDLE_FEED_SECONDS, Hub
@@ -104,7 +105,7 @@ def test_a_stream_that_cannot_be_opened_is_refused_and_can_be_asked_for_again(en
         asking = talk.subscribe(stream)
         engine.wait(5.0)
         assert asking.done(), "nobody waits for ever"
-        assert [message["payload"]["code"] for message in talk.told] == ["UNAVAILABLE"]
+        assert [message["payload"]["code"] for message in talk.told] == ["INTERNAL"]
     talk.subscribe(stream)
     engine.wait(1.0)
     assert talk.types() == ["error", "subscribed"]
@@ -122,7 +123,7 @@ def test_access_that_ends_while_it_is_used_to_subscribe_is_not_granted(engine: E
         engine.wait(20.0)  # less than a heartbeat
         assert talk.types() in (["error"], ["subscribed", "unsubscribed"])
     engine.log.latency = 0.001
-    engine.layer.bring(engine.log.append(stream, 1))
+    engine.layer.deliver(engine.log.append(stream, 1))
     engine.wait(2.0)
     assert "probe:event" not in talk.types()
 
@@ -214,13 +215,13 @@ def test_a_comparison_that_always_fails_starves_neither_readers_nor_idle_streams
     client.subscribe(other, None, None)
     engine.wait(0.1)
     engine.fill(0, 0)
-    engine.layer.bring(engine.log.append(stream, 3 * WINDOW))
+    engine.layer.deliver(engine.log.append(stream, 3 * WINDOW))
     engine.wait(0.1)
     with mock.patch.object(hub, "_compare", side_effect=RuntimeError("a defect")):
-        engine.log.away = True
+        engine.log.failure = UnavailableError
         engine.fill(0, ROOMY)
         engine.wait(2.5)
-        engine.log.away = False
+        engine.log.failure = None
         client.unsubscribe(other)
         engine.wait(IDLE_FEED_SECONDS + 3)
         assert client.views[str(stream.key)].seq == stream.head, "who waits to read is woken"
