@@ -1,4 +1,4 @@
-"""Verifies credentials, those of many callers at once: tokens, sessions, and tickets, which are made here."""
+"""Verifies tokens, sessions and tickets, for many callers at once, and creates tickets."""
 
 import re
 import secrets
@@ -63,7 +63,7 @@ async def authenticate(credential: Credential | None, address: str = "") -> Iden
 
 
 def authenticate_many(credentials: Sequence[Credential]) -> list[Identity | Exception | None]:
-    """Whose each is, None where it does not hold; in a few queries, however many there are."""
+    """The identity behind each credential, None if it is not valid. Takes a few queries, however many there are."""
     secrets = {scheme: {item.secret for item in credentials if item.scheme is scheme} for scheme in Scheme}
     found = {
         Scheme.TOKEN: identify_tokens(secrets[Scheme.TOKEN]),

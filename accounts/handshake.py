@@ -1,4 +1,4 @@
-"""Who opens a WebSocket: origin and credentials, looked at before the consumer sees the connection."""
+"""The WebSocket handshake: checks origin and credentials before the consumer sees the connection."""
 
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlsplit

@@ -1,6 +1,7 @@
 """Sessions of pages, who is behind what is done on them, and what somebody is answered who tries too often."""
 
 from collections.abc import Callable
+from math import ceil
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction
@@ -35,7 +36,7 @@ class ThrottleMiddleware(MiddlewareMixin):
             return None
         response = render(request, "429.html", {"seconds": error.retry_after}, status=error.code.http_status)
         if error.retry_after is not None:
-            response["Retry-After"] = str(error.retry_after)
+            response["Retry-After"] = str(max(1, ceil(error.retry_after)))
         return response
 
 

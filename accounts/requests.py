@@ -1,4 +1,4 @@
-"""Who calls the HTTP API, and whether they may."""
+"""Authentication and authorization of HTTP API calls."""
 
 import uuid
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Which agents that report something are archived, found without a query for those heard of lately."""
+"""Finds which publishing agents are archived, without querying those that published recently."""
 
 import time
 import uuid

@@ -1,4 +1,4 @@
-"""Invitations: links that make whoever opens them a member of a workspace, once."""
+"""Invitations: links that work once and make the person who opens them a member of a workspace."""
 
 import secrets
 import uuid

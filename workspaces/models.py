@@ -1,4 +1,4 @@
-"""Who works together, and in which role."""
+"""Workspaces, members and their roles, invitations."""
 
 import uuid
 

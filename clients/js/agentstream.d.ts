@@ -194,7 +194,9 @@ export interface WorkspaceListeners extends CommonListeners<Workspace, Workspace
  * One reader's position in one stream. Every retained event after that position arrives exactly once and in order, despite lost
  * connections and restarted servers. Add listeners in the same turn of the event loop in which you subscribe.
  */
-export interface Subscription<Listeners, Events extends StreamEvent, State> extends AsyncIterable<Events | Message<"subscribed", Subscribed<State>>> {
+export interface Subscription<Listeners, Events extends StreamEvent, State> extends AsyncIterable<
+  Events | Message<"subscribed", Subscribed<State>>
+> {
   readonly type: "agent" | "workspace";
   readonly id: string;
   /** The last event seen: pass it as `since` to resume later. undefined until known. */

@@ -20,6 +20,10 @@ export class AgentStream extends Emitter {
   #requests = new Map();
   #lastId = 0;
 
+  /**
+   * @param {string | URL} [url]
+   * @param {import("./agentstream.js").Options & { WebSocket?: any }} [options]
+   */
   constructor(url = "/ws/", { ticket, token, insecure, WebSocket = globalThis.WebSocket, timing } = {}) {
     super();
     if (!WebSocket) throw new TypeError("No global WebSocket: pass one as options.WebSocket");
@@ -28,7 +32,8 @@ export class AgentStream extends Emitter {
     if (token && !insecure && this.#url.protocol === "ws:" && !LOOPBACK.test(this.#url.hostname)) {
       throw new TypeError("Expected wss://, because the token would be sent unencrypted (options.insecure allows it)");
     }
-    this.#ticket = ticket ?? (token && (() => import("./ticket.js").then(({ fetchTicket }) => fetchTicket(token, this.#url))));
+    this.#ticket =
+      ticket ?? (token && (() => import("./ticket.js").then(({ fetchTicket }) => fetchTicket(token, this.#url))));
     this.#connection = new Connection({
       address: () => this.#address(),
       onopen: () => this.#opened(),
@@ -36,7 +41,14 @@ export class AgentStream extends Emitter {
       onchange: () => this.#refresh(),
       WebSocket,
       // A ticket is for a WebSocket only.
-      fallback: ticket ? undefined : () => import("./sse.js").then(({ EventStreamSocket }) => (address) => new EventStreamSocket(address, token)),
+      fallback: ticket
+        ? undefined
+        : () =>
+            import("./sse.js").then(
+              ({ EventStreamSocket }) =>
+                (address) =>
+                  new EventStreamSocket(address, token),
+            ),
       timing,
     });
     this.#connection.start();
@@ -183,7 +195,10 @@ export class AgentStream extends Emitter {
     const { code, message: text } = message.payload;
     if (TEMPORARY.has(code)) return this.#retryLater(channel, asking, since);
     const payload = { type: channel.type, id: channel.id, reason: "refused", code, message: text };
-    this.#end(channel, asking.length ? asking : [...channel.subscriptions], failure(text, code), { ...message, payload });
+    this.#end(channel, asking.length ? asking : [...channel.subscriptions], failure(text, code), {
+      ...message,
+      payload,
+    });
   }
 
   #retryLater(channel, asking, since) {
@@ -211,7 +226,9 @@ export class AgentStream extends Emitter {
     this.#retryAt = retryAt;
     this.emit("state", state);
     if (!closed) return;
-    for (const channel of [...this.#channels.values()]) this.#end(channel, [...channel.subscriptions], closedFor(closeCode));
+    for (const channel of [...this.#channels.values()]) {
+      this.#end(channel, [...channel.subscriptions], closedFor(closeCode));
+    }
   }
 }
 

@@ -38,7 +38,8 @@ const CHANGES = {
   agent_added: put,
   agent_updated: put,
   agent_removed: (workspace, { agentId }) => workspace.agents.delete(agentId),
-  agent_status: (workspace, { agentId, status, reason }, updatedAt) => workspace.patch(agentId, { status, reason, updatedAt }),
+  agent_status: (workspace, { agentId, status, reason }, updatedAt) =>
+    workspace.patch(agentId, { status, reason, updatedAt }),
   agent_context: (workspace, { agentId, contextLevel, tokensUsed, tokensLimit }, updatedAt) =>
     workspace.patch(agentId, { contextLevel, tokensUsed, tokensLimit, updatedAt }),
 };

@@ -16,6 +16,7 @@ from streams.hub.window import Frame
 from streams.protocol.limits import Bucket
 from streams.protocol.messages import Close
 from streams.server import compat
+from streams.server.connections import Phase
 
 INBOX_MESSAGES = 64  # of one client waiting to be handled before the server stops reading from it
 KERNEL_BYTES = 131_072  # not yet sent that the kernel may hold for one socket
@@ -43,6 +44,16 @@ class StreamProtocol(WebSocketProtocol):  # type: ignore[misc]
         request.headers.pop("daphne-root-path", None)  # for a proxy to set, which none of ours does
         self._frames = Bucket(conf().MESSAGES_BURST, conf().MESSAGES_PER_SECOND)
         return super().onConnect(request)
+
+    def connectionMade(self) -> None:  # noqa: N802 (Twisted's name)
+        super().connectionMade()
+        self._connections = self.factory.server_class.sockets
+        self._connection = self._connections.of(self.transport)
+
+    def connectionLost(self, reason: Any = None) -> None:  # noqa: N802 (Twisted's name)
+        super().connectionLost(reason)
+        if self._connection is not None:
+            self._connections.ended(self._connection)
 
     def onOpen(self) -> None:  # noqa: N802
         super().onOpen()
@@ -102,6 +113,8 @@ class StreamProtocol(WebSocketProtocol):  # type: ignore[misc]
     def refuse(self, code: int) -> None:
         """Close, and handle nothing more of what the client sends."""
         self.refused = True
+        if self._connection is not None:
+            self._connections.enter(self._connection, Phase.REFUSED)
         self.close_soon(code, REFUSED_CLOSE_SECONDS)
 
     def serverClose(self, code: int | None = None) -> None:  # noqa: N802 (daphne's name)

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { earlier } from "../../static/js/transcript/history.js";
-import { attention, byUrgency, reasonWords } from "../../static/js/lib/status.js";
+import { attention, byUrgency, reasonText } from "../../static/js/lib/status.js";
 import { WorkspaceState } from "../../clients/js/workspace-state.js";
 
 const agent = (id, fields = {}) => ({ id, name: id, status: "idle", contextLevel: null, updatedAt: "t0", ...fields });
@@ -28,11 +28,21 @@ test("state and the events after it are a workspace's present; a replay of what 
 });
 
 test("errors first, then who waits, then who runs out of context", () => {
-  const agents = [agent("idle"), agent("full", { status: "running", contextLevel: 81 }), agent("running", { status: "running", contextLevel: 80 })];
+  const agents = [
+    agent("idle"),
+    agent("full", { status: "running", contextLevel: 81 }),
+    agent("running", { status: "running", contextLevel: 80 }),
+  ];
   agents.push(agent("waiting", { status: "waiting", contextLevel: 99 }), agent("error", { status: "error" }));
-  assert.deepEqual(agents.sort(byUrgency).map(({ id }) => id), ["error", "waiting", "full", "running", "idle"]);
+  assert.deepEqual(
+    agents.sort(byUrgency).map(({ id }) => id),
+    ["error", "waiting", "full", "running", "idle"],
+  );
   assert.deepEqual(agents.map(attention), ["error", "waiting", "context", null, null]);
-  assert.deepEqual([reasonWords("rate_limited"), reasonWords("out_of_coffee"), reasonWords(null)], ["rate limited", "out of coffee", ""]);
+  assert.deepEqual(
+    [reasonText("rate_limited"), reasonText("out_of_coffee"), reasonText(null)],
+    ["rate limited", "out of coffee", ""],
+  );
 });
 
 /** A server's history with `head` events of which the first `oldest - 1` are gone, and which gives at most `most` a page. */

@@ -99,12 +99,18 @@ test("a workspace tells its agents' changes", options, async (t) => {
   const stream = connect(t);
   const subscription = stream.workspace(workspace.id);
   const state = new Promise((resolve) => subscription.on("subscribed", ({ state }) => resolve(state)));
-  assert.deepEqual((await state).agents.map(({ name, contextLevel }) => [name, contextLevel]), [["worker", null]]);
+  assert.deepEqual(
+    (await state).agents.map(({ name, contextLevel }) => [name, contextLevel]),
+    [["worker", null]],
+  );
   await until(stream, "live");
   const change = new Promise((resolve) => subscription.on("updated", resolve));
   await call("POST", `/agents/${agent.id}/status`, { status: "waiting", reason: "awaiting_input" });
   const { change: kind, data } = await change;
-  assert.deepEqual([kind, data.status, data.previousStatus, data.reason], ["agent_status", "waiting", "idle", "awaiting_input"]);
+  assert.deepEqual(
+    [kind, data.status, data.previousStatus, data.reason],
+    ["agent_status", "waiting", "idle", "awaiting_input"],
+  );
 });
 
 test("an agent that does not exist is refused, one that is deleted ends", options, async (t) => {
