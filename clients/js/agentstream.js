@@ -18,6 +18,8 @@ export class AgentStream extends Emitter {
   #channels = new Map();
   /** Unanswered requests of the current connection, by message id. */
   #requests = new Map();
+  /** Answers to requests that the server has not confirmed, by message id. */
+  #answers = new Map();
   #lastId = 0;
 
   /**
@@ -72,6 +74,19 @@ export class AgentStream extends Emitter {
 
   workspace(id, from) {
     return this.#subscribe("workspace", id, from);
+  }
+
+  answer(agentId, requestId, { option, answers, text }) {
+    return new Promise((resolve, reject) => {
+      if (this.#state === "closed") return reject(closedFor(this.closeCode));
+      const message = {
+        id: ++this.#lastId,
+        type: "answer:agent",
+        payload: { agentId, requestId, option, answers, text },
+      };
+      this.#answers.set(message.id, { message, resolve, reject });
+      this.#connection.send(message);
+    });
   }
 
   retry() {
@@ -146,6 +161,8 @@ export class AgentStream extends Emitter {
       channel.reset();
       this.#request(channel, [...channel.subscriptions], channel.slowest);
     }
+    // Nobody knows whether they arrived; repeating an answer is safe.
+    for (const { message } of this.#answers.values()) this.#connection.send(message);
     this.#refresh();
   }
 
@@ -155,6 +172,7 @@ export class AgentStream extends Emitter {
       else if (message.type === "subscribed") this.#subscribed(message);
       else if (message.type === "unsubscribed") this.#unsubscribed(message);
       else if (message.type === "workspace:agents") this.#page(message);
+      else if (message.type === "answered") this.#takeAnswer(message)?.resolve(message.payload.resolution);
       else if (message.type === "error") this.#refused(message);
     }
     this.#refresh();
@@ -189,7 +207,14 @@ export class AgentStream extends Emitter {
     this.#end(channel, [...channel.subscriptions], error, message);
   }
 
+  #takeAnswer({ id }) {
+    const answer = this.#answers.get(id);
+    this.#answers.delete(id);
+    return answer;
+  }
+
   #refused(message) {
+    if (this.#answers.has(message.id)) return this.#answerRefused(message);
     const { channel, asking, since } = this.#takeRequest(message) ?? {};
     if (!channel) return this.emit("error", message.payload, message);
     const { code, message: text } = message.payload;
@@ -199,6 +224,16 @@ export class AgentStream extends Emitter {
       ...message,
       payload,
     });
+  }
+
+  #answerRefused(message) {
+    const { code, message: text, resolution } = message.payload;
+    if (TEMPORARY.has(code)) {
+      setTimeout(
+        () => this.#answers.has(message.id) && this.#connection.send(this.#answers.get(message.id).message),
+        RETRY_REQUEST_MS,
+      );
+    } else this.#takeAnswer(message).reject(Object.assign(failure(text, code), { resolution }));
   }
 
   #retryLater(channel, asking, since) {
@@ -226,6 +261,7 @@ export class AgentStream extends Emitter {
     this.#retryAt = retryAt;
     this.emit("state", state);
     if (!closed) return;
+    for (const id of [...this.#answers.keys()]) this.#takeAnswer({ id }).reject(closedFor(closeCode));
     for (const channel of [...this.#channels.values()]) {
       this.#end(channel, [...channel.subscriptions], closedFor(closeCode));
     }

@@ -200,7 +200,7 @@ def test_a_token_is_shown_once_works_and_closes_its_sockets_when_deleted(
     sign_in(tab, live)
     tab.get_by_role("button", name="Account: root").click()
     tab.get_by_role("link", name="Your tokens").click()
-    tab.get_by_label("Name").fill("build <b>machine</b>")
+    tab.get_by_label("Name", exact=True).fill("build <b>machine</b>")
     tab.get_by_label("Expires").select_option("30")
     tab.get_by_role("button", name="Create token").click()
     secret = tab.locator("[data-secret] code").inner_text()

@@ -27,6 +27,18 @@ test("state and the events after it are a workspace's present; a replay of what 
   assert.equal(workspace.apply(updated(12, "member_added", {})), false);
 });
 
+test("a workspace keeps the open requests of its agents", () => {
+  const workspace = new WorkspaceState();
+  workspace.reset({ name: "W", agents: [agent("a", { requests: [{ requestId: "r1" }], moreRequests: 1 })] }, 1);
+  workspace.apply(updated(2, "agent_request", { agentId: "a", requestId: "r2", title: "?" }));
+  const ids = () => workspace.agents.get("a").requests.map(({ requestId }) => requestId);
+  assert.deepEqual(ids(), ["r1", "r2"]);
+  assert.deepEqual(workspace.agents.get("a").requests[1], { requestId: "r2", title: "?", createdAt: "t2" });
+  workspace.apply(updated(3, "agent_request_resolved", { agentId: "a", requestId: "r1", outcome: "expired" }));
+  workspace.apply(updated(4, "agent_request_resolved", { agentId: "a", requestId: "left out", outcome: "expired" }));
+  assert.deepEqual([ids(), workspace.agents.get("a").moreRequests], [["r2"], 0]);
+});
+
 test("errors first, then who waits, then who runs out of context", () => {
   const agents = [
     agent("idle"),
