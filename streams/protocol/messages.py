@@ -76,14 +76,25 @@ class Reason(StrEnum):
 class ProtocolError(Exception):
     """A request that is refused, with what was expected and what came. It changes nothing.
 
-    `details` are told beside the code and the message.
+    `details` are told beside the code and the message; `retry_after` is in how many seconds the same request may
+    succeed, where that is known.
     """
 
-    def __init__(self, code: Code, message: str, details: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        code: Code,
+        message: str,
+        details: Mapping[str, Any] | None = None,
+        *,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.details = dict(details or {})
+        self.retry_after = retry_after
+        if retry_after is not None:
+            self.details["retryAfter"] = round(retry_after, 3)
 
     @property
     def payload(self) -> dict[str, Any]:

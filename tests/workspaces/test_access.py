@@ -80,7 +80,7 @@ TABLE: list[tuple[str, str, Any, list[int]]] = [
     ("PATCH", "/agents/{a}", {"name": "by {role}"}, [404, 403, 200, 200, 200]),
     ("PATCH", "/workspaces/{w}", {"name": "by {role}"}, [404, 403, 403, 200, 200]),
     ("GET", "/workspaces/{w}/members", None, [404, 200, 200, 200, 200]),
-    ("POST", "/workspaces/{w}/members", {"user": "{person}", "role": "viewer"}, [404, 403, 403, 201, 201]),
+    ("POST", "/workspaces/{w}/members", {"user": "{person}", "role": "viewer"}, [404, 403, 403, 202, 201]),
     ("PATCH", "/workspaces/{w}/members/{member}", {"role": "operator"}, [404, 403, 403, 200, 200]),
     ("DELETE", "/workspaces/{w}/members/{member}", None, [404, 403, 403, 204, 204]),
     ("DELETE", "/workspaces/{w}/members/{unknown}", None, [404, 403, 403, 404, 404]),

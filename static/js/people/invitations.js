@@ -36,15 +36,16 @@ export class Invitations {
     if (!pending.some(({ id }) => id === made.dataset.id)) made.hidden = true;
   }
 
-  #row({ id, role, hint, createdBy, expiresAt }) {
+  #row({ id, role, hint, user, createdBy, expiresAt }) {
+    const which = user || `${hint}…`;
     const revoke = element(
       "button",
-      { type: "button", class: "button quiet", "aria-label": `Revoke the invitation ${hint}…` },
+      { type: "button", class: "button quiet", "aria-label": `Revoke the invitation ${which}` },
       "Revoke",
     );
     revoke.addEventListener("click", () => this.#revoke(id));
     const details = element("span", { class: "muted" }, ` by ${createdBy}, expires ${formatDayAndTime(expiresAt)}`);
-    const name = element("span", { class: "people-name" }, element("code", {}, `${hint}…`), details);
+    const name = element("span", { class: "people-name" }, element("code", {}, which), details);
     return element("li", { class: "people-row" }, name, element("span", { class: "tag" }, role), revoke);
   }
 
