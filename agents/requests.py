@@ -18,6 +18,7 @@ TITLE_LENGTH = 500
 MAX_OPTIONS = 20  # of a request, and of one of its questions
 MAX_QUESTIONS = 10
 MAX_CHANGES = 200  # files that one request would change
+MAX_NESTED = 30_000  # brackets and braces in a request: each may cost an object, and all are read in one turn
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # as it stands in JSON; an escaped backslash before u0000 is none
 
 RequestId = Annotated[Text, StringConstraints(min_length=1, max_length=ID_LENGTH)]
@@ -207,12 +208,15 @@ def _invalid(message: str) -> ProtocolError:
 
 
 def read_fields(raw: Raw, where: str) -> dict[str, Any]:
-    """A request as decoded JSON. Raises ProtocolError (INVALID_JSON, INVALID_MESSAGE) for what could not be kept as
-    it is: NUL, numbers beyond a double's range, JSON nested too deeply."""
+    """A request as decoded JSON. Raises ProtocolError (INVALID_JSON, INVALID_MESSAGE, TOO_LARGE) for what can't be kept
+    as it is, or costs too much: NUL, numbers beyond a double's range, JSON nested too deeply."""
     if _NUL.search(raw):
         raise _invalid(f"{where}: expected text without NUL")
+    text = bytes(raw)
+    if text.count(b"[") + text.count(b"{") > MAX_NESTED:
+        raise ProtocolError(Code.TOO_LARGE, f"{where}: expected at most {MAX_NESTED} brackets and braces, got more")
     decode(dict, raw, where)  # refuses numbers that the other decoder takes for infinite
-    fields: dict[str, Any] = parse_json(bytes(raw))  # type: ignore[assignment]
+    fields: dict[str, Any] = parse_json(text)  # type: ignore[assignment]
     return fields
 
 

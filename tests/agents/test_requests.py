@@ -369,6 +369,7 @@ BAD_REQUESTS: list[tuple[str, Json | bytes, int]] = [
     ("an infinite number", _with_input(b"1e400"), 400),
     ("NaN", _with_input(b"NaN"), 400),
     ("a number of 5,000 digits", _with_input(b"9" * 5000), 400),
+    ("nothing but empty lists", _with_input(b"[" + b"[]," * 40_000 + b"[]]"), 413),
     ("deeper than any tool", _with_input(b'{"a":' * 5000 + b"1" + b"}" * 5000), 400),
     ("no options", permission("r", options=[]), 400),
     ("the same option twice", permission("r", options=[OPTION, OPTION]), 400),
