@@ -20,6 +20,7 @@ MAX_QUESTIONS = 10
 MAX_CHANGES = 200  # files that one request would change
 MAX_NESTED = 30_000  # brackets and braces in a request: each may cost an object, and all are read in one turn
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # as it stands in JSON; an escaped backslash before u0000 is none
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)  # in JSON
 
 RequestId = Annotated[Text, StringConstraints(min_length=1, max_length=ID_LENGTH)]
 Title = Annotated[Text, StringConstraints(min_length=1, max_length=TITLE_LENGTH)]
@@ -207,13 +208,17 @@ def _invalid(message: str) -> ProtocolError:
     return ProtocolError(Code.INVALID_MESSAGE, message)
 
 
+def _brackets(text: bytes) -> int:
+    return text.count(b"[") + text.count(b"{")
+
+
 def read_fields(raw: Raw, where: str) -> dict[str, Any]:
     """A request as decoded JSON. Raises ProtocolError (INVALID_JSON, INVALID_MESSAGE, TOO_LARGE) for what can't be kept
     as it is, or costs too much: NUL, numbers beyond a double's range, JSON nested too deeply."""
     if _NUL.search(raw):
         raise _invalid(f"{where}: expected text without NUL")
     text = bytes(raw)
-    if text.count(b"[") + text.count(b"{") > MAX_NESTED:
+    if _brackets(text) > MAX_NESTED and _brackets(_STRING.sub(b"", text)) > MAX_NESTED:
         raise ProtocolError(Code.TOO_LARGE, f"{where}: expected at most {MAX_NESTED} brackets and braces, got more")
     decode(dict, raw, where)  # refuses numbers that the other decoder takes for infinite
     fields: dict[str, Any] = parse_json(text)  # type: ignore[assignment]

@@ -337,6 +337,7 @@ def test_what_would_be_done_is_kept_as_it_is(desk: Desk) -> None:
         "list": [None, {"deep": {"er": None}}, 1.5, -0.0, 2**60, True],
         "text": "<script>alert(1)</script>\u202e \u2028 \x1b[31m \\u0000 \\",
         "": {"__proto__": {"a": 1}},
+        "code": '{"[' * 20_000,
     }
     desk.ask(permission("r1", tool={"name": "<b>", "input": hostile, "unknown": 1}))
     assert json.dumps(desk.get("r1")["tool"]) == json.dumps({"name": "<b>", "input": hostile})
