@@ -21,7 +21,7 @@ from streams.server.connections import Phase
 INBOX_MESSAGES = 64  # of one client waiting to be handled before the server stops reading from it
 KERNEL_BYTES = 131_072  # not yet sent that the kernel may hold for one socket
 CLOSE_SECONDS = 5.0  # for a client to answer our close frame before the connection is cut
-REFUSED_CLOSE_SECONDS = 1.0  # likewise, for a client that is not signed in or sends too much
+REFUSED_CLOSE_SECONDS = 1.0  # likewise, for a client that is not signed in
 REFUSED_BYTES = 4_096  # read from a refused client, for its close frame to be among them
 UNSENT_BYTES = 65_536  # from which on pings are not answered: their pongs would only wait
 
@@ -115,7 +115,8 @@ class StreamProtocol(WebSocketProtocol):  # type: ignore[misc]
         self.refused = True
         if self._connection is not None:
             self._connections.enter(self._connection, Phase.REFUSED)
-        self.close_soon(code, REFUSED_CLOSE_SECONDS)
+        # A client that is cut while it sends may lose the close frame: one that is signed in gets time to read it.
+        self.close_soon(code, REFUSED_CLOSE_SECONDS if code == Close.NOT_SIGNED_IN else CLOSE_SECONDS)
 
     def serverClose(self, code: int | None = None) -> None:  # noqa: N802 (daphne's name)
         match code:

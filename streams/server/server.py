@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from daphne.access import AccessLogGenerator
 from daphne.cli import CommandLineInterface
 from daphne.server import Server
 from django.conf import settings
@@ -51,7 +52,8 @@ class StreamServer(Server):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._when_ready: Callable[[], None] | None = kwargs.pop("ready_callable", None)
-        if logged := kwargs.get("action_logger"):
+        logged = kwargs.get("action_logger")
+        if isinstance(logged, AccessLogGenerator):  # that of `runserver` is a function
             kwargs["action_logger"] = AccessLog(logged.stream)
         kwargs["endpoints"] = [_with_backlog(endpoint) for endpoint in kwargs.get("endpoints") or ()]
         super().__init__(*args, ready_callable=self._configure, **kwargs)

@@ -67,7 +67,7 @@ def test_signing_out_and_a_wrong_password(tab: Page, live: LiveServer, place: Pl
     live.token("leaver")
     sign_in(tab, live, "leaver")
     tab.get_by_role("button", name="Account: leaver").click()
-    tab.get_by_role("button", name="Sign out").click()
+    tab.get_by_role("button", name="Sign out", exact=True).click()
     expect(tab.get_by_role("heading", level=1)).to_have_text("Sign in")
     tab.get_by_label("Username").fill("leaver")
     tab.get_by_label("Password").fill("wrong")
@@ -83,7 +83,7 @@ def test_signing_out_in_one_tab_is_seen_in_the_others(tab: Page, live: LiveServe
     other = tab.context.new_page()
     other.goto(live.url)
     other.get_by_role("button", name="Account: two-tabs").click()
-    other.get_by_role("button", name="Sign out").click()
+    other.get_by_role("button", name="Sign out", exact=True).click()
     expect_state(tab, "Access ended", seconds=40)  # with the next heartbeat at the latest
     expect(tab.get_by_role("link", name="Sign in again")).to_be_visible()
 
@@ -95,7 +95,7 @@ def test_the_way_to_a_transcript_by_keyboard(tab: Page, live: LiveServer, place:
     tab.keyboard.press("Tab")
     expect(tab.get_by_role("link", name="Skip to content")).to_be_focused()
     tab.keyboard.press("Enter")
-    for _ in ("breadcrumb", "agents", "people", "search", "status", "notifications", "row"):
+    for _ in ("breadcrumb", "agents", "people", "audit log", "search", "status", "notifications", "row"):
         tab.keyboard.press("Tab")
     expect(tab.locator(".agent-row a")).to_be_focused()
     tab.keyboard.press("Enter")

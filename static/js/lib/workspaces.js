@@ -71,11 +71,13 @@ export function followWorkspaces(ids, { onlist = () => {}, onchange, onended }) 
   }
 
   ids.forEach(follow);
-  connection().on("state", (state) => {
+  const check = () => {
     const before = connected;
-    connected = state === "live" || state === "behind";
+    connected = ["live", "behind"].includes(connection().state);
     if (connected && !before) poller.poll();
-  });
+  };
+  connection().on("state", check);
+  check(); // the page's header may have opened the connection long before
 }
 
 /** The members of a workspace, as its stream reports them. */
