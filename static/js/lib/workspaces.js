@@ -14,7 +14,8 @@ export function followWorkspace(id, { onchange, onended = () => {} }) {
   const state = new WorkspaceState();
   const members = new Members();
   const subscription = connection().workspace(id);
-  const changed = oncePerFrame(() => onchange({ name: state.name, agents: state.agents, members }));
+  let ended = false; // a frame that was asked for before must not bring back what has ended
+  const changed = oncePerFrame(() => ended || onchange({ name: state.name, agents: state.agents, members }));
   subscription.on("subscribed", ({ state: snapshot, seq }) => {
     state.reset(snapshot, seq);
     members.reset(/** @type {any} */ (snapshot).members, seq);
@@ -28,7 +29,10 @@ export function followWorkspace(id, { onchange, onended = () => {} }) {
     const changes = [state.apply(event), members.apply(event)];
     if (changes.includes(true)) changed();
   });
-  subscription.on("unsubscribed", onended);
+  subscription.on("unsubscribed", (end) => {
+    ended = true;
+    onended(end);
+  });
   return subscription;
 }
 
