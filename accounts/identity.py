@@ -54,6 +54,11 @@ class Identity:
         """What the credential is limited to; None: all that the user may do."""
         return self.grant.limits if isinstance(self.grant, TokenGrant) else None
 
+    @property
+    def credential(self) -> uuid.UUID | int:
+        """The token; or the user, for all their sessions."""
+        return self.grant.token_id if isinstance(self.grant, TokenGrant) else self.id
+
     def renewed(self) -> Self | None:
         """The identity as it is now, which counts as a use of its token; None if the user is no longer active or the
         grant no longer holds. Reads the database."""

@@ -14,8 +14,10 @@ from pydantic.alias_generators import to_camel
 from accounts.credentials import Credential, Scheme, authenticate, session_credential
 from accounts.identity import Identity
 from accounts.scopes import NAMES, Limits
+from streams import metrics
 from streams.hub.reader import AccessQuery
 from streams.protocol.kinds import Access, Rights, Scope
+from streams.protocol.limits import Buckets
 from streams.protocol.messages import Code, ProtocolError
 from streams.runtime import Runtime
 
@@ -44,6 +46,8 @@ class Caller(HttpBearer):
         identity = await self._identify(request)
         if identity is not None and identity.limits is not None and not identity.limits.scopes & self.scopes:
             raise ProtocolError(Code.FORBIDDEN, f"expected {self._expected}, got one for {_listed(identity.limits)}")
+        if identity is not None:
+            _limit_calls(identity)
         request.scopes = self.scopes  # type: ignore[attr-defined]
         return identity
 
@@ -67,6 +71,21 @@ class Caller(HttpBearer):
 
 
 ANY_SCOPE = Scope.WATCH | Scope.PUBLISH | Scope.ANSWER | Scope.MANAGE
+
+
+_calls = Buckets()
+
+
+def _limit_calls(identity: Identity) -> None:
+    """Raise ProtocolError (RATE_LIMITED) for a user who calls too often."""
+    rate = settings.HTTP_CALLS_PER_SECOND
+    if not rate:
+        return
+    calls = _calls.get(identity.id, rate)
+    if wait := calls.wait:
+        metrics.LIMITED.labels(limit="calls").inc()
+        raise ProtocolError(Code.RATE_LIMITED, f"expected at most {rate:g} calls a second of a user", wait)
+    calls.spend(1)
 
 
 def _listed(limits: Limits) -> str:

@@ -10,8 +10,9 @@ from msgspec import Raw
 from accounts.scopes import Limits
 from agents.models import Agent, Status
 from agents.publications import agent_state, agent_stream, read_publication
+from agents.rates import limit_rate
 from agents.services import AgentService
-from streams.protocol.kinds import Access, Kind, Scope, State
+from streams.protocol.kinds import Access, Kind, Scope, State, Viewer
 from streams.protocol.messages import encode
 from workspaces.access import workspace_access
 from workspaces.plugin import Section
@@ -45,8 +46,10 @@ class AgentKind(Kind):
     def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, State]:
         return {agent.pk: State(encode(agent_state(agent))) for agent in Agent.objects.filter(pk__in=keys)}
 
-    async def publish(self, key: uuid.UUID, publication: Raw) -> dict[str, Any]:
-        published = await AgentService.apublish(await read_publication(key, publication))
+    async def publish(self, key: uuid.UUID, publication: Raw, viewer: Viewer) -> dict[str, Any]:
+        read = await read_publication(key, publication)
+        limit_rate(key, viewer.credential, len(read.events), len(memoryview(publication)))
+        published = await AgentService.apublish(read)
         answer: dict[str, Any] = {"agentId": str(key), "n": published.n, "seq": published.seq}
         return answer if published.lease is None else answer | {"lease": published.lease}
 

@@ -13,9 +13,9 @@ import msgspec
 from django.db import transaction
 from msgspec import Meta, Raw
 
-from agents.events import AgentEvent, Context, StatusChange, StatusReport, Terminated, parse_event
+from agents.events import AgentEvent, Context, Signal, StatusChange, StatusReport, Terminated, parse_event
 from agents.models import Agent, Status
-from agents.recency import find_archived, note_heard
+from agents.recency import find_archived, find_homes, note_heard
 from streams.conf import conf
 from streams.log import Writer
 from streams.protocol import clock
@@ -23,8 +23,10 @@ from streams.protocol.clock import timestamp
 from streams.protocol.limits import Turn
 from streams.protocol.messages import BIGINT, Code, ProtocolError, brief, decode, stream_name
 from workspaces.events import Change
+from workspaces.quotas import Tally
 from workspaces.services import record, workspace_stream
 
+ALWAYS_TAKEN = (Signal, StatusReport, Terminated)  # without a producer
 PRODUCER = r"[\x21-\x7e]{1,64}"
 
 
@@ -168,6 +170,8 @@ class Store:
         self._changed: set[uuid.UUID] = set()
         self._heard: set[uuid.UUID] = set()
         self._leased: set[uuid.UUID] = set()
+        self._homes = find_homes({publication.agent_id for publication in publications if publication.events})
+        self._tally = Tally()
 
     @property
     def stream_names(self) -> set[str]:
@@ -175,11 +179,15 @@ class Store:
         return names | {workspace_stream(agent.workspace_id) for agent in self._agents.values()}
 
     def run(self, writer: Writer) -> list[Published | ProtocolError]:
-        """Store what is new in each publication. A refused one changes nothing and leaves the others alone."""
+        """Store what is new in each publication. A refused one changes nothing and leaves the others alone.
+
+        Raises OutdatedError where the transaction has to be run again.
+        """
         writer.load_progress(
             [(item.stream, item.producer) for item in self._publications if item.producer and item.stream in writer]
         )
         outcomes = [self._publish(writer, publication) for publication in self._publications]
+        self._tally.store()
         self._save(self._changed, ["status", "reason", "context_level", "tokens_used", "tokens_limit", "updated_at"])
         self._save(self._leased, ["lease_holder", "lease_until"])
         for pk in sorted(self._heard & self._agents.keys()):
@@ -193,30 +201,52 @@ class Store:
             Agent.objects.bulk_update([self._agents[pk] for pk in sorted(keys)], fields)
 
     def _publish(self, writer: Writer, publication: Publication) -> Published | ProtocolError:
-        name = publication.stream
-        if name not in writer:
+        if publication.stream not in writer:
             return ProtocolError(Code.NOT_FOUND, f"there is no agent {publication.agent_id}")
-        events = publication.events
         if publication.producer:
-            progress = writer.progress(name, publication.producer)
-            lease = conf().LEASE if publication.lease else None
-            expected = progress.n + 1
-            if publication.n > expected:
-                return ProtocolError(
-                    Code.INVALID_MESSAGE, f"expected n {expected} next from this producer, got {publication.n}"
-                )
-            if publication.renews:
-                self._lease(publication, clock.as_datetime(writer.time + int(conf().LEASE * 1000)))
-            if publication.last_n < expected:  # a retry: stored already
-                return Published(publication.agent_id, progress.n, progress.seq, lease)
-            events = events[expected - publication.n :]
+            return self._publish_numbered(writer, publication, publication.producer)
+        if refused := self._refusal(publication):
+            return refused
+        self._store(writer, publication, publication.events)
+        return Published(publication.agent_id, 0, writer.head(publication.stream))
+
+    def _publish_numbered(self, writer: Writer, publication: Publication, producer: str) -> Published | ProtocolError:
+        progress = writer.progress(publication.stream, producer)
+        lease = conf().LEASE if publication.lease else None
+        expected = progress.n + 1
+        new = publication.last_n >= expected
+        if publication.n > expected:
+            return ProtocolError(
+                Code.INVALID_MESSAGE, f"expected n {expected} next from this producer, got {publication.n}"
+            )
+        if new and (refused := self._refusal(publication)):
+            return refused
+        if publication.renews:
+            self._lease(publication, clock.as_datetime(writer.time + int(conf().LEASE * 1000)))
+        if not new:  # a retry: stored already
+            return Published(publication.agent_id, progress.n, progress.seq, lease)
+        self._store(writer, publication, publication.events[expected - publication.n :])
+        writer.advance(publication.stream, producer, publication.last_n)
+        return Published(publication.agent_id, publication.last_n, writer.head(publication.stream), lease)
+
+    def _store(self, writer: Writer, publication: Publication, events: Sequence[AgentEvent]) -> None:
         self._heard.add(publication.agent_id)
         for event in events:
             self._record(writer, publication, event)
-        if publication.producer:
-            writer.advance(name, publication.producer, publication.last_n)
-            return Published(publication.agent_id, publication.last_n, writer.head(name), lease)
-        return Published(publication.agent_id, 0, writer.head(name))
+
+    def _refusal(self, publication: Publication) -> ProtocolError | None:
+        """Why the publication's workspace takes no more today. What the server says itself, and a signal to an agent,
+        which may be what stops it, are always taken."""
+        if publication.producer is None and all(isinstance(event, ALWAYS_TAKEN) for event in publication.events):
+            return None
+        home = self._homes.get(publication.agent_id)
+        return None if home is None else self._tally.admit(home)
+
+    def _append(self, writer: Writer, agent_id: uuid.UUID, type_: str, text: str) -> None:
+        writer.append(agent_stream(agent_id), type_, text)
+        home = self._homes.get(agent_id)
+        if home is not None:
+            self._tally.add(home, text)
 
     def _record(self, writer: Writer, publication: Publication, event: AgentEvent) -> None:
         agent_id = publication.agent_id
@@ -226,7 +256,7 @@ class Store:
             case Context():
                 self._change_context(writer, self._agents[agent_id], event)
             case _:
-                writer.append(publication.stream, event.type, event.encode(agent_id))
+                self._append(writer, agent_id, event.type, event.encode(agent_id))
         # The end of a run, unless another has taken over. Without a producer it is the server's own word.
         if isinstance(event, Terminated) and publication.producer in (None, self._agents[agent_id].lease_holder):
             self._lease(publication, None)
@@ -251,7 +281,7 @@ class Store:
     def _changed_agent(self, writer: Writer, agent: Agent, event: AgentEvent, change: Change) -> None:
         agent.updated_at = clock.as_datetime(writer.time)
         self._changed.add(agent.pk)
-        writer.append(agent_stream(agent.pk), event.type, event.encode(agent.pk))
+        self._append(writer, agent.pk, event.type, event.encode(agent.pk))
         data = {"agentId": str(agent.pk), **event.model_dump(mode="json", by_alias=True, exclude_none=True)}
         record(writer, agent.workspace_id, change, data)
 

@@ -1,6 +1,7 @@
 """The HTTP API, put together: routers, who may call, and how a refusal is answered."""
 
 import logging
+from math import ceil
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -73,7 +74,10 @@ def _answer(request: HttpRequest, code: Code, message: str) -> HttpResponse:
 
 @api.exception_handler(ProtocolError)
 def refused(request: HttpRequest, error: ProtocolError) -> HttpResponse:
-    return _answer(request, error.code, error.message)
+    response = api.create_response(request, error.answer, status=error.code.http_status)
+    if error.retry_after is not None:
+        response["Retry-After"] = str(max(1, ceil(error.retry_after)))
+    return response
 
 
 @api.exception_handler(AuthenticationError)

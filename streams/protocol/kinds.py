@@ -65,6 +65,11 @@ class Viewer(Protocol):
         """What the credential is limited to, for `Kind.scopes` to read; None: it is for everything."""
         ...
 
+    @property
+    def credential(self) -> Hashable:
+        """What tells the credential from others, for as long as it holds."""
+        ...
+
     def renewed(self) -> "Viewer | None":
         """The viewer as they are now; None if the credential no longer holds. Reads the database."""
         ...
@@ -100,8 +105,8 @@ class Kind(ABC):
     def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, State]:
         """The present state of those that exist."""
 
-    async def publish(self, key: uuid.UUID, publication: Raw) -> dict[str, Any]:
-        """Store a publication, the payload of `publish:<name>`, and return that of its `published` answer.
+    async def publish(self, key: uuid.UUID, publication: Raw, viewer: Viewer) -> dict[str, Any]:
+        """Store a publication of `viewer`, the payload of `publish:<name>`, and return that of its `published` answer.
 
         Raises ProtocolError where it cannot be understood or stored.
         """

@@ -72,10 +72,18 @@ class Reason(StrEnum):
 class ProtocolError(Exception):
     """A request that is refused, with what was expected and what came. It changes nothing."""
 
-    def __init__(self, code: Code, message: str) -> None:
+    def __init__(self, code: Code, message: str, retry_after: float | None = None) -> None:
+        """`retry_after`: in how many seconds the same request may succeed, where that is known."""
         super().__init__(message)
         self.code = code
         self.message = message
+        self.retry_after = retry_after
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        """The refusal as clients get it."""
+        answer: dict[str, Any] = {"code": self.code, "message": self.message}
+        return answer if self.retry_after is None else answer | {"retryAfter": round(self.retry_after, 3)}
 
 
 class Wire(BaseModel):

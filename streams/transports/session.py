@@ -103,7 +103,9 @@ class ClientSession:
         if self._rejected > MAX_REJECTED:
             self.close(Close.TOO_MANY_MESSAGES, "too many messages")
         rate = conf().MESSAGES_PER_SECOND
-        raise ProtocolError(Code.RATE_LIMITED, f"expected at most {rate:g} messages a second; this one was not read")
+        raise ProtocolError(
+            Code.RATE_LIMITED, f"expected at most {rate:g} messages a second; this one was not read", 1 / rate
+        )
 
     async def _dispatch(self, request: Request) -> None:
         verb, _, name = request.type.partition(":")
@@ -182,7 +184,7 @@ class ClientSession:
     async def _publish(self, kind: Kind, request: Request) -> None:
         key = _key(kind, request)
         await self._require(kind, key, Scope.PUBLISH)  # before the events are read: strangers cost no work
-        self._answer("published", await kind.publish(key, request.payload), request)
+        self._answer("published", await kind.publish(key, request.payload, self._viewer), request)
 
     async def _require(self, kind: Kind, key: uuid.UUID, scope: Scope) -> None:
         """Raise ProtocolError (NOT_FOUND, FORBIDDEN) unless the viewer may change the stream in this way."""
@@ -211,7 +213,7 @@ class ClientSession:
     def _refuse(self, error: ProtocolError, request: Request | None) -> None:
         if self._closed:
             return
-        payload: dict[str, Any] = {"code": error.code, "message": error.message}
+        payload = error.answer
         if request is not None:
             payload["request"] = request.type
         self._answer("error", payload, request)

@@ -143,8 +143,8 @@ class Api:
 def _refusal(answer: HTTPError) -> errors.AgentstreamError:
     try:
         match json.load(answer):
-            case {"code": str(code), "message": str(message)}:
-                return errors.from_code(code, message)
+            case {"code": str(code), "message": str(message), **more}:
+                return errors.from_code(code, message, more.get("retryAfter"))
     except (OSError, ValueError):
         pass
     return errors.from_status(answer.code, f"{answer.url} answered with HTTP {answer.code}")
