@@ -3,18 +3,29 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 
-from accounts.models import Token
+from accounts.models import AuditEntry, Token
 from accounts.scopes import FULL_ACCESS, NAMES, clean_pattern
 from accounts.text import clean_name
 from accounts.tokens import issue_token
 from streams.protocol.messages import ProtocolError
+
+
+class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """An admin whose changes a service makes: what that refuses is said on the page."""
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except ProtocolError as error:
+            self.message_user(request, error.message, messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
 
 
 class NamedForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -105,6 +116,25 @@ class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         response = TemplateResponse(request, "accounts/token_shown.html", context)
         response["Cache-Control"] = "no-store"
         return response
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """The audit log, to read."""
+
+    list_display = ["time", "actor", "action", "target", "via", "address"]
+    list_filter = ["action"]
+    search_fields = ["actor", "target", "address"]
+    ordering = ["-pk"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
+        return False
 
 
 def _superuser(request: HttpRequest) -> bool:

@@ -3,6 +3,8 @@ from collections.abc import Iterable
 from streams.conf import conf
 from streams.plugin import Job, StreamApp
 
+USES_EVERY = 2.0  # seconds between two looks for uses of tokens to be written
+
 
 class AccountsConfig(StreamApp):
     default = True
@@ -14,10 +16,15 @@ class AccountsConfig(StreamApp):
         redaction.install()
 
     def maintenance(self) -> Iterable[Job]:
-        from accounts import usage
+        from accounts.audit import AuditRetention
         from accounts.credentials import clear_expired
+        from accounts.tokens import write_uses
 
-        return [Job(clear_expired, conf().TRIM_EVERY), Job(usage.flush, usage.FLUSH_SECONDS)]
+        return [
+            Job(clear_expired, conf().TRIM_EVERY),
+            Job(write_uses, USES_EVERY),
+            Job(AuditRetention().run, conf().TRIM_EVERY),
+        ]
 
     def redacted(self, address: str) -> str:
         from accounts.redaction import redacted

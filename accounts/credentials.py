@@ -9,13 +9,11 @@ from enum import Enum, auto
 from importlib import import_module
 
 from django.conf import settings
-from django.contrib.auth import get_user
 from django.db import transaction
-from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts.identity import Identity, SessionGrant, TokenGrant
-from accounts.models import Ticket, hashed
+from accounts.identity import Identity, SessionGrant, TokenGrant, session_user
+from accounts.models import SignInLink, Ticket, hashed
 from accounts.tokens import identify_tokens
 from streams.runtime import Runtime
 
@@ -85,12 +83,8 @@ def identify_sessions(keys: Collection[str]) -> dict[str, Identity]:
 
 
 def _identify_session(key: str) -> Identity | None:
-    request = HttpRequest()
-    request.session = import_module(settings.SESSION_ENGINE).SessionStore(key)
-    user = get_user(request)
-    if not user.is_authenticated or not user.is_active:
-        return None
-    return Identity(user.pk, user.get_username(), SessionGrant(key))
+    user = session_user(key)
+    return None if user is None else Identity(user.pk, user.get_username(), SessionGrant(key))
 
 
 def issue_ticket(identity: Identity) -> str:
@@ -127,6 +121,7 @@ def _bearer(ticket: Ticket) -> Identity:
 
 
 def clear_expired() -> None:
-    """Remove tickets and sessions that no longer hold."""
+    """Remove tickets, sign-in links and sessions that no longer hold."""
     Ticket.objects.filter(expires_at__lt=timezone.now()).delete()
+    SignInLink.objects.filter(expires_at__lt=timezone.now()).delete()
     import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()

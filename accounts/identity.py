@@ -2,16 +2,35 @@
 
 import uuid
 from dataclasses import dataclass, replace
+from datetime import datetime
 from importlib import import_module
-from typing import Self
+from typing import Any, Self
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model, load_backend
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 
 from accounts import usage
 from accounts.models import Token
 from accounts.scopes import Limits
+
+
+def session_user(key: str) -> Any:
+    """The active user who is signed in to a session; None for nobody, and where their password has changed since.
+
+    Django's `get_user` without what that changes: it ends sessions, and gives them new keys. Reads the database.
+    """
+    session = import_module(settings.SESSION_ENGINE).SessionStore(key)
+    backend = session.get(BACKEND_SESSION_KEY)
+    if backend not in settings.AUTHENTICATION_BACKENDS:
+        return None
+    user = load_backend(backend).get_user(session[SESSION_KEY])  # None also for one who is not active
+    if user is None:
+        return None
+    given = session.get(HASH_SESSION_KEY, "")
+    valid = (user.get_session_auth_hash(), *user.get_session_auth_fallback_hash())
+    return user if any(constant_time_compare(given, one) for one in valid) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +39,13 @@ class SessionGrant:
 
     key: str
 
+    @property
+    def expires_at(self) -> datetime | None:
+        return None  # it is put off whenever the session is used; the heartbeat finds it expired
+
     def renewed(self) -> Self | None:
         """The grant as it is now; None if it no longer holds. Reads the database."""
-        return self if import_module(settings.SESSION_ENGINE).SessionStore().exists(self.key) else None
+        return self if session_user(self.key) is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +55,13 @@ class TokenGrant:
     token_id: uuid.UUID
     hint: str = ""
     limits: Limits | None = None
+    expires_at: datetime | None = None
 
     def renewed(self) -> Self | None:
         token = Token.objects.filter(pk=self.token_id).first()
         if token is None or (token.expires_at and token.expires_at <= timezone.now()):
             return None
-        return replace(self, hint=token.hint, limits=token.limits)
+        return replace(self, hint=token.hint, limits=token.limits, expires_at=token.expires_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +83,11 @@ class Identity:
         """The token; or the user, for all their sessions."""
         return self.grant.token_id if isinstance(self.grant, TokenGrant) else self.id
 
+    @property
+    def expires_at(self) -> datetime | None:
+        """When the credential ends by itself."""
+        return self.grant.expires_at
+
     def renewed(self) -> Self | None:
         """The identity as it is now, which counts as a use of its token; None if the user is no longer active or the
         grant no longer holds. Reads the database."""
@@ -78,3 +107,8 @@ class Identity:
         """Note that the credential is used now, if it is a token."""
         if isinstance(self.grant, TokenGrant):
             usage.note(self.grant.token_id, self.address)
+
+
+def is_superuser(user_id: int) -> bool:
+    """Whether this is the id of an active superuser. Reads the database."""
+    return get_user_model()._default_manager.filter(pk=user_id, is_active=True, is_superuser=True).exists()

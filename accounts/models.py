@@ -1,7 +1,9 @@
-"""The credentials of users."""
+"""The credentials of users, and the audit log."""
 
 import hashlib
 import uuid
+from collections.abc import Collection
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.db import models
@@ -70,3 +72,63 @@ class Ticket(models.Model):
 
     def __str__(self) -> str:
         return f"ticket of {self.user_id}"
+
+
+class SignInLink(models.Model):
+    """A link that signs its user in, once. The row is deleted when it is spent."""
+
+    hash = models.CharField(max_length=64, primary_key=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"sign-in link of {self.user_id}"
+
+
+class AppendOnly(models.QuerySet["AuditEntry"]):
+    """Adds and reads. What would change or remove raises TypeError, but for retention's `remove`."""
+
+    def update(self, **kwargs: Any) -> NoReturn:
+        raise TypeError("the audit log is append-only")
+
+    def delete(self) -> NoReturn:
+        raise TypeError("the audit log is append-only")
+
+    def remove(self, keys: Collection[int]) -> None:
+        """For retention alone: remove entries by their ids."""
+        self.filter(pk__in=keys)._raw_delete(self.db)
+
+
+class AuditEntry(models.Model):
+    """What somebody did. Names are copied, not referred to, so that they outlive accounts, workspaces and agents."""
+
+    time = models.DateTimeField(db_index=True)
+    actor_id = models.BigIntegerField(null=True)
+    actor = models.CharField(max_length=200, blank=True)
+    via = models.CharField(max_length=200)
+    address = models.CharField(max_length=ADDRESS_LENGTH, blank=True)
+    action = models.CharField(max_length=32)
+    workspace_id = models.UUIDField(null=True)
+    target = models.CharField(max_length=200, blank=True)
+    detail = models.JSONField(default=dict)
+
+    objects = AppendOnly.as_manager()
+
+    class Meta:
+        verbose_name_plural = "audit entries"
+        default_permissions = ("view",)
+        indexes = [
+            models.Index(fields=["workspace_id", "id"], name="audit_of_workspace"),
+            models.Index(fields=["actor", "id"], name="audit_of_actor"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.actor or self.via}: {self.action} {self.target}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise TypeError("the audit log is append-only")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("the audit log is append-only")

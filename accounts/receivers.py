@@ -1,13 +1,18 @@
-"""Signals `access_changed` for users, sessions and tokens: Django changes those itself, wherever that happens."""
+"""Signals `access_changed` for users, sessions and tokens, and records their comings and goings: Django changes those
+itself, wherever that happens."""
 
 from typing import Any
 
 from django.contrib.auth import SESSION_KEY, get_user_model
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
+from django.http import HttpRequest
 
+from accounts.actor import Actor, address_of
+from accounts.audit import Action, record
 from accounts.models import Token
 from streams.signals import access_changed
 
@@ -28,11 +33,44 @@ def user_changed(instance: Any, update_fields: frozenset[str] | None = None, **k
     _signal(instance.pk)
 
 
+@receiver(user_logged_in)
+def signed_in(request: HttpRequest, user: Any, **kwargs: Any) -> None:
+    record(Action.SIGNED_IN, target=user.get_username(), actor=_person(request, user))
+
+
+@receiver(user_logged_out)
+def signed_out(request: HttpRequest, user: Any, **kwargs: Any) -> None:
+    if user is not None:
+        record(Action.SIGNED_OUT, target=user.get_username(), actor=_person(request, user))
+
+
+@receiver(user_login_failed)
+def sign_in_failed(credentials: dict[str, Any], request: HttpRequest | None = None, **kwargs: Any) -> None:
+    # The name is whatever somebody typed, which may be nobody's: it is not the actor.
+    address = address_of(request) if request else ""
+    record(Action.SIGN_IN_FAILED, target=str(credentials.get("username") or ""), actor=Actor(None, "", "page", address))
+
+
+def _person(request: HttpRequest | None, user: Any) -> Actor:
+    return Actor(user.pk, user.get_username(), "session", address_of(request) if request else "")
+
+
 @receiver(post_save, sender=Token)
-@receiver(post_delete, sender=Token)
-def token_changed(instance: Token, created: bool = False, **kwargs: Any) -> None:
+def token_saved(instance: Token, created: bool, **kwargs: Any) -> None:
+    _record(Action.TOKEN_CREATED if created else Action.TOKEN_CHANGED, instance)
     if not created:
         _signal(instance.user_id)
+
+
+@receiver(post_delete, sender=Token)
+def token_revoked(instance: Token, **kwargs: Any) -> None:
+    _record(Action.TOKEN_DELETED, instance)
+    _signal(instance.user_id)
+
+
+def _record(action: Action, token: Token) -> None:
+    detail = {"of": token.user.get_username(), "scopes": token.scopes, "agents": token.agents}
+    record(action, workspace_id=token.workspace_id, target=str(token), detail=detail)
 
 
 def _signal(user_id: int) -> None:

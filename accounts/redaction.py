@@ -7,7 +7,7 @@ import re
 _SECRETS = (
     re.compile(r"(/(?:invitation|sign-in/link)/)[^/?\s]+", re.IGNORECASE),
     re.compile(r"(\bag[a-z]_)[\w-]{16,}"),
-    re.compile(r"([?&;](?:sesame|ticket|token|secret|link|next)=)[^&;\s]+", re.IGNORECASE),
+    re.compile(r"([?&;](?:ticket|token|secret|link|next)=)[^&;\s]+", re.IGNORECASE),
 )
 LOGGERS = ("django.request", "django.security.csrf")  # those of Django that log the address of a request
 

@@ -2,6 +2,8 @@
 
 import uuid
 from collections.abc import Callable
+from contextvars import copy_context
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 from django.conf import settings
@@ -11,6 +13,7 @@ from ninja import Schema
 from ninja.security import HttpBearer
 from pydantic.alias_generators import to_camel
 
+from accounts.actor import Actor, address_of, set_actor
 from accounts.credentials import Credential, Scheme, authenticate, session_credential
 from accounts.identity import Identity
 from accounts.scopes import NAMES, Limits
@@ -49,6 +52,8 @@ class Caller(HttpBearer):
         if identity is not None:
             _limit_calls(identity)
         request.scopes = self.scopes  # type: ignore[attr-defined]
+        if identity is not None:
+            set_actor(Actor.of(identity))
         return identity
 
     @property
@@ -90,11 +95,6 @@ def _limit_calls(identity: Identity) -> None:
 
 def _listed(limits: Limits) -> str:
     return " and ".join(limits.names) or "nothing"
-
-
-def address_of(request: HttpRequest) -> str:
-    """The address of the client; empty where the server does not know it."""
-    return str(request.META.get("REMOTE_ADDR") or "")
 
 
 class _CsrfCheck(CsrfViewMiddleware):
@@ -168,5 +168,6 @@ async def read(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R
 
 
 async def write(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Run a service that changes the database."""
-    return await Runtime.current().database.write(function, *args, **kwargs)
+    """Run a service that changes the database, in the name of this task's actor."""
+    call = partial(copy_context().run, partial(function, *args, **kwargs))
+    return await Runtime.current().database.write(call)

@@ -2,7 +2,7 @@
 
 import secrets
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +11,9 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts import usage
+from accounts.actor import Actor
+from accounts.audit import Action, Deed, record_many
 from accounts.identity import Identity, SessionGrant, TokenGrant
 from accounts.models import Token, hashed
 from accounts.scopes import DEFAULT, FULL_ACCESS, Limits
@@ -24,6 +27,7 @@ MAX_TOKENS = 100  # of one user
 BY_DEFAULT = Limits(DEFAULT)
 
 
+@transaction.atomic
 def issue_token(user: Any, name: str, expires_at: Any = None, limits: Limits | None = None) -> tuple[Token, str]:
     """Make a token for `user`; without `limits` one with full access. Returns it with its secret, which can never be
     read again."""
@@ -51,7 +55,7 @@ def identify_tokens(given: Collection[str]) -> dict[str, Identity]:
     now = timezone.now()
     columns = ("hash", "expires_at", "user", name, "pk", "hint", "scopes", "workspace_id", "agents")
     return {
-        hashes[hash_]: Identity(user_id, username, TokenGrant(pk, hint, Limits.stored(*limits)))
+        hashes[hash_]: Identity(user_id, username, TokenGrant(pk, hint, Limits.stored(*limits), expires_at))
         for hash_, expires_at, user_id, username, pk, hint, *limits in tokens.values_list(*columns)
         if expires_at is None or expires_at > now
     }
@@ -79,8 +83,8 @@ def make_token(identity: Identity, name: str, days: int | None, limits: Limits =
 
 def delete_token(user_id: int, token_id: uuid.UUID) -> None:
     """Delete a token of the user's; sockets opened with it are closed. Raises ProtocolError (NOT_FOUND)."""
-    deleted, _ = Token.objects.filter(user=user_id, pk=token_id).delete()
-    if not deleted:
+    token = Token.objects.filter(user=user_id, pk=token_id).first()
+    if token is None or not token.delete()[0]:
         raise ProtocolError(Code.NOT_FOUND, "there is no such token of yours")
 
 
@@ -97,3 +101,34 @@ def recheck_patterns(workspace_id: uuid.UUID) -> None:
     user_ids = sorted(set(tokens.values_list("user", flat=True)))
     if user_ids:
         transaction.on_commit(lambda: access_changed.send(None, user_ids=user_ids), robust=True)
+
+
+def write_uses() -> None:
+    """Write when and from where tokens were used, and record what is new among the addresses."""
+    due = usage.take_due()
+    if due:
+        _write(due)
+
+
+@transaction.atomic
+def _write(due: Mapping[uuid.UUID, usage.Uses]) -> None:
+    recent = timezone.now() - timedelta(seconds=usage.WRITE_SECONDS)
+    tokens = Token.objects.select_for_update(of=("self",)).select_related("user").filter(pk__in=due).order_by("pk")
+    for token in tokens:
+        uses = due[token.pk]
+        new = [address for address in uses if address not in token.addresses]
+        if not new and token.last_used_at and token.last_used_at > recent:
+            continue  # another process has written it
+        last = max(uses, key=lambda address: uses[address])
+        # Not save(): that would have open connections ask again what they may do.
+        Token.objects.filter(pk=token.pk).update(
+            last_used_at=uses[last],
+            last_address=last,
+            addresses=[*token.addresses, *new][-usage.ADDRESSES :],
+        )
+        record_many([_seen_at(token, address) for address in new])
+
+
+def _seen_at(token: Token, address: str) -> Deed:
+    actor = Actor(token.user_id, token.user.get_username(), f"token {token.hint}…", address)
+    return Deed(Action.TOKEN_NEW_ADDRESS, token.workspace_id, str(token), actor=actor)

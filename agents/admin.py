@@ -3,12 +3,13 @@
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.forms.widgets import Media, Script
 from django.http import HttpRequest
 from django.utils.html import format_html
 
-from accounts.admin import NamedForm
+from accounts.admin import NamedForm, ServiceAdmin
 from agents.models import Agent
 from agents.services import AgentService
 
@@ -16,9 +17,20 @@ from agents.services import AgentService
 REPORTED = ("key", "labels", "status", "reason", "context_level", "archived_at", "created_at", "updated_at")
 
 
+class AgentForm(NamedForm):
+    """Says of a name that is taken, which Django only does where the workspace is a field of the form."""
+
+    def clean_name(self) -> str:
+        name = super().clean_name()
+        others = Agent.objects.filter(workspace=self.instance.workspace_id, name=name).exclude(pk=self.instance.pk)
+        if others.exists():
+            raise ValidationError("expected a name that no other agent of the workspace has")
+        return name
+
+
 @admin.register(Agent)
-class AgentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    form = NamedForm
+class AgentAdmin(ServiceAdmin):
+    form = AgentForm
     list_display = ["name", "workspace", "live_status", "live_context", "updated_at"]
     list_filter = ["status", "workspace", ("archived_at", admin.EmptyFieldListFilter)]
     search_fields = ["name", "key", "workspace__name"]

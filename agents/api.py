@@ -10,6 +10,7 @@ from msgspec import Raw
 from ninja import Query, Router
 from pydantic import Field
 
+from accounts.actor import Actor
 from accounts.requests import Caller, Camel, authorize, authorize_reading, authorize_seeing, caller, read, write
 from agents.events import AgentEvent, Context, Input, Output, Signal, StatusReport
 from agents.kinds import AgentKind
@@ -241,7 +242,7 @@ async def _report(request: HttpRequest, agent_id: uuid.UUID, event: AgentEvent) 
     size = len(event.encode(agent_id))
     if not isinstance(event, Signal):  # it may be what stops the agent
         limit_rate(agent_id, caller(request).credential, 1, size)
-    published = await AgentService.areport(agent_id, event)
+    published = await AgentService.areport(agent_id, event, actor=Actor.of(caller(request)))
     return 201, RecordedOut(agent_id=agent_id, seq=published.seq)
 
 

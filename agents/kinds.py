@@ -31,17 +31,17 @@ class AgentKind(Kind):
     publishable = True
     readers = Scope.WATCH | Scope.PUBLISH  # a runner has to hear what people send its agent
 
-    def access(self, asked: Sequence[tuple[int, uuid.UUID]]) -> list[Access]:
-        keys = {key for _, key in asked}
+    def access(self, queries: Sequence[tuple[int, uuid.UUID]]) -> list[Access]:
+        keys = {key for _, key in queries}
         homes: dict[uuid.UUID, uuid.UUID] = dict(Agent.objects.filter(pk__in=keys).values_list("pk", "workspace_id"))
-        known = [(user_id, homes[key]) for user_id, key in asked if key in homes]
+        known = [(user_id, homes[key]) for user_id, key in queries if key in homes]
         granted = dict(zip(known, workspace_access(known, exist=True), strict=True))
-        return [granted[user_id, homes[key]] if key in homes else Access.NONE for user_id, key in asked]
+        return [granted[user_id, homes[key]] if key in homes else Access.NONE for user_id, key in queries]
 
-    def scopes(self, asked: Sequence[tuple[Limits, uuid.UUID]]) -> list[Scope]:
-        rows = Agent.objects.filter(pk__in={key for _, key in asked}).values_list("pk", "workspace_id", "name")
+    def scopes(self, queries: Sequence[tuple[Limits, uuid.UUID]]) -> list[Scope]:
+        rows = Agent.objects.filter(pk__in={key for _, key in queries}).values_list("pk", "workspace_id", "name")
         found = {pk: (workspace_id, name) for pk, workspace_id, name in rows}
-        return [limits.for_agent(*found[key]) if key in found else Scope.NONE for limits, key in asked]
+        return [limits.for_agent(*found[key]) if key in found else Scope.NONE for limits, key in queries]
 
     def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, State]:
         return {agent.pk: State(encode(agent_state(agent))) for agent in Agent.objects.filter(pk__in=keys)}

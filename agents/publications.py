@@ -13,7 +13,10 @@ import msgspec
 from django.db import transaction
 from msgspec import Meta, Raw
 
-from agents.events import AgentEvent, Context, Signal, StatusChange, StatusReport, Terminated, parse_event
+from accounts import audit
+from accounts.actor import Actor
+from accounts.audit import Action, Deed
+from agents.events import AgentEvent, Context, Input, Signal, StatusChange, StatusReport, Terminated, parse_event
 from agents.models import Agent, Status
 from agents.recency import find_archived, find_homes, note_heard
 from streams.conf import conf
@@ -59,7 +62,8 @@ def agent_state(agent: Agent) -> dict[str, Any]:
 class Publication:
     """Events for one agent. With a producer, `n` is the number of the first; the others follow it.
 
-    `lease` renews the producer's lease on the agent, which `agent:terminated` from the same producer ends.
+    `lease` renews the producer's lease on the agent, which `agent:terminated` from the same producer ends. `actor` is
+    who sends input or a signal, for the audit log: what is stored together comes from many.
     """
 
     agent_id: uuid.UUID
@@ -67,6 +71,7 @@ class Publication:
     producer: str | None = None
     n: int = 1
     lease: bool = False
+    actor: Actor | None = None
 
     @cached_property
     def stream(self) -> str:
@@ -172,6 +177,7 @@ class Store:
         self._leased: set[uuid.UUID] = set()
         self._homes = find_homes({publication.agent_id for publication in publications if publication.events})
         self._tally = Tally()
+        self._told: list[tuple[Publication, Input | Signal, int]] = []  # with the seq of each
 
     @property
     def stream_names(self) -> set[str]:
@@ -188,6 +194,8 @@ class Store:
         )
         outcomes = [self._publish(writer, publication) for publication in self._publications]
         self._tally.store()
+        if self._told:
+            audit.record_many(self._deeds())
         self._save(self._changed, ["status", "reason", "context_level", "tokens_used", "tokens_limit", "updated_at"])
         self._save(self._leased, ["lease_holder", "lease_until"])
         for pk in sorted(self._heard & self._agents.keys()):
@@ -195,6 +203,12 @@ class Store:
                 restore(writer, self._agents[pk])
         transaction.on_commit(lambda: note_heard(self._heard))
         return outcomes
+
+    def _deeds(self) -> list[Deed]:
+        """What people have told agents, for the audit log."""
+        agents = Agent.objects.filter(pk__in={publication.agent_id for publication, _, _ in self._told})
+        known = {agent.pk: agent for agent in agents}
+        return [_deed(known[publication.agent_id], publication, event, seq) for publication, event, seq in self._told]
 
     def _save(self, keys: set[uuid.UUID], fields: list[str]) -> None:
         if keys:
@@ -257,6 +271,8 @@ class Store:
                 self._change_context(writer, self._agents[agent_id], event)
             case _:
                 self._append(writer, agent_id, event.type, event.encode(agent_id))
+        if isinstance(event, Input | Signal):
+            self._told.append((publication, event, writer.head(publication.stream)))
         # The end of a run, unless another has taken over. Without a producer it is the server's own word.
         if isinstance(event, Terminated) and publication.producer in (None, self._agents[agent_id].lease_holder):
             self._lease(publication, None)
@@ -284,6 +300,19 @@ class Store:
         self._append(writer, agent.pk, event.type, event.encode(agent.pk))
         data = {"agentId": str(agent.pk), **event.model_dump(mode="json", by_alias=True, exclude_none=True)}
         record(writer, agent.workspace_id, change, data)
+
+
+def _deed(agent: Agent, publication: Publication, event: Input | Signal, seq: int) -> Deed:
+    """What somebody has told an agent; not in which words, which may be secret: the agent's stream has them."""
+    detail: dict[str, Any] = {"agentId": str(agent.pk), "seq": seq}
+    match event:
+        case Input():
+            action, detail["characters"] = Action.INPUT_SENT, len(event.content)
+        case Signal(signal="interrupt"):
+            action = Action.INTERRUPTED
+        case Signal():
+            action = Action.STOPPED
+    return Deed(action, agent.workspace_id, agent.name, detail, publication.actor)
 
 
 def restore(writer: Writer, agent: Agent) -> None:

@@ -10,6 +10,9 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 
+from accounts import audit
+from accounts.actor import Actor
+from accounts.audit import Action
 from accounts.text import NAME_LENGTH, clean_name
 from accounts.tokens import recheck_patterns
 from agents.events import AgentEvent, Outcome, StatusReport, Terminated, Updated
@@ -63,8 +66,9 @@ class AgentService:
         return AgentService.publish(Publication(agent_id, events))
 
     @staticmethod
-    async def areport(agent_id: uuid.UUID, *events: AgentEvent) -> Published:
-        return await AgentService.apublish(Publication(agent_id, events))
+    async def areport(agent_id: uuid.UUID, *events: AgentEvent, actor: Actor | None = None) -> Published:
+        """Likewise; `actor` is who sends input or a signal."""
+        return await AgentService.apublish(Publication(agent_id, events, actor=actor))
 
     @staticmethod
     def publish(publication: Publication) -> Published:
@@ -190,8 +194,14 @@ class AgentService:
         stream = agent_stream(agent_id)
         with log.writing([stream, workspace_stream(agent.workspace_id)]) as stream_writer:
             agent.delete()
+            _audit(Action.AGENT_DELETED, agent, agentId=str(agent_id))
             record(stream_writer, agent.workspace_id, Change.AGENT_REMOVED, {"agentId": str(agent_id)})
         log.drop_streams([stream])
+
+
+def _audit(action: Action, agent: Agent, **detail: str) -> None:
+    detail = {"agentId": str(agent.pk), **detail}
+    audit.record(action, workspace_id=agent.workspace_id, target=agent.name, detail=detail)
 
 
 def _lock(agent_id: uuid.UUID) -> Agent:
@@ -227,6 +237,7 @@ def _add(
     agent.save(force_insert=True)
     log.open_stream(agent_stream(agent.pk))
     record(writer, workspace_id, Change.AGENT_ADDED, agent_state(agent))
+    _audit(Action.AGENT_CREATED, agent)
     return agent
 
 
@@ -236,9 +247,10 @@ def _update(agent: Agent, name: str, labels: Labels) -> Agent:
         return agent
     stream = agent_stream(agent.pk)
     with log.writing([stream, workspace_stream(agent.workspace_id)]) as stream_writer:
-        if name != agent.name:
+        before, agent.name, agent.labels = agent.name, name, labels
+        if name != before:
             recheck_patterns(agent.workspace_id)
-        agent.name, agent.labels = name, labels
+            _audit(Action.AGENT_RENAMED, agent, was=before)
         agent.updated_at = clock.as_datetime(stream_writer.time)
         agent.save(update_fields=["name", "name_chosen", "labels", "updated_at"])
         event = Updated(name=name, labels=labels)

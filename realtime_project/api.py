@@ -14,6 +14,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.parser import Parser
 
 from accounts.api import router as tokens
+from accounts.api_audit import router as audit
 from accounts.requests import Caller
 from agents.api import router as agents
 from streams.protocol.messages import Code, ProtocolError, brief, parse_json
@@ -66,6 +67,7 @@ api.add_router("", workspaces)
 api.add_router("", people)
 api.add_router("", agents)
 api.add_router("", tokens)
+api.add_router("", audit)
 
 
 def _answer(request: HttpRequest, code: Code, message: str) -> HttpResponse:
@@ -115,4 +117,4 @@ def http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
 @api.exception_handler(Exception)
 def unexpected(request: HttpRequest, error: Exception) -> HttpResponse:
     logger.error("%s %s failed", request.method, request.path, exc_info=error)
-    return _answer(request, Code.UNAVAILABLE, "the server could not handle this request")
+    return _answer(request, Code.INTERNAL, "the server failed to handle this request and has logged why")

@@ -68,6 +68,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "realtime_project.middleware.CompressedStaticMiddleware",
+    "realtime_project.middleware.refuse_nul",
     "realtime_project.middleware.no_store",
     "realtime_project.middleware.CompressedPageMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -76,6 +77,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.actor_middleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -150,7 +152,7 @@ CHANNEL_LAYERS: dict[str, Any] = {
     )
 }
 
-AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "sesame.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
@@ -158,8 +160,6 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "sign_in"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "sign_in"
-SESAME_ONE_TIME = True
-SESAME_MAX_AGE = 3600
 
 # Behind a TLS proxy set HTTPS=1: cookies then never travel in the clear and the proxy's scheme is believed.
 HTTPS = env.bool("HTTPS", default=False)
@@ -197,7 +197,10 @@ SERVESTATIC_AUTOREFRESH = DEBUG
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 
-LOGGING = {
+AUDIT_DAYS = env.float("AUDIT_DAYS", default=365)  # for which an entry of the audit log is kept; 0: forever
+AUDIT_LOG = env.str("AUDIT_LOG", default="")  # a file for the audit log's lines, which otherwise go where all others go
+
+LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)-7s %(name)s %(message)s"}},
@@ -212,8 +215,13 @@ LOGGING = {
         "channels_redis": {"level": "CRITICAL"},
         "psycopg.pool": {"level": "ERROR"},
         "asyncio": {"level": "WARNING"},
+        "agentstream.audit": {"level": "INFO"},  # whatever LOG_LEVEL says
     },
 }
+if AUDIT_LOG:
+    LOGGING["formatters"]["bare"] = {"format": "%(message)s"}
+    LOGGING["handlers"]["audit"] = {"class": "accounts.audit_log.AuditFile", "filename": AUDIT_LOG, "formatter": "bare"}
+    LOGGING["loggers"]["agentstream.audit"] |= {"handlers": ["audit"], "propagate": False}
 
 # The stream engine's knobs; streams/conf.py holds the defaults and says what each means.
 STREAMS: dict[str, Any] = {}

@@ -7,6 +7,7 @@ from realtime_project import views
 from realtime_project.api import api
 
 urlpatterns = [
+    path("", include("accounts.urls")),
     path("", include("workspaces.urls")),
     path("", include("agents.urls")),
     path("admin/", admin.site.urls),

@@ -1,12 +1,11 @@
 """Pages of the server itself: health and figures for those who run it, the icon that browsers ask for."""
 
-from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.templatetags.static import static
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from accounts.identity import Identity
+from accounts.identity import Identity, is_superuser
 from accounts.requests import Caller, read
 from streams import (
     gauges,  # noqa: F401 (registers them)
@@ -30,7 +29,7 @@ async def metrics(request: HttpRequest) -> HttpResponse:
     """The figures of this process: 200 for a superuser's token or session, 401 or 403 for others."""
     try:
         identity = await Caller(Scope.WATCH)(request)
-        allowed = identity is not None and _everywhere(identity) and await read(_superuser, identity)
+        allowed = identity is not None and _everywhere(identity) and await read(is_superuser, identity.id)
     except ProtocolError as error:
         return HttpResponse(f"{error.message}\n", status=error.code.http_status, content_type="text/plain")
     if not allowed:
@@ -40,10 +39,6 @@ async def metrics(request: HttpRequest) -> HttpResponse:
 
 def _everywhere(identity: Identity) -> bool:
     return identity.limits is None or identity.limits.everywhere
-
-
-def _superuser(identity: Identity) -> bool:
-    return get_user_model()._default_manager.filter(pk=identity.id, is_active=True, is_superuser=True).exists()
 
 
 def favicon(request: HttpRequest) -> HttpResponse:

@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
+import sqlite3
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
-from django.db import DatabaseError, InterfaceError, OperationalError, ProgrammingError, connection, connections
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from streams.conf import conf
@@ -23,7 +24,8 @@ Result = TypeVar("Result")
 Work = Callable[[Sequence[Item]], Sequence[Result | Exception]]
 
 CLOSE_SECONDS = 5.0  # for all threads of a pool to come to their end
-MISSING_TABLE = ("no such table", "no such column", "does not exist")  # SQLite; PostgreSQL, for relations and columns
+MISSING_IN_POSTGRESQL = {"42P01", "42703"}  # SQLSTATE: undefined_table, undefined_column
+MISSING_IN_SQLITE = ("no such table", "no such column", "has no column named")
 
 
 class UnavailableError(ProtocolError):
@@ -55,19 +57,30 @@ def require_migrated() -> None:
         raise NotMigratedError([f"{migration.app_label}.{migration.name}" for migration, _ in plan])
 
 
-def understood(error: DatabaseError | InterfaceError) -> Exception:
-    """What an error means: NotMigratedError, UnavailableError, or itself where it is a defect or bad data.
+def classify(error: DatabaseError | InterfaceError) -> Exception:
+    """What an error means: NotMigratedError, UnavailableError, or itself if it is a defect or bad data.
 
-    Integrity, data and programming errors are nobody's outage: trying again would fail again.
+    Integrity, data and programming errors are not outages: trying again would fail again.
     """
     text = str(error).strip().replace("\n", " ")
-    if isinstance(error, OperationalError | ProgrammingError) and any(part in text for part in MISSING_TABLE):
+    if _lacks_table(error, text):
         logger.error("the database has pending migrations: %s", text)
         return NotMigratedError()
-    if isinstance(error, OperationalError | InterfaceError):
+    if isinstance(error, OperationalError | InterfaceError) and not _is_bad_sql(error):
         logger.warning("database unavailable: %s", text)
         return UnavailableError()
     return error
+
+
+def _lacks_table(error: Exception, text: str) -> bool:
+    if getattr(error.__cause__, "sqlstate", None) in MISSING_IN_POSTGRESQL:
+        return True
+    return _is_bad_sql(error) and any(part in text for part in MISSING_IN_SQLITE)
+
+
+def _is_bad_sql(error: Exception) -> bool:
+    """Whether SQLite could not run a statement as written, which its driver reports as an operational error too."""
+    return getattr(error.__cause__, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
 
 
 async def in_thread(executor: Executor, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -77,7 +90,7 @@ async def in_thread(executor: Executor, function: Callable[P, R], *args: P.args,
         try:
             return function(*args, **kwargs)
         except (DatabaseError, InterfaceError) as error:
-            meaning = understood(error)
+            meaning = classify(error)
             if meaning is error:
                 raise
             raise meaning from None

@@ -20,11 +20,11 @@ def access_of(role: str) -> Access:
             return Access.MANAGE
 
 
-def workspace_access(asked: Sequence[tuple[int, uuid.UUID]], *, exist: bool = False) -> list[Access]:
+def workspace_access(queries: Sequence[tuple[int, uuid.UUID]], *, exist: bool = False) -> list[Access]:
     """What each (user id, workspace id) may do; NONE also where either does not exist. Three queries at most, two for
     who knows that the workspaces `exist`."""
-    users = {user_id for user_id, _ in asked}
-    workspaces = {workspace_id for _, workspace_id in asked}
+    users = {user_id for user_id, _ in queries}
+    workspaces = {workspace_id for _, workspace_id in queries}
     active = get_user_model()._default_manager.filter(pk__in=users, is_active=True)
     superuser: dict[int, bool] = dict(active.values_list("pk", "is_superuser"))
     members = [user_id for user_id, is_superuser in superuser.items() if not is_superuser]
@@ -41,4 +41,4 @@ def workspace_access(asked: Sequence[tuple[int, uuid.UUID]], *, exist: bool = Fa
         role = roles.get((user_id, workspace_id))
         return access_of(role) if role else Access.NONE
 
-    return [one(user_id, workspace_id) for user_id, workspace_id in asked]
+    return [one(user_id, workspace_id) for user_id, workspace_id in queries]

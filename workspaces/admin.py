@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from accounts.admin import NamedForm
+from accounts.admin import NamedForm, ServiceAdmin
 from workspaces.models import Invitation, Membership, Workspace
 from workspaces.services import WorkspaceService
 
@@ -18,7 +18,7 @@ class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]
 
 
 @admin.register(Workspace)
-class WorkspaceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class WorkspaceAdmin(ServiceAdmin):
     form = NamedForm
     list_display = ["name", "slug", "created_at"]
     search_fields = ["name", "slug"]
@@ -48,7 +48,7 @@ class WorkspaceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Membership)
-class MembershipAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class MembershipAdmin(ServiceAdmin):
     list_display = ["user", "workspace", "role"]
     list_filter = ["role", "workspace"]
     search_fields = ["user__username", "workspace__name"]

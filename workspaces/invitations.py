@@ -3,6 +3,7 @@
 import secrets
 import uuid
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,9 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from accounts import audit
+from accounts.actor import acting, present_actor
+from accounts.audit import Action
 from accounts.models import hashed
 from accounts.tokens import HINT_LENGTH
 from streams.protocol.kinds import Access
@@ -24,6 +28,7 @@ DAYS = 7
 MAX_PENDING = 50  # of one workspace
 
 
+@transaction.atomic
 def invite(workspace_id: uuid.UUID, user_id: int, role: str, days: int = DAYS) -> tuple[Invitation, str]:
     """Make an invitation in the name of `user_id`. Returns it with its secret, which can never be read again."""
     if len(pending(workspace_id)) >= MAX_PENDING:
@@ -37,6 +42,7 @@ def invite(workspace_id: uuid.UUID, user_id: int, role: str, days: int = DAYS) -
         created_by_id=user_id,
         expires_at=timezone.now() + timedelta(days=days),
     )
+    _audit(Action.INVITED, invitation)
     return invitation, secret
 
 
@@ -67,15 +73,23 @@ def accept(secret: str, user_id: int) -> Membership:
 def sign_up(secret: str, form: "UserCreationForm[Any]") -> Any:
     """Make the account that a valid form describes, a member by this invitation; without one there is no account."""
     user = form.save()
-    accept(secret, user.pk)
+    with acting(replace(present_actor(), user_id=user.pk, name=user.get_username())):
+        accept(secret, user.pk)
     return user
 
 
+@transaction.atomic
 def revoke(workspace_id: uuid.UUID, invitation_id: uuid.UUID) -> None:
     """Take an invitation back. Raises ProtocolError (NOT_FOUND) if there is no such one to this workspace."""
-    deleted, _ = Invitation.objects.filter(workspace=workspace_id, pk=invitation_id).delete()
-    if not deleted:
+    invitation = Invitation.objects.filter(workspace=workspace_id, pk=invitation_id).first()
+    if invitation is None or not invitation.delete()[0]:
         raise ProtocolError(Code.NOT_FOUND, "expected a pending invitation to the workspace")
+    _audit(Action.INVITATION_REVOKED, invitation)
+
+
+def _audit(action: Action, invitation: Invitation) -> None:
+    detail = {"role": str(invitation.role)}
+    audit.record(action, workspace_id=invitation.workspace_id, target=f"{invitation.hint}…", detail=detail)
 
 
 def _unexpired() -> QuerySet[Invitation]:
@@ -91,8 +105,8 @@ def _one(invitations: QuerySet[Invitation], secret: str) -> Invitation:
 
 def _holding(invitations: Collection[Invitation]) -> list[Invitation]:
     """Those whose makers may still invite: who is no longer an owner has left no way back in."""
-    asked = [(invitation.created_by_id, invitation.workspace_id) for invitation in invitations]
-    granted = workspace_access(asked)
+    queries = [(invitation.created_by_id, invitation.workspace_id) for invitation in invitations]
+    granted = workspace_access(queries)
     return [one for one, access in zip(invitations, granted, strict=True) if access >= Access.MANAGE]
 
 

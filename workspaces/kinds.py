@@ -22,11 +22,11 @@ class WorkspaceKind(Kind):
     def __init__(self) -> None:
         self._sections = installed_sections()
 
-    def access(self, asked: Sequence[tuple[int, uuid.UUID]]) -> list[Access]:
-        return workspace_access(asked)
+    def access(self, queries: Sequence[tuple[int, uuid.UUID]]) -> list[Access]:
+        return workspace_access(queries)
 
-    def scopes(self, asked: Sequence[tuple[Limits, uuid.UUID]]) -> list[Scope]:
-        return [limits.in_workspace(key) for limits, key in asked]
+    def scopes(self, queries: Sequence[tuple[Limits, uuid.UUID]]) -> list[Scope]:
+        return [limits.in_workspace(key) for limits, key in queries]
 
     def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, State]:
         states: dict[uuid.UUID, dict[str, Any]] = {

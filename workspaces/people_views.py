@@ -28,7 +28,7 @@ def people(request: HttpRequest, slug: str) -> HttpResponse:
 def tokens(request: HttpRequest) -> HttpResponse:
     visible = visible_workspaces(request.user.pk)
     where = visible.exclude(role=Role.VIEWER).first()
-    return render(request, "tokens.html", {"slug": where.slug if where else "WORKSPACE"})
+    return render(request, "tokens.html", {"slug": where.slug if where else "WORKSPACE", "workspaces": visible})
 
 
 @never_cache

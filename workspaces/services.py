@@ -5,10 +5,12 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils.text import slugify
 
+from accounts import audit
+from accounts.audit import Action
 from accounts.text import NAME_LENGTH, clean_name
 from accounts.tokens import delete_tokens_of_workspace
 from streams import log, metrics
@@ -21,6 +23,8 @@ from workspaces.models import DailyVolume, Membership, Role, Workspace
 from workspaces.plugin import installed_sections
 
 MAX_MEMBERS = 300  # of one workspace: its state, which lists them beside the agents, must fit one WebSocket frame
+
+SLUG_TRIES = 20
 
 
 def workspace_stream(workspace_id: uuid.UUID) -> str:
@@ -57,10 +61,10 @@ class WorkspaceService:
         """
         if owner_id is not None:
             _require_room(owner_id)
-        name = clean_name(name, "name")
-        workspace = Workspace(name=name, slug=_new_slug(slug or slugify(name) or "workspace", exact=bool(slug)))
+        workspace = Workspace(name=clean_name(name, "name"))
+        _save_with_slug(workspace, slug or slugify(workspace.name) or "workspace", exact=bool(slug))
         log.open_stream(workspace_stream(workspace.pk))
-        workspace.save(force_insert=True)
+        audit.record(Action.WORKSPACE_CREATED, workspace_id=workspace.pk, target=workspace.name)
         if owner_id is not None:
             WorkspaceService.set_member(workspace.pk, owner_id, Role.OWNER)
         return workspace
@@ -74,9 +78,12 @@ class WorkspaceService:
             if name is not None:
                 workspace.name = clean_name(name, "name")
             if slug is not None and slug != workspace.slug:
-                workspace.slug = _new_slug(slug, exact=True)
-            if (workspace.name, workspace.slug) != before:
+                _save_with_slug(workspace, slug, exact=True)
+            elif workspace.name != before[0]:
                 workspace.save()
+            if (workspace.name, workspace.slug) != before:
+                was = {"name": before[0], "slug": before[1]}
+                audit.record(Action.WORKSPACE_RENAMED, workspace_id=workspace_id, target=workspace.name, detail=was)
                 record(writer, workspace_id, Change.WORKSPACE_UPDATED, workspace_state(workspace))
         return workspace
 
@@ -89,6 +96,7 @@ class WorkspaceService:
         for section in installed_sections():
             names += section.streams(workspace_id)
         delete_tokens_of_workspace(workspace_id)
+        audit.record(Action.WORKSPACE_DELETED, workspace_id=workspace_id, target=workspace.name)
         workspace.delete()  # rows before streams: the order in which everyone locks
         log.drop_streams(names)
         DailyVolume.objects.filter(workspace_id=workspace_id).delete()
@@ -100,7 +108,7 @@ class WorkspaceService:
             _get(workspace_id)
             member = _members(workspace_id).filter(user=user_id).first()
             if member is None:
-                return _add(writer, workspace_id, user_id, role)
+                return _add(writer, workspace_id, user_id, role, Action.MEMBER_ADDED)
             return _change(writer, member, role, force)
 
     @staticmethod
@@ -110,7 +118,7 @@ class WorkspaceService:
             _get(workspace_id)
             member = _members(workspace_id).filter(user=user_id).first()
             if member is None:
-                return _add(writer, workspace_id, user_id, role)
+                return _add(writer, workspace_id, user_id, role, Action.JOINED)
             if access_of(member.role) >= access_of(role):
                 return member
             return _change(writer, member, role)
@@ -130,6 +138,7 @@ class WorkspaceService:
             if not force:
                 _require_another_owner(member)
             record(writer, workspace_id, Change.MEMBER_REMOVED, member_state(member))
+            _audit(Action.MEMBER_REMOVED, member)
             member.delete()
             _signal_access(user_id)
 
@@ -159,11 +168,12 @@ def _expected(member: Membership | None) -> Membership:
     return member
 
 
-def _add(writer: Writer, workspace_id: uuid.UUID, user_id: int, role: str) -> Membership:
+def _add(writer: Writer, workspace_id: uuid.UUID, user_id: int, role: str, action: Action) -> Membership:
     if _members(workspace_id).count() >= MAX_MEMBERS:
         raise ProtocolError(Code.INVALID_MESSAGE, f"expected at most {MAX_MEMBERS} members of a workspace")
     member = Membership.objects.create(workspace_id=workspace_id, user_id=user_id, role=Role(role))
     record(writer, workspace_id, Change.MEMBER_ADDED, member_state(member))
+    _audit(action, member)
     _signal_access(user_id)
     return member
 
@@ -173,11 +183,17 @@ def _change(writer: Writer, member: Membership, role: str, force: bool = False) 
         return member
     if not force:
         _require_another_owner(member)
-    member.role = Role(role)
+    before, member.role = member.role, Role(role)
     member.save()
     record(writer, member.workspace_id, Change.MEMBER_UPDATED, member_state(member))
+    _audit(Action.ROLE_CHANGED, member, {"was": before})
     _signal_access(member.user_id)
     return member
+
+
+def _audit(action: Action, member: Membership, detail: dict[str, Any] | None = None) -> None:
+    detail = {"role": str(member.role), **(detail or {})}
+    audit.record(action, workspace_id=member.workspace_id, target=member.user.get_username(), detail=detail)
 
 
 def _require_another_owner(member: Membership) -> None:
@@ -201,6 +217,19 @@ def _get(workspace_id: uuid.UUID) -> Workspace:
 def _signal_access(user_id: int) -> None:
     """Have open connections of the user ask again what they may do, once this is committed."""
     transaction.on_commit(lambda: access_changed.send(WorkspaceService, user_ids=[user_id]), robust=True)
+
+
+def _save_with_slug(workspace: Workspace, wanted: str, exact: bool) -> None:
+    """Save under a slug that nobody has. Who else takes the same one at this moment is seen once that is committed."""
+    for _ in range(SLUG_TRIES):
+        workspace.slug = _new_slug(wanted, exact)
+        try:
+            with transaction.atomic():
+                workspace.save()
+            return
+        except IntegrityError:
+            continue
+    raise ProtocolError(Code.UNAVAILABLE, "too many workspaces of this name are being made; try again later")
 
 
 def _new_slug(wanted: str, exact: bool) -> str:

@@ -1,14 +1,9 @@
-"""The dashboard's pages of workspaces, and signing in and out."""
-
-from typing import Any
+"""The dashboard's pages of workspaces."""
 
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.views import LoginView, LogoutView
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
-from sesame.views import LoginView as LinkView
+from django.shortcuts import get_object_or_404, render
 
 from workspaces.models import Role
 from workspaces.quotas import quota
@@ -39,26 +34,3 @@ def limits(request: HttpRequest, slug: str) -> HttpResponse:
     if found.role != Role.OWNER:
         raise PermissionDenied
     return render(request, "limits.html", {"workspace": found, "role": found.role, "quota": quota(found.pk)})
-
-
-class SignIn(LoginView):
-    """Signing in with a name and a password."""
-
-    template_name = "sign_in.html"
-    redirect_authenticated_user = True
-
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(link_failed="link-failed" in self.request.GET, **kwargs)
-
-
-class SignInByLink(LinkView):  # type: ignore[misc]
-    """Signing in with a link that works once."""
-
-    next_page = "home"
-
-    def login_failed(self) -> HttpResponse:
-        return redirect(reverse("sign_in") + "?link-failed")
-
-
-class SignOut(LogoutView):
-    http_method_names = ["post", "options"]

@@ -4,7 +4,7 @@ import { Emitter } from "./emitter.js";
 import { Subscription } from "./subscription.js";
 
 /** Errors after which the same request may succeed later. */
-const TEMPORARY = new Set(["RATE_LIMITED", "UNAVAILABLE"]);
+const TEMPORARY = new Set(["RATE_LIMITED", "UNAVAILABLE", "INTERNAL"]);
 const RETRY_REQUEST_MS = 2_000;
 const MAX_RETRY_REQUEST_MS = 60_000;
 const LOOPBACK = /^((.+\.)?localhost|127\.[\d.]+|\[::1])$/;

@@ -4,6 +4,7 @@ import { ask } from "./lib/dialog.js";
 import { attempt } from "./lib/attempt.js";
 import { element, onSubmit } from "./lib/dom.js";
 import { Lookout } from "./lib/poller.js";
+import { chosenLimits, chosenSlug, limitsOf } from "./people/token-limits.js";
 
 const page = document.getElementById("tokens");
 const part = (name) => page.querySelector(`[data-${name}]`);
@@ -18,25 +19,27 @@ function show(tokens) {
   part("list").replaceChildren(...tokens.map(row));
 }
 
-function row({ id, name, hint, createdAt, expiresAt }) {
+function row(token) {
+  const { id, name, hint, createdAt, expiresAt } = token;
   const remove = element("button", { type: "button", class: "button quiet", "aria-label": `Delete the token ${name}` }, "Delete");
   remove.addEventListener("click", () => removed(id, name));
   const over = expiresAt && new Date(expiresAt) < new Date();
   const until = expiresAt ? `${over ? "expired" : "until"} ${day.format(new Date(expiresAt))}` : "until it is deleted";
   const words = element("span", { class: "people-name" }, element("strong", {}, name), " ", element("code", { class: "muted" }, `${hint}…`));
   const times = element("span", { class: "muted people-times" }, `made ${day.format(new Date(createdAt))}, ${until}`);
-  return element("li", { class: "people-row", "data-token": id }, words, times, remove);
+  return element("li", { class: "people-row", "data-token": id }, words, ...limitsOf(part("form"), token), times, remove);
 }
 
 async function make() {
   const days = part("days").value;
-  const body = { name: part("name").value, ...(days && { days: Number(days) }) };
+  const body = { name: part("name").value, ...(days && { days: Number(days) }), ...chosenLimits(part("form")) };
   const made = await attempt(part("trouble"), () => call("POST", "/tokens", body));
   if (!made) return;
   part("name").value = "";
   part("made").dataset.id = made.id;
   part("made-name").textContent = made.name;
-  const { url, slug } = page.dataset;
+  const { url } = page.dataset;
+  const slug = chosenSlug(part("form")) ?? page.dataset.slug;
   // The token is pasted into a prompt, because every user of a machine can read its command lines.
   const command = `agentstream login --url ${url} && agentstream run --url ${url} --workspace ${slug} --name hello -- COMMAND`;
   part("secret").replaceChildren(element("copy-command", {}, made.token));

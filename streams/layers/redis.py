@@ -43,15 +43,15 @@ class SharedLayer(RedisPubSubChannelLayer):  # type: ignore[misc]
     async def group_send_many(self, messages: Iterable[tuple[str, dict[str, Any]]]) -> None:
         """`group_send` for each (group, message), in order."""
         layer = self._get_layer()
-        parcels: defaultdict[Any, list[tuple[str, bytes]]] = defaultdict(list)
+        batches: defaultdict[Any, list[tuple[str, bytes]]] = defaultdict(list)
         for group, message in messages:
             name = layer._get_group_channel_name(group)
-            parcels[layer._get_shard(name)].append((name, self.serialize(message)))
-        for shard, parcel in parcels.items():
+            batches[layer._get_shard(name)].append((name, self.serialize(message)))
+        for shard, batch in batches.items():
             async with shard._lock:
                 shard._ensure_redis()
                 pipeline = shard._redis.pipeline(transaction=False)
-                for name, data in parcel:
+                for name, data in batch:
                     pipeline.publish(name, data)
                 await pipeline.execute()
 

@@ -22,19 +22,15 @@ AGE_SHARE = 0.05  # of a stream's events that one round removes at most for bein
 PRODUCER_DAYS = 30  # after which no producer comes back with a retry
 
 
-class Retention:
-    """A server's rounds of trimming, which distrust a clock that jumps: one that is a month ahead for some seconds must
-    not cost a month of history."""
+class TrustedClock:
+    """The wall clock, which is distrusted for an hour after it has jumped ahead: one that is a month ahead for some
+    seconds must not cost a month of history."""
 
     def __init__(self) -> None:
         self._offset = _clock_offset()
         self._jumped_at: float | None = None
 
-    def run(self) -> int:
-        """One round; returns how many events were removed. By age it removes a part of each stream at most."""
-        return trim(by_age=self._clock_is_trusted(), share_by_age=AGE_SHARE)
-
-    def _clock_is_trusted(self) -> bool:
+    def trusted(self) -> bool:
         """Whether the wall clock has kept pace with the monotonic one; a jump is believed after an hour."""
         ahead = _clock_offset() - self._offset
         if ahead <= JUMP_SECONDS:
@@ -49,6 +45,17 @@ class Retention:
         self._offset += ahead
         self._jumped_at = None
         return True
+
+
+class Retention:
+    """A server's rounds of trimming."""
+
+    def __init__(self) -> None:
+        self._clock = TrustedClock()
+
+    def run(self) -> int:
+        """One round; returns how many events were removed. By age it removes a part of each stream at most."""
+        return trim(by_age=self._clock.trusted(), share_by_age=AGE_SHARE)
 
 
 def _clock_offset() -> float:

@@ -4,6 +4,7 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Flag, IntEnum, auto
 from functools import cached_property
 from typing import Any, ClassVar, Protocol
@@ -70,6 +71,11 @@ class Viewer(Protocol):
         """What tells the credential from others, for as long as it holds."""
         ...
 
+    @property
+    def expires_at(self) -> datetime | None:
+        """When the credential ends by itself."""
+        ...
+
     def renewed(self) -> "Viewer | None":
         """The viewer as they are now; None if the credential no longer holds. Reads the database."""
         ...
@@ -94,12 +100,12 @@ class Kind(ABC):
     """Credentials for any of these may follow the stream and read its history."""
 
     @abstractmethod
-    def access(self, asked: Sequence[tuple[int, uuid.UUID]]) -> list[Access]:
-        """What each (user id, key) may do, in the order asked; NONE also where there is no such key."""
+    def access(self, queries: Sequence[tuple[int, uuid.UUID]]) -> list[Access]:
+        """What each (user id, key) may do, in their order; NONE also where there is no such key."""
 
-    def scopes(self, asked: Sequence[tuple[Any, uuid.UUID]]) -> list[Scope]:
+    def scopes(self, queries: Sequence[tuple[Any, uuid.UUID]]) -> list[Scope]:
         """What a credential with these limits (as `Viewer.limits` has them) is for, for each (limits, key)."""
-        return [Scope.NONE for _ in asked]
+        return [Scope.NONE for _ in queries]
 
     @abstractmethod
     def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, State]:

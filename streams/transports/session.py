@@ -36,6 +36,9 @@ from streams.runtime import Runtime
 
 logger = logging.getLogger(__name__)
 
+NOT_THE_CLIENTS_FAULT = (Code.UNAVAILABLE, Code.INTERNAL, Code.RATE_LIMITED)
+EXPIRY_SECONDS = 0.1  # after its expiry, a credential is looked at: it has certainly expired then
+MAX_TIMER_SECONDS = 86_400.0
 MAX_REJECTED = 200  # messages over the limit that are answered with RATE_LIMITED before the connection is closed
 
 
@@ -61,10 +64,14 @@ class ClientSession:
         self._grants: dict[tuple[Kind, uuid.UUID], Rights] = {}  # known rights; replaced whenever they may have changed
         self._tasks: set[asyncio.Task[None]] = set()
         self._heartbeat = asyncio.get_running_loop().call_later(settings.HEARTBEAT, self._beat)
+        self._expiry: asyncio.TimerHandle | None = None
+        self._watch_expiry()
 
     def end(self) -> None:
         self._closed = True
         self._heartbeat.cancel()
+        if self._expiry is not None:
+            self._expiry.cancel()
         for task in self._tasks:
             task.cancel()
         self._runtime.hub.disconnect(self._connection)
@@ -91,7 +98,9 @@ class ClientSession:
             self._refuse(error, request)
         except Exception:
             logger.exception("cannot answer a message of %s", self._viewer.name)
-            self._refuse(ProtocolError(Code.UNAVAILABLE, "the server could not handle this message"), request)
+            self._refuse(
+                ProtocolError(Code.INTERNAL, "the server failed to handle this message and has logged why"), request
+            )
         if self._connection.flooded:
             self.close(Close.TOO_SLOW, "asks without reading the answers")
 
@@ -217,7 +226,7 @@ class ClientSession:
         if request is not None:
             payload["request"] = request.type
         self._answer("error", payload, request)
-        if error.code not in (Code.UNAVAILABLE, Code.RATE_LIMITED) and not self._offences.take():
+        if error.code not in NOT_THE_CLIENTS_FAULT and not self._offences.take():
             self.close(Close.TOO_MANY_BAD_MESSAGES, "too many bad messages")
 
     def _beat(self) -> None:
@@ -225,6 +234,15 @@ class ClientSession:
         self._heartbeat = asyncio.get_running_loop().call_later(conf().HEARTBEAT, self._beat)
         self._answer("pong", {}, None)
         self.access_changed()
+
+    def _watch_expiry(self) -> None:
+        """See that the session ends with its credential."""
+        if self._expiry is not None:
+            self._expiry.cancel()
+        expires_at = self._viewer.expires_at
+        if expires_at is not None:
+            left = min(max(expires_at.timestamp() - clock.now() / 1000, 0), MAX_TIMER_SECONDS)
+            self._expiry = asyncio.get_running_loop().call_later(left + EXPIRY_SECONDS, self.access_changed)
 
     # What the connection tells (SessionListener)
 
@@ -263,6 +281,9 @@ class ClientSession:
             return Reason.FORBIDDEN if name in await self._reader.spans([name]) else Reason.DELETED
         except ProtocolError:
             return Reason.FORBIDDEN
+        except Exception:
+            logger.exception("cannot tell why %s is gone", name)
+            return Reason.FORBIDDEN
 
     async def _recheck(self) -> None:
         """End what the viewer may no longer have."""
@@ -274,10 +295,14 @@ class ClientSession:
             if viewer.limits != self._viewer.limits:
                 self._grants = {}  # some may have been asked for with what the credential was for before
             self._viewer = viewer
+            self._watch_expiry()
             subjects = list(self._subjects.items())
             granted = await asyncio.gather(*(self._reader.access(self._query(*subject)) for _, subject in subjects))
         except ProtocolError:
             return  # the database is away; the next heartbeat asks again
+        except Exception:
+            logger.exception("cannot check the access of %s; the next heartbeat tries again", self._viewer.name)
+            return
         for (name, (kind, _)), rights in zip(subjects, granted, strict=True):
             if not rights.allow(Access.READ, kind.readers):
                 self._end_subscription(name, Reason.FORBIDDEN)

@@ -149,15 +149,15 @@ def test_over_a_restart_the_living_stay_and_the_dead_go(quick: LiveServer, api: 
 
 
 def test_time_to_come_back_counts_from_when_the_server_was_away() -> None:
-    presence = UptimeGuard(since=1000.0, seen=1000.0)
+    guard = UptimeGuard(since=1000.0, seen=1000.0)
     for now in range(1001, 1031):
-        assert not presence.long_enough()
-        presence.note(now)
-    assert presence.long_enough()
-    presence.note(1030 + AWAY_SECONDS + 1)
-    assert not presence.long_enough()
-    presence.note(presence.seen - 1)
-    assert presence.since == presence.seen
+        assert not guard.long_enough()
+        guard.note(now)
+    assert guard.long_enough()
+    guard.note(1030 + AWAY_SECONDS + 1)
+    assert not guard.long_enough()
+    guard.note(guard.seen - 1)
+    assert guard.since == guard.seen
 
 
 @pytest.mark.django_db(transaction=True)

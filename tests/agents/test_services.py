@@ -36,7 +36,7 @@ def agent() -> Agent:
     return AgentService.create(workspace.pk, "agent")
 
 
-class Ear:
+class LocalViewer:
     """A viewer inside this process, through the ASGI application."""
 
     def __init__(self, socket: WebsocketCommunicator) -> None:
@@ -55,14 +55,14 @@ class Ear:
 
 
 @asynccontextmanager
-async def listening() -> AsyncIterator[Ear]:
+async def listening() -> AsyncIterator[LocalViewer]:
     user = await User.objects.acreate(username="root", is_superuser=True)
     _, secret = await sync_to_async(issue_token)(user, "test")
     socket = WebsocketCommunicator(application, "/ws/", headers=[(b"authorization", f"Bearer {secret}".encode())])
     connected, _ = await socket.connect(5)
     assert connected
     try:
-        yield Ear(socket)
+        yield LocalViewer(socket)
     finally:
         await socket.disconnect()
         await Runtime.current().close()

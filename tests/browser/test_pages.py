@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.chromium import Complaints, expect_state, sign_in
+from tests.browser.chromium import Complaints, expect_state, follow_sign_in_link, sign_in
 from tests.browser.conftest import Place
 from tests.support.server import LiveServer
 
@@ -49,9 +49,11 @@ def test_a_missing_page_says_so(tab: Page, live: LiveServer, place: Place, compl
 def test_a_sign_in_link_works_once(live: LiveServer, place: Place, fresh_browser: Callable[[], BrowserContext]) -> None:
     link = live.manage("signinlink", "root")
     first, second = fresh_browser().new_page(), fresh_browser().new_page()
-    first.goto(link)
-    expect(first.get_by_role("heading", level=1)).to_have_text("Overview")
     second.goto(link)
+    expect(second.get_by_role("heading", level=1)).to_have_text("Sign in as root?")
+    follow_sign_in_link(first, link)
+    expect(first.get_by_role("heading", level=1)).to_have_text("Overview")
+    second.get_by_role("button", name="Sign in as root").click()
     expect(second.get_by_role("alert")).to_contain_text("That link no longer works")
 
 

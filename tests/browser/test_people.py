@@ -212,8 +212,10 @@ def test_a_token_is_shown_once_works_and_closes_its_sockets_when_deleted(
     )
     row = tab.get_by_role("list", name="Your tokens").get_by_role("listitem").filter(has_text="build <b>machine</b>")
     expect(row).to_contain_text(secret[:10])
+    expect(row.locator(".tag")).to_have_text(["publish"])
     api = Api(live.url, secret)
     assert api.post(f"/agents/{place.agent['id']}/output", {"content": "with it\n"}).status == 201
+    assert api.post(f"/agents/{place.agent['id']}/input", {"content": "no\n"}).status == 403
     tab.reload()
     expect(row).to_be_visible()
     assert secret not in tab.content()
@@ -232,6 +234,39 @@ def test_a_token_is_shown_once_works_and_closes_its_sockets_when_deleted(
     expect(row).to_have_count(0)
     assert tab.evaluate("window.closeCode") == 4403
     assert api.get("/tokens").status == 401
+
+
+def test_a_token_is_limited_to_what_is_chosen(tab: Page, live: LiveServer, place: Place) -> None:
+    sign_in(tab, live)
+    tab.goto(f"{live.url}/account/tokens/")
+    tab.locator("[data-name]").fill("limited")
+    tab.get_by_role("checkbox", name="publish").uncheck()
+    tab.get_by_role("checkbox", name="watch").check()
+    tab.get_by_role("combobox", name="Workspace").select_option(place.workspace["id"])
+    tab.get_by_role("textbox", name="Agents").fill("ci-*")
+    tab.locator("[data-form] button[type=submit]").click()
+    api = Api(live.url, tab.locator("[data-secret] code").inner_text())
+    assert [one["id"] for one in api.get("/workspaces").data] == [place.workspace["id"]]
+    assert api.get(f"/agents/{place.agent['id']}").status == 404
+    row = tab.get_by_role("list", name="Your tokens").get_by_role("listitem").filter(has_text="limited")
+    expect(row.locator(".tag")).to_have_text(["watch"])
+    expect(row).to_contain_text(f"in {place.workspace['name']}, agents ci-*")
+    full = tab.get_by_role("list", name="Your tokens").get_by_role("listitem").filter(has_text="full access")
+    expect(full.first).to_be_visible()  # the one that the tests' own calls use
+
+
+def test_owners_read_the_audit_log_of_their_workspace(tab: Page, live: LiveServer, place: Place) -> None:
+    sign_in(tab, live)
+    tab.goto(place.workspace_url)
+    tab.get_by_role("link", name="Audit log").first.click()
+    tab.get_by_label("Action").select_option("agent_created")
+    tab.get_by_role("button", name="Show").click()
+    rows = tab.locator(".audit tbody tr")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text(["agent created"])
+    with tab.expect_download() as download:
+        tab.get_by_role("link", name="CSV").click()
+    assert download.value.suggested_filename.endswith(".csv")
 
 
 def test_what_is_invited_and_made_elsewhere_appears_by_itself(tab: Page, live: LiveServer, place: Place) -> None:

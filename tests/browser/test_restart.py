@@ -11,7 +11,7 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.chromium import expect_state, sign_in, transcript
+from tests.browser.chromium import expect_state, follow_sign_in_link, sign_in, transcript
 from tests.browser.conftest import Place
 from tests.support.server import LiveServer
 
@@ -59,7 +59,7 @@ def wait_for_number(page: Page, number: int, seconds: float = 20) -> None:
 def test_a_page_carries_on_over_a_killed_server_without_a_missing_or_repeated_line(
     first_start: LiveServer, tab: Page
 ) -> None:
-    tab.goto(printed_link(first_start))
+    follow_sign_in_link(tab, printed_link(first_start))
     tab.get_by_role("link", name="Playground").click()
     tab.get_by_role("link", name="stocktaker").click()
     wait_for_number(tab, 5)

@@ -7,7 +7,7 @@ import pytest
 from agentstream.adapters import Chunk
 from agentstream.messages import Context, Message, Output
 
-from .told import failures, levels, made, said, statuses, tell, told
+from .messages import failures, levels, made, said, statuses, tell, told
 
 
 def lines(*events: dict[str, Any]) -> bytes:
@@ -245,7 +245,7 @@ def hook(**more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "news",
+    "notice",
     [
         {"type": "system", "subtype": "hook_started", "hook_id": "h", "hook_name": "Stop", "hook_event": "Stop"},
         hook(output="OK\n", stdout="OK\n", stderr="", exit_code=0, outcome="success"),
@@ -258,12 +258,12 @@ def hook(**more: Any) -> dict[str, Any]:
     ],
     ids=["hook", "hook's end", "allowed", "no limit", "task", "no summary", "task's end", "progress"],
 )
-def test_news_that_is_of_no_use_to_people_is_not_shown(news: dict[str, Any]) -> None:
-    assert said(claude(news)) == []
+def test_a_notice_that_is_of_no_use_to_people_is_not_shown(notice: dict[str, Any]) -> None:
+    assert said(claude(notice)) == []
 
 
 @pytest.mark.parametrize(
-    ("news", "words"),
+    ("notice", "words"),
     [
         (
             limit(status="rejected", rateLimitType="five_hour", resetsAt=1_786_027_800),
@@ -284,5 +284,5 @@ def test_news_that_is_of_no_use_to_people_is_not_shown(news: dict[str, Any]) -> 
     ],
     ids=["limit reached", "limit near", "hook failed", "summary", "no moment", "retry", "task failed"],
 )
-def test_news_that_matters_is_told_in_words(news: dict[str, Any], words: str) -> None:
-    assert said(claude(news)) == [("system", words)]
+def test_a_notice_that_matters_is_told_in_words(notice: dict[str, Any], words: str) -> None:
+    assert said(claude(notice)) == [("system", words)]

@@ -8,7 +8,7 @@ from agentstream.adapters.registry import program, select_adapter
 from agentstream.adapters.text import TextAdapter
 from agentstream.messages import Message, Output, encode
 
-from .told import TRANSCRIPTS, cuts, failures, levels, made, said, statuses, tell, told, transcript
+from .messages import TRANSCRIPTS, cuts, failures, levels, made, said, statuses, tell, told, transcript
 
 NAMES = sorted(path.stem for path in TRANSCRIPTS.glob("*/*.jsonl"))
 

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from agentstream import Api, InvalidMessage, NotFound, Refused, Unauthenticated, Unavailable, Unreachable
+from agentstream import Api, InvalidMessage, NotFound, Refused, ServerError, Unauthenticated, Unavailable, Unreachable
 
 from .scripted import within
 
@@ -70,6 +70,7 @@ def test_an_agent_is_found_by_its_name() -> None:
         (404, "NOT_FOUND", NotFound),
         (400, "INVALID_MESSAGE", InvalidMessage),
         (503, "UNAVAILABLE", Unavailable),
+        (500, "INTERNAL", ServerError),
     ],
 )
 def test_the_contracts_errors_are_raised(status: int, code: str, exception: type[Refused]) -> None:

@@ -11,8 +11,8 @@ from agentstream.adapters.json_lines import JsonLinesAdapter
 
 from tests.support.server import ROOT
 
+from .messages import said, statuses, tell
 from .place import Place
-from .told import said, statuses, tell
 
 GUIDES = ROOT / "docs/guides"
 

@@ -129,7 +129,7 @@ def test_a_break_neither_loses_nor_doubles(taken: bool, monkeypatch: pytest.Monk
     assert connections == 6
 
 
-@pytest.mark.parametrize("code", ["UNAVAILABLE", "RATE_LIMITED"])
+@pytest.mark.parametrize("code", ["UNAVAILABLE", "INTERNAL", "RATE_LIMITED"])
 def test_a_passing_refusal_is_repeated_on_the_same_connection(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agentstream.reconnection.BASE_DELAY_SECONDS", 0.01)
     store = Store()

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import pytest
 from agentstream.messages import Output, encode
 
+from .messages import TRANSCRIPTS, failures, levels, made, said, statuses, tell, told, transcript
 from .recording.scenes import PIXEL, QUESTIONS, SCENES
-from .told import TRANSCRIPTS, failures, levels, made, said, statuses, tell, told, transcript
 
 NAMES = sorted(path.stem for path in (TRANSCRIPTS / "recorded").glob("*.jsonl"))
 TURN = ["running", "idle"]

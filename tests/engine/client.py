@@ -92,7 +92,7 @@ class Client:
                 self.views.pop(payload["id"], None)
                 self.refused.discard(payload["id"])
             case "error":
-                assert payload["code"] == "UNAVAILABLE", message
+                assert payload["code"] in ("UNAVAILABLE", "INTERNAL"), message
                 asked = self._answered(message)
                 assert asked is not None
                 self.refused.add(asked["payload"]["probeId"])

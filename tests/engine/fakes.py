@@ -6,13 +6,14 @@ import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import Any
 
 from channels.layers import BaseChannelLayer
 
 from streams.hub.window import Frame
 from streams.protocol.kinds import Access, Kind, State
-from streams.protocol.messages import Code, ProtocolError, encode_event
+from streams.protocol.messages import encode_event
 from streams.protocol.positions import Span
 
 ROOMY = 1_000_000  # frames: more than any test sends
@@ -26,8 +27,8 @@ class ProbeKind(Kind):
 
     name = "probe"
 
-    def access(self, asked: Sequence[tuple[int, uuid.UUID]]) -> list[Access]:
-        return [Access.READ for _ in asked]
+    def access(self, queries: Sequence[tuple[int, uuid.UUID]]) -> list[Access]:
+        return [Access.READ for _ in queries]
 
     def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, State]:
         return {key: State("{}") for key in keys}
@@ -39,6 +40,7 @@ class Person:
     credential = 1
 
     limits = None
+    expires_at = None
 
     def renewed(self) -> "Person":
         return self
@@ -66,11 +68,11 @@ class Stream:
 
 
 class Log:
-    """The functions of `streams.log` that read; they fail while `away` and take `latency` seconds."""
+    """The functions of `streams.log` that read; they raise `failure`, if there is any, and take `latency` seconds."""
 
     def __init__(self, streams: Sequence[Stream]) -> None:
         self.streams = {stream.name: stream for stream in streams}
-        self.away = False
+        self.failure: Callable[[], Exception] | None = None
         self.latency = INSTANT
         self.busy_until = 0.0  # on the loop's clock: when everything asked so far has been answered
         self._clock = 1_700_000_000_000
@@ -104,36 +106,58 @@ class Log:
         self, executor: Executor, function: Callable[..., Any], *args: object, **kwargs: object
     ) -> object:
         """`streams.database.in_thread`: the answer is of the moment of asking, and comes later."""
-        result = None if self.away else function(*args, **kwargs)
-        away = self.away
+        failure = self.failure
+        result = None if failure else function(*args, **kwargs)
         self.busy_until = max(self.busy_until, asyncio.get_running_loop().time() + self.latency)
         await asyncio.sleep(self.latency)
-        if away:
-            raise ProtocolError(Code.UNAVAILABLE, "away")
+        if failure:
+            raise failure()
         return result
 
 
+class Answers(Enum):
+    """How a channel layer answers those who join or leave a group."""
+
+    AT_ONCE = auto()
+    NEVER = auto()  # and nothing has been done
+    NEVER_THOUGH_DONE = auto()
+    WITH_AN_ERROR = auto()
+
+
 class Layer(BaseChannelLayer):
-    """A channel layer that brings what it is told to."""
+    """A channel layer that delivers what it is told to, and answers as `answers` says."""
 
     def __init__(self) -> None:
         super().__init__()
         self.groups: set[str] = set()
+        self.answers = Answers.AT_ONCE
         self._queue: asyncio.Queue[Message] = asyncio.Queue()
 
     async def new_channel(self, prefix: str = "probe") -> str:
         return "channel"
 
     async def group_add(self, group: str, channel: str) -> None:
-        self.groups.add(group)
+        await self._change(self.groups.add, group)
 
     async def group_discard(self, group: str, channel: str) -> None:
-        self.groups.discard(group)
+        await self._change(self.groups.discard, group)
+
+    async def _change(self, change: Callable[[str], None], group: str) -> None:
+        match self.answers:
+            case Answers.AT_ONCE:
+                change(group)
+            case Answers.NEVER:
+                await asyncio.Future()
+            case Answers.NEVER_THOUGH_DONE:
+                change(group)
+                await asyncio.Future()
+            case Answers.WITH_AN_ERROR:
+                raise ConnectionError("away")
 
     async def receive(self, channel: str) -> Message:
         return await self._queue.get()
 
-    def bring(self, message: Message) -> None:
+    def deliver(self, message: Message) -> None:
         if message["stream"] in self.groups:
             self._queue.put_nowait(dict(message))
 

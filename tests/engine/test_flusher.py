@@ -9,10 +9,10 @@ from streams.conf import conf
 from streams.hub.feed import MAX_PAUSE_SECONDS, Feed, Flusher
 from tests.engine.virtual import VirtualLoop
 
-News = tuple[float, str, int]  # when it comes, of which feed, how many events
+Arrival = tuple[float, str, int]  # when, in which feed, how many events
 
 
-def flushes(news: Sequence[News], took: float) -> list[float]:
+def flushes(arrivals: Sequence[Arrival], took: float) -> list[float]:
     """When flushes begin that take so long each."""
     loop = VirtualLoop()
     began: list[float] = []
@@ -24,8 +24,8 @@ def flushes(news: Sequence[News], took: float) -> list[float]:
 
     async def scene() -> None:
         flusher = Flusher(flush)
-        feeds = {name: Feed(name) for _, name, _ in news}
-        for at, name, events in news:
+        feeds = {name: Feed(name) for _, name, _ in arrivals}
+        for at, name, events in arrivals:
             loop.call_at(at, flusher.add, feeds[name], events)
         await asyncio.sleep(10)
 

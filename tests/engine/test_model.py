@@ -1,31 +1,38 @@
 """Whatever happens in whatever order, a cursor has delivered a run without gap, repetition or disorder.
 
-Hypothesis drives the real engine (consumer, conversation, connection, hub, feed, windows, reader, page cache) on a loop
-with a virtual clock. Beneath it are an in-memory log and a channel layer that loses, repeats and reorders. Each client
-checks every message as it comes; once the bell is quiet and a round of the clock has passed, what it holds is compared
-with the log.
+Hypothesis drives the real engine (consumer, session, connection, hub, feed, windows, reader, page cache) on a loop
+with a virtual clock. Beneath it are an in-memory log that may be slow or fail in any way, and a channel layer that
+loses, repeats and reorders messages, and may hang. Each client checks every message as it comes; once nothing is on its
+way and a round of the clock has passed, what it holds is compared with the log.
 """
 
 import contextlib
 import uuid
+from collections.abc import Callable
 from typing import Any
 from unittest import mock
 
 from channels.layers import channel_layers
+from django.db import DataError, OperationalError
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from streams.conf import conf
+from streams.database import NotMigratedError, UnavailableError
+from streams.hub.hub import JOIN_SECONDS
 from streams.runtime import Runtime
 from tests.engine.client import Client, time_of
-from tests.engine.fakes import INSTANT, ROOMY, Layer, Log, Message, ProbeKind, Stream
+from tests.engine.fakes import INSTANT, ROOMY, Answers, Layer, Log, Message, Person, ProbeKind, Stream
 from tests.engine.virtual import VirtualLoop
 
 STREAMS = 2
 CLIENTS = 4
 PAGE = 4  # events in a page of the log, so that few events make many pages
 WINDOW = 6  # events in a feed's window, likewise
+
+FAILURES = [None, UnavailableError, NotMigratedError, DataError, OperationalError, ZeroDivisionError]
+HANGING = (Answers.NEVER, Answers.NEVER_THOUGH_DONE)
 
 RUNS = settings(
     max_examples=200, stateful_step_count=50, derandomize=True, deadline=None, database=None,
@@ -45,10 +52,11 @@ class Engine(RuleBasedStateMachine):
         super().__init__()
         self.streams = [Stream(uuid.UUID(int=i + 1)) for i in range(STREAMS)]
         self.log = Log(self.streams)
-        self.faults: list[str] = []  # what clients found wrong
-        self.pending: list[Message] = []  # messages of the bell that are under way
+        self.faults: list[str] = []  # what clients found wrong, and exceptions that nobody handled
+        self.pending: list[Message] = []  # messages of the broker that are on their way
         self._stack = contextlib.ExitStack()
         self.loop = VirtualLoop()
+        self.loop.set_exception_handler(lambda _, context: self.faults.append(str(context)))
         self.layer = Layer()
         before: Any = channel_layers.set("default", self.layer)
         self._stack.callback(channel_layers.set, "default", before)
@@ -84,25 +92,25 @@ class Engine(RuleBasedStateMachine):
             client.vanish()
         await Runtime.current().close()
 
-    # The log and the bell
+    # The log and the broker
 
     @rule(index=stream_index, count=counts, carried=st.booleans())
     def append(self, index: int, count: int, carried: bool) -> None:
-        """Events are committed; word of them is under way, with the events or without."""
+        """Events are committed; the message is on its way, with the events or without."""
         message = self.log.append(self.streams[index], count)
         self.pending.append(message if carried else {**message, "text": ""})
 
     @rule(index=any_index, keep=st.booleans())
-    def bring(self, index: int, keep: bool) -> None:
-        """Any message of the bell arrives, early or late, perhaps not for the last time."""
+    def deliver(self, index: int, keep: bool) -> None:
+        """Any message of the broker arrives, early or late, perhaps not for the last time."""
         if self.pending:
             position = index % len(self.pending)
-            self.layer.bring(self.pending[position] if keep else self.pending.pop(position))
+            self.layer.deliver(self.pending[position] if keep else self.pending.pop(position))
 
     @rule()
-    def bring_all(self) -> None:
+    def deliver_all(self) -> None:
         while self.pending:
-            self.layer.bring(self.pending.pop(0))
+            self.layer.deliver(self.pending.pop(0))
 
     @rule(index=any_index)
     def lose(self, index: int) -> None:
@@ -166,9 +174,9 @@ class Engine(RuleBasedStateMachine):
     def fall_behind(self, who: int, index: int, away: bool) -> None:
         """More is written than the window holds while a reader stands still; perhaps it reads on in an outage."""
         self._drain(self.clients[who], 0)
-        self.layer.bring(self.log.append(self.streams[index], 2 * WINDOW))
+        self.layer.deliver(self.log.append(self.streams[index], 2 * WINDOW))
         self.loop.pass_time(0.1)
-        self.log.away = away
+        self.log.failure = UnavailableError if away else None
         self._drain(self.clients[who], 2)
         self.loop.pass_time(0.1)
 
@@ -183,9 +191,23 @@ class Engine(RuleBasedStateMachine):
     def database_takes(self, latency: float) -> None:
         self.log.latency = latency
 
-    @rule(away=st.booleans())
-    def database_is_away(self, away: bool) -> None:
-        self.log.away = away
+    @rule(failure=st.sampled_from(FAILURES))
+    def database_raises(self, failure: Callable[[], Exception] | None) -> None:
+        self.log.failure = failure
+
+    @rule()
+    def access_changes(self) -> None:
+        """Word comes that the viewers' rights may have changed; they have not."""
+
+        async def recheck() -> None:
+            Runtime.current().hub.recheck([Person.id])
+
+        self.loop.run_until_complete(recheck())
+
+    @rule(answers=st.sampled_from(Answers))
+    def channel_layer_answers(self, answers: Answers) -> None:
+        """`group_add` and `group_discard` succeed, fail or hang."""
+        self.layer.answers = answers
 
     def _drain(self, client: Client, room: int) -> None:
         async def drain() -> None:
@@ -201,9 +223,12 @@ class Engine(RuleBasedStateMachine):
 
     @rule()
     def everything_arrives(self) -> None:
-        """The bell is quiet, readers read, the database answers: after a round of the clock nothing is missing."""
+        """Nothing is on its way, readers read, everything answers: after a round of the clock nothing is missing."""
         self.pending.clear()
-        self.log.away, self.log.latency = False, INSTANT
+        self.log.failure, self.log.latency = None, INSTANT
+        if self.layer.answers in HANGING:
+            self.loop.pass_time(JOIN_SECONDS)  # for what was asked of the channel layer to be given up
+        self.layer.answers = Answers.AT_ONCE
         for client in self.clients:
             self._drain(client, ROOMY)
         self.loop.pass_time(max(0.0, self.log.busy_until - self.loop.time()))  # what was asked before takes its time

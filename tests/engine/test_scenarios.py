@@ -1,20 +1,8 @@
 """Moments that the model meets too seldom, each by itself."""
 
-from collections.abc import Iterator
-from typing import Any
-
-import pytest
-
+from streams.database import UnavailableError
 from tests.engine.fakes import ROOMY
 from tests.engine.test_model import WINDOW, Engine
-
-
-@pytest.fixture
-def engine(settings: Any) -> Iterator[Engine]:
-    settings.STREAMS = {"WINDOW_EVENTS": WINDOW, "TRIM_EVERY": 1e9}
-    engine = Engine()
-    yield engine
-    engine.teardown()
 
 
 def test_a_reader_whose_page_could_not_be_read_goes_on_when_the_log_is_back(engine: Engine) -> None:
@@ -22,13 +10,13 @@ def test_a_reader_whose_page_could_not_be_read_goes_on_when_the_log_is_back(engi
     client.subscribe(stream, None, None)
     engine.wait(0.1)
     engine.fill(0, 0)
-    engine.layer.bring(engine.log.append(stream, 3 * WINDOW))
+    engine.layer.deliver(engine.log.append(stream, 3 * WINDOW))
     engine.wait(0.1)
-    engine.log.away = True
+    engine.log.failure = UnavailableError
     engine.fill(0, ROOMY)
     engine.wait(2.5)  # more than a round of the clock: nothing can be read
     assert client.views[str(stream.key)].seq == 0
-    engine.log.away = False
+    engine.log.failure = None
     engine.wait(1.2)
     assert client.views[str(stream.key)].seq == stream.head
 
@@ -43,6 +31,6 @@ def test_whoever_asks_first_for_a_stream_may_go_and_the_others_get_it(engine: En
     engine.disconnect(0, politely=False)
     engine.wait(3.0)
     assert not second.waiting
-    engine.layer.bring(engine.log.append(stream, 1))
+    engine.layer.deliver(engine.log.append(stream, 1))
     engine.wait(0.1)
     assert second.views[str(stream.key)].seq == 1

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from django.core.management import get_commands
 
+from accounts.audit import Action
+from accounts.scopes import NAMES
 from agents.events import PUBLISHABLE, Input
 from agents.models import Status
 from streams.conf import StreamSettings
@@ -121,3 +123,22 @@ def test_the_watch_guides_ticket_call_works(live: LiveServer, root: Api) -> None
     script = command.replace("http://127.0.0.1:8000", live.url).replace("curl ", "curl -fsS ")
     answer = subprocess.run(["sh", "-c", script], env=env, capture_output=True, text=True, check=True).stdout
     assert set(json.loads(answer)) == {"ticket", "expiresIn"}
+
+
+def test_every_test_that_the_threat_model_names_exists() -> None:
+    text = (DOCS / "security.md").read_text()
+    named = re.findall(r"`(tests/[^`]+)`", text)
+    assert len(named) > 30
+    assert [name for name in named if not (ROOT / name).is_file()] == []
+    rows = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith("| promised")]
+    assert [row for row in rows if "`tests/" not in row.rsplit("|", 2)[1]] == [], "what is promised is shown"
+
+
+@pytest.mark.parametrize("action", list(Action))
+def test_every_action_of_the_audit_log_is_documented(action: str) -> None:
+    assert f"`{action}`" in (DOCS / "guides/operate.md").read_text()
+
+
+@pytest.mark.parametrize("scope", list(NAMES))
+def test_every_scope_is_documented(scope: str) -> None:
+    assert f"| `{scope}` |" in page("access.md")

@@ -53,6 +53,7 @@ def test_tokens_tickets_events_and_members_are_kept(migrated: LiveServer) -> Non
                 await one.subscribe("agent", agent["id"])
 
         asyncio.run(by_ticket())
+        assert [token["fullAccess"] for token in ada.get("/tokens").data] == [True]
 
 
 def test_permissions_and_the_admins_history_follow_the_tokens(migrated: LiveServer) -> None:
@@ -87,4 +88,4 @@ def test_tokens_are_kept_on_postgresql(postgres: Postgres, tmp_path: Path) -> No
     shell(server, insert)
     with server:
         [token] = Api(server.url, TOKEN).get("/tokens").data
-        assert (token["name"], token["hint"]) == ("laptop", "ags_of_ad")
+        assert (token["name"], token["hint"], token["fullAccess"]) == ("laptop", "ags_of_ad", True)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,23 +22,29 @@ from tests.support.api import Api, agent_of, report
 from tests.support.server import ROOT, LiveServer
 from tests.support.viewer import contents, viewer
 
-LINK = re.compile(r"http://\S+/sign-in/link/\?sesame=\S+")
+LINK = re.compile(r"http://\S+/sign-in/link/\S+/")
 
 
 class Browser:
     """Follows redirects and keeps cookies."""
 
     def __init__(self) -> None:
-        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
+        self._jar = http.cookiejar.CookieJar()
+        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self._jar))
 
-    def get(self, url: str) -> tuple[int, str, str]:
+    def get(self, url: str, form: bytes | None = None) -> tuple[int, str, str]:
         """Status, final URL and text."""
         try:
-            with self._opener.open(url, timeout=10) as response:
+            with self._opener.open(url, form, timeout=10) as response:
                 return response.status, response.url, response.read().decode()
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, error.url, error.read().decode()
+
+    def submit(self, url: str) -> tuple[int, str, str]:
+        """Submit the form without fields of the page at `url`."""
+        token = next(str(cookie.value) for cookie in self._jar if cookie.name == "csrftoken")
+        return self.get(url, urllib.parse.urlencode({"csrfmiddlewaretoken": token}).encode())
 
 
 @pytest.fixture(scope="module")
@@ -59,11 +66,14 @@ def links(server: LiveServer, count: int = 1) -> list[str]:
 
 def test_first_start_prints_a_link_that_works_once(first_start: LiveServer) -> None:
     [link] = links(first_start)
-    status, url, page = Browser().get(link)
+    browser = Browser()
+    _, _, page = browser.get(link)
+    assert "Sign in as admin?" in page
+    status, url, page = browser.submit(link)
     assert (status, url) == (200, f"{first_start.url}/"), page
     assert "Playground" in page
-    status, url, page = Browser().get(link)
-    assert "/sign-in/" in url
+    _, url, _ = Browser().get(link)
+    assert url.endswith("/sign-in/?link-failed")
 
 
 def test_first_start_shows_a_real_process_at_work(first_start: LiveServer) -> None:

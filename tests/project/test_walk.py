@@ -50,6 +50,9 @@ def drawn() -> set[str]:
 
 
 BY_ITSELF = {  # what a server does by itself, which may fall into the time that is looked at
+    "accounts/audit.py",
+    "accounts/tokens.py",
+    "accounts/usage.py",
     "agents/leases.py",
     "streams/hub/presence.py",
     "streams/hub/reader.py",

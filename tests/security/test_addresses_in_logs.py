@@ -94,8 +94,6 @@ def test_no_request_looks_like_two_entries_of_the_access_log(server: LoggingServ
         "/invitation/agi_SECRETSECRETSECRET/",
         "/invitation/agi_SECRETSECRETSECRET",
         "/%69nvitation/agi_SECRETSECRETSECRET/",
-        "/sign-in/link/?sesame=SECRET",
-        "/sign-in/link/?a=b&sesame=SECRET&c=d",
         "/sign-in/link/SECRET/",
         "/sign-in/?next=/invitation/SECRET/",
         "/sign-in/?next=%2Finvitation%2FSECRET%2F",

@@ -23,7 +23,7 @@ from tests.support.viewer import contents, viewer
 
 NEW, OLD, OTHER = (channel_layer_key(name * 8) for name in ("new-", "old-", "other-"))
 SECRET_TEXT = "the launch code is 8713"
-NEWS = {"type": "stream.appended", "text": SECRET_TEXT}
+MESSAGE = {"type": "stream.appended", "text": SECRET_TEXT}
 
 
 def layer_with(redis: Redis, *keys: bytes) -> SharedLayer:
@@ -39,7 +39,7 @@ async def listening(layer: SharedLayer, group: str) -> AsyncIterator[str]:
 
 
 async def send(layer: SharedLayer, group: str, text: str) -> None:
-    await layer.group_send_many([(group, {**NEWS, "text": text})])
+    await layer.group_send_many([(group, {**MESSAGE, "text": text})])
 
 
 async def text_of(layer: SharedLayer, channel: str) -> str:
@@ -61,7 +61,7 @@ def test_forged_plain_and_unknown_messages_are_ignored_logged_once_and_counted(
         async with listening(ours, "agent.1") as channel, Client.from_url(redis_server.url) as client:
             before = ignored()
             name = ours._get_layer()._get_group_channel_name("agent.1")
-            for forged in (msgpack.packb(NEWS), b"", b"\xff" * 100, _changed(ours.serialize(NEWS))):
+            for forged in (msgpack.packb(MESSAGE), b"", b"\xff" * 100, _changed(ours.serialize(MESSAGE))):
                 await client.publish(name, forged)
             await send(layer_with(redis_server, OTHER), "agent.1", "under another key")
             await send(layer_with(redis_server), "agent.1", "not encrypted")
@@ -103,7 +103,7 @@ def test_a_message_repeated_after_more_than_a_minute_is_ignored(
         ours = layer_with(redis_server, NEW)
         now = time.time()
         monkeypatch.setattr(time, "time", lambda: now - 70)
-        recorded = ours.serialize({**NEWS, "text": "old"})
+        recorded = ours.serialize({**MESSAGE, "text": "old"})
         monkeypatch.undo()
         async with listening(ours, "agent.4") as channel, Client.from_url(redis_server.url) as client:
             before = ignored()

@@ -67,6 +67,7 @@ ROUTES = {
     ("POST", "/tokens"): Route(set(), {"name": "child"}),
     ("DELETE", "/tokens/{token_id}"): Route(set()),
     ("POST", "/tickets"): Route(ALL),
+    ("GET", "/audit"): Route({"manage"}),
 }
 MESSAGES = {
     "ping": ALL,

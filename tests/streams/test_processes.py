@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,18 @@ def test_a_deletion_on_one_process_ends_subscriptions_on_the_other(pair: Pair) -
             assert (await there.next())["payload"] == {"type": "agent", "id": agent_id, "reason": "deleted"}
 
     asyncio.run(scenario())
+
+
+def test_workspaces_of_one_name_that_are_made_at_once_on_two_processes_all_come_to_be(pair: Pair) -> None:
+    one, two = pair
+    root = Api(one.url, one.token("root", "--superuser"))
+    servers = [root, Api(two.url, root.token)]
+    with ThreadPoolExecutor(12) as pool:
+        asked = [pool.submit(servers[i % 2].post, "/workspaces", {"name": "Team"}) for i in range(60)]
+        made = [each.result() for each in asked]
+        assert {each.status for each in made} == {201}, [each.data for each in made if each.status != 201]
+        assert len({each.data["slug"] for each in made}) == 60
+        # And of those who want exactly the same slug, one gets it and the others are told why they do not.
+        asked = [pool.submit(servers[i % 2].post, "/workspaces", {"name": "x", "slug": "exact"}) for i in range(20)]
+        statuses = sorted(each.result().status for each in asked)
+    assert statuses == [201] + [400] * 19

@@ -3,6 +3,7 @@
 import http.cookiejar
 import json
 import urllib.error
+import urllib.parse
 import urllib.request
 from typing import Any
 
@@ -16,11 +17,22 @@ class Session:
         self._url = live.url
         self._jar = http.cookiejar.CookieJar()
         self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self._jar))
-        self._opener.open(live.manage("signinlink", username)).close()
-        self._opener.open(f"{live.url}/").close()
+        link = live.manage("signinlink", username)
+        self._opener.open(link).close()
+        form = urllib.parse.urlencode({"csrfmiddlewaretoken": self.cookie("csrftoken")}).encode()
+        self._opener.open(link, form).close()
 
     def cookie(self, name: str) -> str:
         return next(str(cookie.value) for cookie in self._jar if cookie.name == name)
+
+    def page(self, path: str) -> tuple[int, str]:
+        """The status of a page, also where it is refused, and its text."""
+        try:
+            with self._opener.open(self._url + path) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
 
     def get(self, path: str) -> tuple[int, str, str]:
         """The status, the address that it ended at, and the text."""

@@ -69,3 +69,28 @@ def test_agents_are_listed_filtered_and_searched(browser: Client) -> None:
     assert f'data-agent="{agent.pk}"' in page
     assert "hay" not in page
     assert 'type="module"' in page
+
+
+def test_renaming_an_agent_to_a_taken_name_is_an_error_of_the_form(browser: Client) -> None:
+    workspace, other = WorkspaceService.create("Team"), WorkspaceService.create("Other")
+    agent = AgentService.create(workspace.pk, "one")
+    AgentService.create(workspace.pk, "two")
+    AgentService.create(other.pk, "three")
+    address = f"/admin/agents/agent/{agent.pk}/change/"
+    answer = browser.post(address, {"name": " two"})
+    assert answer.status_code == 200
+    assert "expected a name that no other agent of the workspace has" in answer.content.decode()
+    for name in ("one", "three"):
+        assert browser.post(address, {"name": name}).status_code == 302, "its own name, and one of another workspace"
+    assert Agent.objects.get(pk=agent.pk).name == "three"
+
+
+def test_what_a_service_refuses_is_said_on_the_page(browser: Client) -> None:
+    answer = browser.post(
+        "/admin/workspaces/workspace/add/",
+        {"name": "Team", "slug": "---", "memberships-TOTAL_FORMS": 0, "memberships-INITIAL_FORMS": 0},
+        follow=True,
+    )
+    assert answer.status_code == 200
+    assert "Expected a slug of letters, digits, - and _" in answer.content.decode()
+    assert not Workspace.objects.exists()

@@ -19,6 +19,7 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from accounts.actor import Actor, acting
 from accounts.links import local_url
 from accounts.scopes import Limits
 from accounts.tokens import issue_token
@@ -44,7 +45,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         given = Namespace(**options)
         try:
-            with _token(given) as token:
+            with acting(Actor.command("runagent")), _token(given) as token:
                 # Traffic to this machine's own address stays on it.
                 given.insecure = given.insecure or given.url == local_url()
                 run_ = run_options(given, token, HIDDEN)

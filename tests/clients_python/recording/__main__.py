@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.clients_python.told import TRANSCRIPTS
+from tests.clients_python.messages import TRANSCRIPTS
 
 from .recorder import programs, record
 from .scenes import SCENES

@@ -7,6 +7,7 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from accounts.actor import Actor, acting
 from accounts.scopes import NAMES, Limits, clean_pattern, parse_scopes
 from accounts.tokens import issue_token
 from streams.protocol.messages import ProtocolError
@@ -33,6 +34,10 @@ class Command(BaseCommand):
         parser.add_argument("--days", type=int, help="for which it holds; without: until it is deleted")
 
     def handle(self, *args: Any, username: str, **options: Any) -> None:
+        with acting(Actor.command("createtoken")):
+            self._create(username, options)
+
+    def _create(self, username: str, options: dict[str, Any]) -> None:
         limits = _limits(options["scope"], options["workspace"], options["agents"])
         expires_at = timezone.now() + timedelta(days=options["days"]) if options["days"] else None
         users = get_user_model()._default_manager

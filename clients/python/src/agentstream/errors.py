@@ -68,6 +68,10 @@ class Unavailable(TryLater):
     """The server is up, and cannot do it at the moment."""
 
 
+class ServerError(TryLater):
+    """The server failed, through no fault of the request; its log says why."""
+
+
 class CloseCode(IntEnum):
     """The close codes after which the same connection would be closed again."""
 
@@ -88,6 +92,7 @@ _BY_CODE: dict[str, type[Refused]] = {
     "TOO_MANY_SUBSCRIPTIONS": TooManySubscriptions,
     "RATE_LIMITED": RateLimited,
     "UNAVAILABLE": Unavailable,
+    "INTERNAL": ServerError,
 }
 
 

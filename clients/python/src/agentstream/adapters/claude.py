@@ -113,8 +113,8 @@ class Claude:
             case "compact_boundary", _:
                 return self._context.compacted(event.get("compact_metadata"))
             case _:
-                news = self._notices.told(subtype, event)
-                return None if news is None else self._builder.say(news, Speaker("system"))
+                notice = self._notices.told(subtype, event)
+                return None if notice is None else self._builder.say(notice, Speaker("system"))
 
     def _init(self, session: object, model: object) -> Iterator[Message]:
         """A turn begins, in a session of its own after /clear."""

@@ -19,7 +19,7 @@ _WINDOWS = {
 
 @dataclass
 class ContextWindow:
-    """Takes in what the main thread's messages have used; tells the level whenever that is news.
+    """Takes in what the main thread's messages have used; tells the level whenever it has changed.
 
     A figure over 100 % means that the window is not what it was taken for: then there is none.
     """

@@ -8,7 +8,7 @@ from channels.layers import InMemoryChannelLayer
 
 from streams.layers.local import LocalLayer
 
-NEWS = {"type": "stream.appended", "text": "x"}
+MESSAGE = {"type": "stream.appended", "text": "x"}
 KINDS = pytest.mark.parametrize("kind", [InMemoryChannelLayer, LocalLayer])
 
 
@@ -20,10 +20,10 @@ def test_a_group_hears_what_is_sent_to_it_in_order(kind: type[InMemoryChannelLay
         await layer.group_add("agent.1", one)
         await layer.group_add("agent.1", two)
         for number in range(3):
-            await layer.group_send("agent.1", {**NEWS, "number": number})
+            await layer.group_send("agent.1", {**MESSAGE, "number": number})
         await layer.group_discard("agent.1", two)
-        await layer.group_send("agent.1", {**NEWS, "number": 3})
-        await layer.group_send("agent.2", {**NEWS, "number": 4})
+        await layer.group_send("agent.1", {**MESSAGE, "number": 3})
+        await layer.group_send("agent.2", {**MESSAGE, "number": 4})
         assert [(await layer.receive(one))["number"] for _ in range(4)] == [0, 1, 2, 3]
         assert [(await layer.receive(two))["number"] for _ in range(3)] == [0, 1, 2]
         assert not layer.channels
@@ -39,10 +39,10 @@ def test_a_member_that_does_not_listen_costs_the_others_nothing(kind: type[InMem
         for channel in (deaf, hearing):
             await layer.group_add("agent.1", channel)
         for number in range(4):
-            await layer.group_send("agent.1", {**NEWS, "number": number})
+            await layer.group_send("agent.1", {**MESSAGE, "number": number})
             assert (await layer.receive(hearing))["number"] == number
         with pytest.raises(ChannelFull):
-            await layer.send(deaf, NEWS)
+            await layer.send(deaf, MESSAGE)
         assert [(await layer.receive(deaf))["number"] for _ in range(2)] == [0, 1]
 
     asyncio.run(scenario())
@@ -54,9 +54,9 @@ def test_what_nobody_fetches_expires(kind: type[InMemoryChannelLayer]) -> None:
         layer = kind(expiry=0)
         gone = await layer.new_channel()
         await layer.group_add("agent.1", gone)
-        await layer.group_send("agent.1", NEWS)
+        await layer.group_send("agent.1", MESSAGE)
         await asyncio.sleep(1.1)
-        await layer.group_send("agent.2", NEWS)
+        await layer.group_send("agent.2", MESSAGE)
         assert not layer.channels
         assert gone not in layer.groups.get("agent.1", {})
 

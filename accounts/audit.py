@@ -1,0 +1,171 @@
+"""The audit log: who did what, when, with what and from where. Entries are added and read, never changed; retention
+removes those that are too old."""
+
+import json
+import logging
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum, auto
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from accounts.actor import Actor, present_actor
+from accounts.models import ADDRESS_LENGTH, AuditEntry
+from streams.log.retention import TrustedClock
+
+logger = logging.getLogger("agentstream.audit")
+
+TEXT_LENGTH = 200  # of names and targets, whoever chose them
+STEP = 1_000  # entries removed in one transaction
+SHARE = 20  # one in so many is removed at most in a round, beside a step's worth
+PAGE = 100
+MAX_PAGE = 500
+
+
+class Action(StrEnum):
+    """What is recorded."""
+
+    SIGNED_IN = auto()
+    SIGN_IN_FAILED = auto()
+    SIGNED_OUT = auto()
+    TOKEN_CREATED = auto()
+    TOKEN_CHANGED = auto()
+    TOKEN_NEW_ADDRESS = auto()
+    TOKEN_DELETED = auto()
+    INVITED = auto()
+    INVITATION_REVOKED = auto()
+    JOINED = auto()
+    MEMBER_ADDED = auto()
+    ROLE_CHANGED = auto()
+    MEMBER_REMOVED = auto()
+    WORKSPACE_CREATED = auto()
+    WORKSPACE_RENAMED = auto()
+    WORKSPACE_DELETED = auto()
+    AGENT_CREATED = auto()
+    AGENT_RENAMED = auto()
+    AGENT_DELETED = auto()
+    INPUT_SENT = auto()
+    ANSWERED = auto()
+    INTERRUPTED = auto()
+    STOPPED = auto()
+
+
+@dataclass(frozen=True)
+class Deed:
+    """Something to be recorded. `target` names what it was done to; `detail` is small and ready for JSON."""
+
+    action: Action
+    workspace_id: uuid.UUID | None = None
+    target: str = ""
+    detail: dict[str, Any] = field(default_factory=dict)
+    actor: Actor | None = None
+
+
+def record(
+    action: Action,
+    *,
+    workspace_id: uuid.UUID | None = None,
+    target: str = "",
+    detail: dict[str, Any] | None = None,
+    actor: Actor | None = None,
+) -> None:
+    """Record what somebody did: the present actor, unless another is given. To be called in the transaction of the
+    change, so that there is no change without its entry and no entry without its change."""
+    record_many([Deed(action, workspace_id, target, detail or {}, actor)])
+
+
+def record_many(deeds: Sequence[Deed]) -> None:
+    """Record several at once."""
+    if not deeds:
+        return
+    now = timezone.now()
+    entries = AuditEntry.objects.bulk_create([_entry(deed, deed.actor or present_actor(), now) for deed in deeds])
+    transaction.on_commit(lambda: _log(entries))
+
+
+def _entry(deed: Deed, actor: Actor, now: datetime) -> AuditEntry:
+    return AuditEntry(
+        time=now,
+        actor_id=actor.user_id,
+        actor=bounded(actor.name),
+        via=bounded(actor.via),
+        address=bounded(actor.address)[:ADDRESS_LENGTH],
+        action=deed.action,
+        workspace_id=deed.workspace_id,
+        target=bounded(deed.target),
+        detail={key: bounded(value) if isinstance(value, str) else value for key, value in deed.detail.items()},
+    )
+
+
+def bounded(text: str) -> str:
+    """Text that strangers may have chosen, as the log takes it: of bounded length, and with nothing unprintable."""
+    text = text[:TEXT_LENGTH]
+    return text if text.isprintable() else "".join(one if one.isprintable() else "\ufffd" for one in text)
+
+
+def _log(entries: Sequence[AuditEntry]) -> None:
+    for entry in entries:
+        logger.info(json.dumps(as_json(entry)))
+
+
+def as_json(entry: AuditEntry) -> dict[str, Any]:
+    """An entry as the API, exports and the log's lines have it."""
+    return {
+        "id": entry.pk,
+        "time": entry.time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "actor": entry.actor,
+        "actorId": entry.actor_id,
+        "via": entry.via,
+        "address": entry.address,
+        "action": entry.action,
+        "workspace": str(entry.workspace_id) if entry.workspace_id else None,
+        "target": entry.target,
+        "detail": entry.detail,
+    }
+
+
+@dataclass(frozen=True)
+class Search:
+    """Which entries are asked for; None: whatever it is. `until` is exclusive."""
+
+    workspace_id: uuid.UUID | None = None
+    actor: str | None = None
+    action: Action | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def entries(self, before: int | None = None, limit: int = PAGE) -> list[AuditEntry]:
+        """The newest `limit` that match, newest first; with `before` those with smaller ids."""
+        found: QuerySet[AuditEntry] = AuditEntry.objects.order_by("-pk")
+        given = {
+            "workspace_id": self.workspace_id,
+            "actor": self.actor,
+            "action": self.action,
+            "time__gte": self.since,
+            "time__lt": self.until,
+            "pk__lt": before,
+        }
+        return list(found.filter(**{key: value for key, value in given.items() if value is not None})[:limit])
+
+
+class AuditRetention:
+    """Removes entries older than AUDIT_DAYS, a bounded share at a time, and none while the clock is distrusted."""
+
+    def __init__(self) -> None:
+        self._clock = TrustedClock()
+
+    def run(self) -> int:
+        """One round; returns how many were removed."""
+        if not settings.AUDIT_DAYS or not self._clock.trusted():
+            return 0
+        old = AuditEntry.objects.filter(time__lt=timezone.now() - timedelta(days=settings.AUDIT_DAYS))
+        first = list(old.order_by("pk").values_list("pk", flat=True)[: max(AuditEntry.objects.count() // SHARE, STEP)])
+        for start in range(0, len(first), STEP):
+            AuditEntry.objects.remove(first[start : start + STEP])
+        return len(first)

@@ -1,0 +1,35 @@
+"""The audit log as files: CSV for spreadsheets, JSON for programs."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+
+from accounts.audit import as_json
+from accounts.models import AuditEntry
+
+COLUMNS = ("id", "time", "actor", "actorId", "via", "address", "action", "workspace", "target", "detail")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet calculate a cell
+
+
+def as_csv(entries: Sequence[AuditEntry]) -> str:
+    """The entries, a line each. Text that a spreadsheet would take for a formula begins with an apostrophe."""
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(COLUMNS)
+    for entry in entries:
+        values = as_json(entry)
+        values["detail"] = json.dumps(entry.detail) if entry.detail else ""
+        writer.writerow([_cell(values[name]) for name in COLUMNS])
+    return file.getvalue()
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else str(value)
+    # Spreadsheets take white space off first, and full-width signs for the plain ones.
+    bare = text.lstrip().translate({0xFF1D: "=", 0xFF0B: "+", 0xFF0D: "-", 0xFF20: "@"})
+    return f"'{text}" if text.startswith(FORMULA) or bare.startswith(FORMULA) else text
+
+
+def as_list(entries: Sequence[AuditEntry]) -> str:
+    return json.dumps([as_json(entry) for entry in entries], indent=1)
