@@ -1,6 +1,6 @@
 # make run    start Agentstream on HOST:PORT (127.0.0.1:8000) with its data in DATA_DIR (var/)
 # make test   run every test: Python, JavaScript, browser
-# make lint   ruff, mypy and the import contracts
+# make lint   ruff, mypy and the import contracts; ESLint, Prettier and tsc
 # make chaos  the long form of the fault tests
 # make lock   pin what requirements.txt needs, with hashes, in requirements.lock
 # make bench  measure it beside others (an hour and a half: docs/performance.md); make bench-quick: two minutes
@@ -35,14 +35,16 @@ screenshots: $(VENV)/test.stamp
 	$(BIN)/python -m tests.browser.screenshots docs/images
 
 lint: $(VENV)/test.stamp
+	@$(BIN)/python -m tests.support.machine node
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy --config-file clients/python/pyproject.toml clients/python/src
+	npm run --silent lint
 
 clean:
-	rm -rf $(VENV) clients/js/node_modules
+	rm -rf $(VENV) node_modules clients/js/node_modules
 
 $(BIN)/pip:
 	@test -n "$(PYTHON)" || { echo "Agentstream needs Python 3.11 or newer; none was found." >&2; exit 1; }

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from ninja import Query, Router, Schema
 from pydantic import AwareDatetime, Field
 
-from accounts.audit import MAX_PAGE, PAGE, Action, Search, as_json
+from accounts.audit import EARLIEST, LATEST, MAX_PAGE, PAGE, Action, Search, as_json
 from accounts.identity import is_superuser
 from accounts.requests import Caller, Camel, authorize, authorize_everywhere, caller, read
 from streams.protocol.kinds import Access, Scope
@@ -21,8 +21,8 @@ class AuditQuery(Schema):
     workspace: uuid.UUID | None = Field(None, description="left out: all of them, for superusers")
     actor: str | None = Field(None, max_length=200, description="the name of who did it")
     action: Action | None = None
-    from_: AwareDatetime | None = Field(None, alias="from")
-    to: AwareDatetime | None = Field(None, description="entries of before this time")
+    from_: AwareDatetime | None = Field(None, alias="from", ge=EARLIEST, le=LATEST)
+    to: AwareDatetime | None = Field(None, ge=EARLIEST, le=LATEST, description="entries of before this time")
     cursor: int | None = Field(None, ge=1, le=BIGINT, description="`next` of the page before")
     limit: int = Field(PAGE, ge=1, le=MAX_PAGE)
 

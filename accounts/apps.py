@@ -11,17 +11,23 @@ class AccountsConfig(StreamApp):
     name = "accounts"
 
     def ready(self) -> None:
+        from django.contrib import admin
+
         from accounts import receivers, redaction  # noqa: F401 (connects the receivers)
+        from accounts.forms import AdminSignInForm
 
         redaction.install()
+        admin.site.login_form = AdminSignInForm
 
     def maintenance(self) -> Iterable[Job]:
+        from accounts import throttle
         from accounts.audit import AuditRetention
         from accounts.credentials import clear_expired
         from accounts.tokens import write_uses
 
         return [
             Job(clear_expired, conf().TRIM_EVERY),
+            Job(throttle.remove_forgotten, conf().TRIM_EVERY),
             Job(write_uses, USES_EVERY),
             Job(AuditRetention().run, conf().TRIM_EVERY),
         ]

@@ -6,7 +6,7 @@ import logging
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum, auto
 from typing import Any
 
@@ -24,6 +24,7 @@ logger = logging.getLogger("agentstream.audit")
 TEXT_LENGTH = 200  # of names and targets, whoever chose them
 STEP = 1_000  # entries removed in one transaction
 SHARE = 20  # one in so many is removed at most in a round, beside a step's worth
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)  # of times that are searched for
 PAGE = 100
 MAX_PAGE = 500
 

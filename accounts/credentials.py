@@ -1,4 +1,4 @@
-"""Verifies credentials, those of many callers at once: tokens, sessions, and tickets, which are made here."""
+"""Verifies tokens, sessions and tickets, for many callers at once, and creates tickets."""
 
 import re
 import secrets
@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.guesses import note_failure
 from accounts.identity import Identity, SessionGrant, TokenGrant, session_user
 from accounts.models import SignInLink, Ticket, hashed
 from accounts.tokens import identify_tokens
@@ -46,12 +47,15 @@ def session_credential(key: str | None) -> Credential | None:
 async def authenticate(credential: Credential | None, address: str = "") -> Identity | None:
     """Whose credential this is, looked up together with whatever else comes at this moment; None if it does not hold.
 
-    `address` is where it came from. Raises ProtocolError (UNAVAILABLE).
+    `address` is where it came from. Raises ProtocolError: UNAVAILABLE, RATE_LIMITED for an address that has shown too
+    many tokens or tickets that do not hold.
     """
     if credential is None:
         return None
     identity = await Runtime.current().database.read_together(authenticate_many, credential, BATCH)
     if identity is None:
+        if credential.scheme is not Scheme.SESSION:  # those end by themselves, and the browser goes on showing them
+            note_failure(credential.scheme.name.lower(), address)
         return None
     identity = replace(identity, address=address)
     identity.note_use()
@@ -59,7 +63,7 @@ async def authenticate(credential: Credential | None, address: str = "") -> Iden
 
 
 def authenticate_many(credentials: Sequence[Credential]) -> list[Identity | Exception | None]:
-    """Whose each is, None where it does not hold; in a few queries, however many there are."""
+    """The identity behind each credential, None if it is not valid. Takes a few queries, however many there are."""
     secrets = {scheme: {item.secret for item in credentials if item.scheme is scheme} for scheme in Scheme}
     found = {
         Scheme.TOKEN: identify_tokens(secrets[Scheme.TOKEN]),

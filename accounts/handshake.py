@@ -1,4 +1,4 @@
-"""Who opens a WebSocket: origin and credentials, looked at before the consumer sees the connection."""
+"""The WebSocket handshake: checks origin and credentials before the consumer sees the connection."""
 
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlsplit
@@ -8,7 +8,7 @@ from django.http.request import split_domain_port, validate_host
 
 from accounts.credentials import Credential, Scheme, authenticate, session_credential
 from streams.asgi import ASGIApp, Receive, Scope, Send
-from streams.protocol.messages import Close, ProtocolError
+from streams.protocol.messages import Close, Code, ProtocolError
 
 
 class Handshake:
@@ -36,10 +36,11 @@ class Handshake:
         try:
             credential = credential_of(headers, scope["query_string"])
             scope["viewer"] = await authenticate(credential, address_of(scope))
-        except ProtocolError:
+        except ProtocolError as error:
+            code = Close.TOO_MANY_MESSAGES if error.code is Code.RATE_LIMITED else Close.TRY_AGAIN
             await receive()
             await send({"type": "websocket.accept"})
-            await send({"type": "websocket.close", "code": int(Close.TRY_AGAIN)})
+            await send({"type": "websocket.close", "code": int(code)})
             return False
         return True
 

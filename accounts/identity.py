@@ -1,4 +1,4 @@
-"""Who is at the other end of a request or a socket."""
+"""The identity behind a request or a socket."""
 
 import uuid
 from dataclasses import dataclass, replace

@@ -1,17 +1,21 @@
-"""Sessions of pages, and who is behind what is done on them."""
+"""Sessions of pages, who is behind what is done on them, and what somebody is answered who tries too often."""
 
 from collections.abc import Callable
+from math import ceil
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction
 from django.conf import settings
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import render
 from django.utils.decorators import sync_and_async_middleware
+from django.utils.deprecation import MiddlewareMixin
 
 from accounts.actor import Actor, acting
 from accounts.credentials import session_credential
+from streams.protocol.messages import Code, ProtocolError
 
 
 class ValidSessionMiddleware(SessionMiddleware):
@@ -22,6 +26,18 @@ class ValidSessionMiddleware(SessionMiddleware):
         if session_credential(request.COOKIES.get(name)) is None:
             request.COOKIES.pop(name, None)
         super().process_request(request)
+
+
+class ThrottleMiddleware(MiddlewareMixin):
+    """Answers attempts that come too soon with a page that says how long to wait."""
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not isinstance(error, ProtocolError) or error.code is not Code.RATE_LIMITED:
+            return None
+        response = render(request, "429.html", {"seconds": error.retry_after}, status=error.code.http_status)
+        if error.retry_after is not None:
+            response["Retry-After"] = str(max(1, ceil(error.retry_after)))
+        return response
 
 
 @sync_and_async_middleware

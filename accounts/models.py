@@ -85,6 +85,19 @@ class SignInLink(models.Model):
         return f"sign-in link of {self.user_id}"
 
 
+class SignInFailures(models.Model):
+    """Wrong passwords, counted for an account, an address, or both. `key` is a hash that says which."""
+
+    key = models.CharField(max_length=64, primary_key=True)
+    failures = models.PositiveIntegerField(default=0)
+    until = models.DateTimeField(help_text="No attempt before.")
+    last_at = models.DateTimeField()
+    known_at = models.DateTimeField(null=True, help_text="When somebody last signed in to the account from there.")
+
+    def __str__(self) -> str:
+        return f"{self.failures} failures ({self.key[:8]}…)"
+
+
 class AppendOnly(models.QuerySet["AuditEntry"]):
     """Adds and reads. What would change or remove raises TypeError, but for retention's `remove`."""
 

@@ -1,4 +1,4 @@
-"""Keeps the secrets that are part of addresses, of invitations, sign-in links and tickets, out of the logs."""
+"""Keeps secrets in URLs (invitations, sign-in links, tickets) out of the logs."""
 
 import logging
 import re

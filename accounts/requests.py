@@ -1,4 +1,4 @@
-"""Who calls the HTTP API, and whether they may."""
+"""Authentication and authorization of HTTP API calls."""
 
 import uuid
 from collections.abc import Callable
@@ -89,7 +89,7 @@ def _limit_calls(identity: Identity) -> None:
     calls = _calls.get(identity.id, rate)
     if wait := calls.wait:
         metrics.LIMITED.labels(limit="calls").inc()
-        raise ProtocolError(Code.RATE_LIMITED, f"expected at most {rate:g} calls a second of a user", wait)
+        raise ProtocolError(Code.RATE_LIMITED, f"expected at most {rate:g} calls a second of a user", retry_after=wait)
     calls.spend(1)
 
 

@@ -1,4 +1,4 @@
-"""When and from where tokens are used: noted in memory, to be written together, each token's at most once a minute."""
+"""Records when and from where tokens are used: collected in memory, each written at most once a minute."""
 
 import threading
 import time

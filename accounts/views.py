@@ -14,6 +14,9 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import links
+from accounts.actor import address_of
+from accounts.forms import SignInForm
+from accounts.guesses import note_failure
 from accounts.sessions import end_sessions
 from streams.protocol.messages import ProtocolError
 
@@ -23,6 +26,7 @@ class SignIn(LoginView):
 
     template_name = "sign_in.html"
     redirect_authenticated_user = True
+    authentication_form = SignInForm
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(link_failed="link-failed" in self.request.GET, **kwargs)
@@ -39,6 +43,7 @@ def sign_in_by_link(request: HttpRequest, secret: str) -> HttpResponse:
             return redirect("home")
         return render(request, "sign_in_link.html", {"person": links.find_link(secret)})
     except ProtocolError:
+        note_failure("sign-in link", address_of(request))
         return redirect(reverse("sign_in") + "?link-failed")
 
 

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 
 from accounts.admin import NamedForm, ServiceAdmin
-from agents.models import Agent
+from agents.models import Agent, Request
 from agents.services import AgentService
 
 # By the agent or about it, not by people.
@@ -67,3 +67,26 @@ class AgentAdmin(ServiceAdmin):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Agent]) -> None:
         for agent in queryset:
             AgentService.delete(agent.pk)
+
+
+@admin.register(Request)
+class RequestAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """What was asked, and how it ended: to look at. Answers are people's, and are given on the agent's page."""
+
+    list_display = ["title", "agent", "kind", "created_at", "outcome", "answered_by"]
+    list_filter = ["kind", "outcome"]
+    search_fields = ["title", "request_id", "agent__name"]
+    list_select_related = ["agent", "answered_by"]
+    fields = (
+        *("title", "agent", "kind", "created_at", "outcome", "answered_by"),
+        *("request_id", "expires_at", "resolved_at", "payload", "resolution"),
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Request | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Request | None = None) -> bool:
+        return False

@@ -12,20 +12,15 @@ from pydantic import Field
 
 from accounts.actor import Actor
 from accounts.requests import Caller, Camel, authorize, authorize_reading, authorize_seeing, caller, read, write
+from agents.changes import agent_stream
 from agents.events import AgentEvent, Context, Input, Output, Signal, StatusReport
 from agents.kinds import AgentKind
 from agents.models import Agent
-from agents.publications import (
-    Publication,
-    PublishPayload,
-    agent_state,
-    agent_stream,
-    read_lines,
-    read_publication,
-)
+from agents.publications import Publication, PublishPayload, read_lines, read_publication
 from agents.rates import limit_rate
 from agents.search import AgentQuery, search
-from agents.services import AgentService
+from agents.services import AgentService, Changes
+from agents.states import agent_state
 from streams.conf import conf
 from streams.protocol.kinds import Access, Scope
 from streams.protocol.messages import Code, ProtocolError, parse
@@ -50,6 +45,8 @@ class AgentOut(Camel):
     tokens_limit: int | None = None
     created_at: str
     updated_at: str
+    requests: list[dict[str, Any]] = Field(description="the open ones, oldest first")
+    more_requests: int | None = Field(None, description="how many open ones are left out here")
 
 
 class AgentIn(Camel):
@@ -99,6 +96,19 @@ def _state(agent_id: uuid.UUID) -> dict[str, Any]:
     return agent_state(agent)
 
 
+def _created(workspace_id: uuid.UUID, name: str, labels: Changes) -> dict[str, Any]:
+    return agent_state(AgentService.create(workspace_id, name, labels))
+
+
+def _registered(*wanted: Any) -> tuple[dict[str, Any], bool]:
+    agent, created = AgentService.register(*wanted)
+    return agent_state(agent), created
+
+
+def _updated(agent_id: uuid.UUID, name: str | None, labels: Changes) -> dict[str, Any]:
+    return agent_state(AgentService.update(agent_id, name, labels))
+
+
 @router.get(
     "/workspaces/{uuid:workspace_id}/agents",
     response=list[AgentOut],
@@ -129,12 +139,12 @@ async def create_agent(request: HttpRequest, workspace_id: uuid.UUID, body: Agen
     await authorize_seeing(request, "workspace", workspace_id, Access.WRITE)
     permit = partial(_require_name, request, workspace_id)
     if body.key is not None:
-        agent, created = await write(AgentService.register, workspace_id, body.key, body.name, body.labels, permit)
-        return 201 if created else 200, agent_state(agent)
+        state, created = await write(_registered, workspace_id, body.key, body.name, body.labels, permit)
+        return 201 if created else 200, state
     if body.name is None:
         raise ProtocolError(Code.INVALID_MESSAGE, "expected a name, a key or both, got neither")
     permit(body.name)
-    return 201, agent_state(await write(AgentService.create, workspace_id, body.name, body.labels))
+    return 201, await write(_created, workspace_id, body.name, body.labels)
 
 
 @router.get(
@@ -163,7 +173,7 @@ async def update_agent(request: HttpRequest, agent_id: uuid.UUID, body: AgentPat
     if caller(request).limits is not None and body.name is not None:
         # Or it could take an agent out of, or into, what the token is for.
         _require_name(request, uuid.UUID((await read(_state, agent_id))["workspaceId"]), body.name)
-    return agent_state(await write(AgentService.update, agent_id, body.name, body.labels))
+    return await write(_updated, agent_id, body.name, body.labels)
 
 
 @router.delete(

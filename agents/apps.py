@@ -22,5 +22,6 @@ class AgentsConfig(StreamApp, WorkspaceApp):
     def maintenance(self) -> Iterable[Job]:
         from agents import archive
         from agents.leases import LeaseGuard
+        from agents.request_expiry import jobs
 
-        return [LeaseGuard().job, archive.job()]
+        return [LeaseGuard().job, archive.job(), *jobs()]

@@ -1,4 +1,4 @@
-"""Archiving: agents that have long been silent leave their workspace's state, until they are heard of again."""
+"""Archiving: agents that have been silent for long leave their workspace's state until they publish again."""
 
 import logging
 import uuid

@@ -3,12 +3,13 @@
 import uuid
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from msgspec import Raw
 from pydantic import AfterValidator, Field, StringConstraints
 
 from agents.models import REASON_LENGTH, Status
+from agents.requests import Answer, RequestFields, RequestId, ResolutionOutcome, read_fields
 from streams.conf import conf
 from streams.protocol.messages import BIGINT, Code, ProtocolError, Wire, brief, parse
 from streams.protocol.text import Text
@@ -42,6 +43,11 @@ class AgentEvent(Wire):
     """Base of the payloads; `agentId` is added when one is recorded."""
 
     type: ClassVar[str]
+
+    @classmethod
+    def read(cls, payload: Raw, where: str) -> Self:
+        """The event from its JSON text. Raises ProtocolError (INVALID_JSON, INVALID_MESSAGE, TOO_LARGE)."""
+        return parse(cls, payload, where)
 
     @cached_property
     def fields(self) -> str:
@@ -146,8 +152,43 @@ class Updated(AgentEvent):
     labels: dict[str, str]
 
 
+class Request(RequestFields, AgentEvent):
+    """`agent:request`: a person is asked."""
+
+    type = "agent:request"
+
+    @classmethod
+    def read(cls, payload: Raw, where: str) -> Self:
+        return parse(cls, read_fields(payload, where), where)
+
+    def state(self) -> dict[str, Any]:
+        """What is asked, ready for JSON."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+class ResolutionReport(Answer, AgentEvent):
+    """`agent:request_resolved` as a producer reports it: somebody answered at the terminal, or nobody needs to."""
+
+    type = "agent:request_resolved"
+    request_id: RequestId
+    outcome: Literal[ResolutionOutcome.ANSWERED_ELSEWHERE, ResolutionOutcome.WITHDRAWN]
+
+
+class Resolution(Answer, AgentEvent):
+    """`agent:request_resolved` as it is recorded. `by` is the user who answered here."""
+
+    type = "agent:request_resolved"
+    request_id: RequestId
+    outcome: ResolutionOutcome
+    by: str | None = None
+
+    def state(self) -> dict[str, Any]:
+        """The resolution, ready for JSON."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
 PUBLISHABLE: dict[str, type[AgentEvent]] = {
-    model.type: model for model in (Output, StatusReport, Context, Failure, Terminated)
+    model.type: model for model in (Output, StatusReport, Context, Failure, Terminated, Request, ResolutionReport)
 }
 
 
@@ -161,4 +202,4 @@ def parse_event(type_: str, payload: Raw, where: str) -> AgentEvent:
     limit = conf().EVENT_BYTES * 2  # what is stored has fewer escapes and no unknown fields
     if len(bytes(payload)) > limit:
         raise ProtocolError(Code.TOO_LARGE, f"{where}: expected at most {limit} bytes, got {len(bytes(payload))}")
-    return parse(model, payload, f"{where}.payload")
+    return model.read(payload, f"{where}.payload")

@@ -7,11 +7,17 @@ from typing import Any
 
 from msgspec import Raw
 
+from accounts.actor import Actor
+from accounts.identity import Identity
 from accounts.scopes import Limits
+from agents.changes import agent_stream
 from agents.models import Agent, Status
-from agents.publications import agent_state, agent_stream, read_publication
+from agents.publications import read_publication
 from agents.rates import limit_rate
+from agents.request_store import GivenAnswer, open_requests
+from agents.requests import read_named_answer
 from agents.services import AgentService
+from agents.states import agent_state, agent_states
 from streams.protocol.kinds import Access, Kind, Scope, State, Viewer
 from streams.protocol.messages import encode
 from workspaces.access import workspace_access
@@ -29,6 +35,7 @@ URGENCY: dict[str, int] = {
 class AgentKind(Kind):
     name = "agent"
     publishable = True
+    answerable = True
     readers = Scope.WATCH | Scope.PUBLISH  # a runner has to hear what people send its agent
 
     def access(self, queries: Sequence[tuple[int, uuid.UUID]]) -> list[Access]:
@@ -44,7 +51,8 @@ class AgentKind(Kind):
         return [limits.for_agent(*found[key]) if key in found else Scope.NONE for limits, key in queries]
 
     def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, State]:
-        return {agent.pk: State(encode(agent_state(agent))) for agent in Agent.objects.filter(pk__in=keys)}
+        states = agent_states(list(Agent.objects.filter(pk__in=keys)))
+        return {key: State(encode(state)) for key, state in states.items()}
 
     async def publish(self, key: uuid.UUID, publication: Raw, viewer: Viewer) -> dict[str, Any]:
         read = await read_publication(key, publication)
@@ -53,15 +61,22 @@ class AgentKind(Kind):
         answer: dict[str, Any] = {"agentId": str(key), "n": published.n, "seq": published.seq}
         return answer if published.lease is None else answer | {"lease": published.lease}
 
+    async def answer(self, key: uuid.UUID, answer: Raw, viewer: Viewer) -> dict[str, Any]:
+        assert isinstance(viewer, Identity)
+        request_id, found = read_named_answer(answer)
+        resolution = await AgentService.aanswer(GivenAnswer(key, request_id, found, Actor.of(viewer)))
+        return {"agentId": str(key), "requestId": request_id, "resolution": resolution}
+
 
 class AgentSection(Section):
     name = "agents"
 
     def states(self, workspace_ids: Collection[uuid.UUID]) -> Mapping[uuid.UUID, list[str]]:
         found: defaultdict[uuid.UUID, list[str]] = defaultdict(list)
+        asked = open_requests(agent__workspace__in=workspace_ids, agent__archived_at=None)
         listed = Agent.objects.filter(workspace__in=workspace_ids, archived_at=None)
         for agent in sorted(listed.iterator(), key=lambda agent: URGENCY[agent.status]):
-            found[agent.workspace_id].append(encode(agent_state(agent)))
+            found[agent.workspace_id].append(encode(agent_state(agent, asked)))
         return found
 
     def streams(self, workspace_id: uuid.UUID) -> list[str]:

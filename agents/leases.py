@@ -1,4 +1,4 @@
-"""Leases: a runner says every few seconds that it is there; the agent of one that does not is ended as lost."""
+"""Leases: a runner renews its lease every few seconds; if it stops, its agent is reported as lost."""
 
 import logging
 from dataclasses import dataclass

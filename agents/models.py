@@ -2,6 +2,7 @@
 
 import uuid
 
+from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Lower
@@ -73,3 +74,32 @@ class Agent(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Request(models.Model):
+    """Something asked of a person. `payload` and `resolution` are JSON text, as they stand on the agent's stream,
+    without the agent's id; `outcome` is empty while the request is open."""
+
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="requests", db_index=False)
+    request_id = models.CharField(max_length=100, help_text="the producer's own name for it")
+    kind = models.CharField(max_length=16)
+    title = models.CharField(max_length=500)
+    payload = models.TextField()
+    expires_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+    seq = models.BigIntegerField(help_text="of its event on the agent's stream")
+    outcome = models.CharField(max_length=24, blank=True)
+    resolution = models.TextField(blank=True)
+    answered_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    resolved_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["agent", "request_id"], name="one_request_per_id")]
+        indexes = [
+            models.Index(fields=["agent"], condition=models.Q(outcome=""), name="open_requests"),
+            models.Index(fields=["expires_at"], condition=models.Q(outcome=""), name="requests_that_expire"),
+            models.Index(fields=["agent", "seq"], name="requests_in_order"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title

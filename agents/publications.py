@@ -1,11 +1,12 @@
-"""What producers publish: read from JSON in slices that hold no event loop for long, and stored, many publications in
-one transaction, each on its own terms."""
+"""Publications: reading them from JSON without blocking the event loop, and storing many in one transaction.
+
+A publication that is refused doesn't affect the others in its transaction.
+"""
 
 import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from typing import Annotated, Any
 
@@ -16,46 +17,33 @@ from msgspec import Meta, Raw
 from accounts import audit
 from accounts.actor import Actor
 from accounts.audit import Action, Deed
-from agents.events import AgentEvent, Context, Input, Signal, StatusChange, StatusReport, Terminated, parse_event
-from agents.models import Agent, Status
+from agents.changes import AgentChanges, agent_stream
+from agents.events import (
+    AgentEvent,
+    Context,
+    Input,
+    Request,
+    ResolutionReport,
+    Signal,
+    StatusReport,
+    Terminated,
+    parse_event,
+)
+from agents.models import Agent
 from agents.recency import find_archived, find_homes, note_heard
+from agents.request_store import RequestStore
+from agents.states import agent_state
 from streams.conf import conf
 from streams.log import Writer
 from streams.protocol import clock
-from streams.protocol.clock import timestamp
 from streams.protocol.limits import Turn
-from streams.protocol.messages import BIGINT, Code, ProtocolError, brief, decode, stream_name
+from streams.protocol.messages import BIGINT, Code, ProtocolError, brief, decode
 from workspaces.events import Change
 from workspaces.quotas import Tally
-from workspaces.services import record, workspace_stream
+from workspaces.services import record
 
 ALWAYS_TAKEN = (Signal, StatusReport, Terminated)  # without a producer
 PRODUCER = r"[\x21-\x7e]{1,64}"
-
-
-def agent_stream(agent_id: uuid.UUID) -> str:
-    return stream_name("agent", agent_id)
-
-
-def agent_state(agent: Agent) -> dict[str, Any]:
-    """An agent as the API and subscribers get it."""
-    state: dict[str, Any] = {
-        "id": str(agent.pk),
-        "workspaceId": str(agent.workspace_id),
-        "name": agent.name,
-        "labels": agent.labels,
-        "status": agent.status,
-        "contextLevel": agent.context_level,
-        "createdAt": timestamp(clock.as_milliseconds(agent.created_at)),
-        "updatedAt": timestamp(clock.as_milliseconds(agent.updated_at)),
-    }
-    optional = {
-        "key": agent.key,
-        "reason": agent.reason or None,
-        "tokensUsed": agent.tokens_used,
-        "tokensLimit": agent.tokens_limit,
-    }
-    return state | {key: value for key, value in optional.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -83,7 +71,12 @@ class Publication:
 
     @property
     def changes_agent(self) -> bool:
-        return self.lease or any(isinstance(event, StatusReport | Context | Terminated) for event in self.events)
+        kinds = StatusReport | Context | Terminated | Request | ResolutionReport
+        return self.lease or any(isinstance(event, kinds) for event in self.events)
+
+    @property
+    def deals_with_requests(self) -> bool:
+        return any(isinstance(event, Request | ResolutionReport | Terminated) for event in self.events)
 
     @property
     def renews(self) -> bool:
@@ -170,19 +163,16 @@ class Store:
         self._publications = publications
         changing = {publication.agent_id for publication in publications if publication.changes_agent}
         changing |= find_archived({publication.agent_id for publication in publications if publication.events})
-        rows = Agent.objects.select_for_update().filter(pk__in=changing).order_by("pk") if changing else ()
-        self._agents = {agent.pk: agent for agent in rows}
-        self._changed: set[uuid.UUID] = set()
+        self._changes = AgentChanges(changing)
+        self._requests = RequestStore(self._changes)
         self._heard: set[uuid.UUID] = set()
-        self._leased: set[uuid.UUID] = set()
         self._homes = find_homes({publication.agent_id for publication in publications if publication.events})
         self._tally = Tally()
         self._told: list[tuple[Publication, Input | Signal, int]] = []  # with the seq of each
 
     @property
     def stream_names(self) -> set[str]:
-        names = {publication.stream for publication in self._publications}
-        return names | {workspace_stream(agent.workspace_id) for agent in self._agents.values()}
+        return {publication.stream for publication in self._publications} | self._changes.workspace_streams
 
     def run(self, writer: Writer) -> list[Published | ProtocolError]:
         """Store what is new in each publication. A refused one changes nothing and leaves the others alone.
@@ -196,11 +186,11 @@ class Store:
         self._tally.store()
         if self._told:
             audit.record_many(self._deeds())
-        self._save(self._changed, ["status", "reason", "context_level", "tokens_used", "tokens_limit", "updated_at"])
-        self._save(self._leased, ["lease_holder", "lease_until"])
-        for pk in sorted(self._heard & self._agents.keys()):
-            if self._agents[pk].archived_at is not None:
-                restore(writer, self._agents[pk])
+        self._changes.save()
+        self._requests.save()
+        for pk in sorted(self._heard & self._changes.agents.keys()):
+            if self._changes.agents[pk].archived_at is not None:
+                restore(writer, self._changes.agents[pk])
         transaction.on_commit(lambda: note_heard(self._heard))
         return outcomes
 
@@ -210,96 +200,93 @@ class Store:
         known = {agent.pk: agent for agent in agents}
         return [_deed(known[publication.agent_id], publication, event, seq) for publication, event, seq in self._told]
 
-    def _save(self, keys: set[uuid.UUID], fields: list[str]) -> None:
-        if keys:
-            Agent.objects.bulk_update([self._agents[pk] for pk in sorted(keys)], fields)
-
     def _publish(self, writer: Writer, publication: Publication) -> Published | ProtocolError:
-        if publication.stream not in writer:
-            return ProtocolError(Code.NOT_FOUND, f"there is no agent {publication.agent_id}")
-        if publication.producer:
-            return self._publish_numbered(writer, publication, publication.producer)
-        if refused := self._refusal(publication):
-            return refused
-        self._store(writer, publication, publication.events)
-        return Published(publication.agent_id, 0, writer.head(publication.stream))
+        try:
+            return self._store(writer, publication)
+        except ProtocolError as error:
+            return error
 
-    def _publish_numbered(self, writer: Writer, publication: Publication, producer: str) -> Published | ProtocolError:
-        progress = writer.progress(publication.stream, producer)
+    def _store(self, writer: Writer, publication: Publication) -> Published:
+        """Raises ProtocolError before anything is changed."""
+        name = publication.stream
+        if name not in writer:
+            raise ProtocolError(Code.NOT_FOUND, f"there is no agent {publication.agent_id}")
+        events = publication.events
         lease = conf().LEASE if publication.lease else None
-        expected = progress.n + 1
-        new = publication.last_n >= expected
-        if publication.n > expected:
-            return ProtocolError(
-                Code.INVALID_MESSAGE, f"expected n {expected} next from this producer, got {publication.n}"
-            )
-        if new and (refused := self._refusal(publication)):
-            return refused
-        if publication.renews:
-            self._lease(publication, clock.as_datetime(writer.time + int(conf().LEASE * 1000)))
-        if not new:  # a retry: stored already
-            return Published(publication.agent_id, progress.n, progress.seq, lease)
-        self._store(writer, publication, publication.events[expected - publication.n :])
-        writer.advance(publication.stream, producer, publication.last_n)
-        return Published(publication.agent_id, publication.last_n, writer.head(publication.stream), lease)
-
-    def _store(self, writer: Writer, publication: Publication, events: Sequence[AgentEvent]) -> None:
+        if publication.producer:
+            progress = writer.progress(name, publication.producer)
+            expected = progress.n + 1
+            if publication.n > expected:
+                raise ProtocolError(
+                    Code.INVALID_MESSAGE, f"expected n {expected} next from this producer, got {publication.n}"
+                )
+            if publication.last_n < expected:  # a retry: stored already
+                self._renew(writer, publication)
+                return Published(publication.agent_id, progress.n, progress.seq, lease)
+            events = events[expected - publication.n :]
+        self._admit(publication)
         self._heard.add(publication.agent_id)
+        if publication.deals_with_requests:
+            self._load_requests(publication.agent_id, events)
+        self._renew(writer, publication)
         for event in events:
             self._record(writer, publication, event)
+        if publication.producer:
+            writer.advance(name, publication.producer, publication.last_n)
+            return Published(publication.agent_id, publication.last_n, writer.head(name), lease)
+        return Published(publication.agent_id, 0, writer.head(name))
 
-    def _refusal(self, publication: Publication) -> ProtocolError | None:
-        """Why the publication's workspace takes no more today. What the server says itself, and a signal to an agent,
-        which may be what stops it, are always taken."""
+    def _admit(self, publication: Publication) -> None:
+        """Raise ProtocolError (RATE_LIMITED) if the publication's workspace takes no more today. What the server says
+        itself, and a signal to an agent, which may be what stops it, are always taken."""
         if publication.producer is None and all(isinstance(event, ALWAYS_TAKEN) for event in publication.events):
-            return None
+            return
         home = self._homes.get(publication.agent_id)
-        return None if home is None else self._tally.admit(home)
+        if home is not None and (refusal := self._tally.admit(home)) is not None:
+            raise refusal
 
-    def _append(self, writer: Writer, agent_id: uuid.UUID, type_: str, text: str) -> None:
-        writer.append(agent_stream(agent_id), type_, text)
-        home = self._homes.get(agent_id)
-        if home is not None:
-            self._tally.add(home, text)
+    def _load_requests(self, agent_id: uuid.UUID, events: Sequence[AgentEvent]) -> None:
+        """Read the requests that the events concern. Raises ProtocolError (INVALID_MESSAGE) for too many at once."""
+        named = {event.request_id for event in events if isinstance(event, Request | ResolutionReport)}
+        self._requests.load(agent_id, sorted(named))
+        self._requests.check_room(agent_id, events)
 
     def _record(self, writer: Writer, publication: Publication, event: AgentEvent) -> None:
-        agent_id = publication.agent_id
+        home = self._homes.get(publication.agent_id)
+        if home is not None:
+            self._tally.add(home, event.encode(publication.agent_id))
         match event:
             case StatusReport():
-                self._change_status(writer, self._agents[agent_id], event)
+                self._changes.set_status(writer, self._agent(publication), event)
             case Context():
-                self._change_context(writer, self._agents[agent_id], event)
+                self._changes.set_context(writer, self._agent(publication), event)
+            case Request():
+                self._requests.ask(writer, self._agent(publication), event)
+            case ResolutionReport():
+                self._requests.report(writer, self._agent(publication), event)
+            case Terminated():
+                writer.append(publication.stream, event.type, event.encode(publication.agent_id))
+                self._end(writer, publication)
             case _:
-                self._append(writer, agent_id, event.type, event.encode(agent_id))
+                writer.append(publication.stream, event.type, event.encode(publication.agent_id))
         if isinstance(event, Input | Signal):
             self._told.append((publication, event, writer.head(publication.stream)))
-        # The end of a run, unless another has taken over. Without a producer it is the server's own word.
-        if isinstance(event, Terminated) and publication.producer in (None, self._agents[agent_id].lease_holder):
-            self._lease(publication, None)
 
-    def _lease(self, publication: Publication, until: datetime | None) -> None:
-        agent = self._agents[publication.agent_id]
-        agent.lease_holder, agent.lease_until = publication.producer if until and publication.producer else "", until
-        self._leased.add(agent.pk)
+    def _agent(self, publication: Publication) -> Agent:
+        return self._changes.agents[publication.agent_id]
 
-    def _change_status(self, writer: Writer, agent: Agent, report: StatusReport) -> None:
-        if report.status == agent.status:
-            return
-        change = StatusChange(status=report.status, reason=report.reason, previous_status=Status(agent.status))
-        agent.status, agent.reason = report.status, report.reason or ""
-        self._changed_agent(writer, agent, change, Change.AGENT_STATUS)
+    def _renew(self, writer: Writer, publication: Publication) -> None:
+        if publication.renews and publication.producer:
+            until = clock.as_datetime(writer.time + int(conf().LEASE * 1000))
+            self._changes.set_lease(self._agent(publication), publication.producer, until)
 
-    def _change_context(self, writer: Writer, agent: Agent, context: Context) -> None:
-        agent.context_level = context.context_level
-        agent.tokens_used, agent.tokens_limit = context.tokens_used, context.tokens_limit
-        self._changed_agent(writer, agent, context, Change.AGENT_CONTEXT)
-
-    def _changed_agent(self, writer: Writer, agent: Agent, event: AgentEvent, change: Change) -> None:
-        agent.updated_at = clock.as_datetime(writer.time)
-        self._changed.add(agent.pk)
-        self._append(writer, agent.pk, event.type, event.encode(agent.pk))
-        data = {"agentId": str(agent.pk), **event.model_dump(mode="json", by_alias=True, exclude_none=True)}
-        record(writer, agent.workspace_id, change, data)
+    def _end(self, writer: Writer, publication: Publication) -> None:
+        """The end of a run, unless another has taken over. Without a producer it is the server's own word."""
+        agent = self._agent(publication)
+        if publication.producer in (None, agent.lease_holder):
+            self._changes.set_lease(agent, "", None)
+        if not agent.lease_holder:
+            self._requests.withdraw_all(writer, agent)
 
 
 def _deed(agent: Agent, publication: Publication, event: Input | Signal, seq: int) -> Deed:

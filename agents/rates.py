@@ -31,7 +31,9 @@ def limit_rate(agent_id: uuid.UUID, credential: Hashable, events: int, size: int
             bucket = _buckets.get((unit, who, key), rate)
             if wait := bucket.wait:
                 metrics.LIMITED.labels(limit=f"publish_{unit}").inc()
-                raise ProtocolError(Code.RATE_LIMITED, f"expected at most {rate:g} {unit} a second of {who}", wait)
+                raise ProtocolError(
+                    Code.RATE_LIMITED, f"expected at most {rate:g} {unit} a second of {who}", retry_after=wait
+                )
             spent.append((bucket, amount))
     for bucket, amount in spent:
         bucket.spend(amount)

@@ -15,7 +15,7 @@ from pydantic import Field
 from accounts.scopes import Limits
 from agents.labels import MAX_LABELS, NAME
 from agents.models import Agent, Status
-from agents.publications import agent_state
+from agents.states import agent_states
 from streams.protocol.messages import Code, ProtocolError, brief, encode
 
 PAGE = 1_000
@@ -60,7 +60,8 @@ def search(workspace_id: uuid.UUID, query: AgentQuery, limits: Limits | None = N
     page = found[: query.limit]
     cursor = _cursor(Position(page[-1].sort_name, page[-1].pk)) if len(found) > len(page) else None
     seen = [agent for agent in page if limits is None or limits.for_agent(workspace_id, agent.name)]
-    return AgentPage(f"[{','.join(encode(agent_state(agent)) for agent in seen)}]", cursor)
+    states = agent_states(seen)
+    return AgentPage(f"[{','.join(encode(states[agent.pk]) for agent in seen)}]", cursor)
 
 
 def _filtered(workspace_id: uuid.UUID, query: AgentQuery) -> QuerySet[Agent]:

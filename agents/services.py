@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from types import MappingProxyType
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -15,10 +16,13 @@ from accounts.actor import Actor
 from accounts.audit import Action
 from accounts.text import NAME_LENGTH, clean_name
 from accounts.tokens import recheck_patterns
+from agents.changes import AgentChanges, agent_stream
 from agents.events import AgentEvent, Outcome, StatusReport, Terminated, Updated
 from agents.labels import Labels, merged
-from agents.models import KEY_LENGTH, Agent, Status
-from agents.publications import Publication, Published, Store, agent_state, agent_stream, restore
+from agents.models import KEY_LENGTH, Agent, Request, Status
+from agents.publications import Publication, Published, Store, restore
+from agents.request_store import GivenAnswer, RequestStore
+from agents.states import agent_state
 from streams import log
 from streams.log import Writer
 from streams.protocol import clock
@@ -39,6 +43,11 @@ COMMIT = 200  # publications that share a transaction at most
 def expired() -> QuerySet[Agent]:
     """The agents whose leases have run out."""
     return Agent.objects.filter(lease_until__lt=clock.as_datetime(clock.now()))
+
+
+def due_requests() -> QuerySet[Request]:
+    """The open requests whose time is over."""
+    return Request.objects.filter(outcome="", expires_at__lte=clock.as_datetime(clock.now()))
 
 
 def _permit_any(name: str) -> None:
@@ -109,6 +118,43 @@ class AgentService:
         with log.writing(store.stream_names) as stream_writer:
             store.run(stream_writer)
         return len(lost)
+
+    # Requests
+
+    @staticmethod
+    async def aanswer(given: GivenAnswer) -> dict[str, Any]:
+        """Answer a request, and return its resolution. The first answer wins; the same user's retry of it is answered
+        the same. Raises ProtocolError (CONFLICT, with the resolution) for all others, and once it has expired."""
+        return await Runtime.current().database.write_together(AgentService.answer_many, given, COMMIT)
+
+    @staticmethod
+    @transaction.atomic
+    def answer_many(answers: Sequence[GivenAnswer]) -> list[dict[str, Any] | ProtocolError]:
+        """Take answers in one transaction; each is recorded or refused by itself."""
+        changes = AgentChanges({given.agent_id for given in answers})
+        requests = RequestStore(changes)
+        with log.writing(changes.streams) as stream_writer:
+            for agent_id in changes.agents:
+                requests.load(agent_id, [given.request_id for given in answers if given.agent_id == agent_id])
+            outcomes = [_answered(requests, stream_writer, given) for given in answers]
+            requests.save()
+            changes.save()
+        return outcomes
+
+    @staticmethod
+    @transaction.atomic
+    def expire_requests() -> int:
+        """End the requests whose time is over; returns how many those were. Servers share this by finding it done."""
+        late = list(due_requests().order_by("expires_at").values_list("agent_id", flat=True)[:COMMIT])
+        changes = AgentChanges(set(late))
+        requests = RequestStore(changes)
+        with log.writing(changes.streams) as stream_writer:
+            for agent_id in changes.agents:
+                requests.load(agent_id)
+            count = sum(requests.expire(stream_writer, agent) for agent in changes.agents.values())
+            requests.save()
+            changes.save()
+        return count
 
     # Agents
 
@@ -197,6 +243,13 @@ class AgentService:
             _audit(Action.AGENT_DELETED, agent, agentId=str(agent_id))
             record(stream_writer, agent.workspace_id, Change.AGENT_REMOVED, {"agentId": str(agent_id)})
         log.drop_streams([stream])
+
+
+def _answered(requests: RequestStore, writer: Writer, given: GivenAnswer) -> dict[str, Any] | ProtocolError:
+    try:
+        return requests.answer(writer, given)
+    except ProtocolError as error:
+        return error
 
 
 def _audit(action: Action, agent: Agent, **detail: str) -> None:

@@ -6,8 +6,8 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from agents.changes import agent_stream
 from agents.models import Agent
-from agents.publications import agent_stream
 from streams import log
 from workspaces.visible import visible_workspaces
 

@@ -17,6 +17,7 @@ from accounts.api import router as tokens
 from accounts.api_audit import router as audit
 from accounts.requests import Caller
 from agents.api import router as agents
+from agents.api_requests import router as requests
 from streams.protocol.messages import Code, ProtocolError, brief, parse_json
 from streams.protocol.text import refuse_nul
 from workspaces.api import router as workspaces
@@ -66,17 +67,18 @@ api = NinjaAPI(
 api.add_router("", workspaces)
 api.add_router("", people)
 api.add_router("", agents)
+api.add_router("", requests)
 api.add_router("", tokens)
 api.add_router("", audit)
 
 
 def _answer(request: HttpRequest, code: Code, message: str) -> HttpResponse:
-    return api.create_response(request, {"code": code, "message": message}, status=code.http_status)
+    return refused(request, ProtocolError(code, message))
 
 
 @api.exception_handler(ProtocolError)
 def refused(request: HttpRequest, error: ProtocolError) -> HttpResponse:
-    response = api.create_response(request, error.answer, status=error.code.http_status)
+    response = api.create_response(request, error.payload, status=error.code.http_status)
     if error.retry_after is not None:
         response["Retry-After"] = str(max(1, ceil(error.retry_after)))
     return response

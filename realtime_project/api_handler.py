@@ -1,4 +1,4 @@
-"""The short way to the API: what a producer calls many times a second needs no session, message or page middleware."""
+"""Serves the API without session, message and page middleware, which producers' frequent calls don't need."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the project uses of Django that is private there: one accessor each, tested in tests/contracts."""
+"""Accessors for the private parts of Django that we use, one each, tested in tests/contracts."""
 
 from django.core.handlers.asgi import ASGIHandler
 from django.http import HttpRequest, HttpResponse

@@ -1,4 +1,4 @@
-"""What every answer through Django gets: compression, of static files once, and a word on who may keep it."""
+"""Middleware for every response: compression (static files are compressed once) and cache headers."""
 
 import gzip
 import logging

@@ -1,4 +1,4 @@
-"""`manage.py test`: the same tests as `pytest`, also by the dotted labels that Django people write."""
+"""`manage.py test`: runs pytest, and also accepts Django's dotted labels."""
 
 from argparse import ArgumentParser
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Pages of the server itself: health and figures for those who run it, the icon that browsers ask for."""
+"""The server's own pages: health, metrics and the favicon."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect

@@ -1,4 +1,4 @@
-"""The database as an event loop uses it: in threads, in shared batches, with one reading of what its errors mean."""
+"""Database access from an event loop: in threads, in shared batches, with one classification of errors."""
 
 import asyncio
 import logging
@@ -101,7 +101,7 @@ async def in_thread(executor: Executor, function: Callable[P, R], *args: P.args,
 
 
 class Batcher(Generic[Item, Result]):
-    """Calls `work` with whatever has been asked for while the last call ran: no timer, no delay when idle.
+    """Calls `work` with all items that arrived during the last call: no timer, no delay when idle.
 
     `work` takes a list of items and returns their results in the same order; a result that is an exception is raised
     to its own caller alone. Where `work` itself raises something unexpected, its items are tried again one by one, so

@@ -1,4 +1,4 @@
-"""What this process measures of its hub when it is asked, in the format of Prometheus."""
+"""Prometheus gauges of this process's hub, computed when they are read."""
 
 from collections.abc import Callable
 

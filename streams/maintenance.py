@@ -1,4 +1,4 @@
-"""What a server does now and then: trim the log, and whatever else the installed apps want done."""
+"""Periodic jobs of a server: trimming the log, and those of the installed apps."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""What this process counts, in the format of Prometheus; streams/gauges.py has what it measures."""
+"""Prometheus counters of this process; streams/gauges.py has the gauges."""
 
 from prometheus_client import Counter, Gauge
 

@@ -1,4 +1,4 @@
-"""What other apps add to the engine: the base of their AppConfigs."""
+"""The base class for the AppConfigs of apps that extend the engine."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What one event loop needs to serve streams, made and closed together; and how the engine's signals reach it.
+"""The runtime: what one event loop needs to serve streams, created and closed together; and the receivers of signals.
 
 Receivers of the signals do one thing: `group_send` to the groups named after the streams (`agent.<id>`, …).
 """

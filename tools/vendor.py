@@ -29,19 +29,44 @@ class Library:
         return f"{REGISTRY}/{self.package}/-/{self.package.rpartition('/')[2]}-{self.version}.tgz"
 
 
+# The .d.ts files are for `make lint`, which checks how the dashboard uses the libraries.
 LIBRARIES = [
-    Library("marked", "18.2.1", "MIT", {"lib/marked.esm.js": "marked/marked.js", "LICENSE": "marked/LICENSE"}),
+    Library(
+        "marked",
+        "18.2.1",
+        "MIT",
+        {"lib/marked.esm.js": "marked/marked.js", "lib/marked.d.ts": "marked/marked.d.ts", "LICENSE": "marked/LICENSE"},
+    ),
     Library(
         "dompurify",
         "3.4.18",
         "MPL-2.0 OR Apache-2.0",
-        {"dist/purify.es.mjs": "dompurify/dompurify.js", "LICENSE": "dompurify/LICENSE"},
+        {
+            "dist/purify.es.mjs": "dompurify/dompurify.js",
+            "dist/purify.es.d.mts": "dompurify/dompurify.d.ts",
+            "LICENSE": "dompurify/LICENSE",
+        },
     ),
     Library(
         "uplot",
         "1.6.32",
         "MIT",
-        {"dist/uPlot.esm.js": "uplot/uplot.js", "dist/uPlot.min.css": "uplot/uplot.css", "LICENSE": "uplot/LICENSE"},
+        {
+            "dist/uPlot.esm.js": "uplot/uplot.js",
+            "dist/uPlot.d.ts": "uplot/uplot.d.ts",
+            "dist/uPlot.min.css": "uplot/uplot.css",
+            "LICENSE": "uplot/LICENSE",
+        },
+    ),
+    Library(
+        "@github/relative-time-element",
+        "5.3.1",
+        "MIT",
+        {
+            "dist/bundle.js": "relative-time/relative-time.js",
+            "dist/index.d.ts": "relative-time/relative-time.d.ts",
+            "LICENSE": "relative-time/LICENSE",
+        },
     ),
     Library(
         "@highlightjs/cdn-assets",

@@ -27,7 +27,7 @@ class MemberOut(Camel):
 
 
 class MemberIn(Camel):
-    user: str = Field(description="the name of somebody who has an account")
+    user: str = Field(max_length=150, description="a user's name")
     role: Role
 
 
@@ -39,9 +39,15 @@ class InvitationOut(Camel):
     id: uuid.UUID
     role: Role
     hint: str = Field(description="the beginning of the link's secret, to tell invitations apart")
+    user: str = Field(description="the name that is invited; empty: whoever opens the link")
     created_by: str
     created_at: datetime
     expires_at: datetime
+
+
+class InvitationToMe(InvitationOut):
+    workspace_id: uuid.UUID
+    workspace_name: str
 
 
 class InvitationIn(Camel):
@@ -61,6 +67,7 @@ def _invitation(invitation: Invitation) -> dict[str, Any]:
         "id": invitation.pk,
         "role": invitation.role,
         "hint": invitation.hint,
+        "user": invitation.username,
         "created_by": invitation.created_by.get_username(),
         "created_at": invitation.created_at,
         "expires_at": invitation.expires_at,
@@ -70,6 +77,24 @@ def _invitation(invitation: Invitation) -> dict[str, Any]:
 def _members(workspace_id: uuid.UUID) -> list[dict[str, Any]]:
     members = Membership.objects.filter(workspace=workspace_id).select_related("user").order_by("user__username")
     return [member_state(member) for member in members]
+
+
+def _member_or_invitation(workspace_id: uuid.UUID, caller_id: int, name: str, role: str) -> tuple[int, dict[str, Any]]:
+    if get_user_model()._default_manager.filter(pk=caller_id, is_superuser=True).exists():
+        return 201, _set_member(workspace_id, name, role)
+    member = Membership.objects.filter(workspace=workspace_id, user__username=name).first()
+    if member is not None:
+        return 201, _change_role(workspace_id, member.pk, role)
+    return 202, _invitation(invitations.invite_by_name(workspace_id, caller_id, name, role))
+
+
+def _addressed(invitation: Invitation) -> dict[str, Any]:
+    workspace = invitation.workspace
+    return {**_invitation(invitation), "workspace_id": workspace.pk, "workspace_name": workspace.name}
+
+
+def _accept(invitation_id: uuid.UUID, user_id: int) -> dict[str, Any]:
+    return member_state(invitations.accept_addressed(invitation_id, user_id))
 
 
 def _user_id(name: str) -> int:
@@ -105,14 +130,14 @@ async def list_members(request: HttpRequest, workspace_id: uuid.UUID) -> list[di
 
 @router.post(
     "/workspaces/{uuid:workspace_id}/members",
-    response={201: MemberOut},
+    response={201: MemberOut, 202: InvitationOut},
     by_alias=True,
-    summary="Make somebody who has an account a member, or change the role of one who is",
+    summary="Invite somebody by name (202), or change the role of a member; superusers add people at once",
     auth=Caller(Scope.MANAGE),
 )
 async def add_member(request: HttpRequest, workspace_id: uuid.UUID, body: MemberIn) -> tuple[int, dict[str, Any]]:
     await authorize(request, "workspace", workspace_id, Access.MANAGE)
-    return 201, await write(_set_member, workspace_id, body.user, body.role)
+    return await write(_member_or_invitation, workspace_id, caller(request).id, body.user, body.role)
 
 
 @router.patch(
@@ -180,4 +205,27 @@ async def invite(request: HttpRequest, workspace_id: uuid.UUID, body: Invitation
 async def revoke(request: HttpRequest, workspace_id: uuid.UUID, invitation_id: uuid.UUID) -> tuple[int, None]:
     await authorize(request, "workspace", workspace_id, Access.MANAGE)
     await write(invitations.revoke, workspace_id, invitation_id)
+    return 204, None
+
+
+@router.get(
+    "/invitations", response=list[InvitationToMe], by_alias=True, summary="Invitations addressed to the caller by name"
+)
+async def list_mine(request: HttpRequest) -> list[dict[str, Any]]:
+    return [_addressed(one) for one in await read(invitations.addressed_to, caller(request).id)]
+
+
+@router.post(
+    "/invitations/{uuid:invitation_id}/accept",
+    response={201: MemberOut},
+    by_alias=True,
+    summary="Accept an invitation addressed to the caller",
+)
+async def accept(request: HttpRequest, invitation_id: uuid.UUID) -> tuple[int, dict[str, Any]]:
+    return 201, await write(_accept, invitation_id, caller(request).id)
+
+
+@router.delete("/invitations/{uuid:invitation_id}", response={204: None}, summary="Decline an invitation")
+async def decline(request: HttpRequest, invitation_id: uuid.UUID) -> tuple[int, None]:
+    await write(invitations.decline, invitation_id, caller(request).id)
     return 204, None

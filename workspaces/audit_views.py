@@ -6,11 +6,12 @@ from typing import Any
 from django import forms
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.timezone import now
 
-from accounts.audit import PAGE, TEXT_LENGTH, Action, Search
+from accounts.audit import EARLIEST, LATEST, PAGE, TEXT_LENGTH, Action, Search
 from accounts.audit_export import as_csv, as_list
 from streams.protocol.messages import BIGINT
 from workspaces.models import Role, Workspace
@@ -19,6 +20,9 @@ from workspaces.visible import visible_workspaces
 EXPORT = 10_000  # entries in one file; the API has more
 
 FORMATS = {"csv": (as_csv, "text/csv; charset=utf-8"), "json": (as_list, "application/json")}
+
+
+DAYS = [MinValueValidator(EARLIEST.date()), MaxValueValidator(LATEST.date())]
 
 
 def _named(action: Action) -> str:
@@ -30,8 +34,8 @@ class FilterForm(forms.Form):
 
     action = forms.ChoiceField(required=False, choices=[("", "anything"), *((one, _named(one)) for one in Action)])
     person = forms.CharField(required=False, max_length=TEXT_LENGTH)
-    since = forms.DateField(required=False, label="From", widget=forms.DateInput({"type": "date"}))
-    until = forms.DateField(required=False, label="To", widget=forms.DateInput({"type": "date"}))
+    since = forms.DateField(required=False, label="From", widget=forms.DateInput({"type": "date"}), validators=DAYS)
+    until = forms.DateField(required=False, label="To", widget=forms.DateInput({"type": "date"}), validators=DAYS)
     before = forms.IntegerField(required=False, min_value=1, max_value=BIGINT, widget=forms.HiddenInput)
 
     def search(self, workspace: Workspace | None) -> Search:

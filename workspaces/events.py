@@ -18,6 +18,8 @@ class Change(StrEnum):
     AGENT_REMOVED = "agent_removed"
     AGENT_STATUS = "agent_status"
     AGENT_CONTEXT = "agent_context"
+    AGENT_REQUEST = "agent_request"
+    AGENT_REQUEST_RESOLVED = "agent_request_resolved"
     MEMBER_ADDED = "member_added"
     MEMBER_UPDATED = "member_updated"
     MEMBER_REMOVED = "member_removed"

@@ -1,4 +1,4 @@
-"""Invitations: links that make whoever opens them a member of a workspace, once."""
+"""Invitations: links that work once and make the person who opens them a member of a workspace."""
 
 import secrets
 import uuid
@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.contrib.auth.forms import UserCreationForm
 from django.db import transaction
 from django.db.models import QuerySet
@@ -16,6 +17,7 @@ from accounts import audit
 from accounts.actor import acting, present_actor
 from accounts.audit import Action
 from accounts.models import hashed
+from accounts.text import clean_name
 from accounts.tokens import HINT_LENGTH
 from streams.protocol.kinds import Access
 from streams.protocol.messages import Code, ProtocolError
@@ -29,7 +31,9 @@ MAX_PENDING = 50  # of one workspace
 
 
 @transaction.atomic
-def invite(workspace_id: uuid.UUID, user_id: int, role: str, days: int = DAYS) -> tuple[Invitation, str]:
+def invite(
+    workspace_id: uuid.UUID, user_id: int, role: str, days: int = DAYS, username: str = ""
+) -> tuple[Invitation, str]:
     """Make an invitation in the name of `user_id`. Returns it with its secret, which can never be read again."""
     if len(pending(workspace_id)) >= MAX_PENDING:
         raise ProtocolError(Code.INVALID_MESSAGE, f"expected at most {MAX_PENDING} pending invitations to a workspace")
@@ -38,12 +42,52 @@ def invite(workspace_id: uuid.UUID, user_id: int, role: str, days: int = DAYS) -
         workspace_id=workspace_id,
         role=Role(role),
         hash=hashed(secret),
-        hint=secret[:HINT_LENGTH],
+        hint="" if username else secret[:HINT_LENGTH],
+        username=username,
         created_by_id=user_id,
         expires_at=timezone.now() + timedelta(days=days),
     )
     _audit(Action.INVITED, invitation)
     return invitation, secret
+
+
+@transaction.atomic
+def invite_by_name(workspace_id: uuid.UUID, user_id: int, username: str, role: str) -> Invitation:
+    """Invite whoever has this name, who is asked on their overview. An earlier invitation of the name is replaced.
+
+    Nobody is looked up: there may be no such user, and whoever invites does not learn of it.
+    """
+    username = clean_name(username, "user name")
+    Invitation.objects.filter(workspace=workspace_id, username=username).delete()
+    return invite(workspace_id, user_id, role, username=username)[0]
+
+
+def addressed_to(user_id: int) -> list[Invitation]:
+    """The invitations by name that the user may accept, oldest first."""
+    return _holding(_addressed(user_id))
+
+
+@transaction.atomic
+def accept_addressed(invitation_id: uuid.UUID, user_id: int) -> Membership:
+    """Make the user a member by an invitation addressed to them, which is spent by this.
+
+    Raises ProtocolError: NOT_FOUND if there is no such one, INVALID_MESSAGE if the workspace is full.
+    """
+    found = _holding(_addressed(user_id).select_for_update(of=("self",)).filter(pk=invitation_id))
+    if not found:
+        raise ProtocolError(Code.NOT_FOUND, "expected an invitation addressed to you")
+    workspace_id, role = found[0].workspace_id, found[0].role
+    Invitation.objects.filter(pk=invitation_id).delete()
+    return WorkspaceService.admit(workspace_id, user_id, role)
+
+
+@transaction.atomic
+def decline(invitation_id: uuid.UUID, user_id: int) -> None:
+    """Refuse an invitation addressed to the user. Raises ProtocolError (NOT_FOUND) if there is no such one."""
+    invitation = _addressed(user_id).filter(pk=invitation_id).first()
+    if invitation is None or not invitation.delete()[0]:
+        raise ProtocolError(Code.NOT_FOUND, "expected an invitation addressed to you")
+    _audit(Action.INVITATION_REVOKED, invitation)
 
 
 def pending(workspace_id: uuid.UUID) -> list[Invitation]:
@@ -89,15 +133,25 @@ def revoke(workspace_id: uuid.UUID, invitation_id: uuid.UUID) -> None:
 
 def _audit(action: Action, invitation: Invitation) -> None:
     detail = {"role": str(invitation.role)}
-    audit.record(action, workspace_id=invitation.workspace_id, target=f"{invitation.hint}…", detail=detail)
+    audit.record(
+        action, workspace_id=invitation.workspace_id, target=invitation.username or f"{invitation.hint}…", detail=detail
+    )
 
 
 def _unexpired() -> QuerySet[Invitation]:
     return Invitation.objects.select_related("workspace", "created_by").filter(expires_at__gt=timezone.now())
 
 
+def _addressed(user_id: int) -> QuerySet[Invitation]:
+    user = get_user_model()._default_manager.filter(pk=user_id, is_active=True).first()
+    if user is None:
+        return Invitation.objects.none()
+    # Not to somebody who takes a name that has been invited.
+    return _unexpired().filter(username=user.get_username(), created_at__gte=user.date_joined)
+
+
 def _one(invitations: QuerySet[Invitation], secret: str) -> Invitation:
-    found = _holding(invitations.filter(hash=hashed(secret)))
+    found = _holding(invitations.filter(hash=hashed(secret), username=""))
     if not found:
         raise ProtocolError(Code.NOT_FOUND, "this invitation has been used or taken back, or has expired")
     return found[0]

@@ -1,4 +1,4 @@
-"""Who works together, and in which role."""
+"""Workspaces, members and their roles, invitations."""
 
 import uuid
 
@@ -64,13 +64,17 @@ class DailyVolume(models.Model):
 
 
 class Invitation(models.Model):
-    """A link that makes whoever opens it a member, once. Only the hash of its secret is stored."""
+    """A link that makes whoever opens it a member, once. Only the hash of its secret is stored.
+
+    One for a `username` has no link: whoever had that name when it was made finds it on their overview.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="invitations")
     role = models.CharField(max_length=16, choices=Role.choices)
     hash = models.CharField(max_length=64, unique=True, editable=False)
     hint = models.CharField(max_length=16, editable=False)
+    username = models.CharField(max_length=150, blank=True, db_index=True, editable=False)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()

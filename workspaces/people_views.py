@@ -1,5 +1,6 @@
 """The dashboard's pages of people: those of a workspace, an invitation, and one's own tokens."""
 
+import uuid
 from typing import Any
 
 from django.conf import settings
@@ -10,7 +11,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.http import require_POST
 
+from accounts.actor import address_of
+from accounts.guesses import note_failure
 from streams.protocol.messages import Code, ProtocolError
 from workspaces import invitations
 from workspaces.access import access_of
@@ -44,9 +48,28 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponse:
             return redirect("workspace", found.workspace.slug)
     except ProtocolError as error:
         known = error.code is Code.NOT_FOUND
+        if known:
+            note_failure("invitation", address_of(request))
         return render(request, "invitation_over.html", {"reason": "" if known else error.message}, status=410)
     context = {"invitation": found, "role": Role(found.role), "form": form, "member": _member(request, found)}
     return render(request, "invitation.html", context)
+
+
+@require_POST
+@login_required
+def answer_invitation(request: HttpRequest, invitation_id: uuid.UUID) -> HttpResponse:
+    """Accept an invitation addressed to whoever asks, or decline it."""
+    user_id = request.user.pk
+    assert user_id is not None
+    try:
+        if "decline" in request.POST:
+            invitations.decline(invitation_id, user_id)
+            return redirect("home")
+        member = invitations.accept_addressed(invitation_id, user_id)
+        return redirect("workspace", member.workspace.slug)
+    except ProtocolError as error:
+        reason = "" if error.code is Code.NOT_FOUND else error.message
+        return render(request, "invitation_over.html", {"reason": reason}, status=410)
 
 
 def _take(request: HttpRequest, secret: str, form: Any) -> None:

@@ -1,4 +1,4 @@
-"""What other apps keep in a workspace: they add it to the workspace's state, and their streams end with it."""
+"""The interface for apps that keep things in a workspace: they add to its state, and their streams end with it."""
 
 import uuid
 from abc import ABC, abstractmethod

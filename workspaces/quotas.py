@@ -88,7 +88,9 @@ class Tally:
             return None
         metrics.LIMITED.labels(limit=f"workspace_{which}").inc()
         wait = max(1.0, (next_day() - clock.as_datetime(clock.now())).total_seconds())
-        return ProtocolError(Code.RATE_LIMITED, f"the workspace's {which} for today are used up; keep these", wait)
+        return ProtocolError(
+            Code.RATE_LIMITED, f"the workspace's {which} for today are used up; keep these", retry_after=wait
+        )
 
     def add(self, workspace_id: uuid.UUID, text: str) -> None:
         """Count an event by its payload."""

@@ -11,5 +11,6 @@ urlpatterns = [
     path("w/<slug:slug>/audit/", audit_views.workspace_audit, name="workspace_audit"),
     path("audit/", audit_views.audit, name="audit"),
     path("account/tokens/", people_views.tokens, name="tokens"),
+    path("invitations/<uuid:invitation_id>/", people_views.answer_invitation, name="answer_invitation"),
     path("invitation/<slug:secret>/", people_views.invitation, name="invitation"),
 ]

@@ -1,10 +1,13 @@
 """The dashboard's pages of workspaces."""
 
+from typing import Any
+
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
+from workspaces.invitations import addressed_to
 from workspaces.models import Role
 from workspaces.quotas import quota
 from workspaces.visible import visible_workspaces
@@ -12,7 +15,12 @@ from workspaces.visible import visible_workspaces
 
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
-    return render(request, "home.html", {"workspaces": visible_workspaces(request.user.pk)})
+    return render(request, "home.html", _home(request.user.pk))
+
+
+def _home(user_id: int | None) -> dict[str, Any]:
+    invited = addressed_to(user_id) if user_id is not None else []
+    return {"workspaces": visible_workspaces(user_id), "invitations": invited}
 
 
 @login_required

@@ -1,4 +1,4 @@
-"""The workspaces somebody can see."""
+"""The workspaces a user can see."""
 
 from typing import Any
 

@@ -78,6 +78,55 @@ export interface AgentUpdated {
   labels: Record<string, string>;
 }
 
+export interface RequestOption {
+  id: string;
+  label: string;
+  effect: "allow" | "allow_always" | "deny" | "other";
+}
+
+export interface Question {
+  id: string;
+  header?: string;
+  question: string;
+  options: { id: string; label: string; description?: string }[];
+  /** Several may be chosen. */
+  multiple?: boolean;
+  /** A text of one's own will do. */
+  free?: boolean;
+}
+
+/** What a person is asked. All of it is text from outside. */
+export interface AgentRequest {
+  requestId: string;
+  kind: "permission" | "question" | "plan" | "input";
+  title: string;
+  body?: string;
+  /** Exactly what would be done. */
+  tool?: {
+    name: string;
+    toolCallId?: string;
+    input: Record<string, unknown>;
+    changes?: { path: string; patch: string }[];
+  };
+  options: RequestOption[];
+  questions?: Question[];
+  expiresAt?: string;
+}
+
+export interface Answer {
+  option?: string;
+  /** By question: ids of options, or texts. */
+  answers?: Record<string, string[]>;
+  text?: string;
+}
+
+export interface Resolution extends Answer {
+  requestId: string;
+  outcome: "answered" | "answered_elsewhere" | "expired" | "withdrawn";
+  /** The user who answered here. */
+  by?: string;
+}
+
 export interface Agent {
   id: string;
   workspaceId: string;
@@ -93,6 +142,10 @@ export interface Agent {
   tokensLimit?: number;
   createdAt: string;
   updatedAt: string;
+  /** The open ones, oldest first. */
+  requests: (AgentRequest & { createdAt: string })[];
+  /** How many open ones are left out of `requests`, as together they are too large. */
+  moreRequests?: number;
 }
 
 export interface Workspace {
@@ -111,6 +164,8 @@ interface Changes {
   agent_removed: { agentId: string; archived?: true };
   agent_status: StatusChange;
   agent_context: ContextChange;
+  agent_request: AgentRequest & { agentId: string };
+  agent_request_resolved: Resolution & { agentId: string };
   member_added: Record<string, unknown>;
   member_updated: Record<string, unknown>;
   member_removed: Record<string, unknown>;
@@ -169,6 +224,8 @@ export type AgentEvent =
   | StreamEvent<"agent:terminated", Terminated>
   | StreamEvent<"agent:input", Input>
   | StreamEvent<"agent:signal", Signal>
+  | StreamEvent<"agent:request", AgentRequest & { agentId: string }>
+  | StreamEvent<"agent:request_resolved", Resolution & { agentId: string }>
   | StreamEvent<"agent:updated", AgentUpdated>;
 
 export type WorkspaceEvent = StreamEvent<"workspace:updated", Updated>;
@@ -181,6 +238,8 @@ export interface AgentListeners extends CommonListeners<Agent, AgentEvent> {
   terminated: [payload: Terminated, event: StreamEvent<"agent:terminated", Terminated>];
   input: [payload: Input, event: StreamEvent<"agent:input", Input>];
   signal: [payload: Signal, event: StreamEvent<"agent:signal", Signal>];
+  request: [payload: AgentRequest & { agentId: string }, event: StreamEvent<"agent:request">];
+  request_resolved: [payload: Resolution & { agentId: string }, event: StreamEvent<"agent:request_resolved">];
   updated: [payload: AgentUpdated, event: StreamEvent<"agent:updated", AgentUpdated>];
 }
 
@@ -194,7 +253,9 @@ export interface WorkspaceListeners extends CommonListeners<Workspace, Workspace
  * One reader's position in one stream. Every retained event after that position arrives exactly once and in order, despite lost
  * connections and restarted servers. Add listeners in the same turn of the event loop in which you subscribe.
  */
-export interface Subscription<Listeners, Events extends StreamEvent, State> extends AsyncIterable<Events | Message<"subscribed", Subscribed<State>>> {
+export interface Subscription<Listeners, Events extends StreamEvent, State> extends AsyncIterable<
+  Events | Message<"subscribed", Subscribed<State>>
+> {
   readonly type: "agent" | "workspace";
   readonly id: string;
   /** The last event seen: pass it as `since` to resume later. undefined until known. */
@@ -258,6 +319,11 @@ export class AgentStream {
   readonly closeCode: number | null;
   agent(id: string, from?: From): AgentSubscription;
   workspace(id: string, from?: From): WorkspaceSubscription;
+  /**
+   * Answers a request, and returns its resolution once that is stored; a lost connection is waited out. Throws an error with a `code`;
+   * if somebody was first that is `CONFLICT`, and the error's `resolution` is theirs. Needs a WebSocket.
+   */
+  answer(agentId: string, requestId: string, answer: Answer): Promise<Resolution & { resolvedAt: string }>;
   /** `state`: `state` or `retryAt` changed. `error`: the server reported an error that is not about a subscription. */
   on(name: "state", listener: (state: State) => void): () => void;
   on(name: "error", listener: (error: ProtocolError) => void): () => void;

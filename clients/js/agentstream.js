@@ -19,8 +19,14 @@ export class AgentStream extends Emitter {
   #channels = new Map();
   /** Unanswered requests of the current connection, by message id. */
   #requests = new Map();
+  /** Answers to requests that the server has not confirmed, by message id. */
+  #answers = new Map();
   #lastId = 0;
 
+  /**
+   * @param {string | URL} [url]
+   * @param {import("./agentstream.js").Options & { WebSocket?: any }} [options]
+   */
   constructor(url = "/ws/", { ticket, token, insecure, WebSocket = globalThis.WebSocket, timing } = {}) {
     super();
     if (!WebSocket) throw new TypeError("No global WebSocket: pass one as options.WebSocket");
@@ -29,7 +35,8 @@ export class AgentStream extends Emitter {
     if (token && !insecure && this.#url.protocol === "ws:" && !LOOPBACK.test(this.#url.hostname)) {
       throw new TypeError("Expected wss://, because the token would be sent unencrypted (options.insecure allows it)");
     }
-    this.#ticket = ticket ?? (token && (() => import("./ticket.js").then(({ fetchTicket }) => fetchTicket(token, this.#url))));
+    this.#ticket =
+      ticket ?? (token && (() => import("./ticket.js").then(({ fetchTicket }) => fetchTicket(token, this.#url))));
     this.#connection = new Connection({
       address: () => this.#address(),
       onopen: () => this.#opened(),
@@ -37,7 +44,14 @@ export class AgentStream extends Emitter {
       onchange: () => this.#refresh(),
       WebSocket,
       // A ticket is for a WebSocket only.
-      fallback: ticket ? undefined : () => import("./sse.js").then(({ EventStreamSocket }) => (address) => new EventStreamSocket(address, token)),
+      fallback: ticket
+        ? undefined
+        : () =>
+            import("./sse.js").then(
+              ({ EventStreamSocket }) =>
+                (address) =>
+                  new EventStreamSocket(address, token),
+            ),
       timing,
     });
     this.#connection.start();
@@ -61,6 +75,19 @@ export class AgentStream extends Emitter {
 
   workspace(id, from) {
     return this.#subscribe("workspace", id, from);
+  }
+
+  answer(agentId, requestId, { option, answers, text }) {
+    return new Promise((resolve, reject) => {
+      if (this.#state === "closed") return reject(closedFor(this.closeCode));
+      const message = {
+        id: ++this.#lastId,
+        type: "answer:agent",
+        payload: { agentId, requestId, option, answers, text },
+      };
+      this.#answers.set(message.id, { message, resolve, reject });
+      this.#connection.send(message);
+    });
   }
 
   retry() {
@@ -135,6 +162,8 @@ export class AgentStream extends Emitter {
       channel.reset();
       this.#request(channel, [...channel.subscriptions], channel.slowest);
     }
+    // Nobody knows whether they arrived; repeating an answer is safe.
+    for (const { message } of this.#answers.values()) this.#connection.send(message);
     this.#refresh();
   }
 
@@ -144,6 +173,7 @@ export class AgentStream extends Emitter {
       else if (message.type === "subscribed") this.#subscribed(message);
       else if (message.type === "unsubscribed") this.#unsubscribed(message);
       else if (message.type === "workspace:agents") this.#page(message);
+      else if (message.type === "answered") this.#takeAnswer(message)?.resolve(message.payload.resolution);
       else if (message.type === "error") this.#refused(message);
     }
     this.#refresh();
@@ -178,13 +208,33 @@ export class AgentStream extends Emitter {
     this.#end(channel, [...channel.subscriptions], error, message);
   }
 
+  #takeAnswer({ id }) {
+    const answer = this.#answers.get(id);
+    this.#answers.delete(id);
+    return answer;
+  }
+
   #refused(message) {
+    if (this.#answers.has(message.id)) return this.#answerRefused(message);
     const { channel, asking, since } = this.#takeRequest(message) ?? {};
     if (!channel) return this.emit("error", message.payload, message);
     const { code, message: text } = message.payload;
     if (TEMPORARY.has(code)) return this.#retryLater(channel, asking, since, message.payload.retryAfter);
     const payload = { type: channel.type, id: channel.id, reason: "refused", code, message: text };
-    this.#end(channel, asking.length ? asking : [...channel.subscriptions], failure(text, code), { ...message, payload });
+    this.#end(channel, asking.length ? asking : [...channel.subscriptions], failure(text, code), {
+      ...message,
+      payload,
+    });
+  }
+
+  #answerRefused(message) {
+    const { code, message: text, resolution } = message.payload;
+    if (TEMPORARY.has(code)) {
+      setTimeout(
+        () => this.#answers.has(message.id) && this.#connection.send(this.#answers.get(message.id).message),
+        RETRY_REQUEST_MS,
+      );
+    } else this.#takeAnswer(message).reject(Object.assign(failure(text, code), { resolution }));
   }
 
   #retryLater(channel, asking, since, seconds = 0) {
@@ -212,7 +262,10 @@ export class AgentStream extends Emitter {
     this.#retryAt = retryAt;
     this.emit("state", state);
     if (!closed) return;
-    for (const channel of [...this.#channels.values()]) this.#end(channel, [...channel.subscriptions], closedFor(closeCode));
+    for (const id of [...this.#answers.keys()]) this.#takeAnswer({ id }).reject(closedFor(closeCode));
+    for (const channel of [...this.#channels.values()]) {
+      this.#end(channel, [...channel.subscriptions], closedFor(closeCode));
+    }
   }
 }
 

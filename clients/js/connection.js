@@ -90,7 +90,9 @@ export class Connection {
     const { signal } = this.#listening;
     const { document } = globalThis;
     globalThis.addEventListener?.("online", () => this.wake(), { signal });
-    document?.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.wake(), { signal });
+    document?.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.wake(), {
+      signal,
+    });
   }
 
   async #attempt() {
@@ -133,7 +135,10 @@ export class Connection {
   #receive(data) {
     let messages;
     try {
-      messages = data.split("\n").filter(Boolean).map((line) => JSON.parse(line));
+      messages = data
+        .split("\n")
+        .filter(Boolean)
+        .map((line) => JSON.parse(line));
     } catch {
       return this.#lost(); // an unreadable frame is a gap in every stream; reconnecting with `since` fills it
     }

@@ -18,7 +18,9 @@ export function keepAgent(queryClient, stream, id) {
     queryClient.setQueryData(key, state);
   });
   subscription.on("status", ({ status, reason }, event) => patch({ status, reason }, event));
-  subscription.on("context", ({ contextLevel, tokensUsed, tokensLimit }, event) => patch({ contextLevel, tokensUsed, tokensLimit }, event));
+  subscription.on("context", ({ contextLevel, tokensUsed, tokensLimit }, event) =>
+    patch({ contextLevel, tokensUsed, tokensLimit }, event),
+  );
   return removeOnEnd(queryClient, key, subscription);
 }
 
@@ -26,7 +28,12 @@ export function keepAgent(queryClient, stream, id) {
 export function keepWorkspace(queryClient, stream, id) {
   const key = ["workspace", id];
   const workspace = new WorkspaceState();
-  const put = () => queryClient.setQueryData(key, (before) => ({ ...before, name: workspace.name, agents: [...workspace.agents.values()] }));
+  const put = () =>
+    queryClient.setQueryData(key, (before) => ({
+      ...before,
+      name: workspace.name,
+      agents: [...workspace.agents.values()],
+    }));
   const subscription = stream.workspace(id);
   subscription.on("subscribed", ({ state, seq }) => {
     workspace.reset(state, seq);

@@ -14,6 +14,12 @@ export class EventStreamSocket {
   #waiting = [];
   #open = 0;
   #over = new AbortController();
+  /** @type {(() => void) | undefined} */
+  onopen;
+  /** @type {((event: { data: string }) => void) | undefined} */
+  onmessage;
+  /** @type {((event: { code: number }) => void) | undefined} */
+  onclose;
 
   constructor(address, token) {
     this.#api = new URL("../api/", address);
@@ -66,7 +72,10 @@ export class EventStreamSocket {
     this.#open++;
     stream.request = new AbortController();
     stream.caughtUp = stream.turnOver = false;
-    const timer = setTimeout(() => this.#yield(stream, (stream.turnOver = true)), MIN_TURN_MS);
+    const timer = setTimeout(() => {
+      stream.turnOver = true;
+      this.#yield(stream);
+    }, MIN_TURN_MS);
     await this.#relay(stream).catch(() => {});
     clearTimeout(timer);
     this.#open--;
@@ -93,7 +102,7 @@ export class EventStreamSocket {
     if (response.status === 401) return this.#lost(4401);
     if (!response.ok) return this.#refuse(stream, await response.json().catch(() => ({ code: "UNAVAILABLE" })));
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-    for (let text = "", read; !(read = await reader.read()).done; ) {
+    for (let text = "", read; !(read = await reader.read()).done;) {
       const parts = (text + read.value).split("\n\n");
       text = parts.pop();
       for (const part of parts) if (!signal.aborted) this.#parse(stream, part);

@@ -13,6 +13,11 @@ export class Subscription extends Emitter {
   #onclose;
   #onresume;
 
+  /**
+   * @param {{ type: string, id: string }} channel
+   * @param {{ since?: number, at?: string } | undefined} from
+   * @param {{ onclose: (subscription: Subscription) => void, onresume: (subscription: Subscription) => void }} listeners
+   */
   constructor({ type, id }, { since, at } = {}, { onclose, onresume }) {
     super();
     this.type = type;

@@ -38,7 +38,21 @@ const CHANGES = {
   agent_added: put,
   agent_updated: put,
   agent_removed: (workspace, { agentId }) => workspace.agents.delete(agentId),
-  agent_status: (workspace, { agentId, status, reason }, updatedAt) => workspace.patch(agentId, { status, reason, updatedAt }),
+  agent_status: (workspace, { agentId, status, reason }, updatedAt) =>
+    workspace.patch(agentId, { status, reason, updatedAt }),
+  agent_request: (workspace, { agentId, ...request }, createdAt) => {
+    const agent = workspace.agents.get(agentId);
+    if (agent) workspace.patch(agentId, { requests: [...(agent.requests ?? []), { ...request, createdAt }] });
+  },
+  agent_request_resolved: (workspace, { agentId, requestId }) => {
+    const agent = workspace.agents.get(agentId);
+    if (!agent) return;
+    const requests = agent.requests ?? [];
+    const left = requests.filter((request) => request.requestId !== requestId);
+    // One that was not listed is one of those that were left out.
+    const more = left.length === requests.length ? { moreRequests: Math.max(0, (agent.moreRequests ?? 0) - 1) } : {};
+    workspace.patch(agentId, { requests: left, ...more });
+  },
   agent_context: (workspace, { agentId, contextLevel, tokensUsed, tokensLimit }, updatedAt) =>
     workspace.patch(agentId, { contextLevel, tokensUsed, tokensLimit, updatedAt }),
 };

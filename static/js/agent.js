@@ -1,119 +1,116 @@
-import "./lib/agent-status.js";
-import "./lib/agent-elements.js";
 import "./lib/copy.js";
+import { connection } from "./lib/connection.js";
+import { partsOf } from "./lib/dom.js";
+import { formatNumber } from "./lib/format.js";
+import { shortcuts } from "./lib/shortcuts.js";
+import { followWorkspace } from "./lib/workspaces.js";
+import { RequestCards } from "./requests/cards.js";
+import { AutoScroll } from "./transcript/auto-scroll.js";
 import { Composer } from "./transcript/composer.js";
 import { download } from "./transcript/download.js";
-import { style } from "./transcript/entry-view.js";
-import { followWorkspace } from "./lib/follow-workspace.js";
-import { Follower } from "./transcript/auto-scroll.js";
+import { display, loadMarkdown } from "./transcript/entry-view.js";
+import { Header } from "./transcript/header.js";
 import { earlier } from "./transcript/history.js";
-import { isPinned, togglePin } from "./lib/pins.js";
-import { loadMarkdown } from "./transcript/rich.js";
 import { Search } from "./transcript/search.js";
-import { shortcuts } from "./lib/shortcuts.js";
-import { STATUSES, statusWord } from "./lib/status.js";
-import { stream } from "./lib/stream.js";
+import { Timeline } from "./transcript/timeline.js";
 import { Transcript } from "./transcript/transcript.js";
-import { Vitals } from "./transcript/timeline.js";
-import { showWatchers } from "./transcript/watchers.js";
 
-/** How much of the past is shown at first, and how much before an event that a link points to. */
-const PAST = 500;
-const BEFORE = 50;
+/** How many events the page starts with, and how many before an event that the address points to. */
+const EVENTS_BACK = 500;
+const EVENTS_BEFORE_TARGET = 50;
 
 const page = document.getElementById("agent");
-const part = (name) => page.querySelector(`[data-${name}]`);
+const part = partsOf(page);
 const { agent: agentId, workspace: workspaceId } = page.dataset;
-const status = page.querySelector("agent-status");
-const gauge = page.querySelector("context-gauge");
-const names = { agent: part("name").textContent, workspace: part("workspace-name").textContent };
-const present = { seq: 0, status: status.getAttribute("status") };
+const header = new Header(page, agentId);
 const composer = new Composer(part("composer"), agentId);
-const vitals = new Vitals(part("vitals"), agentId);
+const requests = new RequestCards(part("requests"), agentId);
+const timeline = new Timeline(part("timeline"), agentId);
 let oldest = Number(page.dataset.oldest);
-let wanted = linked();
+let snapshotSeq = 0;
+let target = targetSeq();
+/** @type {Promise<boolean> | null} */
 let loading = null;
 
-const follower = new Follower(part("scroll"), part("new"));
-export const transcript = new Transcript(part("entries"), follower, { onchange: () => changed() });
+const autoScroll = new AutoScroll(part("scroll"), part("new"));
+export const transcript = new Transcript(part("entries"), autoScroll, { onchange: () => changed() });
 const search = new Search(part("search"), transcript, part("entries"), () => loadEarlier());
-transcript.from = Math.max(0, oldest - 1, Math.min(Number(page.dataset.seq) - PAST, (wanted ?? Infinity) - BEFORE));
-const subscription = stream.agent(agentId, { since: transcript.from });
+transcript.from = Math.max(
+  0,
+  oldest - 1,
+  Math.min(Number(page.dataset.seq) - EVENTS_BACK, (target ?? Infinity) - EVENTS_BEFORE_TARGET),
+);
+const subscription = connection().agent(agentId, { since: transcript.from });
 
 subscription.on("subscribed", (answer) => {
   oldest = answer.oldest ?? oldest;
   if (!answer.complete) {
     transcript.reset(oldest - 1);
-    vitals.reset();
+    timeline.reset();
   }
-  present.seq = answer.seq;
+  snapshotSeq = answer.seq;
   showStatus(answer.state);
-  gauge.show(answer.state);
-  names.agent = answer.state.name;
-  showNames();
-  showBeginning();
+  requests.reset(answer.state);
+  header.showContext(answer.state);
+  header.rename({ agent: answer.state.name });
+  showStart();
 });
 subscription.on("event", (event) => {
   transcript.append(event);
-  vitals.add(event);
+  timeline.add(event);
 });
-// A replay tells how things were; the header shows how they are.
-subscription.on("status", (change, { seq }) => seq > present.seq && showStatus(change));
-subscription.on("context", (change, { seq }) => seq > present.seq && gauge.show(change));
+// Replayed events are older than the snapshot, which the header already shows.
+subscription.on("status", (change, { seq }) => seq > snapshotSeq && showStatus(change));
+subscription.on("context", (change, { seq }) => seq > snapshotSeq && header.showContext(change));
+subscription.on("request", (request, { seq }) => seq > snapshotSeq && requests.add(request));
+subscription.on("request_resolved", (resolution, { seq }) => seq > snapshotSeq && requests.resolve(resolution));
 subscription.on("unsubscribed", ({ reason }) => end(reason));
 
 followWorkspace(workspaceId, {
   onchange: ({ name, agents, members }) => {
-    if (members.myRole) part("composer").hidden = members.myRole === "viewer";
-    names.workspace = name;
-    names.agent = agents.get(agentId)?.name ?? names.agent;
-    showNames();
+    if (members.myRole) {
+      part("composer").hidden = members.myRole === "viewer";
+      part("requests").toggleAttribute("data-readonly", members.myRole === "viewer");
+    }
+    header.rename({ workspace: name, agent: agents.get(agentId)?.name ?? header.agentName });
   },
 });
 
 function changed() {
-  showBeginning();
+  showStart();
   search.changed();
-  if (wanted !== null && transcript.last?.seq >= wanted) show(wanted);
+  if (target !== null && transcript.last?.seq >= target) showEntry(target);
 }
 
-function showStatus(now) {
-  present.status = now.status;
-  status.show(now);
-  composer.show(now);
-  showNames();
-}
-
-function showNames() {
-  part("name").textContent = part("name").title = names.agent;
-  part("workspace-name").textContent = names.workspace;
-  const urgent = STATUSES[present.status]?.attention ? `(${statusWord(present.status)}) ` : "";
-  document.title = `${urgent}${names.agent} · ${names.workspace} · Agentstream`;
+function showStatus(agent) {
+  header.showStatus(agent);
+  composer.show(agent);
 }
 
 const hasEarlier = () => transcript.from >= oldest;
 
-function showBeginning() {
+function showStart() {
   const more = hasEarlier();
   part("earlier").hidden = !more || transcript.full;
   part("beginning").hidden = more && !transcript.full;
-  part("beginning").textContent = beginningWords(more);
+  part("beginning").textContent = startText(more);
   part("empty").hidden = transcript.length > 0 || more || subscription.seq === undefined || subscription.seq > 0;
 }
 
-function beginningWords(more) {
-  if (more) return `A page holds no more than ${transcript.length.toLocaleString("en")} entries at once.`;
-  if (oldest > 1) return "What came before is no longer kept.";
-  return transcript.length ? "The beginning" : "";
+function startText(more) {
+  if (more) return `This page can't show more than ${formatNumber(transcript.length)} entries at once.`;
+  if (oldest > 1) return "Earlier output is no longer retained.";
+  return transcript.length ? "Start of the transcript" : "";
 }
 
 function end(reason) {
-  part("composer").hidden = true;
+  part("composer").hidden = part("requests").hidden = true;
   part("gone").hidden = false;
-  part("gone").textContent = reason === "deleted" ? "This agent was deleted." : "You no longer have access to this agent.";
+  part("gone").textContent =
+    reason === "deleted" ? "This agent was deleted." : "You no longer have access to this agent.";
 }
 
-/** One page more of the past; false where there is none, or none to be had. */
+/** Loads a page of earlier events; false if there are none, or if that failed. */
 function loadEarlier() {
   if (!hasEarlier() || transcript.full) return Promise.resolve(false);
   loading ??= fetchEarlier().finally(() => (loading = null));
@@ -127,12 +124,12 @@ async function fetchEarlier() {
   try {
     const past = await earlier(agentId, transcript.from, oldest);
     oldest = past.oldest;
-    vitals.add(...past.events);
+    timeline.add(...past.events);
     transcript.prepend(past.events, past.from);
     button.textContent = "Load earlier";
     return true;
   } catch {
-    button.textContent = "That failed. Try again";
+    button.textContent = "Loading failed. Try again";
     return false;
   } finally {
     button.disabled = false;
@@ -140,12 +137,12 @@ async function fetchEarlier() {
 }
 
 /** The event that the address points to: `#123`. */
-function linked() {
+function targetSeq() {
   return /^#\d+$/.test(location.hash) ? Number(location.hash.slice(1)) : null;
 }
 
-function show(seq) {
-  wanted = null;
+function showEntry(seq) {
+  target = null;
   for (const entry of transcript.entries()) if (entry.target) unmark(entry);
   const entry = transcript.at(seq);
   if (!entry) return;
@@ -160,59 +157,54 @@ function unmark(entry) {
 
 async function goTo(seq) {
   while (transcript.from >= seq && (await loadEarlier()));
-  show(seq);
+  showEntry(seq);
 }
 
 function showRaw(raw) {
-  style.raw = raw;
+  display.raw = raw;
   part("raw").setAttribute("aria-pressed", raw);
   transcript.redraw();
 }
 
-async function save(button, format) {
-  const words = button.textContent;
+async function save(button) {
+  const label = button.textContent;
   button.disabled = true;
   try {
-    await download(agentId, names.agent, format, (percent) => (button.textContent = `${words}: ${percent} %`));
-    button.textContent = words;
+    await download(
+      agentId,
+      header.agentName,
+      button.dataset.download,
+      (percent) => (button.textContent = `${label}: ${percent} %`),
+    );
+    button.textContent = label;
   } catch {
-    button.textContent = `${words}: that failed`;
+    button.textContent = `${label}: failed`;
   }
   button.disabled = false;
 }
 
-function showPin() {
-  part("pin").setAttribute("aria-pressed", isPinned(agentId));
-}
-
-async function toggleVitals() {
-  await vitals.toggle();
-  part("vitals-toggle").setAttribute("aria-expanded", vitals.open);
+async function toggleTimeline() {
+  await timeline.toggle();
+  part("timeline-toggle").setAttribute("aria-expanded", timeline.open);
 }
 
 part("earlier").addEventListener("click", () => loadEarlier());
-part("raw").addEventListener("click", () => showRaw(!style.raw));
-part("vitals-toggle").addEventListener("click", toggleVitals);
-part("pin").addEventListener("click", () => {
-  togglePin(agentId);
-  showPin();
-});
-for (const button of page.querySelectorAll("[data-download]")) button.addEventListener("click", () => save(button, button.dataset.download));
-addEventListener("hashchange", () => linked() !== null && goTo(linked()));
-// Before the reader gets there, so that scrolling does not stop.
-new IntersectionObserver(([{ isIntersecting }]) => isIntersecting && !follower.following && loadEarlier(), {
+part("raw").addEventListener("click", () => showRaw(!display.raw));
+part("timeline-toggle").addEventListener("click", toggleTimeline);
+for (const button of page.querySelectorAll("[data-download]")) button.addEventListener("click", () => save(button));
+addEventListener("hashchange", () => targetSeq() !== null && goTo(targetSeq()));
+// Before the reader gets there, so that scrolling doesn't stop.
+new IntersectionObserver(([{ isIntersecting }]) => isIntersecting && !autoScroll.following && loadEarlier(), {
   root: part("scroll"),
   rootMargin: "2000px 0px",
 }).observe(part("start"));
 
 shortcuts({
   "/": ["Search this transcript", () => part("search").querySelector("input").focus()],
-  e: ["Go to the end and follow it", () => follower.end()],
-  t: ["Show or hide status and context over time", toggleVitals],
-  r: ["Show messages raw or rendered", () => showRaw(!style.raw)],
+  e: ["Jump to the end and follow it", () => autoScroll.end()],
+  t: ["Show or hide status and context over time", toggleTimeline],
+  r: ["Switch between raw and rendered messages", () => showRaw(!display.raw)],
   a: ["Answer the agent", () => composer.focus()],
 });
-showPin();
-showStatus({ status: present.status, reason: status.getAttribute("reason") });
-showWatchers(part("watchers"), agentId, page.dataset.user);
+composer.show({ status: header.status });
 loadMarkdown(() => transcript.redraw());

@@ -1,29 +1,30 @@
 import "./lib/copy.js";
 import { Board } from "./board/board.js";
-import { arrange, plural } from "./lib/dom.js";
-import { followWorkspaces } from "./lib/workspaces.js";
+import { arrange, element, partsOf } from "./lib/dom.js";
+import { plural } from "./lib/format.js";
 import { shortcuts } from "./lib/shortcuts.js";
-import { renderTally } from "./board/tally.js";
+import { attention, statusText } from "./lib/status.js";
+import { followWorkspaces } from "./lib/workspaces.js";
 
 const home = document.getElementById("home");
-const part = (name) => home.querySelector(`[data-${name}]`);
+const part = partsOf(home);
 const board = new Board(part("board"), { withWorkspace: true, title: document.title });
 const cards = new Map([...part("strip").children].map((card) => [card.dataset.workspace, card]));
-const counts = new Map(); // of agents, in the workspaces that have answered
+const agentCounts = new Map(); // of the workspaces whose state has arrived
 
 function list(workspaces) {
   arrange(part("strip"), workspaces.map(cardOf));
-  const where = workspaces.find(({ role }) => role !== "viewer");
-  part("empty-viewer").hidden = Boolean(where);
-  part("empty-operator").hidden = !where;
-  for (const slug of home.querySelectorAll("[data-slug]")) slug.textContent = where?.slug;
+  const operated = workspaces.find(({ role }) => role !== "viewer");
+  part("empty-viewer").hidden = Boolean(operated);
+  part("empty-operator").hidden = !operated;
+  for (const slug of home.querySelectorAll("[data-slug]")) slug.textContent = operated?.slug;
   showEmpty();
 }
 
 function cardOf({ id, name, slug }) {
   if (!cards.has(id)) {
     const card = part("card").content.firstElementChild.cloneNode(true);
-    card.querySelector("a").textContent = name; // its stream says so from then on
+    card.querySelector("a").textContent = name; // from then on its stream does that
     cards.set(id, card);
   }
   cards.get(id).querySelector("a").href = `/w/${slug}/`;
@@ -35,27 +36,39 @@ function show(id, workspace) {
   const card = cards.get(id);
   card.querySelector("a").textContent = name;
   card.querySelector("[data-count]").textContent = agents.size ? plural(agents.size, "agent") : "No agents yet";
-  renderTally(card.querySelector("[data-tally]"), [...agents.values()]);
+  card.querySelector("[data-urgent-counts]").replaceChildren(...urgentCounts([...agents.values()]));
   board.show(id, workspace);
-  counts.set(id, agents.size);
+  agentCounts.set(id, agents.size);
   showEmpty();
+}
+
+/** How many agents need attention, by reason. */
+function urgentCounts(agents) {
+  const reasons = agents.map(attention);
+  return ["error", "waiting", "context"]
+    .map((reason) => [reason, reasons.filter((one) => one === reason).length])
+    .filter(([, count]) => count)
+    .map(([reason, count]) => {
+      const text = `${count} ${reason === "context" ? "nearly out of context" : statusText(reason).toLowerCase()}`;
+      return element("li", { "data-status": reason, "data-urgent": true }, element("span", { class: "shape" }), text);
+    });
 }
 
 function end(id) {
   cards.get(id)?.remove();
   cards.delete(id);
-  counts.delete(id);
+  agentCounts.delete(id);
   board.remove(id);
   showEmpty();
 }
 
-/** Only once every workspace has answered is it known that there is nothing. */
+/** Whether there are no agents is known only once every workspace's state has arrived. */
 function showEmpty() {
   part("none").hidden = cards.size > 0;
   for (const name of ["strip", "board"]) part(name).hidden = !cards.size;
-  part("loading").hidden = counts.size > 0;
-  part("empty").hidden = counts.size < cards.size || [...counts.values()].some(Boolean);
+  part("loading").hidden = agentCounts.size > 0;
+  part("empty").hidden = agentCounts.size < cards.size || [...agentCounts.values()].some(Boolean);
 }
 
 followWorkspaces([...cards.keys()], { onlist: list, onchange: show, onended: end });
-shortcuts({ "/": ["Search the agents", () => part("filter-words").focus()] });
+shortcuts({ "/": ["Search agents", () => part("filter-words").focus()] });

@@ -1,28 +1,30 @@
-import { arrange } from "./lib/dom.js";
-import { followWorkspace } from "./lib/follow-workspace.js";
+import { arrange, partsOf } from "./lib/dom.js";
+import { followWorkspace, showEnd, showHeader } from "./lib/workspaces.js";
 import { Invitations } from "./people/invitations.js";
 import { MemberRow } from "./people/member-row.js";
-import { showEnd, showHead } from "./lib/workspace-head.js";
 
 const page = document.getElementById("people");
-const part = (name) => page.querySelector(`[data-${name}]`);
+const part = partsOf(page);
 const id = page.dataset.workspace;
 const rows = new Map();
 const invitations = new Invitations(part("invite"), id);
-let known = "";
+let shown = "";
 
 function render(workspace) {
   const { name, members } = workspace;
   const manages = members.myRole === "owner";
-  showHead(page, workspace);
+  showHeader(page, workspace);
   document.title = `People · ${name} · Agentstream`;
-  const present = JSON.stringify([manages, members.sorted]);
-  if (present === known) return; // an agent has changed
-  known = present;
+  const current = JSON.stringify([manages, members.sorted]);
+  if (current === shown) return; // only an agent has changed
+  shown = current;
   part("loading").hidden = true;
   part("invite").hidden = !manages;
-  arrange(part("members"), members.sorted.map((member) => rowOf(member, manages)));
-  // Whoever has joined has used an invitation.
+  arrange(
+    part("members"),
+    members.sorted.map((member) => rowOf(member, manages)),
+  );
+  // Somebody who has joined has used an invitation.
   if (manages) invitations.load();
 }
 

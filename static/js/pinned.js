@@ -1,14 +1,14 @@
 import "./lib/copy.js";
-import { arrange, element } from "./lib/dom.js";
+import { arrange, element, partsOf } from "./lib/dom.js";
+import { MAX_PINS, clean, isPinned, pins, togglePin } from "./lib/pins.js";
 import { followWorkspaces } from "./lib/workspaces.js";
+import { loadMarkdown } from "./transcript/entry-view.js";
 import { Panel } from "./transcript/panel.js";
-import { MOST_PINS, clean, isPinned, pins, togglePin } from "./lib/pins.js";
-import { loadMarkdown } from "./transcript/rich.js";
 
 const page = document.getElementById("pinned");
-const part = (name) => page.querySelector(`[data-${name}]`);
-const given = new URLSearchParams(location.search);
-let ids = given.has("agents") ? clean(given.get("agents").split(",")) : pins();
+const part = partsOf(page);
+const query = new URLSearchParams(location.search);
+let ids = query.has("agents") ? clean(query.get("agents").split(",")) : pins();
 const panels = new Map();
 const workspaces = new Map();
 
@@ -17,21 +17,21 @@ function panelOf(id) {
   return panels.get(id).element;
 }
 
-/** The address is the layout: whoever gets it sees the same. */
+/** The address holds the layout, so that it can be shared. */
 function render() {
   const columns = part("columns").value;
-  const address = new URL(location);
+  const address = new URL(location.href);
   address.search = `agents=${ids.join(",")}${columns ? `&columns=${columns}` : ""}`;
   history.replaceState(null, "", address);
-  for (const [id, panel] of panels) if (!ids.includes(id)) leave(id, panel);
+  for (const [id, panel] of panels) if (!ids.includes(id)) closePanel(id, panel);
   arrange(part("grid"), ids.map(panelOf));
   part("grid").dataset.columns = columns || Math.ceil(Math.sqrt(ids.length || 1));
   part("grid").hidden = !ids.length;
   part("empty").hidden = ids.length > 0;
-  renderChoice();
+  renderOptions();
 }
 
-function leave(id, panel) {
+function closePanel(id, panel) {
   panel.close();
   panels.delete(id);
 }
@@ -56,33 +56,35 @@ function add(id) {
   render();
 }
 
-/** What may still be added: every agent the person sees, by workspace. */
-function renderChoice() {
-  const choice = part("add");
-  choice.disabled = ids.length >= MOST_PINS;
-  const first = element("option", { value: "" }, choice.disabled ? `${MOST_PINS} are the most` : "Add an agent…");
-  choice.replaceChildren(first, ...[...workspaces.values()].map(group).filter((one) => one.children.length));
+/** The agents that can be added, by workspace. */
+function renderOptions() {
+  const select = part("add");
+  select.disabled = ids.length >= MAX_PINS;
+  const first = element("option", { value: "" }, select.disabled ? `At most ${MAX_PINS} agents` : "Add an agent…");
+  select.replaceChildren(first, ...[...workspaces.values()].map(optionGroup).filter((one) => one.children.length));
 }
 
-function group({ name, agents }) {
-  const free = [...agents.values()].filter(({ id }) => !ids.includes(id)).sort((one, other) => one.name.localeCompare(other.name));
-  return element("optgroup", { label: name }, ...free.map(({ id, name }) => element("option", { value: id }, name)));
+function optionGroup({ name, agents }) {
+  const others = [...agents.values()]
+    .filter(({ id }) => !ids.includes(id))
+    .sort((one, other) => one.name.localeCompare(other.name));
+  return element("optgroup", { label: name }, ...others.map(({ id, name }) => element("option", { value: id }, name)));
 }
 
 followWorkspaces(page.dataset.workspaces.split(" ").filter(Boolean), {
   onchange: (id, { name, agents }) => {
-    const present = JSON.stringify([name, [...agents.values()].map(({ id, name }) => [id, name])]);
-    if (workspaces.get(id)?.present === present) return;
-    workspaces.set(id, { name, agents: new Map(agents), present });
-    renderChoice();
+    const options = JSON.stringify([name, [...agents.values()].map(({ id, name }) => [id, name])]);
+    if (workspaces.get(id)?.options === options) return;
+    workspaces.set(id, { name, agents: new Map(agents), options });
+    renderOptions();
   },
   onended: (id) => {
     workspaces.delete(id);
-    renderChoice();
+    renderOptions();
   },
 });
 part("add").addEventListener("change", ({ target }) => target.value && add(target.value));
-part("columns").value = /^[123]$/.test(given.get("columns")) ? given.get("columns") : "";
+part("columns").value = /^[123]$/.test(query.get("columns")) ? query.get("columns") : "";
 part("columns").addEventListener("change", render);
 render();
 loadMarkdown(() => panels.forEach((panel) => panel.redraw()));

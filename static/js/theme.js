@@ -7,14 +7,16 @@
   const apply = () => {
     if (chosen() === "system") delete root.dataset.theme;
     else root.dataset.theme = chosen();
-    for (const radio of document.querySelectorAll("[name=theme]")) radio.checked = radio.value === chosen();
+    for (const radio of document.querySelectorAll("input[name=theme]")) {
+      if (radio instanceof HTMLInputElement) radio.checked = radio.value === chosen();
+    }
   };
 
   apply();
   addEventListener("storage", apply);
   addEventListener("DOMContentLoaded", apply);
   addEventListener("change", ({ target }) => {
-    if (target.name !== "theme") return;
+    if (!(target instanceof HTMLInputElement) || target.name !== "theme") return;
     localStorage.setItem(KEY, target.value);
     apply();
   });

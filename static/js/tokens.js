@@ -1,17 +1,16 @@
 import "./lib/copy.js";
-import { call } from "./lib/api.js";
-import { ask } from "./lib/dialog.js";
-import { attempt } from "./lib/attempt.js";
-import { element, onSubmit } from "./lib/dom.js";
-import { Lookout } from "./lib/poller.js";
+import { call, showingErrors } from "./lib/api.js";
+import { confirmed } from "./lib/dialog.js";
+import { element, onSubmit, partsOf } from "./lib/dom.js";
+import { formatDay } from "./lib/format.js";
+import { Poller } from "./lib/poller.js";
 import { chosenLimits, chosenSlug, limitsOf } from "./people/token-limits.js";
 
 const page = document.getElementById("tokens");
-const part = (name) => page.querySelector(`[data-${name}]`);
-const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+const part = partsOf(page);
 
-/** They are made and deleted elsewhere too. */
-const lookout = new Lookout("/tokens", show);
+/** Tokens are created and deleted elsewhere too. */
+const poller = new Poller("/tokens", show);
 
 function show(tokens) {
   part("loading").hidden = true;
@@ -21,41 +20,59 @@ function show(tokens) {
 
 function row(token) {
   const { id, name, hint, createdAt, expiresAt } = token;
-  const remove = element("button", { type: "button", class: "button quiet", "aria-label": `Delete the token ${name}` }, "Delete");
-  remove.addEventListener("click", () => removed(id, name));
-  const over = expiresAt && new Date(expiresAt) < new Date();
-  const until = expiresAt ? `${over ? "expired" : "until"} ${day.format(new Date(expiresAt))}` : "until it is deleted";
-  const words = element("span", { class: "people-name" }, element("strong", {}, name), " ", element("code", { class: "muted" }, `${hint}…`));
-  const times = element("span", { class: "muted people-times" }, `made ${day.format(new Date(createdAt))}, ${until}`);
-  return element("li", { class: "people-row", "data-token": id }, words, ...limitsOf(part("form"), token), times, remove);
+  const remove = element(
+    "button",
+    { type: "button", class: "button quiet", "aria-label": `Delete the token ${name}` },
+    "Delete",
+  );
+  remove.addEventListener("click", () => deleteToken(id, name));
+  const expired = expiresAt && new Date(expiresAt) < new Date();
+  const expiry = expiresAt ? `${expired ? "expired" : "expires"} ${formatDay(expiresAt)}` : "never expires";
+  const label = element(
+    "span",
+    { class: "people-name" },
+    element("strong", {}, name),
+    " ",
+    element("code", { class: "muted" }, `${hint}…`),
+  );
+  const times = element("span", { class: "muted people-times" }, `created ${formatDay(createdAt)}, ${expiry}`);
+  return element(
+    "li",
+    { class: "people-row", "data-token": id },
+    label,
+    ...limitsOf(part("form"), token),
+    times,
+    remove,
+  );
 }
 
-async function make() {
+async function create() {
   const days = part("days").value;
   const body = { name: part("name").value, ...(days && { days: Number(days) }), ...chosenLimits(part("form")) };
-  const made = await attempt(part("trouble"), () => call("POST", "/tokens", body));
+  const made = await showingErrors(part("trouble"), () => call("POST", "/tokens", body));
   if (!made) return;
   part("name").value = "";
   part("made").dataset.id = made.id;
   part("made-name").textContent = made.name;
   const { url } = page.dataset;
   const slug = chosenSlug(part("form")) ?? page.dataset.slug;
-  // The token is pasted into a prompt, because every user of a machine can read its command lines.
+  // The token is entered at a prompt, because every user of a machine can read its command lines.
   const command = `agentstream login --url ${url} && agentstream run --url ${url} --workspace ${slug} --name hello -- COMMAND`;
   part("secret").replaceChildren(element("copy-command", {}, made.token));
   part("command").replaceChildren(element("copy-command", {}, command));
+  part("run").hidden = !made.scopes.includes("publish");
   part("made").hidden = false;
   part("secret").querySelector("button").focus();
-  await lookout.ask();
+  await poller.poll();
 }
 
-async function removed(id, name) {
-  const sure = await ask(`Delete the token ${name}?`, "Whatever uses it is cut off at once: runners, scripts, open connections.", "Delete");
-  if (!sure) return;
-  await attempt(part("trouble"), () => call("DELETE", `/tokens/${id}`));
+async function deleteToken(id, name) {
+  const consequence = "Everything that uses it loses access immediately: runners, scripts, open connections.";
+  if (!(await confirmed(`Delete the token ${name}?`, consequence, "Delete"))) return;
+  await showingErrors(part("trouble"), () => call("DELETE", `/tokens/${id}`));
   if (part("made").dataset.id === id) part("made").hidden = true;
-  await lookout.ask();
+  await poller.poll();
 }
 
-onSubmit(part("form"), make);
-lookout.ask();
+onSubmit(part("form"), create);
+poller.poll();

@@ -1,21 +1,21 @@
 import "./lib/copy.js";
 import { Board } from "./board/board.js";
-import { followWorkspace } from "./lib/follow-workspace.js";
+import { partsOf } from "./lib/dom.js";
 import { shortcuts } from "./lib/shortcuts.js";
-import { showEnd, showHead } from "./lib/workspace-head.js";
+import { followWorkspace, showEnd, showHeader } from "./lib/workspaces.js";
 
 const page = document.getElementById("workspace");
-const part = (name) => page.querySelector(`[data-${name}]`);
+const part = partsOf(page);
 const id = page.dataset.workspace;
 const board = new Board(page, { title: document.title });
 
 function render(workspace) {
-  showHead(page, workspace);
+  showHeader(page, workspace);
   part("loading").hidden = true;
   part("empty").hidden = workspace.agents.size > 0;
-  const watches = workspace.members.myRole === "viewer";
-  part("empty-viewer").hidden = !watches;
-  part("empty-operator").hidden = watches;
+  const isViewer = workspace.members.myRole === "viewer";
+  part("empty-viewer").hidden = !isViewer;
+  part("empty-operator").hidden = isViewer;
   board.title = `${workspace.name} · Agentstream`;
   board.show(id, workspace);
 }
@@ -27,4 +27,4 @@ function end({ reason }) {
 }
 
 followWorkspace(id, { onchange: render, onended: end });
-shortcuts({ "/": ["Search the agents", () => part("filter-words").focus()] });
+shortcuts({ "/": ["Search agents", () => part("filter-words").focus()] });

@@ -1,4 +1,4 @@
-"""What one process knows of a stream that somebody here watches, and when it tells the connections that follow it."""
+"""Feeds: what one process knows of a stream that is watched there, and when its followers are woken."""
 
 import asyncio
 import logging

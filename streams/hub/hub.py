@@ -60,7 +60,8 @@ class Hub:
         limit = conf().SOCKETS_PER_USER
         if limit and self._sockets[viewer.id] >= limit:
             metrics.LIMITED.labels(limit="sockets").inc()
-            raise ProtocolError(Code.RATE_LIMITED, f"expected at most {limit} connections of a user", SOCKET_SECONDS)
+            problem = f"expected at most {limit} connections of a user"
+            raise ProtocolError(Code.RATE_LIMITED, problem, retry_after=SOCKET_SECONDS)
         connection = Connection(self, viewer, sink, merge, listener)
         self.connections[connection] = None
         self._sockets[viewer.id] += 1

@@ -1,4 +1,4 @@
-"""Who follows a stream at this moment, on all processes: asked when somebody wants to know, stored nowhere."""
+"""Presence: who is following a stream now, on all processes. Queried on demand, stored nowhere."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""The sockets' reads of the database, each shared by everyone who asks for the like at that moment."""
+"""Database reads for sockets. Reads of the same kind that are requested at the same time share a query."""
 
 import asyncio
 import uuid

@@ -1,4 +1,4 @@
-"""Text on its way to many sockets: encoded once, shared by all."""
+"""Recent events and the frames cut from them: encoded once, shared by all sockets."""
 
 import struct
 from collections.abc import Iterable

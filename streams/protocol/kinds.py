@@ -96,6 +96,8 @@ class Kind(ABC):
     name: ClassVar[str]
     publishable: ClassVar[bool] = False
     """Whether clients may publish to streams of this kind, with `publish:<name>`."""
+    answerable: ClassVar[bool] = False
+    """Whether clients may answer what is asked on streams of this kind, with `answer:<name>`."""
     readers: ClassVar[Scope] = Scope.WATCH
     """Credentials for any of these may follow the stream and read its history."""
 
@@ -115,6 +117,13 @@ class Kind(ABC):
         """Store a publication of `viewer`, the payload of `publish:<name>`, and return that of its `published` answer.
 
         Raises ProtocolError where it cannot be understood or stored.
+        """
+        raise NotImplementedError
+
+    async def answer(self, key: uuid.UUID, answer: Raw, viewer: Viewer) -> dict[str, Any]:
+        """Store a person's answer, the payload of `answer:<name>`, and return that of its `answered` answer.
+
+        Raises ProtocolError where it cannot be understood, or somebody was first (CONFLICT).
         """
         raise NotImplementedError
 

@@ -1,4 +1,4 @@
-"""How much one client may ask for, and for how long at a time."""
+"""Rate limits, and fair turns on the event loop."""
 
 import asyncio
 import time

@@ -27,6 +27,7 @@ class Code(StrEnum):
     UNKNOWN_MESSAGE_TYPE = "UNKNOWN_MESSAGE_TYPE"
     NOT_FOUND = "NOT_FOUND"
     FORBIDDEN = "FORBIDDEN"
+    CONFLICT = "CONFLICT"
     TOO_MANY_SUBSCRIPTIONS = "TOO_MANY_SUBSCRIPTIONS"
     RATE_LIMITED = "RATE_LIMITED"
     TOO_LARGE = "TOO_LARGE"
@@ -43,6 +44,7 @@ _HTTP_STATUS = {
     Code.UNAUTHENTICATED: 401,
     Code.FORBIDDEN: 403,
     Code.NOT_FOUND: 404,
+    Code.CONFLICT: 409,
     Code.TOO_LARGE: 413,
     Code.RATE_LIMITED: 429,
     Code.TOO_MANY_SUBSCRIPTIONS: 429,
@@ -72,20 +74,32 @@ class Reason(StrEnum):
 
 
 class ProtocolError(Exception):
-    """A request that is refused, with what was expected and what came. It changes nothing."""
+    """A request that is refused, with what was expected and what came. It changes nothing.
 
-    def __init__(self, code: Code, message: str, retry_after: float | None = None) -> None:
-        """`retry_after`: in how many seconds the same request may succeed, where that is known."""
+    `details` are told beside the code and the message; `retry_after` is in how many seconds the same request may
+    succeed, where that is known.
+    """
+
+    def __init__(
+        self,
+        code: Code,
+        message: str,
+        details: Mapping[str, Any] | None = None,
+        *,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.details = dict(details or {})
         self.retry_after = retry_after
+        if retry_after is not None:
+            self.details["retryAfter"] = round(retry_after, 3)
 
     @property
-    def answer(self) -> dict[str, Any]:
-        """The refusal as clients get it."""
-        answer: dict[str, Any] = {"code": self.code, "message": self.message}
-        return answer if self.retry_after is None else answer | {"retryAfter": round(self.retry_after, 3)}
+    def payload(self) -> dict[str, Any]:
+        """The refusal, ready for JSON."""
+        return {"code": self.code, "message": self.message, **self.details}
 
 
 class Wire(BaseModel):
@@ -120,7 +134,7 @@ def parse_json(text: str | bytes) -> object:
         raise ProtocolError(Code.INVALID_JSON, f"expected JSON, got {brief(text)}: {error}") from None
 
 
-Shape = TypeVar("Shape", bound=msgspec.Struct)
+Shape = TypeVar("Shape")
 
 
 @cache
@@ -129,10 +143,10 @@ def _decoder(shape: type[Shape]) -> msgspec.json.Decoder[Shape]:
 
 
 def decode(shape: type[Shape], text: str | bytes | Raw, where: str = "") -> Shape:
-    """JSON text as a struct, in time that is bounded by its length: it stops at the first problem, and fields of type
-    Raw are not read. Raises ProtocolError (INVALID_JSON, INVALID_MESSAGE)."""
+    """JSON text as a struct or a dict, in time that is bounded by its length: it stops at the first problem, and
+    fields of type Raw are not read. Raises ProtocolError (INVALID_JSON, INVALID_MESSAGE)."""
     try:
-        decoded: Shape = _decoder(shape).decode(text)
+        decoded: Shape = _decoder(shape).decode(text)  # type: ignore[arg-type]
     except msgspec.ValidationError as error:
         raise ProtocolError(Code.INVALID_MESSAGE, _place(str(error), where)) from None
     except (ValueError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""Where a stream stands, where a subscriber's cursor starts in it, and whether anything it should have had is gone."""
+"""Positions in a stream: what the log holds, and where a subscription starts."""
 
 from dataclasses import dataclass
 

@@ -12,6 +12,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from autobahn.websocket import protocol as websocket
+from twisted.internet.error import ConnectionAborted
+from twisted.python.failure import Failure
+from twisted.web import http
 
 # Twisted's TCP transport
 
@@ -44,6 +47,12 @@ def socket_of(transport: Any) -> socket.socket:
     """The socket of a TCP transport."""
     handle: socket.socket = transport.socket
     return handle
+
+
+def close_at_once(transport: Any) -> None:
+    """Abort a connection, and have its file descriptor back before this returns; `abortConnection` takes a turn of the
+    event loop, in which a hundred others may be accepted. Not for the connection whose data is being handled."""
+    tcp(transport).connectionLost(Failure(ConnectionAborted()))
 
 
 def unacknowledged(transport: Any) -> int:
@@ -154,16 +163,22 @@ def ws_options(server: Any) -> Any:
     return server.ws_factory
 
 
-def use_request_class(server: Any, request_class: type) -> None:
-    """Have daphne make HTTP requests of this class."""
-    build = server.http_factory.buildProtocol
+def use_channels(server: Any, channel: Any, request_class: type, admit: Any) -> None:
+    """Have daphne take connections with channels that `channel` makes, and HTTP requests of this class. Before that
+    `admit` is asked for the peer's address: True, or a protocol that refuses the connection, or None to drop it."""
+    factory = server.http_factory
+    build = factory.buildProtocol
 
     def build_protocol(address: Any) -> Any:
+        admitted = admit(address)
+        if admitted is not True:
+            return admitted
         protocol = build(address)
         protocol.requestFactory = request_class
         return protocol
 
-    server.http_factory.buildProtocol = build_protocol
+    factory.protocol = lambda: http._GenericHTTPChannelProtocol(channel())
+    factory.buildProtocol = build_protocol
 
 
 def header_values(request: Any, name: bytes) -> Iterator[bytes]:

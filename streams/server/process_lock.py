@@ -1,4 +1,4 @@
-"""One server process without Redis, not two: nothing would carry messages between them."""
+"""Refuses a second server process without Redis, since nothing would carry messages between the two."""
 
 import fcntl
 import os

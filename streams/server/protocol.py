@@ -16,11 +16,12 @@ from streams.hub.window import Frame
 from streams.protocol.limits import Bucket
 from streams.protocol.messages import Close
 from streams.server import compat
+from streams.server.connections import Phase
 
 INBOX_MESSAGES = 64  # of one client waiting to be handled before the server stops reading from it
 KERNEL_BYTES = 131_072  # not yet sent that the kernel may hold for one socket
 CLOSE_SECONDS = 5.0  # for a client to answer our close frame before the connection is cut
-REFUSED_CLOSE_SECONDS = 1.0  # likewise, for a client that is not signed in or sends too much
+REFUSED_CLOSE_SECONDS = 1.0  # likewise, for a client that is not signed in
 REFUSED_BYTES = 4_096  # read from a refused client, for its close frame to be among them
 UNSENT_BYTES = 65_536  # from which on pings are not answered: their pongs would only wait
 
@@ -43,6 +44,16 @@ class StreamProtocol(WebSocketProtocol):  # type: ignore[misc]
         request.headers.pop("daphne-root-path", None)  # for a proxy to set, which none of ours does
         self._frames = Bucket(conf().MESSAGES_BURST, conf().MESSAGES_PER_SECOND)
         return super().onConnect(request)
+
+    def connectionMade(self) -> None:  # noqa: N802 (Twisted's name)
+        super().connectionMade()
+        self._connections = self.factory.server_class.sockets
+        self._connection = self._connections.of(self.transport)
+
+    def connectionLost(self, reason: Any = None) -> None:  # noqa: N802 (Twisted's name)
+        super().connectionLost(reason)
+        if self._connection is not None:
+            self._connections.ended(self._connection)
 
     def onOpen(self) -> None:  # noqa: N802
         super().onOpen()
@@ -102,7 +113,10 @@ class StreamProtocol(WebSocketProtocol):  # type: ignore[misc]
     def refuse(self, code: int) -> None:
         """Close, and handle nothing more of what the client sends."""
         self.refused = True
-        self.close_soon(code, REFUSED_CLOSE_SECONDS)
+        if self._connection is not None:
+            self._connections.enter(self._connection, Phase.REFUSED)
+        # A client that is cut while it sends may lose the close frame: one that is signed in gets time to read it.
+        self.close_soon(code, REFUSED_CLOSE_SECONDS if code == Close.NOT_SIGNED_IN else CLOSE_SECONDS)
 
     def serverClose(self, code: int | None = None) -> None:  # noqa: N802 (daphne's name)
         match code:

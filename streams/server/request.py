@@ -6,6 +6,7 @@ from daphne.http_protocol import WebRequest
 
 from streams.conf import conf
 from streams.server import compat
+from streams.server.channel import RETRY_SECONDS, forwarded_for
 
 
 class StreamRequest(WebRequest):  # type: ignore[misc]
@@ -21,6 +22,7 @@ class StreamRequest(WebRequest):  # type: ignore[misc]
 
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802
         self._received += len(data)
+        self.channel.connection.count = self._received
         if self._refused:
             return
         if self._too_large(self._received):
@@ -36,7 +38,22 @@ class StreamRequest(WebRequest):  # type: ignore[misc]
         if upgrade == b"websocket" and self.clientproto != b"HTTP/1.1":
             compat.refuse_request(self, 400, b"Bad Request", "expected HTTP/1.1 for a WebSocket")
             return None
+        if reason := self._one_too_many():
+            compat.refuse_request(self, 429, b"Too Many Requests", reason)
+            return None
         return super().process()
+
+    def _one_too_many(self) -> str | None:
+        """Behind a proxy a client is known, and limited, by what the proxy says of it."""
+        header, connections = self.channel.factory.server.proxy_forwarded_address_header, self.channel.connections
+        if not header:
+            return None
+        address = forwarded_for(self, header)
+        if connections.refusal_of(address):
+            self.setHeader(b"Retry-After", b"%d" % RETRY_SECONDS)
+            return "too many connections from your address"
+        connections.identify(self.channel.connection, address)
+        return None
 
     @staticmethod
     def _too_large(length: int) -> bool:

@@ -13,11 +13,14 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from daphne.access import AccessLogGenerator
 from daphne.cli import CommandLineInterface
 from daphne.server import Server
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 from twisted.internet import defer
+from twisted.internet.task import LoopingCall
 
 from streams.conf import conf
 from streams.database import NotMigratedError, require_migrated
@@ -25,6 +28,8 @@ from streams.protocol.messages import Close
 from streams.runtime import Runtime
 from streams.server import compat
 from streams.server.access_log import AccessLog
+from streams.server.channel import RefusedConnection, StreamChannel, address_of
+from streams.server.connections import Connections, raise_file_limit
 from streams.server.process_lock import ProcessLock
 from streams.server.protocol import Inbox, StreamProtocol, TransportSink
 from streams.server.request import StreamRequest
@@ -37,6 +42,8 @@ compat.share_utf8_validator()
 DRAIN_STEPS = 20
 GARBAGE = 20_000  # objects made, and not yet let go, after which Python looks for cycles (its default: 700)
 BACKLOG = 4_096  # connections that wait to be accepted; the kernel's own limit may be lower
+REFUSED_AT_ONCE = 20  # connections that are told so
+CUT_EVERY = 0.5  # seconds between two looks for clients that take too long
 HTTP_STEP = 0.05  # seconds between two looks at whether the reader of an HTTP answer has caught up
 
 
@@ -45,7 +52,8 @@ class StreamServer(Server):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._when_ready: Callable[[], None] | None = kwargs.pop("ready_callable", None)
-        if logged := kwargs.get("action_logger"):
+        logged = kwargs.get("action_logger")
+        if isinstance(logged, AccessLogGenerator):  # that of `runserver` is a function
             kwargs["action_logger"] = AccessLog(logged.stream)
         kwargs["endpoints"] = [_with_backlog(endpoint) for endpoint in kwargs.get("endpoints") or ()]
         super().__init__(*args, ready_callable=self._configure, **kwargs)
@@ -63,18 +71,35 @@ class StreamServer(Server):  # type: ignore[misc]
         gc.collect()
         gc.freeze()
         gc.set_threshold(GARBAGE)
+        self.sockets = Connections(raise_file_limit())
         super().run()
 
     def _configure(self) -> None:
         # Close with a code (1009 for a frame too large) instead of dropping the connection without a word.
         # A null origin is for the application to refuse, like any other. Text is validated where it is decoded.
-        compat.use_request_class(self, StreamRequest)
+        compat.use_channels(self, self._channel, StreamRequest, self._admit)
         factory = compat.ws_options(self)
         factory.setProtocolOptions(versions=[13], failByDrop=False, allowNullOrigin=True, utf8validateIncoming=False)
         factory.protocol = compat.with_options_of(factory, StreamProtocol)
         asyncio.get_event_loop().call_soon(Runtime.start)  # not only with the first viewer: maintenance is due before
+        LoopingCall(self.sockets.cut_late).start(CUT_EVERY, now=False)
         if self._when_ready:
             self._when_ready()
+
+    def _channel(self) -> StreamChannel:
+        return StreamChannel(self.sockets, self._proxied)
+
+    def _admit(self, peer: Any) -> RefusedConnection | bool | None:
+        reason = self.sockets.refusal(None if self._proxied else address_of(peer))
+        if reason is None:
+            return True
+        # Dropped without a word while many are being told: they have file descriptors too.
+        return RefusedConnection(reason) if RefusedConnection.count < REFUSED_AT_ONCE else None
+
+    @property
+    def _proxied(self) -> bool:
+        """Whether connections come from a proxy of ours, which has many clients."""
+        return bool(self.proxy_forwarded_address_header or settings.SECURE_PROXY_SSL_HEADER)
 
     def listen_success(self, port: Any) -> None:
         self._ports.append(port)

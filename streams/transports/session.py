@@ -1,4 +1,4 @@
-"""One client's session, whatever its transport: what it asks, and what it is told."""
+"""A client's session, whatever its transport: handles its requests and sends the answers."""
 
 import asyncio
 import logging
@@ -36,7 +36,7 @@ from streams.runtime import Runtime
 
 logger = logging.getLogger(__name__)
 
-NOT_THE_CLIENTS_FAULT = (Code.UNAVAILABLE, Code.INTERNAL, Code.RATE_LIMITED)
+NOT_THE_CLIENTS_FAULT = (Code.CONFLICT, Code.UNAVAILABLE, Code.INTERNAL, Code.RATE_LIMITED)
 EXPIRY_SECONDS = 0.1  # after its expiry, a credential is looked at: it has certainly expired then
 MAX_TIMER_SECONDS = 86_400.0
 MAX_REJECTED = 200  # messages over the limit that are answered with RATE_LIMITED before the connection is closed
@@ -112,9 +112,8 @@ class ClientSession:
         if self._rejected > MAX_REJECTED:
             self.close(Close.TOO_MANY_MESSAGES, "too many messages")
         rate = conf().MESSAGES_PER_SECOND
-        raise ProtocolError(
-            Code.RATE_LIMITED, f"expected at most {rate:g} messages a second; this one was not read", 1 / rate
-        )
+        problem = f"expected at most {rate:g} messages a second; this one was not read"
+        raise ProtocolError(Code.RATE_LIMITED, problem, retry_after=1 / rate)
 
     async def _dispatch(self, request: Request) -> None:
         verb, _, name = request.type.partition(":")
@@ -129,6 +128,8 @@ class ClientSession:
                 self._unsubscribe(kind, _key(kind, request), request)
             case "publish", Kind() if kind.publishable:
                 await self._publish(kind, request)
+            case "answer", Kind() if kind.answerable:
+                await self._answer_request(kind, request)
             case _:
                 known = ", ".join(_known_types(self._runtime.kinds.values()))
                 raise ProtocolError(Code.UNKNOWN_MESSAGE_TYPE, f"expected one of {known}; got {brief(request.type)}")
@@ -195,6 +196,11 @@ class ClientSession:
         await self._require(kind, key, Scope.PUBLISH)  # before the events are read: strangers cost no work
         self._answer("published", await kind.publish(key, request.payload, self._viewer), request)
 
+    async def _answer_request(self, kind: Kind, request: Request) -> None:
+        key = _key(kind, request)
+        await self._require(kind, key, Scope.ANSWER)
+        self._answer("answered", await kind.answer(key, request.payload, self._viewer), request)
+
     async def _require(self, kind: Kind, key: uuid.UUID, scope: Scope) -> None:
         """Raise ProtocolError (NOT_FOUND, FORBIDDEN) unless the viewer may change the stream in this way."""
         grants = self._grants  # another dict as soon as rights change: no stale answer is kept
@@ -222,7 +228,7 @@ class ClientSession:
     def _refuse(self, error: ProtocolError, request: Request | None) -> None:
         if self._closed:
             return
-        payload = error.answer
+        payload = error.payload
         if request is not None:
             payload["request"] = request.type
         self._answer("error", payload, request)
@@ -364,6 +370,7 @@ def _known_types(kinds: Iterable[Kind]) -> list[str]:
     for kind in kinds:
         found += [f"subscribe:{kind.name}", f"unsubscribe:{kind.name}"]
         found += [f"publish:{kind.name}"] if kind.publishable else []
+        found += [f"answer:{kind.name}"] if kind.answerable else []
     return found
 
 

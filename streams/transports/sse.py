@@ -1,4 +1,4 @@
-"""The same cursors over HTTP: a stream as `text/event-stream`, for where WebSockets are blocked."""
+"""A stream as server-sent events, for networks that block WebSockets. Uses the same cursors."""
 
 import asyncio
 import uuid
@@ -61,7 +61,7 @@ def _encode(text: bytes) -> bytes:
     return b"data: %b\n\n" % text if seq is None else b"id: %d\ndata: %b\n\n" % (seq, text)
 
 
-async def event_stream(viewer: Viewer, kind: Kind, key: uuid.UUID, since: int | None) -> AsyncIterator[bytes]:
+async def event_stream(viewer: Viewer, kind: Kind, key: uuid.UUID, since: int | None) -> "SessionEvents":
     """What a `subscribe:*` with `since` would bring, `subscribed` first, for as long as it is iterated over.
 
     A heartbeat is a comment. Raises ProtocolError (NOT_FOUND, UNAVAILABLE) before the first piece.

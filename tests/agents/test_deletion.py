@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from agents.changes import agent_stream
 from agents.models import Agent
-from agents.publications import agent_stream
 from agents.services import AgentService
 from streams import log
 from streams.log.retention import STEP_EVENTS, trim

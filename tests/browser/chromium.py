@@ -80,7 +80,7 @@ def transcript(page: Page) -> str:
     """Everything that is said on an agent's page, in order, whether it is drawn at the moment or not."""
     script = """async () => {
       const { transcript } = await import("/static/js/agent.js");
-      const said = [...transcript.entries()].filter(({ reading }) => reading.type !== "note");
+      const said = [...transcript.entries()].filter(({ type }) => type !== "note");
       return said.map(({ text }) => text).join("");
     }"""
     text: str = page.evaluate(script)

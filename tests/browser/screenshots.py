@@ -106,7 +106,7 @@ def take(browser: Browser, server: LiveServer, pages: dict[str, str], folder: Pa
             expect_state(page, "Live")
             expect(page.locator(".agent-row .agent-line:not(:empty), .entry").first).to_be_visible()
             if name == "agent" and shape != "phone":
-                page.get_by_role("button", name="Over time").click()
+                page.get_by_role("button", name="Timeline").click()
                 expect(page.locator("canvas")).to_be_visible()
             page.wait_for_timeout(700)  # rows ask for their last lines one after the other
             page.screenshot(path=folder / file_name(name, shape), animations="disabled")

@@ -56,7 +56,7 @@ def test_markdown_is_rendered_with_coloured_code_and_nothing_that_runs_or_loads(
     assert text.locator("img, script, style, [style], [onerror]").count() == 0
     assert "pwned" not in reader.title()
     reader.get_by_role("button", name="More").click()
-    reader.get_by_role("button", name="Show messages raw").click()
+    reader.get_by_role("button", name="Show raw messages").click()
     expect(text).to_have_text(MARKDOWN)
 
 
@@ -165,7 +165,7 @@ def test_everything_can_be_downloaded(reader: Page, place: Place, kind: str, tmp
 def test_status_and_context_over_time(reader: Page, place: Place) -> None:
     place.status("running")
     place.context(30)
-    reader.get_by_role("button", name="Over time").click()
+    reader.get_by_role("button", name="Timeline").click()
     timeline = reader.get_by_role("list", name="Status over time")
     expect(timeline).to_contain_text("Running")
     chart = reader.get_by_role("img", name="Context level over time")
@@ -185,7 +185,7 @@ def test_what_was_long_before_the_page_was_opened_is_in_the_chart(tab: Page, liv
     sign_in(tab, live)
     tab.goto(place.agent_url)
     expect_state(tab, "Live")
-    tab.get_by_role("button", name="Over time").click()
+    tab.get_by_role("button", name="Timeline").click()
     chart = tab.get_by_role("img", name="Context level over time")
     expect(chart).to_have_accessible_name("Context level over time: from 5 % to 30 %, at most 60 %")
     expect(tab.get_by_role("list", name="Status over time")).to_contain_text("Running")
@@ -195,16 +195,16 @@ def test_what_was_long_before_the_page_was_opened_is_in_the_chart(tab: Page, liv
 def test_who_else_watches_is_named(
     reader: Page, live: LiveServer, place: Place, fresh_browser: Callable[[], BrowserContext]
 ) -> None:
-    watchers = reader.locator("[data-watchers]")
+    watchers = reader.locator("[data-viewers]")
     live.token("ada", "--superuser")
     other = fresh_browser().new_page()
     sign_in(other, live, "ada")
     other.goto(place.agent_url)
     expect_state(other, "Live")
-    expect(other.locator("[data-watchers]")).to_have_text("root watches too")
+    expect(other.locator("[data-viewers]")).to_have_text("root is also watching")
     come_back = "document.dispatchEvent(new Event('visibilitychange'))"  # as to the tab; else it is 15 seconds
     reader.evaluate(come_back)
-    expect(watchers).to_have_text("ada watches too")
+    expect(watchers).to_have_text("ada is also watching")
     other.close()
     reader.wait_for_timeout(500)
     reader.evaluate(come_back)
@@ -226,7 +226,7 @@ def test_what_could_not_be_sent_is_kept(reader: Page, place: Place, complaints: 
     box = reader.get_by_role("textbox", name="Answer this agent")
     box.fill("Important")
     reader.get_by_role("button", name="Send").click()
-    expect(reader.get_by_text("That was not sent. The server could not be reached.")).to_be_visible()
+    expect(reader.get_by_text("Not sent. The server can't be reached.")).to_be_visible()
     expect(box).to_have_value("Important")
     complaints.clear()  # Chromium tells the console of every failed request
 
@@ -238,7 +238,7 @@ def test_stop_asks_first_and_is_shown_with_who_asked(reader: Page, place: Place)
     expect(reader.get_by_role("dialog")).to_be_hidden()
     reader.get_by_role("button", name="Interrupt").click()
     reader.get_by_role("dialog").get_by_role("button", name="Interrupt").click()
-    expect(notes).to_have_text([re.compile("root interrupted it$")])
+    expect(notes).to_have_text([re.compile("root interrupted the agent$")])
     place.status("finished")
     expect(reader.get_by_role("button", name="Stop")).to_be_disabled()
 

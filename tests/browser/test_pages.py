@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from realtime_project import __version__
 from tests.browser.chromium import Complaints, expect_state, follow_sign_in_link, sign_in
 from tests.browser.conftest import Place
 from tests.support.server import LiveServer
@@ -36,10 +37,15 @@ def test_no_page_complains_or_breaks_the_content_policy(tab: Page, live: LiveSer
         tab.wait_for_load_state("networkidle")
 
 
+def test_the_footer_tells_the_version(tab: Page, live: LiveServer) -> None:
+    tab.goto(f"{live.url}/sign-in/")
+    expect(tab.get_by_role("contentinfo")).to_have_text(f"Agentstream {__version__}")
+
+
 def test_a_missing_page_says_so(tab: Page, live: LiveServer, place: Place, complaints: Complaints) -> None:
     sign_in(tab, live)
     tab.goto(f"{live.url}/w/no-such-workspace/")
-    expect(tab.get_by_role("heading", level=1)).to_have_text("There is nothing here")
+    expect(tab.get_by_role("heading", level=1)).to_have_text("Page not found")
     assert all("404" in complaint for complaint in complaints)
     complaints.clear()
     tab.get_by_role("link", name="Go to your workspaces").click()
@@ -54,14 +60,14 @@ def test_a_sign_in_link_works_once(live: LiveServer, place: Place, fresh_browser
     follow_sign_in_link(first, link)
     expect(first.get_by_role("heading", level=1)).to_have_text("Overview")
     second.get_by_role("button", name="Sign in as root").click()
-    expect(second.get_by_role("alert")).to_contain_text("That link no longer works")
+    expect(second.get_by_role("alert")).to_contain_text("This link no longer works")
 
 
 def test_signing_out_and_a_wrong_password(tab: Page, live: LiveServer, place: Place) -> None:
     live.token("leaver")
     sign_in(tab, live, "leaver")
     tab.get_by_role("button", name="Account: leaver").click()
-    tab.get_by_role("button", name="Sign out").click()
+    tab.get_by_role("button", name="Sign out", exact=True).click()
     expect(tab.get_by_role("heading", level=1)).to_have_text("Sign in")
     tab.get_by_label("Username").fill("leaver")
     tab.get_by_label("Password").fill("wrong")
@@ -77,7 +83,7 @@ def test_signing_out_in_one_tab_is_seen_in_the_others(tab: Page, live: LiveServe
     other = tab.context.new_page()
     other.goto(live.url)
     other.get_by_role("button", name="Account: two-tabs").click()
-    other.get_by_role("button", name="Sign out").click()
+    other.get_by_role("button", name="Sign out", exact=True).click()
     expect_state(tab, "Access ended", seconds=40)  # with the next heartbeat at the latest
     expect(tab.get_by_role("link", name="Sign in again")).to_be_visible()
 
@@ -87,9 +93,9 @@ def test_the_way_to_a_transcript_by_keyboard(tab: Page, live: LiveServer, place:
     tab.goto(place.workspace_url)
     expect(tab.locator(".agent-row")).to_be_visible()
     tab.keyboard.press("Tab")
-    expect(tab.get_by_role("link", name="Skip to the content")).to_be_focused()
+    expect(tab.get_by_role("link", name="Skip to content")).to_be_focused()
     tab.keyboard.press("Enter")
-    for _ in ("breadcrumb", "agents", "people", "search", "status", "notifications", "row"):
+    for _ in ("breadcrumb", "agents", "people", "audit log", "search", "status", "notifications", "row"):
         tab.keyboard.press("Tab")
     expect(tab.locator(".agent-row a")).to_be_focused()
     tab.keyboard.press("Enter")
@@ -110,7 +116,7 @@ def test_on_a_phone_it_is_said_in_full_why_an_agent_waits_and_how_full_its_conte
     expect(tab.get_by_role("meter", name="Context in use")).to_have_attribute("aria-valuenow", "100")
     tab.goto(place.agent_url)
     words = tab.locator(".agent-head context-gauge span")
-    expect(words).to_have_text("Context 100 % (1,000,000 of 1,000,000 tokens)")
+    expect(words).to_have_text("Context 100 %, 1,000,000 of 1,000,000 tokens")
     assert words.evaluate("one => one.getBoundingClientRect().right") <= 360
 
 
@@ -123,7 +129,7 @@ def test_on_a_phone_one_may_try_again_at_once(
     tab.route(re.compile("/api/.*/stream"), lambda route: route.abort())
     tab.goto(place.workspace_url)
     expect_state(tab, "Reconnecting…")
-    again, account = tab.get_by_role("button", name="Try now"), tab.get_by_role("button", name="Account")
+    again, account = tab.get_by_role("button", name="Retry now"), tab.get_by_role("button", name="Account")
     expect(again).to_be_visible()
     while (box := again.bounding_box()) is None:  # it is there between two attempts only
         tab.wait_for_timeout(20)

@@ -30,7 +30,7 @@ def confirm(page: Page, words: str) -> None:
 
 def invite(page: Page, role: str) -> str:
     page.get_by_label("Role", exact=True).select_option(role)
-    page.get_by_role("button", name="Make a link").click()
+    page.get_by_role("button", name="Create link").click()
     link = page.locator("[data-invite-link] code")
     expect(link).to_be_visible()
     return link.inner_text()
@@ -40,7 +40,7 @@ def make_account(page: Page, name: str) -> None:
     page.get_by_label("Username").fill(name)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_label("Password confirmation").fill(PASSWORD)
-    page.get_by_role("button", name="Make an account and join").click()
+    page.get_by_role("button", name="Create account and join").click()
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_who_is_invited_makes_an_account_and_appears_live(
     guest = fresh_browser().new_page()
     guest.goto(link)
     expect(heading(guest)).to_have_text(f"Join {place.workspace['name']}")
-    expect(guest.get_by_role("main")).to_contain_text(re.compile(r"root invites you .* as\s+operator"))
+    expect(guest.get_by_role("main")).to_contain_text(re.compile(r"root invites you .* as\s+an operator"))
     make_account(guest, "grace")
     expect(heading(guest)).to_have_text(place.workspace["name"])
     expect_state(guest, "Live")
@@ -108,7 +108,7 @@ def test_who_has_an_account_signs_in_and_comes_back_to_the_invitation(
 def test_an_owner_who_opens_an_invitation_does_not_spend_it(people: Page) -> None:
     link = invite(people, "viewer")
     people.goto(link)
-    expect(people.get_by_role("main")).to_contain_text("You are a member of it already")
+    expect(people.get_by_role("main")).to_contain_text("You are already a member of this workspace")
     expect(people.get_by_role("button", name=re.compile("Accept"))).to_have_count(0)
 
 
@@ -116,7 +116,7 @@ def test_an_invitation_is_revoked(people: Page, complaints: Complaints) -> None:
     link = invite(people, "viewer")
     people.get_by_role("button", name="Revoke the invitation").click()
     confirm(people, "Revoke")
-    expect(people.get_by_role("heading", name="Not used yet")).to_be_hidden()
+    expect(people.get_by_role("heading", name="Pending invitations")).to_be_hidden()
     expect(people.locator("[data-invite-made]")).to_be_hidden()
     people.goto(link)
     expect(heading(people)).to_have_text("This invitation no longer works")
@@ -143,11 +143,11 @@ def test_a_changed_role_is_felt_live_on_the_others_pages(
     expect(answer).to_be_visible()
     expect(list_.locator("[data-role]")).to_have_text("operator")
     role.select_option("owner")
-    expect(list_.get_by_role("heading", name="Invite somebody")).to_be_visible()
+    expect(list_.get_by_role("heading", name="Invite people")).to_be_visible()
     expect(member(list_, "root").get_by_role("combobox")).to_be_visible()
     role.select_option("viewer")
     expect(answer).to_be_hidden()
-    expect(list_.get_by_role("heading", name="Invite somebody")).to_be_hidden()
+    expect(list_.get_by_role("heading", name="Invite people")).to_be_hidden()
     expect(member(list_, "promoted").get_by_role("button", name="Leave this workspace")).to_be_visible()
 
 
@@ -190,7 +190,7 @@ def test_a_form_is_not_sent_before_its_script_has_loaded(
     sign_in(tab, live)
     tab.route("**/tokens*.js", lambda route: route.abort())
     tab.goto(f"{live.url}/account/tokens/")
-    expect(tab.get_by_role("button", name="Make a token")).to_be_disabled()
+    expect(tab.get_by_role("button", name="Create token")).to_be_disabled()
     complaints.clear()  # of the script that was kept from it
 
 
@@ -200,9 +200,9 @@ def test_a_token_is_shown_once_works_and_closes_its_sockets_when_deleted(
     sign_in(tab, live)
     tab.get_by_role("button", name="Account: root").click()
     tab.get_by_role("link", name="Your tokens").click()
-    tab.get_by_label("What for").fill("build <b>machine</b>")
+    tab.get_by_label("Name", exact=True).fill("build <b>machine</b>")
     tab.get_by_label("Expires").select_option("30")
-    tab.get_by_role("button", name="Make a token").click()
+    tab.get_by_role("button", name="Create token").click()
     secret = tab.locator("[data-secret] code").inner_text()
     expect(tab.locator("[data-command] code")).to_have_text(
         re.compile(
@@ -246,6 +246,7 @@ def test_a_token_is_limited_to_what_is_chosen(tab: Page, live: LiveServer, place
     tab.get_by_role("textbox", name="Agents").fill("ci-*")
     tab.locator("[data-form] button[type=submit]").click()
     api = Api(live.url, tab.locator("[data-secret] code").inner_text())
+    expect(tab.locator("[data-command]")).to_be_hidden()  # it runs no commands
     assert [one["id"] for one in api.get("/workspaces").data] == [place.workspace["id"]]
     assert api.get(f"/agents/{place.agent['id']}").status == 404
     row = tab.get_by_role("list", name="Your tokens").get_by_role("listitem").filter(has_text="limited")

@@ -75,7 +75,7 @@ def test_what_does_not_exist_is_said_and_nonsense_left_out(tab: Page, live: Live
     unknown = "00000000-0000-4000-8000-000000000000"
     tab.goto(f"{live.url}/pinned/?agents={unknown},<script>,{place.agent['id']}")
     expect(tab.locator(".panel")).to_have_count(2)
-    expect(tab.locator(".panel").first).to_contain_text("There is no such agent, or you may not see it.")
+    expect(tab.locator(".panel").first).to_contain_text("This agent doesn't exist, or you don't have access to it.")
     expect(tab.locator(".panel").last).to_contain_text("worker")
 
 

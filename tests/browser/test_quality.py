@@ -49,7 +49,7 @@ def test_axe_finds_nothing_serious_on_any_page(tab: Page, live: LiveServer, plac
         tab.wait_for_timeout(600)
         expect(tab.locator("html")).to_have_attribute("data-theme", theme)
         if url == place.agent_url:
-            tab.get_by_role("button", name="Over time").click()
+            tab.get_by_role("button", name="Timeline").click()
         assert violations(tab, "color-contrast" if theme == "dark" else "") == [], url
         assert tab.evaluate(FAINT_PLACEHOLDERS) == [], url
 

@@ -106,10 +106,10 @@ def test_the_header_says_when_the_next_attempt_is_and_can_be_told_to_try_now(own
     expect_state(tab, "Reconnecting…")
     tab.clock.pause_at(datetime.now(UTC) + timedelta(seconds=1))  # no attempt of its own from here on
     state = tab.locator("connection-state")
-    expect(state).to_contain_text(re.compile(r"next try in \d+ s"))
+    expect(state).to_contain_text(re.compile(r"retrying in \d+ s"))
     own_live.start()
     expect_state(tab, "Reconnecting…")
-    state.get_by_role("button", name="Try now").click()
+    state.get_by_role("button", name="Retry now").click()
     expect_state(tab, "Live")
 
 

@@ -39,7 +39,7 @@ def test_chunks_of_one_message_are_one_entry(reader: Page, place: Place) -> None
 
 
 def test_what_happened_is_told_between_what_was_said(reader: Page, place: Place) -> None:
-    expect(reader.get_by_role("heading", name="Nothing has been said yet")).to_be_visible()
+    expect(reader.get_by_role("heading", name="No output yet")).to_be_visible()
     error = {"error": {"code": "BROKEN", "message": "It broke"}}
     place.publish(
         "a",
@@ -85,7 +85,7 @@ def test_the_end_is_followed_until_the_reader_scrolls_up(reader: Page, place: Pl
     button = reader.locator("[data-new]")
     expect(button).to_be_hidden()
     scroll(reader).evaluate("one => one.scrollTop = 200")
-    expect(button).to_have_text("↓ To the end")
+    expect(button).to_have_text("↓ Jump to the end")
     top = scroll(reader).evaluate("one => one.scrollTop")
     place.publish("b", *lines(201, 212))
     expect(button).to_have_text("↓ 12 new")
@@ -105,7 +105,7 @@ def test_earlier_output_is_fetched_as_the_reader_comes_near_it(reader: Page, pla
     for _ in range(3):
         scroll(reader).evaluate("one => one.scrollTop = 0")
         reader.wait_for_timeout(500)
-    expect(reader.get_by_text("The beginning")).to_be_attached()
+    expect(reader.get_by_text("Start of the transcript")).to_be_attached()
     expect(reader.get_by_role("button", name="Load earlier")).to_be_hidden()
     assert transcript(reader) == expected(1, 2_600)
 
@@ -118,7 +118,7 @@ def test_the_start_of_a_long_message_is_joined_to_its_rest(reader: Page, place: 
     assert transcript(reader).startswith("200 ")
     scroll(reader).evaluate("one => one.scrollTop = 0")
     reader.get_by_role("button", name="Load earlier").click()
-    expect(reader.get_by_text("The beginning")).to_be_attached()
+    expect(reader.get_by_text("Start of the transcript")).to_be_attached()
     expect(reader.locator(".entry-text")).to_have_count(1)
     assert transcript(reader) == "".join(f"{number} " for number in range(700))
 

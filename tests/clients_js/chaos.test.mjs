@@ -24,7 +24,9 @@ class LogServer {
   }
 
   append() {
-    this.log.push(event(ID, this.log.length + 1, `${this.log.length + 1};`, { messageId: `m${Math.floor(this.log.length / 7)}` }));
+    this.log.push(
+      event(ID, this.log.length + 1, `${this.log.length + 1};`, { messageId: `m${Math.floor(this.log.length / 7)}` }),
+    );
     if (this.chance() < 0.7) this.flush();
   }
 
@@ -60,8 +62,12 @@ class LogServer {
     for (const next of this.log.slice(this.peers.get(peer))) {
       const last = events.at(-1);
       const merge = last?.payload.messageId === next.payload.messageId && this.chance() < 0.8;
-      if (merge) events[events.length - 1] = { ...next, payload: { ...next.payload, content: last.payload.content + next.payload.content } };
-      else events.push(next);
+      if (merge) {
+        events[events.length - 1] = {
+          ...next,
+          payload: { ...next.payload, content: last.payload.content + next.payload.content },
+        };
+      } else events.push(next);
     }
     this.peers.set(peer, this.log.length);
     if (events.length) peer.send(...events);
@@ -93,7 +99,13 @@ for (const seed of [1, 2, 3, 4, 5, 6]) {
     server.flush();
     while (readers.some(({ text }) => !text.endsWith(`${server.log.length};`))) await later(5);
     for (const { since, text } of readers) {
-      assert.equal(text, server.log.slice(since).map(({ payload }) => payload.content).join(""));
+      assert.equal(
+        text,
+        server.log
+          .slice(since)
+          .map(({ payload }) => payload.content)
+          .join(""),
+      );
     }
   });
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { earlier } from "../../static/js/transcript/history.js";
-import { attention, byUrgency, reasonWords } from "../../static/js/lib/status.js";
+import { attention, byUrgency, reasonText } from "../../static/js/lib/status.js";
 import { WorkspaceState } from "../../clients/js/workspace-state.js";
 
 const agent = (id, fields = {}) => ({ id, name: id, status: "idle", contextLevel: null, updatedAt: "t0", ...fields });
@@ -27,12 +27,34 @@ test("state and the events after it are a workspace's present; a replay of what 
   assert.equal(workspace.apply(updated(12, "member_added", {})), false);
 });
 
+test("a workspace keeps the open requests of its agents", () => {
+  const workspace = new WorkspaceState();
+  workspace.reset({ name: "W", agents: [agent("a", { requests: [{ requestId: "r1" }], moreRequests: 1 })] }, 1);
+  workspace.apply(updated(2, "agent_request", { agentId: "a", requestId: "r2", title: "?" }));
+  const ids = () => workspace.agents.get("a").requests.map(({ requestId }) => requestId);
+  assert.deepEqual(ids(), ["r1", "r2"]);
+  assert.deepEqual(workspace.agents.get("a").requests[1], { requestId: "r2", title: "?", createdAt: "t2" });
+  workspace.apply(updated(3, "agent_request_resolved", { agentId: "a", requestId: "r1", outcome: "expired" }));
+  workspace.apply(updated(4, "agent_request_resolved", { agentId: "a", requestId: "left out", outcome: "expired" }));
+  assert.deepEqual([ids(), workspace.agents.get("a").moreRequests], [["r2"], 0]);
+});
+
 test("errors first, then who waits, then who runs out of context", () => {
-  const agents = [agent("idle"), agent("full", { status: "running", contextLevel: 81 }), agent("running", { status: "running", contextLevel: 80 })];
+  const agents = [
+    agent("idle"),
+    agent("full", { status: "running", contextLevel: 81 }),
+    agent("running", { status: "running", contextLevel: 80 }),
+  ];
   agents.push(agent("waiting", { status: "waiting", contextLevel: 99 }), agent("error", { status: "error" }));
-  assert.deepEqual(agents.sort(byUrgency).map(({ id }) => id), ["error", "waiting", "full", "running", "idle"]);
+  assert.deepEqual(
+    agents.sort(byUrgency).map(({ id }) => id),
+    ["error", "waiting", "full", "running", "idle"],
+  );
   assert.deepEqual(agents.map(attention), ["error", "waiting", "context", null, null]);
-  assert.deepEqual([reasonWords("rate_limited"), reasonWords("out_of_coffee"), reasonWords(null)], ["rate limited", "out of coffee", ""]);
+  assert.deepEqual(
+    [reasonText("rate_limited"), reasonText("out_of_coffee"), reasonText(null)],
+    ["rate limited", "out of coffee", ""],
+  );
 });
 
 /** A server's history with `head` events of which the first `oldest - 1` are gone, and which gives at most `most` a page. */

@@ -99,13 +99,42 @@ test("a workspace tells its agents' changes", options, async (t) => {
   const stream = connect(t);
   const subscription = stream.workspace(workspace.id);
   const state = new Promise((resolve) => subscription.on("subscribed", ({ state }) => resolve(state)));
-  assert.deepEqual((await state).agents.map(({ name, contextLevel }) => [name, contextLevel]), [["worker", null]]);
+  assert.deepEqual(
+    (await state).agents.map(({ name, contextLevel }) => [name, contextLevel]),
+    [["worker", null]],
+  );
   await until(stream, "live");
   const change = new Promise((resolve) => subscription.on("updated", resolve));
   await call("POST", `/agents/${agent.id}/status`, { status: "waiting", reason: "awaiting_input" });
   const { change: kind, data } = await change;
-  assert.deepEqual([kind, data.status, data.previousStatus, data.reason], ["agent_status", "waiting", "idle", "awaiting_input"]);
+  assert.deepEqual(
+    [kind, data.status, data.previousStatus, data.reason],
+    ["agent_status", "waiting", "idle", "awaiting_input"],
+  );
 });
+
+test(
+  "an answer is confirmed with its resolution; repeated it is the same, another is a conflict",
+  options,
+  async (t) => {
+    const { agent, workspace } = await place();
+    const stream = connect(t);
+    const changes = [];
+    stream.workspace(workspace.id, { since: 0 }).on("updated", ({ change, data }) => changes.push([change, data]));
+    const choices = ["yes", "no"].map((id) => ({ id, label: id, effect: id === "yes" ? "allow" : "deny" }));
+    const asked = { requestId: "r1", kind: "permission", title: "May I?", options: choices };
+    await call("POST", `/agents/${agent.id}/requests`, asked);
+    const resolution = await stream.answer(agent.id, "r1", { option: "yes" });
+    assert.deepEqual([resolution.outcome, resolution.option], ["answered", "yes"]);
+    assert.deepEqual(await stream.answer(agent.id, "r1", { option: "yes" }), resolution);
+    await assert.rejects(stream.answer(agent.id, "r1", { option: "no" }), { code: "CONFLICT", resolution });
+    await assert.rejects(stream.answer(agent.id, "nobody", { option: "no" }), { code: "NOT_FOUND" });
+    await until(() => changes.some(([change]) => change === "agent_request_resolved"));
+    assert.equal(changes.find(([change]) => change === "agent_request")[1].title, "May I?");
+    stream.close();
+    await assert.rejects(stream.answer(agent.id, "r1", { option: "yes" }));
+  },
+);
 
 test("an agent that does not exist is refused, one that is deleted ends", options, async (t) => {
   const { agent } = await place();

@@ -15,7 +15,19 @@ const run = promisify(execFile);
 
 test("the types hold for good use and object to bad", async () => {
   const tsc = require.resolve("typescript/package.json").replace("package.json", "bin/tsc");
-  const options = ["--noEmit", "--strict", "--target", "es2022", "--module", "nodenext", "--lib", "es2023,dom", "--types", ""];
+  const options = [
+    "--noEmit",
+    "--ignoreConfig",
+    "--strict",
+    "--target",
+    "es2022",
+    "--module",
+    "nodenext",
+    "--lib",
+    "es2023,dom",
+    "--types",
+    "",
+  ];
   const usage = fileURLToPath(new URL("usage.mts", import.meta.url));
   await run(process.execPath, [tsc, ...options, usage]).catch(({ stdout, stderr }) => assert.fail(stdout + stderr));
 });
@@ -23,7 +35,15 @@ test("the types hold for good use and object to bad", async () => {
 test("bundled and minified it stays under 9 KB, without what is loaded only where WebSockets are blocked", async () => {
   const { build } = require("esbuild");
   const entryPoints = [fileURLToPath(new URL("agentstream.js", CLIENT))];
-  const { outputFiles } = await build({ entryPoints, bundle: true, splitting: true, outdir: "out", minify: true, format: "esm", write: false });
+  const { outputFiles } = await build({
+    entryPoints,
+    bundle: true,
+    splitting: true,
+    outdir: "out",
+    minify: true,
+    format: "esm",
+    write: false,
+  });
   const [core, ...later] = outputFiles;
   assert.ok(core.contents.length < 9 * 1024, `${core.contents.length} bytes`);
   assert.match(later.map(({ path }) => path).join(), /sse-\w+\.js$/);
@@ -43,7 +63,9 @@ test("its metadata is complete", async () => {
   const manifest = JSON.parse(await readFile(new URL("package.json", CLIENT)));
   assert.equal(manifest.license, "Apache-2.0");
   assert.equal(manifest.author, "The Agentstream authors");
-  for (const key of ["description", "keywords", "homepage", "repository", "bugs", "engines", "types"]) assert.ok(manifest[key], key);
+  for (const key of ["description", "keywords", "homepage", "repository", "bugs", "engines", "types"]) {
+    assert.ok(manifest[key], key);
+  }
   const lock = JSON.parse(await readFile(new URL("package-lock.json", CLIENT)));
   assert.deepEqual([lock.version, lock.packages[""].version], [manifest.version, manifest.version]);
 });

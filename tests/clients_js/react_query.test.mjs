@@ -28,7 +28,10 @@ test("agent and workspace are in the cache, stay current, and leave it when they
     stream.close();
     cache.clear();
   });
-  const cached = () => [cache.getQueryData(["agent", agent.id]), cache.getQueryData(["workspace", workspace.id])?.agents[0]];
+  const cached = () => [
+    cache.getQueryData(["agent", agent.id]),
+    cache.getQueryData(["workspace", workspace.id])?.agents[0],
+  ];
   const until = async (passes) => {
     while (!passes(...cached())) await later(10);
   };

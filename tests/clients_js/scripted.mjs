@@ -13,7 +13,12 @@ export const FAST = { minDelay: 10, maxDelay: 80, stableAfter: 60, openWithin: 5
 const STAMP = "2026-01-01T00:00:00.000Z";
 
 export function event(agentId, seq, content = `line ${seq}`, more = {}) {
-  return { type: "agent:output", payload: { agentId, content, role: "assistant", ...more }, timestamp: stamp(seq), seq };
+  return {
+    type: "agent:output",
+    payload: { agentId, content, role: "assistant", ...more },
+    timestamp: stamp(seq),
+    seq,
+  };
 }
 
 export function stamp(seq) {

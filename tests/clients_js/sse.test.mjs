@@ -26,41 +26,55 @@ async function call(method, path, body) {
 const say = (agent, content) => call("POST", `/agents/${agent.id}/output`, { content });
 
 function connect(t, more = {}) {
-  const stream = new AgentStream(`${url}/ws/`, { token, WebSocket: Blocked, timing: { minDelay: 10, maxDelay: 50 }, ...more });
+  const stream = new AgentStream(`${url}/ws/`, {
+    token,
+    WebSocket: Blocked,
+    timing: { minDelay: 10, maxDelay: 50 },
+    ...more,
+  });
   t.after(() => stream.close());
   return stream;
 }
 
-test("streams arrive as server-sent events, from where they were asked for, and end with their agent", options, async (t) => {
-  const workspace = await call("POST", "/workspaces", { name: "Behind a proxy" });
-  const agent = await call("POST", `/workspaces/${workspace.id}/agents`, { name: "worker" });
-  for (let index = 0; index < 5; index++) await say(agent, `${index} `);
-  const stream = connect(t);
-  const heard = [];
-  stream.agent(agent.id, { since: 2 }).on("output", ({ content }) => heard.push(content));
-  const board = stream.workspace(workspace.id);
-  const state = new Promise((resolve) => board.on("subscribed", ({ state }) => resolve(state)));
-  assert.deepEqual((await state).agents.map(({ name }) => name), ["worker"]);
-  await until(stream, "live");
-  // A second reader from now on must not cost the first an event.
-  const late = [];
-  const second = stream.agent(agent.id).on("output", ({ content }) => late.push(content));
-  assert.equal(typeof second, "function");
-  await later(200);
-  await say(agent, "5 ");
-  while (!heard.includes("5 ") || !late.length) await later(10);
-  assert.deepEqual([heard.join(""), late.join("")], ["2 3 4 5 ", "5 "]);
-  const ended = new Promise((resolve) => stream.agent(agent.id).on("unsubscribed", resolve));
-  await later(100);
-  await call("DELETE", `/agents/${agent.id}`);
-  assert.equal((await ended).reason, "deleted");
-  assert.equal(stream.state, "live");
-});
+test(
+  "streams arrive as server-sent events, from where they were asked for, and end with their agent",
+  options,
+  async (t) => {
+    const workspace = await call("POST", "/workspaces", { name: "Behind a proxy" });
+    const agent = await call("POST", `/workspaces/${workspace.id}/agents`, { name: "worker" });
+    for (let index = 0; index < 5; index++) await say(agent, `${index} `);
+    const stream = connect(t);
+    const heard = [];
+    stream.agent(agent.id, { since: 2 }).on("output", ({ content }) => heard.push(content));
+    const board = stream.workspace(workspace.id);
+    const state = new Promise((resolve) => board.on("subscribed", ({ state }) => resolve(state)));
+    assert.deepEqual(
+      (await state).agents.map(({ name }) => name),
+      ["worker"],
+    );
+    await until(stream, "live");
+    // A second reader from now on must not cost the first an event.
+    const late = [];
+    const second = stream.agent(agent.id).on("output", ({ content }) => late.push(content));
+    assert.equal(typeof second, "function");
+    await later(200);
+    await say(agent, "5 ");
+    while (!heard.includes("5 ") || !late.length) await later(10);
+    assert.deepEqual([heard.join(""), late.join("")], ["2 3 4 5 ", "5 "]);
+    const ended = new Promise((resolve) => stream.agent(agent.id).on("unsubscribed", resolve));
+    await later(100);
+    await call("DELETE", `/agents/${agent.id}`);
+    assert.equal((await ended).reason, "deleted");
+    assert.equal(stream.state, "live");
+  },
+);
 
 test("more streams than connections take turns, and none misses an event", options, async (t) => {
   const workspace = await call("POST", "/workspaces", { name: "Many" });
   const agents = await Promise.all(
-    Array.from({ length: 9 }, (_, index) => call("POST", `/workspaces/${workspace.id}/agents`, { name: `agent ${index}` })),
+    Array.from({ length: 9 }, (_, index) =>
+      call("POST", `/workspaces/${workspace.id}/agents`, { name: `agent ${index}` }),
+    ),
   );
   const stream = connect(t);
   const heard = agents.map((agent) => {

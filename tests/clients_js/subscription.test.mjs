@@ -38,7 +38,12 @@ test("an event reaches the listener of its name with payload and envelope, and t
   const status = { type: "agent:status", payload: { agentId: ID, status: "running", previousStatus: "idle" }, seq: 2 };
   peer.send(event(ID, 1, "hello"), { ...status, timestamp: stamp(2) });
   await until(stream, "live");
-  assert.deepEqual(heard, [["output", "hello", 1], ["event", "agent:output"], ["status", "running"], ["event", "agent:status"]]);
+  assert.deepEqual(heard, [
+    ["output", "hello", 1],
+    ["event", "agent:output"],
+    ["status", "running"],
+    ["event", "agent:status"],
+  ]);
   assert.equal(subscription.seq, 2);
   assert.equal(subscription.at, stamp(2));
 });
@@ -159,7 +164,13 @@ test("subscriptions at different places share the stream, each complete", async 
   assert.equal((await peer.next()).payload.since, 0);
   peer.send(subscribed(ID, 2, { seq: 4 }), event(ID, 1), event(ID, 2), event(ID, 3), event(ID, 4));
   await until(stream, "live");
-  assert.deepEqual([late, all], [[3, 4], [1, 2, 3, 4]]);
+  assert.deepEqual(
+    [late, all],
+    [
+      [3, 4],
+      [1, 2, 3, 4],
+    ],
+  );
 });
 
 test("a merged replay that begins before a subscription's place is not taken twice", async (t) => {
@@ -198,8 +209,18 @@ test("a refused subscription says why and does not disturb the others", async (t
   const subscription = stream.agent(ID);
   const told = new Promise((resolve) => subscription.on("unsubscribed", resolve));
   const { id } = await peer.next();
-  peer.send({ type: "error", id, payload: { code: "NOT_FOUND", message: "No such agent.", request: "subscribe:agent" } });
-  assert.deepEqual(await told, { type: "agent", id: ID, reason: "refused", code: "NOT_FOUND", message: "No such agent." });
+  peer.send({
+    type: "error",
+    id,
+    payload: { code: "NOT_FOUND", message: "No such agent.", request: "subscribe:agent" },
+  });
+  assert.deepEqual(await told, {
+    type: "agent",
+    id: ID,
+    reason: "refused",
+    code: "NOT_FOUND",
+    message: "No such agent.",
+  });
   assert.equal(stream.state, "live");
   await assert.rejects(subscription[Symbol.asyncIterator]().next(), { code: "NOT_FOUND" });
 });
@@ -229,7 +250,10 @@ test("events of unknown types arrive too, and unknown messages are passed over",
   const heard = [];
   stream.agent(ID, { since: 0 }).on("event", ({ type }) => heard.push(type));
   await answer(peer);
-  peer.send({ type: "agent:dreamt", payload: { agentId: ID }, seq: 1, timestamp: stamp(1) }, { type: "news", payload: {} });
+  peer.send(
+    { type: "agent:dreamt", payload: { agentId: ID }, seq: 1, timestamp: stamp(1) },
+    { type: "news", payload: {} },
+  );
   await later(20);
   assert.deepEqual(heard, ["agent:dreamt"]);
 });
@@ -252,5 +276,11 @@ test("a listener that throws is reported and costs the others nothing", async (t
   await answer(peer);
   peer.send(event(ID, 1), event(ID, 2));
   await later(20);
-  assert.deepEqual([reported, seen], [["mine", "mine"], [1, 2]]);
+  assert.deepEqual(
+    [reported, seen],
+    [
+      ["mine", "mine"],
+      [1, 2],
+    ],
+  );
 });

@@ -8,7 +8,9 @@ stream.on("state", (state: State) => console.log(state, stream.retryAt, stream.c
 stream.on("error", ({ code }) => console.log(code.length));
 
 const agent = stream.agent("id", { since: 3, at: "2026-01-01T00:00:00.000Z" });
-const off: () => void = agent.on("output", ({ content, messageId }, event) => console.log(content + (messageId ?? ""), event.seq + 1));
+const off: () => void = agent.on("output", ({ content, messageId }, event) =>
+  console.log(content + (messageId ?? ""), event.seq + 1),
+);
 agent.on("subscribed", ({ state, complete }) => console.log((state satisfies Agent).name, complete));
 agent.on("context", ({ contextLevel }) => contextLevel + 1);
 agent.on("unsubscribed", ({ reason }) => reason === "refused");

@@ -48,12 +48,14 @@ def test_the_adapter_of_ones_own() -> None:
 
 
 def test_the_calls_that_answer_an_agent(place: Place) -> None:
-    [commands] = [text for text in blocks("answer.md", "sh") if "curl" in text]
+    commands = "\n".join(text for text in blocks("answer.md", "sh") if "curl" in text)
     script = "set -e\n" + commands.replace("http://127.0.0.1:8000", place.url).replace("curl ", "curl -fsS ")
     env = {**os.environ, "AGENTSTREAM_TOKEN": place.token, "AGENT": place.agent}
     subprocess.run(["sh", "-c", script], env=env, capture_output=True, check=True)
-    told = [event.payload.get("content") or event.payload["signal"] for event in place.history()]
-    assert told == ["yes", "interrupt", "stop"]
+    told = [event.payload for event in place.history()]
+    assert [each.get("content") or each["signal"] for each in told[:3]] == ["yes", "interrupt", "stop"]
+    [resolved] = [event.payload for event in place.history() if event.type == "agent:request_resolved"]
+    assert (resolved["outcome"], resolved["option"]) == ("answered", "yes")
 
 
 def test_the_loop_on_an_sdk(place: Place, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from autobahn.websocket import protocol as autobahn
 from daphne import http_protocol, server, ws_protocol
 from twisted.internet import tcp
 from twisted.internet.interfaces import ITransport
+from twisted.web import http
 
 from streams.server import compat
 
@@ -118,13 +119,27 @@ def test_daphne_keeps_applications_by_connection() -> None:
     asyncio.run(scenario())
 
 
-def test_daphnes_http_factory_lets_the_class_of_requests_be_chosen() -> None:
-    class Mine(http_protocol.WebRequest):  # type: ignore[misc]
+def test_daphnes_http_factory_lets_the_classes_of_channels_and_requests_be_chosen() -> None:
+    class MyRequest(http_protocol.WebRequest):  # type: ignore[misc]
+        pass
+
+    class MyChannel(http.HTTPChannel):  # type: ignore[misc]
         pass
 
     stub = SimpleNamespace(http_factory=http_protocol.HTTPFactory(MagicMock()))
-    compat.use_request_class(stub, Mine)
-    assert stub.http_factory.buildProtocol(None).requestFactory is Mine
+    compat.use_channels(stub, MyChannel, MyRequest, lambda address: True if address is None else address)
+    made = stub.http_factory.buildProtocol(None)
+    assert made.requestFactory is MyRequest
+    assert isinstance(made._channel, MyChannel)
+    assert stub.http_factory.buildProtocol("refused") == "refused"
+
+
+CHANNEL = ["allHeadersReceived", "allContentReceived", "requestDone"]
+
+
+@pytest.mark.parametrize("name", CHANNEL)
+def test_twisted_calls_the_methods_of_a_channel_that_are_overridden(name: str) -> None:
+    assert f".{name}(" in inspect.getsource(http), f"nothing calls HTTPChannel.{name} any more"
 
 
 @pytest.mark.parametrize("name", ["gotLength", "handleContentChunk", "process", "basic_error"])

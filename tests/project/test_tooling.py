@@ -11,13 +11,13 @@ HOOKS = (ROOT / ".pre-commit-config.yaml").read_text()
 WORKFLOW = (ROOT / ".github/workflows/ci.yml").read_text()
 
 
-def python_checks(commands: list[str]) -> set[str]:
-    return {command for command in commands if re.match(r"\.venv/bin/(ruff|mypy)\b", command)}
+def checks(commands: list[str]) -> set[str]:
+    return {command for command in commands if re.match(r"\.venv/bin/(ruff|mypy)\b|npm ", command)}
 
 
-def test_the_hooks_are_the_python_checks_of_make_lint() -> None:
+def test_the_hooks_are_the_checks_of_make_lint() -> None:
     lint = subprocess.run(["make", "--dry-run", "lint"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert python_checks(re.findall(r"entry: (.*)", HOOKS)) == python_checks(lint.splitlines())
+    assert checks(re.findall(r"entry: (.*)", HOOKS)) == checks(lint.splitlines())
 
 
 @pytest.mark.parametrize("command", ["make lint", "make test"])

@@ -54,11 +54,13 @@ BY_ITSELF = {  # what a server does by itself, which may fall into the time that
     "accounts/tokens.py",
     "accounts/usage.py",
     "agents/leases.py",
+    "agents/request_expiry.py",
     "streams/hub/presence.py",
     "streams/hub/reader.py",
     "streams/log/retention.py",
     "streams/maintenance.py",
     "streams/protocol/positions.py",
+    "streams/server/connections.py",
     "streams/conf.py",
 }
 

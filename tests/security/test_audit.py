@@ -354,7 +354,18 @@ def test_entries_are_filtered_and_come_in_pages(owned: tuple[Api, str, str]) -> 
     assert owner.get(f"{base}&to=2999-01-01T00:00:00Z").data["entries"] != []
 
 
-@pytest.mark.parametrize("query", ["action=nothing", "from=yesterday", "cursor=0", "limit=1000", "workspace=x"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "action=nothing",
+        "from=yesterday",
+        "cursor=0",
+        "limit=1000",
+        "workspace=x",
+        "from=0001-01-01T00:00:00%2B14:00",
+        "to=9999-12-31T23:59:59-14:00",
+    ],
+)
 def test_a_wrong_filter_is_refused(admin: Api, query: str) -> None:
     assert admin.get(f"/audit?{query}").status == 400
 
@@ -378,7 +389,15 @@ def test_the_pages_are_for_owners_and_superusers(both: LiveServer, admin: Api, o
     assert [row[6] for row in csv.reader(io.StringIO(text))] == ["action", "workspace_created"]
     _, text = keeper.page(f"/w/{slug}/audit/?format=json&action=workspace_created")
     assert [entry["workspace"] for entry in json.loads(text)] == [workspace_id]
-    assert keeper.page(f"/w/{slug}/audit/?since=yesterday")[0] == 400
+    for wrong in (
+        "since=yesterday",
+        "since=0001-01-01",
+        "until=9999-12-31",
+        "action=nothing",
+        "before=0",
+        "person=%00",
+    ):
+        assert keeper.page(f"/w/{slug}/audit/?{wrong}")[0] == 400
 
 
 def test_a_tokens_last_use_is_shown(both: LiveServer, admin: Api) -> None:

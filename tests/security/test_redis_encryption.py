@@ -153,7 +153,7 @@ def test_processes_hear_each_other_while_the_key_is_rotated_and_redis_carries_no
 ) -> None:
     """With a poll of a minute, what arrives in time has come over Redis."""
     first, second = pair
-    token = first.token("root", "--create", "--superuser")
+    token = first.token("root", "--superuser")
     apis = [Api(server.url, token) for server in pair]
     agent = apis[0].agent(apis[0].workspace("secrets")["id"], "spy")["id"]
 

@@ -31,6 +31,7 @@ class Route:
     body: Any = None
 
 
+QUESTION = {"requestId": "r1", "kind": "input", "title": "How?"}
 READERS = {"watch", "publish"}
 LISTING = {"watch", "publish", "manage"}
 ROUTES = {
@@ -49,6 +50,9 @@ ROUTES = {
     ("GET", f"{WORKSPACE}/invitations"): Route({"manage"}),
     ("POST", f"{WORKSPACE}/invitations"): Route({"manage"}, {"role": "viewer"}),
     ("DELETE", f"{WORKSPACE}/invitations/{{invitation_id}}"): Route({"manage"}),
+    ("GET", "/invitations"): Route(set()),
+    ("POST", "/invitations/{invitation_id}/accept"): Route(set()),
+    ("DELETE", "/invitations/{invitation_id}"): Route(set()),
     ("GET", f"{WORKSPACE}/agents"): Route(LISTING),
     ("POST", f"{WORKSPACE}/agents"): Route({"publish", "manage"}, {"name": "ci-another"}),
     ("GET", AGENT): Route(LISTING),
@@ -59,6 +63,10 @@ ROUTES = {
     ("POST", f"{AGENT}/context"): Route({"publish"}, {"contextLevel": 1}),
     ("POST", f"{AGENT}/input"): Route({"answer"}, {"content": "hello"}),
     ("POST", f"{AGENT}/signal"): Route({"answer"}, {"signal": "interrupt"}),
+    ("POST", f"{AGENT}/requests"): Route({"publish"}, QUESTION),
+    ("GET", f"{AGENT}/requests"): Route(READERS),
+    ("GET", f"{AGENT}/requests/{{request_id}}"): Route(READERS),
+    ("POST", f"{AGENT}/requests/{{request_id}}/answer"): Route({"answer"}, {"text": "hello"}),
     ("POST", f"{AGENT}/events"): Route({"publish"}, {"producer": "p", "events": [OUTPUT]}),
     ("GET", f"{AGENT}/events"): Route(READERS),
     ("GET", f"{AGENT}/stream"): Route(READERS),
@@ -76,6 +84,7 @@ MESSAGES = {
     "subscribe:agent": READERS,
     "unsubscribe:agent": ALL,
     "publish:agent": {"publish"},
+    "answer:agent": {"answer"},
 }
 
 
@@ -88,10 +97,13 @@ class Place:
     @classmethod
     def made(cls, admin: Api, agent: str = "ci-1") -> "Place":
         workspace = admin.workspace(f"w {uuid.uuid4()}")["id"]
+        agent_id = admin.agent(workspace, agent)["id"]
+        assert admin.post(f"/agents/{agent_id}/requests", QUESTION).status == 201
         return cls(
             {
                 "workspace_id": workspace,
-                "agent_id": admin.agent(workspace, agent)["id"],
+                "agent_id": agent_id,
+                "request_id": "r1",
                 "member_id": admin.get(f"/workspaces/{workspace}/members").data[0]["id"],
                 "invitation_id": admin.post(f"/workspaces/{workspace}/invitations", {"role": "viewer"}).data["id"],
                 "token_id": str(uuid.uuid4()),
@@ -109,7 +121,11 @@ class Place:
     def payload(self, message: str) -> dict[str, Any]:
         """A payload for a WebSocket message of this type."""
         verb, _, kind = message.partition(":")
-        more = {"producer": "p", "events": [OUTPUT]} if verb == "publish" else {}
+        more: dict[str, Any] = {}
+        if verb == "publish":
+            more = {"producer": "p", "events": [OUTPUT]}
+        elif verb == "answer":
+            more = {"requestId": "r1", "text": "hello"}
         return {f"{kind}Id": self.ids[f"{kind}_id"], **more} if kind else {}
 
 

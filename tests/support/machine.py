@@ -1,7 +1,8 @@
 """What the tests need and pip cannot give: Chromium and Node.js.
 
-Run as a program it installs what is missing where it may (root on Debian) and says what it could not. Tests that need
-what is missing are skipped by name; with CI=true they fail instead.
+Run as a program it installs what is missing where it may (root on Debian) and says what it could not: all tools, or the
+one named (`node`, which `make lint` needs). Tests that need what is missing are skipped by name; with CI=true they fail
+instead.
 """
 
 import os
@@ -38,10 +39,12 @@ CHROMIUM = Tool(
 )
 NODE = Tool("node", ("node",), ("nodejs", "npm"))
 TOOLS = (CHROMIUM, NODE)
+NODE_PROJECTS = (ROOT, ROOT / "clients" / "js")  # what checks the JavaScript, and what tests it
 
 
-def main() -> int:
-    missing = [tool for tool in TOOLS if not tool.find()]
+def main(*markers: str) -> int:
+    tools = [tool for tool in TOOLS if not markers or tool.marker in markers]
+    missing = [tool for tool in tools if not tool.find()]
     if missing and os.geteuid() == 0 and shutil.which("apt-get"):
         packages = [package for tool in missing for package in tool.packages]
         print(f"installing {', '.join(packages)} with apt", flush=True)
@@ -50,13 +53,20 @@ def main() -> int:
         subprocess.run(
             ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages], env=environment, check=False
         )
-    for tool in TOOLS:
+    for tool in tools:
         if not tool.find():
             print(f"missing: {tool.names[0]}; the tests marked {tool.marker} will be skipped", file=sys.stderr)
-    if NODE.find() and not (ROOT / "clients/js/node_modules").exists():
-        subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=ROOT / "clients/js", check=True)
+    for project in NODE_PROJECTS if NODE.find() else ():
+        if not _is_installed(project):
+            subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=project, check=True)
     return 0
 
 
+def _is_installed(project: Path) -> bool:
+    """npm writes this file when it has installed what the lock file says."""
+    installed = project / "node_modules" / ".package-lock.json"
+    return installed.exists() and installed.stat().st_mtime >= (project / "package-lock.json").stat().st_mtime
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

@@ -71,12 +71,16 @@ TABLE: list[tuple[str, str, Any, list[int]]] = [
     ("POST", "/agents/{a}/status", {"status": "running"}, [404, 403, 201, 201, 201]),
     ("POST", "/agents/{a}/context", {"contextLevel": 3}, [404, 403, 201, 201, 201]),
     ("POST", "/agents/{a}/input", {"content": "x"}, [404, 403, 201, 201, 201]),
+    ("POST", "/agents/{a}/requests", {"kind": "input", "title": "How?"}, [404, 403, 201, 201, 201]),
+    ("GET", "/agents/{a}/requests", None, [404, 200, 200, 200, 200]),
+    ("GET", "/agents/{a}/requests/{request}", None, [404, 200, 200, 200, 200]),
+    ("POST", "/agents/{a}/requests/{request}/answer", {"text": "so"}, [404, 403, 200, 200, 200]),
     ("POST", "/agents/{a}/events", {"producer": "{role}", "events": [EVENT]}, [404, 403, 200, 200, 200]),
     ("POST", "/workspaces/{w}/agents", {"name": "of {role}"}, [404, 403, 201, 201, 201]),
     ("PATCH", "/agents/{a}", {"name": "by {role}"}, [404, 403, 200, 200, 200]),
     ("PATCH", "/workspaces/{w}", {"name": "by {role}"}, [404, 403, 403, 200, 200]),
     ("GET", "/workspaces/{w}/members", None, [404, 200, 200, 200, 200]),
-    ("POST", "/workspaces/{w}/members", {"user": "{person}", "role": "viewer"}, [404, 403, 403, 201, 201]),
+    ("POST", "/workspaces/{w}/members", {"user": "{person}", "role": "viewer"}, [404, 403, 403, 202, 201]),
     ("PATCH", "/workspaces/{w}/members/{member}", {"role": "operator"}, [404, 403, 403, 200, 200]),
     ("DELETE", "/workspaces/{w}/members/{member}", None, [404, 403, 403, 204, 204]),
     ("DELETE", "/workspaces/{w}/members/{unknown}", None, [404, 403, 403, 404, 404]),
@@ -100,6 +104,9 @@ def test_each_role_against_each_action(
 ) -> None:
     ids = {"w": place.workspace["id"], "a": place.agent_id, "unknown": str(uuid.uuid4())}
     people = f"/workspaces/{ids['w']}/members"
+    if "{request}" in path:
+        asked = root.post(f"/agents/{ids['a']}/requests", {"kind": "input", "title": "How?"})
+        ids["request"] = asked.data["requestId"]
     if "{new}" in path:
         ids["new"] = root.agent(place.workspace["id"], str(uuid.uuid4()))["id"]
     if "{other}" in path:

@@ -110,7 +110,7 @@ def test_the_link_of_an_invitation_is_told_once(live: LiveServer, root: Api, wor
     assert set(made.data) == {"id", "role", "expiresAt", "url"}
     assert made.data["url"].startswith(f"{live.url}/invitation/agi_")
     [listed] = root.get(path).data
-    assert set(listed) == {"id", "role", "hint", "createdBy", "createdAt", "expiresAt"}
+    assert set(listed) == {"id", "role", "hint", "user", "createdBy", "createdAt", "expiresAt"}
     assert (listed["id"], listed["role"], listed["createdBy"]) == (made.data["id"], "operator", "root")
     assert made.data["url"].rsplit("/", 2)[1] not in json.dumps(listed)
     assert root.call("DELETE", f"{path}/{listed['id']}").status == 204

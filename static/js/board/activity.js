@@ -1,113 +1,125 @@
-import { pieces } from "../lib/ansi.js";
-import { stream } from "../lib/stream.js";
+import { stripAnsi } from "../lib/ansi.js";
+import { connection } from "../lib/connection.js";
 
-/** How many events back the last words of an agent are looked for. */
-const BACK = 12;
-const TAIL = 400;
-/** Questions are spread out: the server allows a connection so many messages a second. */
-const BATCH = 20;
-const PAUSE = 250;
-const ASK_AGAIN = 60_000;
-/** An agent that runs and says nothing for this long wants a look. */
-export const SILENT_AFTER = 10 * 60_000;
+/** How many events back to look for an agent's last line. */
+const EVENTS_BACK = 12;
+/** How much of a message is kept to find its last line, in characters. */
+const TAIL_LENGTH = 400;
+/** Queries are spread out, because the server limits the messages per connection and second. */
+const BATCH_SIZE = 20;
+const BATCH_PAUSE_MS = 250;
+const QUERY_AGAIN_MS = 60_000;
+/** A running agent that reports nothing for this long needs attention. */
+export const SILENT_AFTER_MS = 10 * 60_000;
 
-/**
- * When each agent last did anything, and its last line. Those in view are followed; of the others one is asked now and then.
- * `onchange(id)` is called after news.
- */
-export class Pulse {
+/** The time and the last line of each agent's latest event. Agents in view are followed; the others are queried now and then. */
+export class Activity {
   #known = new Map();
-  #live = new Map();
+  #followed = new Map();
   #queue = new Set();
   #onchange;
   #timer;
 
+  /** @param {(id: string) => void} onchange called when something new is known of an agent */
   constructor(onchange) {
     this.#onchange = onchange;
   }
 
-  /** `{at, line}`: milliseconds since the epoch, and text; undefined where nothing is known. */
+  /**
+   * @param {string} id
+   * @returns {{at?: number, line?: string} | undefined} `at` in milliseconds since the epoch
+   */
   of(id) {
     return this.#known.get(id);
   }
 
-  /** Asks about the agents that were never asked about, and again about the `running`. */
-  keep(ids, running) {
+  /**
+   * Queries the agents that were never queried, and `running` ones again; forgets all agents but `ids`.
+   * @param {Set<string>} ids
+   * @param {Set<string>} running
+   */
+  refresh(ids, running) {
     for (const id of ids) {
-      const asked = this.#known.get(id)?.asked;
-      if (asked === undefined || (running.has(id) && Date.now() - asked > ASK_AGAIN)) this.#queue.add(id);
+      const queried = this.#known.get(id)?.queried;
+      if (queried === undefined || (running.has(id) && Date.now() - queried > QUERY_AGAIN_MS)) this.#queue.add(id);
     }
     for (const id of this.#known.keys()) if (!ids.has(id)) this.#known.delete(id);
-    this.#timer ??= setTimeout(() => this.#askSome(), 0);
+    this.#timer ??= setTimeout(() => this.#queryBatch(), 0);
   }
 
+  /** @param {string} id */
   follow(id) {
-    if (!this.#live.has(id)) this.#live.set(id, this.#subscribe(id));
+    if (!this.#followed.has(id)) this.#followed.set(id, this.#subscribe(id));
   }
 
-  leave(id) {
-    this.#live.get(id)?.close();
-    this.#live.delete(id);
+  /** @param {string} id */
+  unfollow(id) {
+    this.#followed.get(id)?.close();
+    this.#followed.delete(id);
   }
 
-  #askSome() {
+  #queryBatch() {
     this.#timer = undefined;
-    const ids = [...this.#queue].slice(0, BATCH);
+    const ids = [...this.#queue].slice(0, BATCH_SIZE);
     for (const id of ids) {
       this.#queue.delete(id);
-      this.#note(id, {});
-      if (!this.#live.has(id)) this.#ask(id);
+      this.#update(id, {});
+      if (!this.#followed.has(id)) this.#query(id);
     }
-    if (this.#queue.size) this.#timer = setTimeout(() => this.#askSome(), PAUSE);
+    if (this.#queue.size) this.#timer = setTimeout(() => this.#queryBatch(), BATCH_PAUSE_MS);
   }
 
-  #ask(id) {
-    const question = this.#subscribe(id, () => question.close());
+  #query(id) {
+    const subscription = this.#subscribe(id, () => subscription.close());
   }
 
-  #subscribe(id, done = () => {}) {
-    const subscription = stream.agent(id);
+  #subscribe(id, onanswer = () => {}) {
+    const subscription = connection().agent(id);
     subscription.on("subscribed", ({ seq, oldest }) => {
-      if (this.#known.get(id)?.seq !== seq) this.#peek(id, Math.max((oldest ?? 1) - 1, seq - BACK), seq);
-      done();
+      if (this.#known.get(id)?.seq !== seq) this.#replay(id, Math.max((oldest ?? 1) - 1, seq - EVENTS_BACK), seq);
+      onanswer();
     });
-    subscription.on("event", (event) => this.#take(id, event));
+    subscription.on("event", (event) => this.#receive(id, event));
     return subscription;
   }
 
-  #peek(id, since, until) {
+  #replay(id, since, until) {
     if (since >= until) return;
-    const past = stream.agent(id, { since });
-    past.on("event", (event) => {
-      this.#take(id, event);
-      if (event.seq >= until) past.close();
+    const subscription = connection().agent(id, { since });
+    subscription.on("event", (event) => {
+      this.#receive(id, event);
+      if (event.seq >= until) subscription.close();
     });
   }
 
-  #take(id, event) {
+  #receive(id, event) {
     const before = this.#known.get(id);
     if (before?.seq >= event.seq) return;
-    const tail = tailOf(event, before?.tail);
-    this.#note(id, { seq: event.seq, at: Date.parse(event.timestamp), tail: tail ?? before?.tail, line: tail ? lastLine(tail.text) : before?.line });
+    const tail = tailOf(event, before?.tail) ?? before?.tail;
+    this.#update(id, { seq: event.seq, at: Date.parse(event.timestamp), tail, line: tail && lastLine(tail.text) });
     this.#onchange(id);
   }
 
-  #note(id, news) {
-    this.#known.set(id, { ...this.#known.get(id), asked: Date.now(), ...news });
+  #update(id, fields) {
+    this.#known.set(id, { ...this.#known.get(id), queried: Date.now(), ...fields });
   }
 }
 
-/** The end of what is being said, which the next chunk of the same message continues. */
+/** The end of a message, which the next chunk of the same message continues. */
 function tailOf({ type, payload }, before) {
   if (type === "agent:input") return { text: `${payload.from}: ${payload.content}` };
   if (type === "agent:error") return { text: payload.error.message };
   if (type !== "agent:output" || payload.kind === "thinking") return undefined;
   const { messageId, content } = payload;
   const begin = messageId && before?.messageId === messageId ? before.text : "";
-  return { messageId, text: (begin + content).slice(-TAIL) };
+  return { messageId, text: (begin + content).slice(-TAIL_LENGTH) };
 }
 
 function lastLine(text) {
-  const plain = pieces(text).map(([piece]) => piece).join("");
-  return plain.split("\n").findLast((line) => line.trim())?.trim() ?? "";
+  return (
+    stripAnsi(text)
+      .split("\n")
+      .findLast((line) => line.trim())
+      ?.trim() ?? ""
+  );
 }

@@ -1,26 +1,29 @@
-import "../lib/agent-status.js";
+import "../../vendor/relative-time/relative-time.js";
 import "../lib/agent-elements.js";
-import "../lib/time-ago.js";
+import { escapeBidi } from "../lib/ansi.js";
 import { element } from "../lib/dom.js";
+import { formatDuration } from "../lib/format.js";
 import { isPinned, togglePin } from "../lib/pins.js";
-import { harmless } from "../lib/ansi.js";
-import { ago } from "../lib/time-ago.js";
 
-/** One agent in a list: what it is called, what it does, what it said last and when. */
+/** One agent in a list: its name, status, context, last line and when that was. */
 export class AgentRow {
   #name = element("span", { class: "agent-name" });
-  #where = element("span", { class: "agent-where" });
+  #workspace = element("span", { class: "agent-where" });
   #line = element("span", { class: "agent-line" });
   #status = element("agent-status");
   #gauge = element("context-gauge");
-  #changed = element("time-ago");
+  #changed = element("relative-time", { tense: "past", "format-style": "narrow" });
   #pin = element("button", { type: "button", class: "agent-pin" });
   #agent;
   #shown;
 
+  /**
+   * @param {{id: string}} agent
+   * @param {boolean} withWorkspace
+   */
   constructor({ id }, withWorkspace) {
     this.id = id;
-    const names = element("span", { class: "agent-names" }, this.#name, ...(withWorkspace ? [this.#where] : []));
+    const names = element("span", { class: "agent-names" }, this.#name, ...(withWorkspace ? [this.#workspace] : []));
     const link = element("a", { href: `/a/${id}/` }, names, this.#status, this.#line, this.#gauge, this.#changed);
     this.#pin.addEventListener("click", () => togglePin(id));
     this.element = element("li", { class: "agent-row", "data-agent": id }, link, this.#pin);
@@ -29,32 +32,33 @@ export class AgentRow {
 
   show(agent) {
     const { name, workspaceName, status, contextLevel, tokensUsed, tokensLimit } = agent;
-    const reason = agent.silentFor ? `silent ${ago(agent.silentFor).replace(" ago", "")}` : agent.reason;
+    const reason = agent.silentFor ? `silent for ${formatDuration(agent.silentFor / 1_000)}` : agent.reason;
     const shown = JSON.stringify([name, workspaceName, status, reason, contextLevel, tokensUsed, tokensLimit]);
     const before = this.#agent;
     this.#agent = agent;
-    // Most agents have not changed since the last time; to find that out is much cheaper than to draw them.
+    // Most agents have not changed since the last time, and comparing is much cheaper than drawing.
     if (shown === this.#shown) return;
     this.#shown = shown;
     if (before && before.status !== status) this.#flash();
     set(this.#name, name);
-    set(this.#where, workspaceName);
+    set(this.#workspace, workspaceName);
     this.#status.show({ status, reason });
     this.#gauge.show(agent);
     this.showPin();
   }
 
-  showPulse({ at, line = "" } = {}) {
+  /** @param {{at?: number, line?: string}} [activity] */
+  showActivity({ at, line = "" } = {}) {
     const changed = new Date(Math.max(at ?? 0, Date.parse(this.#agent.updatedAt))).toISOString();
     if (this.#changed.getAttribute("datetime") !== changed) this.#changed.setAttribute("datetime", changed);
-    set(this.#line, harmless(line.slice(0, 240)));
+    set(this.#line, escapeBidi(line.slice(0, 240)));
   }
 
   showPin() {
     const pinned = isPinned(this.id);
-    this.#pin.setAttribute("aria-pressed", pinned);
+    this.#pin.setAttribute("aria-pressed", String(pinned));
     this.#pin.setAttribute("aria-label", `Pin ${this.#agent?.name ?? ""}`);
-    this.#pin.title = pinned ? "Pinned: seen with others side by side" : "Pin, to see it side by side with others";
+    this.#pin.title = pinned ? "Unpin" : "Pin, to watch it side by side with others";
     set(this.#pin, pinned ? "★" : "☆");
   }
 

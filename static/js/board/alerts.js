@@ -1,15 +1,17 @@
-import { attention, reasonWords, statusWord } from "../lib/status.js";
+import { attention, reasonText, statusText } from "../lib/status.js";
 
 const KEY = "agentstream.notify";
-const icon = document.querySelector("link[rel=icon]");
-const PLAIN = icon.getAttribute("href");
 const supported = "Notification" in globalThis;
 
-/** Tells people who look elsewhere: by the tab's title and icon always, by notifications if they asked for them. */
+/** Alerts people who are looking at something else: by the tab's title and icon, and by notifications if they turned them on. */
 export class Alerts {
   #button;
+  #icon = document.querySelector("link[rel=icon]");
+  #plainIcon = this.#icon.getAttribute("href");
+  /** @type {Map<string, string> | null} each agent's status at the last review */
   #before = null;
 
+  /** @param {HTMLButtonElement} button turns notifications on and off */
   constructor(button) {
     this.#button = button;
     button.hidden = !supported;
@@ -17,12 +19,16 @@ export class Alerts {
     this.#show();
   }
 
-  /** Compares the agents with how they were, and speaks of those that began to wait or failed. */
+  /**
+   * Compares the agents with the last review, and notifies of those that have started waiting or failed.
+   * @param {any[]} agents
+   * @param {string} title
+   */
   review(agents, title) {
     const urgent = agents.filter(attention).length;
     document.title = urgent ? `(${urgent}) ${title}` : title;
-    const href = urgent ? PLAIN.replace("mark.svg", "mark-urgent.svg") : PLAIN;
-    if (icon.getAttribute("href") !== href) icon.setAttribute("href", href);
+    const href = urgent ? this.#plainIcon.replace("mark.svg", "mark-urgent.svg") : this.#plainIcon;
+    if (this.#icon.getAttribute("href") !== href) this.#icon.setAttribute("href", href);
     for (const agent of this.#before ? agents : []) {
       const before = this.#before.get(agent.id);
       if (before && before !== agent.status && ["waiting", "error"].includes(agent.status)) this.#notify(agent);
@@ -30,29 +36,32 @@ export class Alerts {
     this.#before = new Map(agents.map(({ id, status }) => [id, status]));
   }
 
-  get #wanted() {
+  get #enabled() {
     return supported && Notification.permission === "granted" && localStorage.getItem(KEY) === "on";
   }
 
   async #toggle() {
-    const on = !this.#wanted && (await Notification.requestPermission()) === "granted";
-    localStorage.setItem(KEY, on ? "on" : "off");
+    const enable = !this.#enabled && (await Notification.requestPermission()) === "granted";
+    localStorage.setItem(KEY, enable ? "on" : "off");
     this.#show();
   }
 
   #show() {
-    this.#button.setAttribute("aria-pressed", this.#wanted);
+    this.#button.setAttribute("aria-pressed", String(this.#enabled));
     const blocked = supported && Notification.permission === "denied";
     this.#button.textContent = blocked ? "Notifications are blocked" : "Notify me";
     this.#button.disabled = blocked;
-    this.#button.title = blocked ? "Allow them for this site in the browser's settings." : "When an agent starts to wait for a person, or fails";
+    this.#button.title = blocked
+      ? "Allow notifications for this site in your browser's settings."
+      : "Notify me when an agent starts waiting or fails";
   }
 
   #notify({ id, name, status, reason, workspaceName }) {
-    if (!this.#wanted) return;
-    const body = [statusWord(status), reasonWords(reason)].filter(Boolean).join(" ") + (workspaceName ? ` · ${workspaceName}` : "");
-    // One per agent: the newest replaces the one before.
-    const notification = new Notification(name, { body, tag: id, icon: PLAIN });
+    if (!this.#enabled) return;
+    const body =
+      [statusText(status), reasonText(reason)].filter(Boolean).join(" ") + (workspaceName ? ` · ${workspaceName}` : "");
+    // One per agent: a newer one replaces it.
+    const notification = new Notification(name, { body, tag: id, icon: this.#plainIcon });
     notification.onclick = () => {
       focus();
       location.assign(`/a/${id}/`);

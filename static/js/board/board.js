@@ -1,16 +1,20 @@
+import { arrange, oncePerFrame } from "../lib/dom.js";
+import { gridAddress, pins } from "../lib/pins.js";
+import { attention, byUrgency } from "../lib/status.js";
+import { Activity, SILENT_AFTER_MS } from "./activity.js";
 import { AgentRow } from "./agent-row.js";
 import { Alerts } from "./alerts.js";
-import { arrange } from "../lib/dom.js";
 import { Filter } from "./filter.js";
-import { oncePerFrame } from "../lib/follow-workspace.js";
-import { gridAddress, pins } from "../lib/pins.js";
-import { Pulse, SILENT_AFTER } from "./activity.js";
-import { attention, byUrgency } from "../lib/status.js";
 
-const GROUPS = { attention: (agent) => attention(agent), running: (agent) => agent.status === "running", others: () => true };
-/** How long after a row has left the screen its agent is no longer followed. */
-const GRACE = 3_000;
-const REVIEW = 15_000;
+const GROUPS = {
+  attention: (agent) => attention(agent),
+  running: (agent) => agent.status === "running",
+  others: () => true,
+};
+/** An agent is unfollowed this long after its row has left the screen. */
+const UNFOLLOW_AFTER_MS = 3_000;
+/** How often silent agents are looked for. */
+const REDRAW_INTERVAL_MS = 15_000;
 
 /** Agents of one or more workspaces, the urgent ones first, kept current. */
 export class Board {
@@ -18,14 +22,18 @@ export class Board {
   #withWorkspace;
   #workspaces = new Map();
   #rows = new Map();
-  #pulse = new Pulse((id) => this.#stirred(id));
+  #activity = new Activity((id) => this.#active(id));
   #filter;
   #alerts;
-  #stirring = new Set();
+  #changed = new Set();
   #render = oncePerFrame(() => this.#draw());
-  #beat = oncePerFrame(() => this.#drawPulse());
-  #seen = new IntersectionObserver((rows) => rows.forEach((row) => this.#moved(row)), { rootMargin: "200px 0px" });
+  #renderActivity = oncePerFrame(() => this.#drawActivity());
+  #visible = new IntersectionObserver((rows) => rows.forEach((row) => this.#moved(row)), { rootMargin: "200px 0px" });
 
+  /**
+   * @param {HTMLElement} root
+   * @param {{withWorkspace?: boolean, title: string}} options `title` is the page's, without the number of urgent agents
+   */
   constructor(root, { withWorkspace = false, title }) {
     this.#root = root;
     this.#withWorkspace = withWorkspace;
@@ -34,10 +42,14 @@ export class Board {
     this.#alerts = new Alerts(root.querySelector("[data-alerts]"));
     addEventListener("pinschange", () => this.#drawPins());
     addEventListener("storage", () => this.#drawPins());
-    setInterval(() => this.#render(), REVIEW);
+    setInterval(() => this.#render(), REDRAW_INTERVAL_MS);
     this.#drawPins();
   }
 
+  /**
+   * @param {string} id
+   * @param {import("../lib/workspaces.js").Workspace} workspace
+   */
   show(id, workspace) {
     this.#workspaces.set(id, workspace);
     this.#render();
@@ -51,15 +63,17 @@ export class Board {
   get #agents() {
     const found = [];
     for (const { name, agents } of this.#workspaces.values()) {
-      for (const agent of agents.values()) found.push({ ...agent, workspaceName: name, silentFor: this.#silence(agent) });
+      for (const agent of agents.values()) {
+        found.push({ ...agent, workspaceName: name, silentFor: this.#silentFor(agent) });
+      }
     }
     return found;
   }
 
-  #silence({ id, status, updatedAt }) {
-    const at = this.#pulse.of(id)?.at;
+  #silentFor({ id, status, updatedAt }) {
+    const at = this.#activity.of(id)?.at;
     const silence = Date.now() - Math.max(at ?? Infinity, Date.parse(updatedAt));
-    return status === "running" && silence > SILENT_AFTER ? silence : 0;
+    return status === "running" && silence > SILENT_AFTER_MS ? silence : 0;
   }
 
   #draw() {
@@ -74,14 +88,20 @@ export class Board {
     }
     this.#filter.draw(agents, shown.length);
     this.#alerts.review(agents, this.title);
-    this.#pulse.keep(new Set(agents.map(({ id }) => id)), new Set(agents.filter(({ status }) => status === "running").map(({ id }) => id)));
+    this.#activity.refresh(
+      new Set(agents.map(({ id }) => id)),
+      new Set(agents.filter(({ status }) => status === "running").map(({ id }) => id)),
+    );
   }
 
   #drawGroup(name, agents) {
     const section = this.#root.querySelector(`[data-group="${name}"]`);
     section.hidden = !agents.length;
     section.querySelector("[data-group-count]").textContent = agents.length;
-    arrange(section.querySelector(".agent-list"), agents.map((agent) => this.#rowOf(agent)));
+    arrange(
+      section.querySelector(".agent-list"),
+      agents.map((agent) => this.#rowOf(agent)),
+    );
   }
 
   #rowOf(agent) {
@@ -89,18 +109,18 @@ export class Board {
     if (!row) {
       row = new AgentRow(agent, this.#withWorkspace);
       this.#rows.set(agent.id, row);
-      this.#seen.observe(row.element);
+      this.#visible.observe(row.element);
     }
     row.show(agent);
-    row.showPulse(this.#pulse.of(agent.id));
+    row.showActivity(this.#activity.of(agent.id));
     return row.element;
   }
 
   #forget(present) {
     for (const [id, { element }] of this.#rows) {
       if (present.has(id)) continue;
-      this.#seen.unobserve(element);
-      this.#pulse.leave(id);
+      this.#visible.unobserve(element);
+      this.#activity.unfollow(id);
       this.#rows.delete(id);
     }
   }
@@ -108,18 +128,18 @@ export class Board {
   #moved({ target, isIntersecting }) {
     const { row } = target;
     clearTimeout(row.leaving);
-    if (isIntersecting) this.#pulse.follow(row.id);
-    else row.leaving = setTimeout(() => this.#pulse.leave(row.id), GRACE);
+    if (isIntersecting) this.#activity.follow(row.id);
+    else row.leaving = setTimeout(() => this.#activity.unfollow(row.id), UNFOLLOW_AFTER_MS);
   }
 
-  #stirred(id) {
-    this.#stirring.add(id);
-    this.#beat();
+  #active(id) {
+    this.#changed.add(id);
+    this.#renderActivity();
   }
 
-  #drawPulse() {
-    for (const id of this.#stirring) this.#rows.get(id)?.showPulse(this.#pulse.of(id));
-    this.#stirring.clear();
+  #drawActivity() {
+    for (const id of this.#changed) this.#rows.get(id)?.showActivity(this.#activity.of(id));
+    this.#changed.clear();
   }
 
   #drawPins() {

@@ -1,47 +1,55 @@
 import { element } from "../lib/dom.js";
-import { STATUSES, attention, statusWord } from "../lib/status.js";
+import { STATUSES, attention, statusText } from "../lib/status.js";
 
-/** Which agents are shown: words in their name (or workspace, where there are several), and statuses. The address holds both. */
+/** Which agents are shown: by words in their name (or their workspace's, if there are several) and by status. The address holds both. */
 export class Filter {
   #field;
   #chips;
-  #nothing;
+  #noMatch;
   #statuses;
   #onchange;
   #withWorkspace;
 
+  /**
+   * @param {HTMLElement} root
+   * @param {boolean} withWorkspace
+   * @param {() => void} onchange
+   */
   constructor(root, withWorkspace, onchange) {
     this.#withWorkspace = withWorkspace;
     this.#field = root.querySelector("[data-filter-words]");
     this.#chips = root.querySelector("[data-filter-statuses]");
-    this.#nothing = root.querySelector("[data-filter-nothing]");
+    this.#noMatch = root.querySelector("[data-filter-nothing]");
     this.#onchange = onchange;
-    const given = new URLSearchParams(location.search);
-    this.#field.value = given.get("q") ?? "";
-    this.#statuses = new Set((given.get("status") ?? "").split(",").filter(Boolean));
+    const query = new URLSearchParams(location.search);
+    this.#field.value = query.get("q") ?? "";
+    this.#statuses = new Set((query.get("status") ?? "").split(",").filter(Boolean));
     this.#field.addEventListener("input", () => this.#changed());
     this.#chips.addEventListener("click", ({ target }) => this.#toggle(target.closest("button")?.dataset.status));
     root.querySelector("[data-filter-reset]").addEventListener("click", () => this.#reset());
   }
 
-  focus() {
-    this.#field.focus();
-  }
-
   passes(agent) {
     const words = this.#field.value.trim().toLowerCase().split(/\s+/);
     const text = `${agent.name} ${this.#withWorkspace ? agent.workspaceName : ""}`.toLowerCase();
-    return words.every((word) => text.includes(word)) && (!this.#statuses.size || kinds(agent).some((kind) => this.#statuses.has(kind)));
+    return (
+      words.every((word) => text.includes(word)) &&
+      (!this.#statuses.size || kinds(agent).some((kind) => this.#statuses.has(kind)))
+    );
   }
 
-  /** One chip for each status that somebody has, with how many. */
+  /**
+   * Draws a chip for each status that occurs, with the number of its agents.
+   * @param {any[]} agents
+   * @param {number} shown
+   */
   draw(agents, shown) {
     const counts = new Map([...Object.keys(STATUSES), "context", "silent"].map((status) => [status, 0]));
     for (const kind of agents.flatMap(kinds)) counts.set(kind, (counts.get(kind) ?? 0) + 1);
     for (const status of this.#statuses) if (!counts.has(status)) counts.set(status, 0);
     const wanted = [...counts].filter(([status, count]) => count || this.#statuses.has(status));
     const key = JSON.stringify([wanted, [...this.#statuses]]);
-    this.#nothing.hidden = shown > 0 || !agents.length;
+    this.#noMatch.hidden = shown > 0 || !agents.length;
     if (key === this.#chips.dataset.key) return;
     this.#chips.dataset.key = key;
     const focused = this.#chips.querySelector(":focus")?.dataset.status;
@@ -50,10 +58,15 @@ export class Filter {
   }
 
   #chip(status, count) {
-    const words = `${count} ${WORDS[status] ?? statusWord(status).toLowerCase()}`;
+    const text = `${count} ${OTHER_REASONS[status] ?? statusText(status).toLowerCase()}`;
     const pressed = String(this.#statuses.has(status));
-    const urgent = STATUSES[status]?.attention || status in WORDS;
-    return element("button", { type: "button", "data-status": status, "data-urgent": urgent, "aria-pressed": pressed }, element("span", { class: "shape" }), words);
+    const urgent = STATUSES[status]?.attention || status in OTHER_REASONS;
+    return element(
+      "button",
+      { type: "button", "data-status": status, "data-urgent": urgent, "aria-pressed": pressed },
+      element("span", { class: "shape" }),
+      text,
+    );
   }
 
   #toggle(status) {
@@ -70,7 +83,7 @@ export class Filter {
   }
 
   #changed() {
-    const address = new URL(location);
+    const address = new URL(location.href);
     put(address, "q", this.#field.value.trim());
     put(address, "status", [...this.#statuses].join(","));
     history.replaceState(null, "", address);
@@ -78,12 +91,12 @@ export class Filter {
   }
 }
 
-const WORDS = { context: "nearly out of context", silent: "silent" };
+const OTHER_REASONS = { context: "nearly out of context", silent: "silent" };
 
-/** An agent counts under its status, and under what else wants attention. */
+/** An agent counts under its status, and under any other reason to look at it. */
 function kinds(agent) {
-  const what = attention(agent);
-  return what && what !== agent.status ? [agent.status, what] : [agent.status];
+  const reason = attention(agent);
+  return reason && reason !== agent.status ? [agent.status, reason] : [agent.status];
 }
 
 function put(address, name, value) {

@@ -1,14 +1,42 @@
 import { element } from "./dom.js";
-import { HIGH_CONTEXT } from "./status.js";
+import { formatContext } from "./format.js";
+import { HIGH_CONTEXT, reasonText, statusText } from "./status.js";
 
-const tokens = (count) => Number(count).toLocaleString("en");
+/** `<agent-status status="waiting" reason="awaiting_input">`: shape, word and, where known, the reason. */
+class AgentStatus extends HTMLElement {
+  static observedAttributes = ["status", "reason"];
+
+  attributeChangedCallback() {
+    const status = this.getAttribute("status");
+    const reason = reasonText(this.getAttribute("reason"));
+    this.dataset.status = status;
+    const word = element(
+      "span",
+      { class: "status-word", "data-status": status },
+      element("span", { class: "shape" }),
+      statusText(status),
+    );
+    this.replaceChildren(word, ...(reason ? [element("span", { class: "status-reason", title: reason }, reason)] : []));
+  }
+
+  /** @param {{status: string, reason?: string | null}} agent */
+  show({ status, reason }) {
+    if (reason) this.setAttribute("reason", reason);
+    else this.removeAttribute("reason");
+    this.setAttribute("status", status);
+  }
+}
 
 /** `<context-gauge level="42" used="84000" limit="200000" detailed>`: how full an agent's context window is. */
 class ContextGauge extends HTMLElement {
   static observedAttributes = ["level", "used", "limit"];
   #fill = element("div", { class: "gauge-fill" });
-  #track = element("div", { class: "gauge-track", role: "meter", "aria-label": "Context in use", "aria-valuemin": 0, "aria-valuemax": 100 }, this.#fill);
-  #words = element("span");
+  #track = element(
+    "div",
+    { class: "gauge-track", role: "meter", "aria-label": "Context in use", "aria-valuemin": 0, "aria-valuemax": 100 },
+    this.#fill,
+  );
+  #text = element("span");
 
   connectedCallback() {
     this.#render();
@@ -18,9 +46,10 @@ class ContextGauge extends HTMLElement {
     if (this.isConnected) this.#render();
   }
 
+  /** @param {{contextLevel: number | null, tokensUsed?: number, tokensLimit?: number}} agent */
   show({ contextLevel, tokensUsed, tokensLimit }) {
     const values = { level: contextLevel, used: tokensUsed, limit: tokensLimit };
-    for (const [name, value] of Object.entries(values)) this.setAttribute(name, value ?? "");
+    for (const [name, value] of Object.entries(values)) this.setAttribute(name, String(value ?? ""));
   }
 
   #render() {
@@ -30,15 +59,17 @@ class ContextGauge extends HTMLElement {
     if (!level) return this.replaceChildren("No context reported");
     this.#fill.style.width = `${level}%`;
     this.#track.setAttribute("aria-valuenow", level);
-    this.#words.textContent = this.hasAttribute("detailed") ? this.#detail() : `${level} %`;
-    if (this.#track.parentNode !== this) this.replaceChildren(this.#track, this.#words);
+    this.#text.textContent = this.hasAttribute("detailed") ? this.#detail() : `${level} %`;
+    if (this.#track.parentNode !== this) this.replaceChildren(this.#track, this.#text);
   }
 
   #detail() {
-    const [level, used, limit] = ["level", "used", "limit"].map((name) => this.getAttribute(name));
-    const amount = used && limit ? ` (${tokens(used)} of ${tokens(limit)} tokens)` : "";
-    return `Context ${level} %${amount}`;
+    const [contextLevel, tokensUsed, tokensLimit] = ["level", "used", "limit"].map((name) =>
+      Number(this.getAttribute(name)),
+    );
+    return `Context ${formatContext({ contextLevel, tokensUsed, tokensLimit })}`;
   }
 }
 
+customElements.define("agent-status", AgentStatus);
 customElements.define("context-gauge", ContextGauge);

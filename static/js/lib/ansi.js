@@ -1,29 +1,34 @@
 /**
- * What a process wrote, as a terminal would show it: colours become classes, progress bars their last state, and everything
- * else that commands a terminal is left out. Works in one pass over the text, however hostile.
+ * Terminal output as text with styles: colors become CSS classes, overwritten lines keep their last state, and all other
+ * control sequences are dropped. One pass over the text, whatever it contains.
  */
 
-const CONTROLS = /\x1b(?:\[([0-?]*)[ -/]*([@-~]?)|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~]?)|[\x00-\x08\x0b-\x1f\x7f]/g;
-/** Characters that reorder or hide their neighbours, and so can make text read as what it is not. */
-const REORDERING = /[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]/g;
-/** More pieces than this is no longer output for people; the rest goes without colours. */
-const MOST_PIECES = 1_000;
+const CONTROLS =
+  /\x1b(?:\[([0-?]*)[ -/]*([@-~]?)|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~]?)|[\x00-\x08\x0b-\x1f\x7f]/g;
+/** Characters that reorder or hide their neighbors, and so can make text read as something else. */
+const BIDI_CONTROLS = /[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]/g;
+/** Text with more spans than this isn't meant for people; the rest is left unstyled. */
+const MAX_STYLED_SPANS = 1_000;
 
 const SWITCHES = { 1: "bold", 2: "dim", 3: "italic", 4: "underline", 7: "inverse", 9: "strike" };
 const OFF = { 22: ["bold", "dim"], 23: ["italic"], 24: ["underline"], 27: ["inverse"], 29: ["strike"] };
 
-/** Text in which characters that would reorder it are spelled out instead. */
-export function harmless(text) {
-  return text.replace(REORDERING, (character) => `⟨U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
+/** Spells out the characters that would reorder the text. @param {string} text */
+export function escapeBidi(text) {
+  return text.replace(
+    BIDI_CONTROLS,
+    (character) => `⟨U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`,
+  );
 }
 
-/** `[[text, classes], …]` */
-export function pieces(text) {
+/** @param {string} text @returns {[text: string, classes: string][]} */
+export function parseAnsi(text) {
+  /** @type {[string, string][]} */
   const found = [];
-  const style = { switches: new Set() };
+  const style = { switches: new Set(), fg: undefined, bg: undefined };
   let from = 0;
   const put = (end) => {
-    if (end > from) found.push([text.slice(from, end), found.length < MOST_PIECES ? classesOf(style) : ""]);
+    if (end > from) found.push([text.slice(from, end), found.length < MAX_STYLED_SPANS ? classesOf(style) : ""]);
   };
   text = text.includes("\r") ? text.split("\n").map(lastState).join("\n") : text;
   for (const match of text.matchAll(CONTROLS)) {
@@ -35,11 +40,18 @@ export function pieces(text) {
   return found;
 }
 
-/** As nodes; neighbours of one style share theirs. */
-export function plainNodes(text) {
+/** The text without its control sequences. @param {string} text */
+export function stripAnsi(text) {
+  return parseAnsi(text)
+    .map(([piece]) => piece)
+    .join("");
+}
+
+/** The text as nodes; neighbors of the same style share one. @param {string} text */
+export function ansiNodes(text) {
   const nodes = [];
   let last;
-  for (const [piece, classes] of pieces(harmless(text))) {
+  for (const [piece, classes] of parseAnsi(escapeBidi(text))) {
     if (last?.classes === classes) {
       last.text.data += piece;
       continue;
@@ -58,7 +70,7 @@ function styled(text, classes) {
   return span;
 }
 
-/** A line that was written over shows what was written last. */
+/** A line that was overwritten shows what was written last. */
 function lastState(line) {
   const end = line.endsWith("\r") ? line.replace(/\r+$/, "") : line;
   return end.slice(end.lastIndexOf("\r") + 1);
@@ -78,23 +90,23 @@ function apply(style, parameters) {
     if (!code) Object.assign(style, { switches: new Set(), fg: undefined, bg: undefined });
     else if (SWITCHES[code]) style.switches.add(SWITCHES[code]);
     else if (OFF[code]) OFF[code].forEach((name) => style.switches.delete(name));
-    else if (code === 38) style.fg = extended(codes);
-    else if (code === 48) style.bg = extended(codes);
+    else if (code === 38) style.fg = extendedColor(codes);
+    else if (code === 48) style.bg = extendedColor(codes);
     else if (code === 39) style.fg = undefined;
     else if (code === 49) style.bg = undefined;
-    else colour(style, code);
+    else setColor(style, code);
   }
 }
 
-function colour(style, code) {
+function setColor(style, code) {
   const [ten, one] = [Math.floor(code / 10), code % 10];
   if (one > 7) return;
   if (ten === 3 || ten === 9) style.fg = one + (ten === 9 ? 8 : 0);
   if (ten === 4 || ten === 10) style.bg = one + (ten === 10 ? 8 : 0);
 }
 
-/** One of 256 colours or any, as the nearest of the sixteen that are legible in both themes. */
-function extended(codes) {
+/** A 256-color or RGB color, as the nearest of the sixteen that are legible in both themes. */
+function extendedColor(codes) {
   const kind = codes.shift();
   if (kind === 2) return nearest(...codes.splice(0, 3));
   const index = kind === 5 ? codes.shift() : undefined;

@@ -1,24 +1,33 @@
 import { element } from "./dom.js";
 
-/** `<copy-command>a shell command</copy-command>` with a button that copies it. */
+/**
+ * A button that copies the text of `source`.
+ * @param {HTMLElement} source
+ * @param {Record<string, string>} [attributes]
+ */
+export function copyButton(source, attributes = {}) {
+  const button = element("button", { type: "button", ...attributes }, "Copy");
+  button.addEventListener("click", () => copy(source, button));
+  return button;
+}
+
+async function copy(source, button) {
+  try {
+    await navigator.clipboard.writeText(source.textContent);
+    button.textContent = "Copied";
+    setTimeout(() => (button.textContent = "Copy"), 1_500);
+  } catch {
+    // Without HTTPS there is no clipboard; selecting the text is the next best thing.
+    getSelection().selectAllChildren(source);
+  }
+}
+
+/** `<copy-command>a shell command</copy-command>`, with a button that copies it. */
 class CopyCommand extends HTMLElement {
   connectedCallback() {
     if (this.querySelector("button")) return;
     const code = element("code", {}, ...this.childNodes);
-    const button = element("button", { type: "button" }, "Copy");
-    button.addEventListener("click", () => this.#copy(code, button));
-    this.replaceChildren(code, button);
-  }
-
-  async #copy(code, button) {
-    try {
-      await navigator.clipboard.writeText(code.textContent);
-      button.textContent = "Copied";
-      setTimeout(() => (button.textContent = "Copy"), 1_500);
-    } catch {
-      // Without HTTPS there is no clipboard; selecting it is the next best thing.
-      getSelection().selectAllChildren(code);
-    }
+    this.replaceChildren(code, copyButton(code));
   }
 }
 

@@ -1,18 +1,36 @@
 import { element } from "./dom.js";
 
-/** Asks before something that cannot be taken back; true if the answer is yes. */
-export function ask(question, explanation, yes) {
+/**
+ * Asks for confirmation of something that can't be undone.
+ * @param {string} question
+ * @param {string} explanation
+ * @param {string} yes what the button says that confirms
+ * @returns {Promise<boolean>}
+ */
+export async function confirmed(question, explanation, yes) {
+  const form = element("form", { method: "dialog" }, element("p", {}, explanation), buttons(yes));
+  return (await showDialog(question, form)) === "yes";
+}
+
+/**
+ * Shows a modal dialog until it is closed.
+ * @param {string} title
+ * @param {...HTMLElement} content with a form of `method="dialog"`
+ * @returns {Promise<string>} the value of the button that closed it; "" if it was dismissed
+ */
+export function showDialog(title, ...content) {
   const dialog = element(
     "dialog",
-    { class: "ask", "aria-labelledby": "ask-question" },
-    element("form", { method: "dialog" }, element("h2", { id: "ask-question" }, question), element("p", {}, explanation), buttons(yes)),
+    { class: "dialog", "aria-labelledby": "dialog-title" },
+    element("h2", { id: "dialog-title" }, title),
+    ...content,
   );
   document.body.append(dialog);
   dialog.showModal();
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => {
       dialog.remove();
-      resolve(dialog.returnValue === "yes");
+      resolve(dialog.returnValue);
     });
   });
 }
@@ -20,7 +38,7 @@ export function ask(question, explanation, yes) {
 function buttons(yes) {
   return element(
     "div",
-    { class: "ask-buttons" },
+    { class: "dialog-buttons" },
     element("button", { class: "button", value: "no" }, "Cancel"),
     element("button", { class: "button danger", value: "yes" }, yes),
   );

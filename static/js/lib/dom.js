@@ -1,16 +1,38 @@
-/** Builds an element. Children are nodes or text, never markup: what agents write is not to be trusted. */
+/**
+ * Builds an element. Children are nodes or text, never markup: what agents write can't be trusted.
+ * @param {string} name
+ * @param {Record<string, unknown>} [attributes] undefined, null and false leave an attribute out; true sets it to ""
+ * @param {...(Node | string)} children
+ * @returns {any} any, because the name says which element it is
+ */
 export function element(name, attributes = {}, ...children) {
   const built = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
-    if (value !== undefined && value !== null && value !== false) built.setAttribute(key, value === true ? "" : value);
+    if (value !== undefined && value !== null && value !== false) {
+      built.setAttribute(key, value === true ? "" : String(value));
+    }
   }
   built.append(...children);
   return built;
 }
 
-/** Makes the children of `parent` be `wanted`, moving only what is out of place, so that focus and animations survive. */
+/**
+ * Finds the parts of a page: `part("name")` is the element with the attribute `data-name`.
+ * @param {ParentNode} root
+ * @returns {(name: string) => any} any, because the template says which element it is
+ */
+export function partsOf(root) {
+  return (name) => root.querySelector(`[data-${name}]`);
+}
+
+/**
+ * Makes `wanted` the children of `parent`, moving only those out of place, so that focus and animations survive.
+ * @param {Element} parent
+ * @param {Element[]} wanted
+ */
 export function arrange(parent, wanted) {
-  const focused = parent.contains(document.activeElement) ? document.activeElement : null;
+  const { activeElement } = document;
+  const focused = activeElement instanceof HTMLElement && parent.contains(activeElement) ? activeElement : null;
   const keep = new Set(wanted);
   for (const child of [...parent.children]) if (!keep.has(child)) child.remove();
   wanted.forEach((child, index) => {
@@ -19,15 +41,33 @@ export function arrange(parent, wanted) {
   if (focused?.isConnected && focused !== document.activeElement) focused.focus({ preventScroll: true });
 }
 
-/** Handles a form's submissions. Its button comes disabled: before this, the browser would send the form itself and reload the page. */
+/**
+ * Handles a form's submissions. Its button comes disabled: before this, the browser would send the form itself and reload the page.
+ * @param {HTMLFormElement} form
+ * @param {() => void} handle
+ */
 export function onSubmit(form, handle) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     handle();
   });
-  form.querySelector("[type=submit]").disabled = false;
+  /** @type {HTMLButtonElement} */ (form.querySelector("[type=submit]")).disabled = false;
 }
 
-export function plural(count, noun) {
-  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+/**
+ * Limits calls of `act` to one per frame; a hidden tab has no frames and uses a timer.
+ * @param {() => void} act
+ */
+export function oncePerFrame(act) {
+  let waiting = false;
+  const run = () => {
+    waiting = false;
+    act();
+  };
+  return () => {
+    if (waiting) return;
+    waiting = true;
+    if (document.hidden) setTimeout(run, 250);
+    else requestAnimationFrame(run);
+  };
 }

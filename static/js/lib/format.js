@@ -1,11 +1,53 @@
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
-const day = new Intl.DateTimeFormat(undefined, { dateStyle: "full" });
+/** Numbers and times as text. Dates and clock times follow the reader's locale and time zone. */
 
-/** 09:05:07, in the reader's time zone. */
-export function clockTime(date) {
-  return clock.format(date);
+const clock = new Intl.DateTimeFormat(undefined, {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+});
+const fullDay = new Intl.DateTimeFormat(undefined, { dateStyle: "full" });
+const mediumDay = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+const dayAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+/** 09:05:07 @param {Date} date */
+export const formatClock = (date) => clock.format(date);
+
+/** Thursday, 26 November 2026 @param {Date} date */
+export const formatFullDay = (date) => fullDay.format(date);
+
+/** 26 Nov 2026 @param {string} timestamp */
+export const formatDay = (timestamp) => mediumDay.format(new Date(timestamp));
+
+/** 26 Nov 2026, 09:05 @param {string} timestamp */
+export const formatDayAndTime = (timestamp) => dayAndTime.format(new Date(timestamp));
+
+/** 12,418 @param {number} count */
+export const formatNumber = (count) => count.toLocaleString("en");
+
+/**
+ * "1 agent", "12 agents".
+ * @param {number} count
+ * @param {string} noun
+ */
+export function plural(count, noun) {
+  return `${formatNumber(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-export function dayName(date) {
-  return day.format(date);
+/** "25 s", "12 min", "1.5 h", "3 d". @param {number} seconds */
+export function formatDuration(seconds) {
+  if (seconds < 60) return `${Math.round(seconds)} s`;
+  if (seconds < 3_600) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 86_400) return `${Number((seconds / 3_600).toFixed(1))} h`;
+  return `${Math.floor(seconds / 86_400)} d`;
+}
+
+/**
+ * "42 %", with the tokens where they are known: "42 %, 84,000 of 200,000 tokens".
+ * @param {{contextLevel: number, tokensUsed?: number, tokensLimit?: number}} context
+ */
+export function formatContext({ contextLevel, tokensUsed, tokensLimit }) {
+  const amount =
+    tokensUsed && tokensLimit ? `, ${formatNumber(tokensUsed)} of ${formatNumber(tokensLimit)} tokens` : "";
+  return `${contextLevel} %${amount}`;
 }

@@ -1,14 +1,15 @@
-/** The agents that are pinned in this browser, in order: what "Pinned" shows. The grid's address holds its own list. */
+/** The agents pinned in this browser, in order. The address of the grid of pinned agents holds its own list. */
 
-export const MOST_PINS = 9;
+export const MAX_PINS = 9;
 const KEY = "agentstream.pins";
 const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** As many valid ids as a grid holds, each once. */
+/** The valid ids, each once, as many as the grid holds. @param {string[]} ids */
 export function clean(ids) {
-  return [...new Set(ids.filter((id) => ID.test(id)).map((id) => id.toLowerCase()))].slice(0, MOST_PINS);
+  return [...new Set(ids.filter((id) => ID.test(id)).map((id) => id.toLowerCase()))].slice(0, MAX_PINS);
 }
 
+/** @returns {string[]} */
 export function pins() {
   try {
     return clean(JSON.parse(localStorage.getItem(KEY) ?? "[]"));
@@ -17,19 +18,20 @@ export function pins() {
   }
 }
 
-export function setPins(ids) {
+function setPins(ids) {
   localStorage.setItem(KEY, JSON.stringify(clean(ids)));
   dispatchEvent(new Event("pinschange"));
 }
 
+/** @param {string} id */
 export function isPinned(id) {
   return pins().includes(id);
 }
 
-/** Pins or unpins; a tenth pin takes the place of the first. */
+/** Pins or unpins; a pin too many replaces the first. @param {string} id */
 export function togglePin(id) {
-  const present = pins();
-  setPins(present.includes(id) ? present.filter((one) => one !== id) : [...present, id].slice(-MOST_PINS));
+  const pinned = pins();
+  setPins(pinned.includes(id) ? pinned.filter((one) => one !== id) : [...pinned, id].slice(-MAX_PINS));
 }
 
 export function gridAddress(ids = pins()) {

@@ -1,47 +1,53 @@
 import { call } from "./api.js";
 
-/** Between two questions, while somebody looks. */
-const EVERY = 10_000;
+const INTERVAL_MS = 10_000;
 
 /**
- * Asks the API for what no stream tells, again and again: only while the page is looked at and `wanted()` says so, and at
- * once when somebody comes back to it or the network does. `onchange(answer)` where it is not what it was.
+ * Polls an API path for what no stream reports: only while the page is visible and `enabled()` is true, and immediately when the
+ * user returns to the page or the network comes back.
  */
-export class Lookout {
+export class Poller {
   #path;
   #onchange;
-  #asked = 0;
-  #known;
+  #requests = 0;
+  #last;
 
-  constructor(path, onchange, { wanted = () => true, every = EVERY } = {}) {
+  /**
+   * @param {string} path
+   * @param {(answer: any) => void} onchange called with each answer that differs from the one before
+   * @param {{enabled?: () => boolean, interval?: number}} [options] `interval` in milliseconds
+   */
+  constructor(path, onchange, { enabled = () => true, interval = INTERVAL_MS } = {}) {
     this.#path = path;
     this.#onchange = onchange;
-    const look = () => document.visibilityState === "visible" && wanted() && this.ask();
-    document.addEventListener("visibilitychange", look);
-    addEventListener("online", look);
-    const timer = setInterval(look, every);
+    const poll = () => {
+      if (document.visibilityState === "visible" && enabled()) this.poll();
+    };
+    document.addEventListener("visibilitychange", poll);
+    addEventListener("online", poll);
+    const timer = setInterval(poll, interval);
     this.stop = () => {
-      document.removeEventListener("visibilitychange", look);
-      removeEventListener("online", look);
+      document.removeEventListener("visibilitychange", poll);
+      removeEventListener("online", poll);
       clearInterval(timer);
     };
   }
 
-  /** Asks now; an answer that was overtaken by a later question is dropped. */
-  async ask() {
-    const asked = ++this.#asked;
+  /** Polls now. An answer that a later request has overtaken is dropped. */
+  async poll() {
+    const request = ++this.#requests;
     const answer = await call("GET", this.#path).catch((error) => this.#failed(error));
-    if (!answer || asked !== this.#asked || JSON.stringify(answer) === this.#known) return;
-    this.#known = JSON.stringify(answer);
+    if (!answer || request !== this.#requests || JSON.stringify(answer) === this.#last) return;
+    this.#last = JSON.stringify(answer);
     this.#onchange(answer);
   }
 
-  /** What is shown is no longer what was answered last. */
+  /** The page no longer shows the last answer: report the next one even if it is the same. */
   forget() {
-    this.#known = undefined;
+    this.#last = undefined;
   }
 
-  /** Who is signed out gets no other answer by asking again; whatever else it is may pass. */
+  /** Once signed out, every further answer would be the same; any other error may pass. */
   #failed({ status }) {
     if (status === 401) this.stop();
   }

@@ -1,31 +1,36 @@
+import { showDialog } from "./dialog.js";
 import { element } from "./dom.js";
+import { gridAddress } from "./pins.js";
 
+/** @type {Map<string, [description: string, act: () => void]>} */
 const known = new Map();
 
-/** Keys that do something on this page: `{key: [what, act]}`. They are listed under `?`. */
+/**
+ * Adds keyboard shortcuts to this page. `?` lists them.
+ * @param {Record<string, [description: string, act: () => void]>} more by key
+ */
 export function shortcuts(more) {
   for (const [key, entry] of Object.entries(more)) known.set(key, entry);
 }
 
 function list() {
-  const rows = [...known].flatMap(([key, [what]]) => [element("dt", {}, element("kbd", {}, key)), element("dd", {}, what)]);
-  const dialog = element(
-    "dialog",
-    { class: "ask", "aria-labelledby": "shortcuts-title" },
-    element("h2", { id: "shortcuts-title" }, "Keyboard shortcuts"),
-    element("dl", { class: "shortcuts" }, ...rows),
-    element("form", { method: "dialog", class: "ask-buttons" }, element("button", { class: "button" }, "Close")),
+  const rows = [...known].flatMap(([key, [description]]) => [
+    element("dt", {}, element("kbd", {}, key)),
+    element("dd", {}, description),
+  ]);
+  const close = element(
+    "form",
+    { method: "dialog", class: "dialog-buttons" },
+    element("button", { class: "button" }, "Close"),
   );
-  dialog.addEventListener("close", () => dialog.remove());
-  document.body.append(dialog);
-  dialog.showModal();
+  showDialog("Keyboard shortcuts", element("dl", { class: "shortcuts" }, ...rows), close);
 }
 
-const writing = (target) => target.closest("input, textarea, select, [contenteditable]") !== null;
+const isField = (target) => target.closest("input, textarea, select, [contenteditable]") !== null;
 
 addEventListener("keydown", (event) => {
   const modified = event.ctrlKey || event.metaKey || event.altKey;
-  if (modified || event.isComposing || writing(event.target) || document.querySelector("dialog[open]")) return;
+  if (modified || event.isComposing || isField(event.target) || document.querySelector("dialog[open]")) return;
   const [, act] = known.get(event.key) ?? [];
   if (!act) return;
   event.preventDefault();
@@ -33,8 +38,8 @@ addEventListener("keydown", (event) => {
 });
 
 shortcuts({
-  "?": ["List the shortcuts", list],
+  "?": ["Show keyboard shortcuts", list],
   h: ["Go to the overview", () => location.assign("/")],
-  p: ["Go to the pinned agents", () => import("./pins.js").then(({ gridAddress }) => location.assign(gridAddress()))],
+  p: ["Go to pinned agents", () => location.assign(gridAddress())],
 });
 for (const button of document.querySelectorAll("[data-shortcuts]")) button.addEventListener("click", list);

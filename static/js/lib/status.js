@@ -1,35 +1,45 @@
-/** What the statuses are called, and which of them want a person. Listed by urgency. */
+/**
+ * What a status is called, and which ones need attention. Listed by urgency.
+ * @type {Record<string, {text: string, attention?: boolean}>}
+ */
 export const STATUSES = {
-  error: { word: "Error", attention: true },
-  waiting: { word: "Waiting", attention: true },
-  running: { word: "Running" },
-  idle: { word: "Idle" },
-  finished: { word: "Finished" },
-  offline: { word: "Offline" },
+  error: { text: "Error", attention: true },
+  waiting: { text: "Waiting", attention: true },
+  running: { text: "Running" },
+  idle: { text: "Idle" },
+  finished: { text: "Finished" },
+  offline: { text: "Offline" },
 };
 
+/** @type {Record<string, string>} */
 const REASONS = {
   awaiting_input: "for input",
   awaiting_approval: "for approval",
   rate_limited: "rate limited",
   process_error: "process failed",
   completed: "",
-  user_stopped: "stopped by a person",
+  user_stopped: "stopped by a user",
   lost: "runner lost",
 };
 
+/** In percent. */
 export const HIGH_CONTEXT = 80;
 
-/** A status that this version does not know is shown as it came. */
-export function statusWord(status) {
-  return STATUSES[status]?.word ?? status;
+/** A status this version doesn't know is shown as it is. @param {string} status */
+export function statusText(status) {
+  return STATUSES[status]?.text ?? status;
 }
 
-export function reasonWords(reason) {
+/** @param {string | null | undefined} reason */
+export function reasonText(reason) {
   return REASONS[reason] ?? (reason ?? "").replaceAll("_", " ");
 }
 
-/** What about the agent wants a person: a status, `context` when that is nearly full, `silent` when it runs and says nothing, or null. */
+/**
+ * Why an agent needs attention: its status, `context` when that is nearly full, `silent` when it is running but has reported
+ * nothing for a while; null if it needs none.
+ * @param {{status: string, contextLevel: number | null, silentFor?: number}} agent
+ */
 export function attention({ status, contextLevel, silentFor }) {
   if (STATUSES[status]?.attention) return status;
   if (contextLevel > HIGH_CONTEXT) return "context";
@@ -38,10 +48,10 @@ export function attention({ status, contextLevel, silentFor }) {
 
 const URGENCY = [...Object.keys(STATUSES).slice(0, 2), "context", "silent", ...Object.keys(STATUSES).slice(2)];
 
-const names = new Intl.Collator();
+const collator = new Intl.Collator();
 
 /** Most urgent first, then by name. */
 export function byUrgency(one, other) {
   const rank = (agent) => URGENCY.indexOf(attention(agent) ?? agent.status);
-  return rank(one) - rank(other) || names.compare(one.name, other.name) || (one.id < other.id ? -1 : 1);
+  return rank(one) - rank(other) || collator.compare(one.name, other.name) || (one.id < other.id ? -1 : 1);
 }

@@ -1,18 +1,50 @@
-import { followWorkspace } from "./follow-workspace.js";
-import { Lookout } from "./poller.js";
-import { stream } from "./stream.js";
+import { WorkspaceState } from "../../clients/js/workspace-state.js";
+import { connection } from "./connection.js";
+import { oncePerFrame, partsOf } from "./dom.js";
+import { Poller } from "./poller.js";
 
-const CONNECTED = ["live", "behind"];
+/** @typedef {{name: string, agents: Map<string, any>, members: Members}} Workspace */
 
 /**
- * Follows every workspace the reader sees: those with these `ids`, and whatever is added to them later. Being added is told on
- * no stream one reads before it, so the API is asked for the list: `onlist(workspaces)` when that changes, `onchange(id, workspace)`
- * when one of them does, `onended(id)` for one that is gone.
+ * Keeps a workspace's state and its members current.
+ * @param {string} id
+ * @param {{onchange: (workspace: Workspace) => void, onended?: (end: any) => void}} listeners `onchange` is called at most once per frame
+ */
+export function followWorkspace(id, { onchange, onended = () => {} }) {
+  const state = new WorkspaceState();
+  const members = new Members();
+  const subscription = connection().workspace(id);
+  const changed = oncePerFrame(() => onchange({ name: state.name, agents: state.agents, members }));
+  subscription.on("subscribed", ({ state: snapshot, seq }) => {
+    state.reset(snapshot, seq);
+    members.reset(/** @type {any} */ (snapshot).members, seq);
+    changed();
+  });
+  subscription.on("agents", (page) => {
+    state.add(page);
+    changed();
+  });
+  subscription.on("updated", (_, event) => {
+    const changes = [state.apply(event), members.apply(event)];
+    if (changes.includes(true)) changed();
+  });
+  subscription.on("unsubscribed", onended);
+  return subscription;
+}
+
+/**
+ * Follows all of the user's workspaces: those with these `ids`, and any the user joins later. Joining a workspace is reported on
+ * no stream the user can read at that moment, so the list is polled.
+ * @param {string[]} ids
+ * @param {object} listeners
+ * @param {(workspaces: any[]) => void} [listeners.onlist] called when the list changes
+ * @param {(id: string, workspace: Workspace) => void} listeners.onchange
+ * @param {(id: string) => void} listeners.onended
  */
 export function followWorkspaces(ids, { onlist = () => {}, onchange, onended }) {
   const followed = new Map();
   let connected = false;
-  const lookout = new Lookout("/workspaces", listed, { wanted: () => connected });
+  const poller = new Poller("/workspaces", listed, { enabled: () => connected });
 
   function listed(workspaces) {
     const present = workspaces.map(({ id }) => id);
@@ -23,7 +55,7 @@ export function followWorkspaces(ids, { onlist = () => {}, onchange, onended }) 
 
   function follow(id) {
     const subscription = followWorkspace(id, {
-      // What a frame brings may be of a workspace that has ended before it.
+      // A frame may still bring a change of a workspace that has ended before it.
       onchange: (workspace) => followed.get(id) === subscription && onchange(id, workspace),
       onended: () => end(id),
     });
@@ -34,14 +66,77 @@ export function followWorkspaces(ids, { onlist = () => {}, onchange, onended }) 
     const subscription = followed.get(id);
     followed.delete(id);
     subscription?.close();
-    lookout.forget(); // it may be given back before the next answer, which is then the same as the last
+    poller.forget(); // the user may be let in again before the next answer, which then equals the last one
     if (subscription) onended(id);
   }
 
   ids.forEach(follow);
-  stream.on("state", (state) => {
+  const check = () => {
     const before = connected;
-    connected = CONNECTED.includes(state);
-    if (connected && !before) lookout.ask();
-  });
+    connected = ["live", "behind"].includes(connection().state);
+    if (connected && !before) poller.poll();
+  };
+  connection().on("state", check);
+  check(); // the page's header may have opened the connection long before
+}
+
+/** The members of a workspace, as its stream reports them. */
+export class Members {
+  /** @type {Map<string, {id: string, user: string, role: string}>} */
+  #members = new Map();
+  #seq = -1;
+
+  /** `members` is the list after the event `seq`. */
+  reset(members, seq) {
+    this.#members = new Map(members.map((member) => [member.id, member]));
+    this.#seq = seq;
+  }
+
+  /** Applies an event unless the state already contains it; returns whether something changed. */
+  apply({ payload: { change, data }, seq }) {
+    if (seq <= this.#seq) return false;
+    this.#seq = seq;
+    if (change === "member_removed") return this.#members.delete(data.id);
+    if (change !== "member_added" && change !== "member_updated") return false;
+    this.#members.set(data.id, data);
+    return true;
+  }
+
+  get sorted() {
+    return [...this.#members.values()].sort((one, other) => one.user.localeCompare(other.user));
+  }
+
+  /** The user's own role; a superuser may do whatever an owner may. Undefined if unknown. */
+  get myRole() {
+    if (document.body.dataset.superuser !== undefined) return "owner";
+    return this.sorted.find((member) => member.user === currentUser())?.role;
+  }
+}
+
+/** The username of the signed-in user. */
+export const currentUser = () => document.body.dataset.user;
+
+/**
+ * Updates the header that a workspace's pages share: its name, the user's role, the numbers of agents and members.
+ * @param {HTMLElement} page
+ * @param {Workspace} workspace
+ */
+export function showHeader(page, { name, agents, members }) {
+  const part = partsOf(page);
+  part("name").textContent = name;
+  if (members.myRole) part("role").textContent = members.myRole;
+  part("agents-count").textContent = agents.size;
+  part("people-count").textContent = members.sorted.length;
+}
+
+/**
+ * Shows that the workspace is gone, or no longer accessible.
+ * @param {HTMLElement} page
+ * @param {string} reason
+ */
+export function showEnd(page, reason) {
+  const notice = partsOf(page)("gone");
+  notice.hidden = false;
+  notice.textContent =
+    reason === "deleted" ? "This workspace was deleted." : "You no longer have access to this workspace.";
 }

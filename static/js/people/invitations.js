@@ -1,33 +1,32 @@
 import "../lib/copy.js";
-import { call } from "../lib/api.js";
-import { ask } from "../lib/dialog.js";
-import { attempt } from "../lib/attempt.js";
-import { element, onSubmit } from "../lib/dom.js";
-import { Lookout } from "../lib/poller.js";
+import { call, showingErrors } from "../lib/api.js";
+import { confirmed } from "../lib/dialog.js";
+import { element, onSubmit, partsOf } from "../lib/dom.js";
+import { formatDayAndTime } from "../lib/format.js";
+import { Poller } from "../lib/poller.js";
 
-const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-
-/** Inviting by link: the form, the link it gives once, and the links that nobody has used yet. */
+/** Invitations by link: the form, the new link (shown once), and the links that have not been used. */
 export class Invitations {
-  #root;
+  #part;
   #path;
-  #lookout;
+  #poller;
 
+  /**
+   * @param {HTMLElement} root
+   * @param {string} workspaceId
+   */
   constructor(root, workspaceId) {
-    this.#root = root;
+    const part = partsOf(root);
+    this.#part = (name) => part(`invite-${name}`);
     this.#path = `/workspaces/${workspaceId}/invitations`;
     onSubmit(this.#part("form"), () => this.#invite());
-    // What other owners do is not on the workspace's stream, which every member reads.
-    this.#lookout = new Lookout(this.#path, (pending) => this.#show(pending), { wanted: () => !root.hidden });
+    // Invitations are not on the workspace's stream, which every member can read.
+    this.#poller = new Poller(this.#path, (pending) => this.#show(pending), { enabled: () => !root.hidden });
   }
 
-  /** Asks which invitations are pending. */
+  /** Fetches the pending invitations. */
   load() {
-    return this.#lookout.ask();
-  }
-
-  #part(name) {
-    return this.#root.querySelector(`[data-invite-${name}]`);
+    return this.#poller.poll();
   }
 
   #show(pending) {
@@ -37,11 +36,17 @@ export class Invitations {
     if (!pending.some(({ id }) => id === made.dataset.id)) made.hidden = true;
   }
 
-  #row({ id, role, hint, createdBy, expiresAt }) {
-    const revoke = element("button", { type: "button", class: "button quiet", "aria-label": `Revoke the invitation ${hint}…` }, "Revoke");
+  #row({ id, role, hint, user, createdBy, expiresAt }) {
+    const which = user || `${hint}…`;
+    const revoke = element(
+      "button",
+      { type: "button", class: "button quiet", "aria-label": `Revoke the invitation ${which}` },
+      "Revoke",
+    );
     revoke.addEventListener("click", () => this.#revoke(id));
-    const words = element("span", { class: "people-name" }, element("code", {}, `${hint}…`), element("span", { class: "muted" }, ` by ${createdBy}, until ${day.format(new Date(expiresAt))}`));
-    return element("li", { class: "people-row" }, words, element("span", { class: "tag" }, role), revoke);
+    const details = element("span", { class: "muted" }, ` by ${createdBy}, expires ${formatDayAndTime(expiresAt)}`);
+    const name = element("span", { class: "people-name" }, element("code", {}, which), details);
+    return element("li", { class: "people-row" }, name, element("span", { class: "tag" }, role), revoke);
   }
 
   async #invite() {
@@ -49,7 +54,7 @@ export class Invitations {
     if (!made) return;
     const shown = this.#part("made");
     shown.dataset.id = made.id;
-    this.#part("until").textContent = day.format(new Date(made.expiresAt));
+    this.#part("until").textContent = formatDayAndTime(made.expiresAt);
     this.#part("link").replaceChildren(element("copy-command", {}, made.url));
     shown.hidden = false;
     shown.querySelector("button").focus();
@@ -57,13 +62,13 @@ export class Invitations {
   }
 
   async #revoke(id) {
-    const sure = await ask("Revoke this invitation?", "Its link stops working. Who has used it already stays.", "Revoke");
-    if (!sure) return;
+    const question = "Revoke this invitation?";
+    if (!(await confirmed(question, "Its link stops working. Anyone who has already used it stays.", "Revoke"))) return;
     await this.#try(() => call("DELETE", `${this.#path}/${id}`));
     await this.load();
   }
 
   #try(act) {
-    return attempt(this.#part("trouble"), act);
+    return showingErrors(this.#part("trouble"), act);
   }
 }

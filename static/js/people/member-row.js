@@ -1,12 +1,11 @@
-import { call } from "../lib/api.js";
-import { ask } from "../lib/dialog.js";
-import { attempt } from "../lib/attempt.js";
+import { call, showingErrors } from "../lib/api.js";
+import { confirmed } from "../lib/dialog.js";
 import { element } from "../lib/dom.js";
-import { me } from "../lib/members.js";
+import { currentUser } from "../lib/workspaces.js";
 
 const ROLES = ["viewer", "operator", "owner"];
 
-/** One member in the list: whoever may manage the workspace changes the role here, everybody may leave. */
+/** One member in the list. Owners can change roles and remove people; everybody can leave. */
 export class MemberRow {
   #path;
   #member;
@@ -14,19 +13,35 @@ export class MemberRow {
   #role = element("span", { class: "tag" });
   #select = element("select", {}, ...ROLES.map((role) => element("option", { value: role }, role)));
   #remove = element("button", { type: "button", class: "button quiet" });
-  #trouble = element("p", { class: "field-error", role: "alert", hidden: true });
+  #alert = element("p", { class: "field-error", role: "alert", hidden: true });
 
+  /**
+   * @param {string} workspaceId
+   * @param {{id: string, user: string, role: string}} member
+   */
   constructor(workspaceId, member) {
     this.#path = `/workspaces/${workspaceId}/members/${member.id}`;
-    this.#select.addEventListener("change", () => this.#change());
-    this.#remove.addEventListener("click", () => this.#removed());
+    this.#select.addEventListener("change", () => this.#changeRole());
+    this.#remove.addEventListener("click", () => this.#removeMember());
     const name = element("span", { class: "people-name" }, this.#name);
-    if (member.user === me) name.append(element("span", { class: "muted" }, " (you)"));
-    this.element = element("li", { class: "people-row", "data-member": member.user }, name, this.#role, this.#select, this.#remove, this.#trouble);
+    if (member.user === currentUser()) name.append(element("span", { class: "muted" }, " (you)"));
+    this.element = element(
+      "li",
+      { class: "people-row", "data-member": member.user },
+      name,
+      this.#role,
+      this.#select,
+      this.#remove,
+      this.#alert,
+    );
   }
 
+  /**
+   * @param {{id: string, user: string, role: string}} member
+   * @param {boolean} manages whether the user may manage the workspace
+   */
   show(member, manages) {
-    const mine = member.user === me;
+    const mine = member.user === currentUser();
     this.#member = member;
     this.#name.textContent = this.#name.title = member.user;
     this.#role.textContent = this.#select.value = member.role;
@@ -38,20 +53,27 @@ export class MemberRow {
     this.#remove.hidden = !manages && !mine;
   }
 
-  async #change() {
+  async #changeRole() {
     const { user } = this.#member;
     const wanted = this.#select.value;
-    const sure = user !== me || (await ask("Change your own role?", `You will be ${wanted} here. Only another owner can make you owner again.`, "Change it"));
-    const changed = sure && (await attempt(this.#trouble, () => call("PATCH", this.#path, { role: wanted })));
+    const sure =
+      user !== currentUser() ||
+      (await confirmed(
+        "Change your own role?",
+        `You will be ${wanted === "viewer" ? "a" : "an"} ${wanted} of this workspace. Only another owner can make you an owner again.`,
+        "Change role",
+      ));
+    const changed = sure && (await showingErrors(this.#alert, () => call("PATCH", this.#path, { role: wanted })));
     if (!changed) this.#select.value = this.#member.role;
   }
 
-  async #removed() {
+  async #removeMember() {
     const { user } = this.#member;
+    /** @type {[string, string, string]} */
     const question =
-      user === me
-        ? ["Leave this workspace?", "You will no longer see its agents. Only an owner can let you in again.", "Leave"]
-        : [`Remove ${user}?`, "They lose sight of this workspace and its agents at once.", "Remove"];
-    if (await ask(...question)) await attempt(this.#trouble, () => call("DELETE", this.#path));
+      user === currentUser()
+        ? ["Leave this workspace?", "You will lose access to its agents. Only an owner can invite you again.", "Leave"]
+        : [`Remove ${user}?`, "They lose access to this workspace and its agents immediately.", "Remove"];
+    if (await confirmed(...question)) await showingErrors(this.#alert, () => call("DELETE", this.#path));
   }
 }

@@ -1,4 +1,5 @@
 import { element } from "../lib/dom.js";
+import { formatDayAndTime } from "../lib/format.js";
 
 /** What the form's fields allow a new token, as the API takes it. */
 export function chosenLimits(form) {
@@ -17,10 +18,11 @@ export function limitsOf(form, token) {
   const { fullAccess, scopes, workspace, agents, lastUsedAt, lastAddress } = token;
   const tags = fullAccess ? ["full access"] : scopes;
   const option = workspace && form.querySelector(`[data-workspace] option[value="${workspace}"]`);
-  const where = workspace ? [`in ${option ? option.textContent : "a workspace you no longer see"}`] : [];
+  const where = workspace ? [`in ${option ? option.textContent : "a workspace you can't see"}`] : [];
   const which = agents ? [`agents ${agents}`] : [];
-  const time = lastUsedAt && new Date(lastUsedAt).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
-  const used = time ? `last used ${time}${lastAddress ? ` from ${lastAddress}` : ""}` : "not used yet";
+  const used = lastUsedAt
+    ? `last used ${formatDayAndTime(lastUsedAt)}${lastAddress ? ` from ${lastAddress}` : ""}`
+    : "not used yet";
   return [
     ...tags.map((tag) => element("span", { class: "tag" }, tag)),
     element("span", { class: "muted people-times" }, [...where, ...which, used].join(", ")),

@@ -1,14 +1,20 @@
-/** Closer to the end than this counts as being there. */
-const SLACK = 40;
+import { formatNumber } from "../lib/format.js";
 
-/** Keeps a scrolled element at its end until the reader scrolls up; then a button says how much is new. */
-export class Follower {
+/** Closer to the end than this counts as at the end. */
+const SLACK_PX = 40;
+
+/** Keeps an element scrolled to its end until the reader scrolls up; then a button shows how much is new. */
+export class AutoScroll {
   following = true;
   #scroller;
   #button;
   #unseen = 0;
   #top = 0;
 
+  /**
+   * @param {HTMLElement} scroller
+   * @param {HTMLButtonElement} button goes to the end
+   */
   constructor(scroller, button) {
     this.#scroller = scroller;
     this.#button = button;
@@ -22,7 +28,7 @@ export class Follower {
     return this.#scroller;
   }
 
-  /** Lets `add` append what `count` events brought. */
+  /** Runs `add`, which appends `count` events. @param {number} count @param {() => void} add */
   grow(count, add) {
     add();
     if (this.following) return this.#toEnd();
@@ -30,7 +36,11 @@ export class Follower {
     this.#label();
   }
 
-  /** Lets `change` alter what lies above or around, without moving what the reader looks at: `anchor`, an element that stays. */
+  /**
+   * Runs `change`, which alters content above or around `anchor`, without moving what the reader is looking at.
+   * @param {Element | undefined} anchor an element that stays
+   * @param {() => void} change
+   */
   keepPlace(anchor, change) {
     const before = anchor?.getBoundingClientRect().top;
     change();
@@ -38,7 +48,7 @@ export class Follower {
     if (anchor?.isConnected) this.#scroller.scrollTop += anchor.getBoundingClientRect().top - before;
   }
 
-  /** Shows `element` in the middle, and stays there. */
+  /** Scrolls to `element` and stays there. @param {Element} element */
   show(element) {
     this.following = false;
     element.scrollIntoView({ block: "center" });
@@ -60,8 +70,8 @@ export class Follower {
   #scrolled() {
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
     const left = scrollHeight - scrollTop - clientHeight;
-    // What grows below while the end is followed is not the reader's doing; only moving up is.
-    if (left < SLACK) this.following = true;
+    // While the end is followed, content growing below is not the reader's doing; only scrolling up is.
+    if (left < SLACK_PX) this.following = true;
     else if (scrollTop < this.#top) this.following = false;
     this.#top = scrollTop;
     if (this.following) this.#unseen = 0;
@@ -70,6 +80,6 @@ export class Follower {
 
   #label() {
     this.#button.hidden = this.following;
-    this.#button.textContent = this.#unseen ? `↓ ${this.#unseen.toLocaleString("en")} new` : "↓ To the end";
+    this.#button.textContent = this.#unseen ? `↓ ${formatNumber(this.#unseen)} new` : "↓ Jump to the end";
   }
 }

@@ -1,25 +1,27 @@
 import { EntryView } from "./entry-view.js";
 
-/** As many entries or lines as are drawn and let go of together. */
-const ENTRIES = 40;
-const LINES = 160;
-const LINE = 22;
+/** A block is full with this many entries or lines. */
+const MAX_ENTRIES = 40;
+const MAX_LINES = 160;
+const LINE_HEIGHT_PX = 22;
 
-/** Some entries in a row: drawn while they are near what the reader sees, and otherwise an empty space of their height. */
+/** Consecutive entries: drawn while they are near the visible part, otherwise an empty space of their height. */
 export class Block {
   element = document.createElement("div");
+  /** @type {import("./entry.js").Entry[]} */
   entries = [];
+  /** @type {Map<import("./entry.js").Entry, EntryView> | null} */
   #views = null;
   #lines = 0;
 
+  /** @param {number} columns the width of a line, in characters */
   constructor(columns) {
     this.columns = columns;
     this.element.className = "block";
-    this.element.block = this;
   }
 
   get full() {
-    return this.entries.length >= ENTRIES || this.#lines >= LINES;
+    return this.entries.length >= MAX_ENTRIES || this.#lines >= MAX_LINES;
   }
 
   get drawn() {
@@ -43,16 +45,17 @@ export class Block {
     this.#views?.delete(entry);
   }
 
-  /** What `entry`, one of these, says has changed. */
+  /** The text of `entry`, one of these, has changed. */
   update(entry) {
     this.#views?.get(entry)?.update();
   }
 
+  /** What comes before `entry` has changed. */
   place(entry) {
     this.#views?.get(entry)?.place();
   }
 
-  viewOf(entry) {
+  elementOf(entry) {
     return this.#views?.get(entry)?.element;
   }
 
@@ -70,8 +73,8 @@ export class Block {
     this.draw();
   }
 
-  /** Leaves a space of `height`, or as high as it will be about. */
-  clear(height = this.entries.reduce((sum, entry) => sum + entry.lines(this.columns), 0) * LINE) {
+  /** Leaves an empty space of `height` pixels, by default an estimate. */
+  clear(height = this.entries.reduce((sum, entry) => sum + entry.lines(this.columns), 0) * LINE_HEIGHT_PX) {
     this.#views = null;
     this.element.replaceChildren();
     this.element.style.height = `${height}px`;

@@ -1,34 +1,44 @@
-import { call } from "../lib/api.js";
-import { ask } from "../lib/dialog.js";
-import { attempt } from "../lib/attempt.js";
+import { call, showingErrors } from "../lib/api.js";
+import { confirmed } from "../lib/dialog.js";
 import { onSubmit } from "../lib/dom.js";
 
+/** @type {Record<string, [question: string, explanation: string, yes: string]>} */
 const SIGNALS = {
-  interrupt: ["Interrupt this agent?", "It is asked to stop what it is doing now, as by Ctrl+C, and may go on with something else.", "Interrupt"],
-  stop: ["Stop this agent?", "Its process is ended. What it has not saved is lost.", "Stop it"],
+  interrupt: [
+    "Interrupt this agent?",
+    "It is asked to stop what it is doing, as with Ctrl+C, and may continue with something else.",
+    "Interrupt",
+  ],
+  stop: ["Stop this agent?", "Its process is ended, and unsaved work is lost.", "Stop"],
 };
 
-/** The box in which a person answers an agent, and the buttons that interrupt or stop it. */
+/** The form that answers an agent, with the buttons that interrupt or stop it. */
 export class Composer {
   #form;
+  #signals;
   #text;
-  #trouble;
+  #alert;
   #path;
 
+  /**
+   * @param {HTMLFormElement} form
+   * @param {string} agentId
+   */
   constructor(form, agentId) {
     this.#form = form;
     this.#text = form.querySelector("textarea");
-    this.#trouble = form.querySelector("[data-trouble]");
+    this.#alert = form.querySelector("[data-trouble]");
     this.#path = `/agents/${agentId}`;
     onSubmit(form, () => this.#send());
     this.#text.addEventListener("keydown", (event) => this.#typed(event));
-    for (const button of form.querySelectorAll("[data-signal]")) button.addEventListener("click", () => this.#signal(button.dataset.signal));
+    this.#signals = [...form.querySelectorAll("button")].filter((button) => button.dataset.signal);
+    for (const button of this.#signals) button.addEventListener("click", () => this.#sendSignal(button.dataset.signal));
   }
 
-  /** Only what runs can be interrupted or stopped. */
+  /** Only a running agent can be interrupted or stopped. @param {{status: string}} agent */
   show({ status }) {
-    const over = status === "finished" || status === "offline";
-    for (const button of this.#form.querySelectorAll("[data-signal]")) button.disabled = over;
+    const ended = status === "finished" || status === "offline";
+    for (const button of this.#signals) button.disabled = ended;
     this.#form.toggleAttribute("data-wanted", status === "waiting");
   }
 
@@ -46,17 +56,17 @@ export class Composer {
     const content = this.#text.value;
     if (!content.trim() || this.#form.hasAttribute("data-sending")) return;
     this.#form.toggleAttribute("data-sending", true);
-    const sent = await this.#try("input", { content });
+    const sent = await this.#post("input", { content });
     this.#form.removeAttribute("data-sending");
-    // What was typed meanwhile, or could not be sent, stays.
+    // Keep what was typed meanwhile, or could not be sent.
     if (sent && this.#text.value === content) this.#text.value = "";
   }
 
-  async #signal(signal) {
-    if (await ask(...SIGNALS[signal])) await this.#try("signal", { signal });
+  async #sendSignal(signal) {
+    if (await confirmed(...SIGNALS[signal])) await this.#post("signal", { signal });
   }
 
-  #try(what, body) {
-    return attempt(this.#trouble, () => call("POST", `${this.#path}/${what}`, body), "That was not sent.");
+  #post(what, body) {
+    return showingErrors(this.#alert, () => call("POST", `${this.#path}/${what}`, body), "Not sent.");
   }
 }

@@ -1,8 +1,14 @@
+import { stripAnsi } from "../lib/ansi.js";
 import { Entry } from "./entry.js";
 import { pages } from "./history.js";
-import { pieces } from "../lib/ansi.js";
 
-/** All that is kept of an agent's stream, as a file: `format` is `json` or `txt`. */
+/**
+ * Saves all retained events of an agent as a file.
+ * @param {string} agentId
+ * @param {string} name the file's, without its extension
+ * @param {"json" | "txt"} format
+ * @param {(percent: number) => void} onprogress
+ */
 export async function download(agentId, name, format, onprogress) {
   const events = [];
   for await (const page of pages(agentId)) {
@@ -10,27 +16,33 @@ export async function download(agentId, name, format, onprogress) {
     onprogress(Math.round((100 * events.at(-1).seq) / page.seq));
   }
   const text = format === "json" ? asJson(events) : asText(events);
-  save(new Blob([text], { type: format === "json" ? "application/json" : "text/plain" }), `${fileName(name)}.${format}`);
+  save(
+    new Blob([text], { type: format === "json" ? "application/json" : "text/plain" }),
+    `${fileName(name)}.${format}`,
+  );
 }
 
 function asJson(events) {
   return `[\n${events.map((event) => JSON.stringify(event)).join(",\n")}\n]\n`;
 }
 
-/** One paragraph per message, headed by the time and who said it. */
-export function asText(events) {
+/** One paragraph per message, headed by its time and author. @param {any[]} events */
+function asText(events) {
   const entries = [];
   for (const event of events) {
     if (!entries.at(-1)?.extend(event)) entries.push(new Entry(event));
   }
   let last;
-  return entries.map((entry) => {
-    const heading = entry.voice === last ? "" : `\n[${entry.timestamp}] ${entry.reading.who ?? ""}\n`;
-    last = entry.voice;
-    if (entry.reading.type === "note") return `\n[${entry.timestamp}] · ${entry.text}\n`;
-    const text = pieces(entry.text).map(([piece]) => piece).join("");
-    return heading + text + (text.endsWith("\n") ? "" : "\n");
-  }).join("").trimStart();
+  return entries
+    .map((entry) => {
+      const heading = entry.group === last ? "" : `\n[${entry.timestamp}] ${entry.author ?? ""}\n`;
+      last = entry.group;
+      if (entry.type === "note") return `\n[${entry.timestamp}] · ${entry.text}\n`;
+      const text = stripAnsi(entry.text);
+      return heading + text + (text.endsWith("\n") ? "" : "\n");
+    })
+    .join("")
+    .trimStart();
 }
 
 function fileName(name) {

@@ -1,16 +1,33 @@
-import { element, plural } from "../lib/dom.js";
-import { harmless, plainNodes } from "../lib/ansi.js";
+import { ansiNodes, escapeBidi } from "../lib/ansi.js";
+import { element } from "../lib/dom.js";
+import { plural } from "../lib/format.js";
 
-/** A message that is being written is drawn again no sooner than this, and than a multiple of what drawing it takes. */
-const PAUSE = 100;
-const SHARE = 10;
-/** What takes longer than this to parse is shown as it came from then on. */
-const TOO_SLOW = 150;
+/** A message that is being written is redrawn at most this often, and at most in this share of the time. */
+const MIN_REDRAW_INTERVAL_MS = 100;
+const MAX_REDRAW_SHARE = 1 / 10;
+/** A message that takes longer than this to render is shown raw from then on. */
+const MAX_RENDER_MS = 150;
 
-/** How messages are shown, on this page: `raw`, and the Markdown module once it is loaded. */
-export const style = { raw: false, markdown: null };
+/**
+ * How this page shows messages: `raw`, and the Markdown module once it is loaded.
+ * @type {{raw: boolean, markdown: typeof import("./markdown.js") | null}}
+ */
+export const display = { raw: false, markdown: null };
 
-/** An entry as it is drawn. Agents' text goes into text nodes, or through the sanitiser, and nowhere else. */
+/**
+ * Loads the Markdown module. Until then, or if that fails, messages are shown raw.
+ * @param {() => void} redraw called once it is loaded
+ */
+export async function loadMarkdown(redraw) {
+  try {
+    display.markdown = await import("./markdown.js");
+    redraw();
+  } catch (error) {
+    console.info("Messages are shown raw:", error.message);
+  }
+}
+
+/** The element of an entry. Agents' text goes into text nodes, or through the sanitizer, and nowhere else. */
 export class EntryView {
   #entry;
   #text;
@@ -19,25 +36,33 @@ export class EntryView {
   #cost = 0;
   #timer;
 
+  /** @param {import("./entry.js").Entry} entry */
   constructor(entry) {
     this.#entry = entry;
-    const { type, status } = entry.reading;
+    const { type, status } = entry;
     const { role, kind } = entry.payload;
-    this.element = element("div", { class: "entry", "data-type": type, "data-role": role, "data-kind": kind, "data-seq": entry.begin });
-    this.element.append(this.#clock(), type === "note" ? this.#note(status) : this.#speech());
+    this.element = element("div", {
+      class: "entry",
+      "data-type": type,
+      "data-role": role,
+      "data-kind": kind,
+      "data-seq": entry.firstSeq,
+    });
+    this.element.append(this.#clock(), type === "note" ? this.#note(status) : this.#message());
     this.place();
     this.#draw();
   }
 
-  /** What the entry says has changed. */
+  /** The entry's text has changed. */
   update() {
-    const wait = this.#rich && this.#entry.streaming ? Math.max(PAUSE, this.#cost * SHARE) - (performance.now() - this.#drawnAt) : 0;
+    const interval = Math.max(MIN_REDRAW_INTERVAL_MS, this.#cost / MAX_REDRAW_SHARE);
+    const wait = this.#rendered && this.#entry.streaming ? interval - (performance.now() - this.#drawnAt) : 0;
     clearTimeout(this.#timer);
     if (wait > 0) this.#timer = setTimeout(() => this.#draw(), wait);
     else this.#draw();
   }
 
-  /** What the entry stands behind has changed. */
+  /** What comes before the entry has changed. */
   place() {
     const { newDay, first, sameSecond, day } = this.#entry;
     this.element.querySelector(":scope > .day")?.remove();
@@ -47,14 +72,19 @@ export class EntryView {
     this.element.toggleAttribute("data-target", Boolean(this.#entry.target));
   }
 
-  get #rich() {
-    return this.#entry.markdown && !style.raw && style.markdown && !this.#entry.tooSlow;
+  /** Whether it is shown as rendered Markdown. */
+  get #rendered() {
+    return this.#entry.isMarkdown && !display.raw && display.markdown && !this.#entry.tooSlow;
   }
 
   #clock() {
-    const { begin, timestamp, clock } = this.#entry;
+    const { firstSeq, timestamp, clock } = this.#entry;
     const time = element("time", { datetime: timestamp }, clock);
-    return element("a", { class: "entry-time", href: `#${begin}`, title: `${timestamp} · event ${begin}`, tabindex: "-1" }, time);
+    return element(
+      "a",
+      { class: "entry-time", href: `#${firstSeq}`, title: `${timestamp} · event ${firstSeq}`, tabindex: "-1" },
+      time,
+    );
   }
 
   #note(status) {
@@ -64,43 +94,44 @@ export class EntryView {
     return body;
   }
 
-  #speech() {
-    const who = element("div", { class: "entry-who" }, harmless(this.#entry.reading.who));
+  #message() {
+    const author = escapeBidi(this.#entry.author);
+    const heading = element("div", { class: "entry-who" }, author);
     this.#text = element("div", { class: "entry-text" });
-    if (!this.#entry.folds) return element("div", { class: "entry-body" }, who, this.#text);
+    if (!this.#entry.collapsible) return element("div", { class: "entry-body" }, heading, this.#text);
     this.#summary = element("span", { class: "fold-brief" });
-    const summary = element("summary", {}, element("span", { class: "fold-who" }, harmless(this.#entry.reading.who)), this.#summary);
-    const fold = element("details", { class: "fold", open: this.#entry.open }, summary, this.#text);
-    fold.addEventListener("toggle", () => (this.#entry.open = fold.open));
-    return element("div", { class: "entry-body" }, fold);
+    const summary = element("summary", {}, element("span", { class: "fold-who" }, author), this.#summary);
+    const details = element("details", { class: "fold", open: this.#entry.open }, summary, this.#text);
+    details.addEventListener("toggle", () => (this.#entry.open = details.open));
+    return element("div", { class: "entry-body" }, details);
   }
 
   #draw() {
     const started = performance.now();
-    this.#text.classList.toggle("markdown", Boolean(this.#rich));
+    this.#text.classList.toggle("markdown", Boolean(this.#rendered));
     this.#text.replaceChildren(...this.#nodes());
-    if (this.#summary) this.#summary.textContent = brief(this.#entry);
+    if (this.#summary) this.#summary.textContent = summaryText(this.#entry);
     this.#drawnAt = performance.now();
     this.#cost = this.#drawnAt - started;
-    if (this.#rich && this.#cost > TOO_SLOW) this.#entry.tooSlow = true;
+    if (this.#rendered && this.#cost > MAX_RENDER_MS) this.#entry.tooSlow = true;
   }
 
   #nodes() {
     const { text, streaming } = this.#entry;
-    if (!this.#rich || text.length > style.markdown.LONGEST_MARKDOWN) return plainNodes(text);
+    if (!this.#rendered || text.length > display.markdown.MAX_MARKDOWN_LENGTH) return ansiNodes(text);
     try {
-      return [style.markdown.markdownNodes(text, !streaming)];
+      return [display.markdown.markdownNodes(text, !streaming)];
     } catch {
       this.#entry.tooSlow = true;
       this.#text.classList.remove("markdown");
-      return plainNodes(text);
+      return ansiNodes(text);
     }
   }
 }
 
-/** What a folded entry says of itself: the beginning of a call, the size of a result. */
-function brief({ text, payload }) {
+/** What a collapsed entry shows: the beginning of a tool call, the size of a result. */
+function summaryText({ text, payload }) {
   const lines = text.trimEnd().split("\n");
-  const begin = harmless(lines[0].slice(0, 200));
-  return payload.kind === "tool_result" && lines.length > 1 ? `${begin} … ${plural(lines.length, "line")}` : begin;
+  const start = escapeBidi(lines[0].slice(0, 200));
+  return payload.kind === "tool_result" && lines.length > 1 ? `${start} … ${plural(lines.length, "line")}` : start;
 }

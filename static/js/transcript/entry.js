@@ -1,41 +1,52 @@
-import { clockTime, dayName } from "../lib/format.js";
-import { contextWords, printed, read } from "./event-text.js";
+import { formatClock, formatFullDay } from "../lib/format.js";
+import { contextText, eventText, isProcessOutput } from "./event-text.js";
 
-/** One entry of a message that never ends would be one text that never ends. */
-const LONGEST = 100_000;
-/** A process's lines go on in a new entry here, which nobody sees, and which keeps each quick to draw. */
-const LONGEST_PRINTED = 4_000;
+/** A message without end continues in a new entry, in characters. */
+const MAX_LENGTH = 100_000;
+/** Process output continues in a new entry much earlier, which looks the same and keeps each entry quick to draw. */
+const MAX_PROCESS_LENGTH = 4_000;
 
-/** What joins into one entry when it arrives in a row: the chunks of one message, and context levels, of which the last counts. */
+/**
+ * Consecutive events with the same key form one entry: the chunks of a message, and context levels, of which the last one counts.
+ * @param {{type: string, payload: any}} event
+ * @returns {string | null} null for an event that stands alone
+ */
 export function joinKey({ type, payload }) {
   if (type === "agent:context") return type;
   if (type !== "agent:output" || !payload.messageId) return null;
   return JSON.stringify([payload.messageId, payload.role, payload.kind, payload.toolCallId]);
 }
 
-/** One thing in the transcript: what was said in one message, or one thing that happened. Knows nothing of how it is drawn. */
+/** One item of the transcript: a message, or something that happened. Knows nothing about how it is drawn. */
 export class Entry {
-  /** Where it stands, set by `follow`: the first of its day, of its speaker, of its second. */
+  /** Set by `follow`: whether it is the first of its day, the first by its author, in the same second as the one before. */
   newDay = false;
   first = false;
   sameSecond = false;
-  /** What a reader has unfolded stays so when it is drawn again. */
+  /** What the reader has expanded stays expanded when it is drawn again. */
   open = false;
+  /** Whether the address points to it. */
+  target = false;
+  /** Whether rendering its Markdown took too long. */
+  tooSlow = false;
   #key;
   #event;
-  #when;
 
+  /** @param {any} event */
   constructor(event) {
     this.#event = event;
     this.#key = joinKey(event);
-    this.#when = new Date(event.timestamp);
-    this.day = dayName(this.#when);
-    this.clock = clockTime(this.#when);
-    this.reading = read(event);
-    this.text = this.reading.text;
-    this.printed = printed(event);
-    /** The seqs of the first and the last event in here. */
-    this.begin = this.seq = event.seq;
+    const time = new Date(event.timestamp);
+    this.day = formatFullDay(time);
+    this.clock = formatClock(time);
+    const { type, text, author, status } = eventText(event);
+    this.type = type;
+    this.text = text;
+    this.author = author;
+    this.status = status;
+    this.processOutput = isProcessOutput(event);
+    /** The seqs of its first and last event. */
+    this.firstSeq = this.seq = event.seq;
     this.streaming = Boolean(event.payload.isStreaming);
   }
 
@@ -47,28 +58,28 @@ export class Entry {
     return this.#event.timestamp;
   }
 
-  get folds() {
+  get collapsible() {
     return this.payload.kind === "tool_call" || this.payload.kind === "tool_result";
   }
 
-  get markdown() {
+  get isMarkdown() {
     const { role, kind } = this.payload;
-    return this.reading.type === "output" && role === "assistant" && (kind ?? "text") === "text" && !this.printed;
+    return this.type === "output" && role === "assistant" && (kind ?? "text") === "text" && !this.processOutput;
   }
 
-  /** Takes in an event that belongs to the same message; false if it does not. */
+  /** Adds an event that belongs to the same message; false if it doesn't. @param {any} event */
   extend(event) {
     if (this.#key === null || this.#key !== joinKey(event) || this.#full) return false;
-    if (event.type === "agent:context") this.text = contextWords(event.payload);
+    if (event.type === "agent:context") this.text = contextText(event.payload);
     else this.text += event.payload.content;
-    this.printed ||= event.type === "agent:output" && event.payload.content.includes("\x1b");
+    this.processOutput ||= event.type === "agent:output" && event.payload.content.includes("\x1b");
     this.streaming = Boolean(event.payload.isStreaming);
     this.seq = event.seq;
     return true;
   }
 
-  /** Takes in the entry after it, whose beginning this is; false if it is not. */
-  absorb(next) {
+  /** Merges the entry after it, if both are parts of one message; false if they aren't. @param {Entry} next */
+  merge(next) {
     if (this.#key === null || this.#key !== next.#key || this.#full) return false;
     this.text = this.#event.type === "agent:context" ? next.text : this.text + next.text;
     this.streaming = next.streaming;
@@ -76,26 +87,27 @@ export class Entry {
     return true;
   }
 
-  /** Notes what the entry before it already says: the day, the speaker, the second. */
+  /** Compares it with the entry before it. @param {Entry | null} previous */
   follow(previous) {
     const sameDay = previous?.day === this.day;
     this.newDay = !sameDay;
-    this.first = this.reading.type !== "note" && !(previous && previous.voice === this.voice);
+    this.first = this.type !== "note" && !(previous && previous.group === this.group);
     this.sameSecond = sameDay && !this.first && previous.clock === this.clock;
   }
 
-  /** About how many lines of `columns` characters it takes. */
+  /** Estimates its height in lines of `columns` characters. @param {number} columns */
   lines(columns) {
-    if (this.reading.type === "note" || (this.folds && !this.open)) return 1.2;
+    if (this.type === "note" || (this.collapsible && !this.open)) return 1.2;
     const breaks = this.text.split("\n").length - (this.text.endsWith("\n") ? 1 : 0);
     return breaks + Math.floor(this.text.length / (columns * 2)) + (this.first ? 1.5 : 0);
   }
 
-  get voice() {
-    return JSON.stringify([this.reading.type, this.reading.who, this.printed ? null : this.payload.messageId]);
+  /** Entries in a row with the same group share one heading. */
+  get group() {
+    return JSON.stringify([this.type, this.author, this.processOutput ? null : this.payload.messageId]);
   }
 
   get #full() {
-    return this.text.length > (this.printed && this.text.endsWith("\n") ? LONGEST_PRINTED : LONGEST);
+    return this.text.length > (this.processOutput && this.text.endsWith("\n") ? MAX_PROCESS_LENGTH : MAX_LENGTH);
   }
 }

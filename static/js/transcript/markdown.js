@@ -1,11 +1,11 @@
 import DOMPurify from "../../vendor/dompurify/dompurify.js";
 import { Marked } from "../../vendor/marked/marked.js";
+import { escapeBidi } from "../lib/ansi.js";
+import { copyButton } from "../lib/copy.js";
 import { element } from "../lib/dom.js";
-import { highlight } from "./highlight.js";
-import { harmless } from "../lib/ansi.js";
 
-/** Beyond this a message is shown as it came: to parse it would keep the page waiting. */
-export const LONGEST_MARKDOWN = 20_000;
+/** A longer message is shown raw, because parsing it would block the page. In characters. */
+export const MAX_MARKDOWN_LENGTH = 20_000;
 
 const ALLOWED = {
   ALLOWED_TAGS: [
@@ -14,7 +14,37 @@ const ALLOWED = {
   ALLOWED_ATTR: ["href", "title", "class", "start", "align"],
   ALLOWED_URI_REGEXP: /^(?:https?|mailto):/i,
   ALLOW_DATA_ATTR: false,
-  RETURN_DOM_FRAGMENT: true,
+  RETURN_DOM_FRAGMENT: /** @type {const} */ (true),
+};
+
+const MAX_CODE_LENGTH = 20_000;
+const ALIASES = {
+  sh: "bash",
+  shell: "bash",
+  zsh: "bash",
+  console: "bash",
+  golang: "go",
+  js: "javascript",
+  jsx: "javascript",
+  mjs: "javascript",
+  jsonc: "json",
+  md: "markdown",
+  patch: "diff",
+  py: "python",
+  rs: "rust",
+  ts: "typescript",
+  tsx: "typescript",
+  html: "xml",
+  svg: "xml",
+  yml: "yaml",
+};
+const LANGUAGES = new Set(
+  "bash css diff go java javascript json markdown python rust sql typescript xml yaml".split(" "),
+);
+const HIGHLIGHTED = {
+  ALLOWED_TAGS: ["span"],
+  ALLOWED_ATTR: ["class"],
+  RETURN_DOM_FRAGMENT: /** @type {const} */ (true),
 };
 
 const escaped = (text) => text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
@@ -23,47 +53,54 @@ const marked = new Marked({
   gfm: true,
   breaks: true,
   renderer: {
-    // Agents talk about markup far more often than they mean it.
+    // Agents write about markup far more often than they use it.
     html: ({ text }) => escaped(text),
-    // A picture would tell another server who is reading.
+    // An image would reveal to another server who is reading.
     image: ({ href, text }) => `<a href="${escaped(href)}">${escaped(text || href)}</a>`,
     checkbox: ({ checked }) => (checked ? "☑ " : "☐ "),
   },
 });
 
-/** A message as nodes; code is coloured when `finished`. */
+/**
+ * @param {string} text
+ * @param {boolean} finished highlights the code
+ * @returns {DocumentFragment}
+ */
 export function markdownNodes(text, finished) {
-  const fragment = DOMPurify.sanitize(marked.parse(harmless(text)), ALLOWED);
-  for (const link of fragment.querySelectorAll("a")) outward(link);
-  for (const code of fragment.querySelectorAll("pre > code")) frame(code, finished);
-  for (const table of fragment.querySelectorAll("table")) wrap(table);
-  for (const heading of fragment.querySelectorAll("h1, h2, h3, h4, h5, h6")) speakAsHeading(heading);
+  const fragment = DOMPurify.sanitize(marked.parse(escapeBidi(text), { async: false }), ALLOWED);
+  for (const link of fragment.querySelectorAll("a")) openOutside(link);
+  for (const code of fragment.querySelectorAll("pre > code")) frameCode(code, finished);
+  for (const table of fragment.querySelectorAll("table")) makeScrollable(table);
+  for (const heading of fragment.querySelectorAll("h1, h2, h3, h4, h5, h6")) replaceHeading(heading);
   return fragment;
 }
 
-function outward(link) {
+function openOutside(link) {
   if (!link.hasAttribute("href")) return link.replaceWith(...link.childNodes);
   link.target = "_blank";
   link.rel = "noopener noreferrer nofollow";
 }
 
-/** The page's outline belongs to the page: a message's headings only look like some. */
-function speakAsHeading(heading) {
+/** Headings in a message must not become part of the page's outline, so they only look like headings. */
+function replaceHeading(heading) {
   heading.replaceWith(element("p", { class: `heading heading-${heading.localName[1]}` }, ...heading.childNodes));
 }
 
-function wrap(table) {
+function makeScrollable(table) {
   const around = element("div", { class: "table-scroll", tabindex: "0", role: "region", "aria-label": "Table" });
   table.replaceWith(around);
   around.append(table);
 }
 
-function frame(code, finished) {
+function frameCode(code, finished) {
   const language = /language-([\w+#-]+)/.exec(code.className)?.[1] ?? "";
   const pre = code.parentNode;
-  const button = element("button", { type: "button", class: "code-copy" }, "Copy");
-  button.addEventListener("click", () => copy(code, button));
-  const head = element("div", { class: "code-head" }, element("span", {}, language), button);
+  const head = element(
+    "div",
+    { class: "code-head" },
+    element("span", {}, language),
+    copyButton(code, { class: "code-copy" }),
+  );
   const around = element("div", { class: "code-block" }, head);
   pre.replaceWith(around);
   pre.tabIndex = 0;
@@ -71,12 +108,24 @@ function frame(code, finished) {
   if (finished) highlight(code, language);
 }
 
-async function copy(code, button) {
+/** Highlights the code once the grammar is loaded; languages without one stay plain. */
+async function highlight(code, name) {
+  const language = ALIASES[name.toLowerCase()] ?? name.toLowerCase();
+  const text = code.textContent;
+  if (!LANGUAGES.has(language) || text.length > MAX_CODE_LENGTH) return;
   try {
-    await navigator.clipboard.writeText(code.textContent);
-    button.textContent = "Copied";
-    setTimeout(() => (button.textContent = "Copy"), 1_500);
+    const highlighter = await loadHighlighter(language);
+    const { value } = highlighter.highlight(text, { language, ignoreIllegals: true });
+    if (code.textContent === text) code.replaceChildren(DOMPurify.sanitize(value, HIGHLIGHTED));
   } catch {
-    getSelection().selectAllChildren(code);
+    // Plain code is fine too.
   }
 }
+
+async function loadHighlighter(language) {
+  const [{ default: highlighter }, { default: grammar }] = await Promise.all(["core", language].map(importHighlight));
+  if (!highlighter.getLanguage(language)) highlighter.registerLanguage(language, grammar);
+  return highlighter;
+}
+
+const importHighlight = (name) => import(`../../vendor/highlight/${name}.js`);

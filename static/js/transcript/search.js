@@ -1,23 +1,30 @@
-import { oncePerFrame } from "../lib/follow-workspace.js";
+import { oncePerFrame } from "../lib/dom.js";
+import { formatNumber } from "../lib/format.js";
 
-const PATIENCE = 150;
-/** More marks than this on the page at once help nobody. */
-const MOST_MARKS = 2_000;
+const SEARCH_DELAY_MS = 150;
+/** Highlighting more matches than this helps nobody. */
+const MAX_HIGHLIGHTS = 2_000;
 
-/** Finds words in a transcript, and fetches what came earlier while it is asked for them. */
+/** Finds text in a transcript, and loads earlier events to search them too. */
 export class Search {
   #transcript;
   #loadEarlier;
   #field;
   #count;
   #buttons;
-  #words = "";
+  #text = "";
   #found = [];
-  #present = null;
+  #current = null;
   #timer;
-  #mark = oncePerFrame(() => this.#highlight());
+  #searching = false;
+  #renderHighlights = oncePerFrame(() => this.#highlight());
 
-  /** `loadEarlier` resolves to false when there is nothing earlier. */
+  /**
+   * @param {HTMLFormElement} form
+   * @param {import("./transcript.js").Transcript} transcript
+   * @param {HTMLElement} list
+   * @param {() => Promise<boolean>} loadEarlier resolves to false when there is nothing earlier
+   */
   constructor(form, transcript, list, loadEarlier) {
     this.#transcript = transcript;
     this.#loadEarlier = loadEarlier;
@@ -28,18 +35,22 @@ export class Search {
     form.addEventListener("submit", (event) => event.preventDefault());
     this.#field.addEventListener("keydown", (event) => this.#key(event));
     for (const button of this.#buttons) button.addEventListener("click", () => this.#go(Number(button.dataset.step)));
-    new MutationObserver(() => this.#words && this.#mark()).observe(list, { childList: true, subtree: true, characterData: true });
-    this.#tell();
+    new MutationObserver(() => this.#text && this.#renderHighlights()).observe(list, {
+      childList: true,
+      subtree: true,
+      characterData: true,
+    });
+    this.#showCount();
   }
 
   /** The transcript has changed. */
   changed() {
-    if (this.#words) this.#soon();
+    if (this.#text) this.#soon();
   }
 
   #typed() {
-    this.#words = this.#field.value.trim().toLowerCase();
-    this.#present = null;
+    this.#text = this.#field.value.trim().toLowerCase();
+    this.#current = null;
     this.#soon();
   }
 
@@ -47,23 +58,25 @@ export class Search {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       this.#find();
-    }, PATIENCE);
+    }, SEARCH_DELAY_MS);
   }
 
   #find() {
-    const words = this.#words;
-    this.#found = words ? [...this.#transcript.entries()].filter(({ text }) => text.toLowerCase().includes(words)) : [];
-    this.#tell();
-    this.#mark();
-    if (words) this.#searchEarlier(words);
+    const text = this.#text;
+    this.#found = text
+      ? [...this.#transcript.entries()].filter((entry) => entry.text.toLowerCase().includes(text))
+      : [];
+    this.#showCount();
+    this.#renderHighlights();
+    if (text) this.#searchEarlier(text);
   }
 
-  async #searchEarlier(words) {
-    if (this.searching) return;
-    this.searching = true;
-    while (this.#words === words && (await this.#loadEarlier())) await new Promise((resolve) => setTimeout(resolve, 50));
-    this.searching = false;
-    this.#tell();
+  async #searchEarlier(text) {
+    if (this.#searching) return;
+    this.#searching = true;
+    while (this.#text === text && (await this.#loadEarlier())) await new Promise((resolve) => setTimeout(resolve, 50));
+    this.#searching = false;
+    this.#showCount();
   }
 
   #key(event) {
@@ -74,40 +87,40 @@ export class Search {
     this.#field.blur();
   }
 
-  /** The first step goes to the newest, from where one reads upwards. */
+  /** The first step goes to the newest match, and from there upwards. */
   #go(step) {
     if (!this.#found.length) return;
-    const at = this.#found.indexOf(this.#present);
+    const at = this.#found.indexOf(this.#current);
     const next = at < 0 ? this.#found.length - 1 : (at + step + this.#found.length) % this.#found.length;
-    this.#present = this.#found[next];
-    this.#transcript.reveal(this.#present);
-    this.#tell();
-    this.#mark();
+    this.#current = this.#found[next];
+    this.#transcript.reveal(this.#current);
+    this.#showCount();
+    this.#renderHighlights();
   }
 
-  #tell() {
+  #showCount() {
     const count = this.#found.length;
-    const at = this.#found.indexOf(this.#present);
-    const place = at < 0 ? `${count.toLocaleString("en")} found` : `${(at + 1).toLocaleString("en")} of ${count.toLocaleString("en")}`;
-    this.#count.textContent = this.#words ? place + (this.searching ? ", looking further back…" : "") : "";
+    const at = this.#found.indexOf(this.#current);
+    const position = at < 0 ? `${formatNumber(count)} found` : `${formatNumber(at + 1)} of ${formatNumber(count)}`;
+    this.#count.textContent = this.#text ? position + (this.#searching ? ", searching earlier events…" : "") : "";
     for (const button of this.#buttons) button.disabled = !count;
   }
 
   #highlight() {
     if (!globalThis.CSS?.highlights) return;
-    const ranges = this.#words ? this.#found.flatMap((entry) => this.#rangesIn(this.#transcript.elementOf(entry))) : [];
-    CSS.highlights.set("found", new Highlight(...ranges.slice(0, MOST_MARKS)));
-    const present = this.#present && this.#words ? this.#rangesIn(this.#transcript.elementOf(this.#present)) : [];
-    CSS.highlights.set("found-present", Object.assign(new Highlight(...present), { priority: 1 }));
+    const ranges = this.#text ? this.#found.flatMap((entry) => this.#rangesIn(this.#transcript.elementOf(entry))) : [];
+    CSS.highlights.set("found", new Highlight(...ranges.slice(0, MAX_HIGHLIGHTS)));
+    const current = this.#current && this.#text ? this.#rangesIn(this.#transcript.elementOf(this.#current)) : [];
+    CSS.highlights.set("found-present", Object.assign(new Highlight(...current), { priority: 1 }));
   }
 
   #rangesIn(element) {
     const ranges = [];
     const walker = element && document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
     while (walker?.nextNode() && ranges.length < 100) {
-      const text = walker.currentNode.data.toLowerCase();
-      for (let at = text.indexOf(this.#words); at >= 0; at = text.indexOf(this.#words, at + this.#words.length)) {
-        ranges.push(rangeOf(walker.currentNode, at, this.#words.length));
+      const text = walker.currentNode.nodeValue.toLowerCase();
+      for (let at = text.indexOf(this.#text); at >= 0; at = text.indexOf(this.#text, at + this.#text.length)) {
+        ranges.push(rangeOf(walker.currentNode, at, this.#text.length));
       }
     }
     return ranges;
@@ -117,7 +130,7 @@ export class Search {
 function rangeOf(node, start, length) {
   const range = new Range();
   range.setStart(node, start);
-  // Lower case may be longer than what it was made of.
+  // The lower-case text may be longer than the original.
   range.setEnd(node, Math.min(start + length, node.length));
   return range;
 }

@@ -4,6 +4,7 @@ from agentstream.api import Api
 from agentstream.blocking import Publisher as BlockingPublisher
 from agentstream.errors import (
     AgentstreamError,
+    Conflict,
     Forbidden,
     InvalidMessage,
     NotFound,
@@ -19,6 +20,7 @@ from agentstream.errors import (
 )
 from agentstream.events import Event, Gap
 from agentstream.publisher import Publisher
+from agentstream.requests import Option, Request, Resolution
 from agentstream.watch import Watch, watch
 
 __version__ = "0.2.0"
@@ -27,14 +29,18 @@ __all__ = [
     "AgentstreamError",
     "Api",
     "BlockingPublisher",
+    "Conflict",
     "Event",
     "Forbidden",
     "Gap",
     "InvalidMessage",
     "NotFound",
+    "Option",
     "Publisher",
     "RateLimited",
     "Refused",
+    "Request",
+    "Resolution",
     "ServerError",
     "TooLarge",
     "TooManySubscriptions",

@@ -114,6 +114,24 @@ class Api:
             Event(event["type"], event["payload"], event["seq"], event["timestamp"], stream) for event in page["events"]
         ]
 
+    async def ask(self, agent_id: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Ask a person; the request as it is now, with `resolution` if it is resolved. One that is known is not asked
+        again."""
+        asked: dict[str, Any] = await self._call("POST", f"agents/{quote(agent_id)}/requests", dict(request))
+        return asked
+
+    async def request(self, agent_id: str, request_id: str) -> dict[str, Any]:
+        """A request as it is now."""
+        path = f"agents/{quote(agent_id)}/requests/{quote(request_id, safe='')}"
+        found: dict[str, Any] = await self._call("GET", path)
+        return found
+
+    async def answer(self, agent_id: str, request_id: str, answer: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer a request (`option`, `answers`, `text`); its resolution. Raises `Conflict` if somebody was first."""
+        path = f"agents/{quote(agent_id)}/requests/{quote(request_id, safe='')}/answer"
+        resolution: dict[str, Any] = (await self._call("POST", path, dict(answer)))["resolution"]
+        return resolution
+
     async def _find_agent(self, path: str, name: str) -> Agent | None:
         for archived in ("false", "true"):
             agents = await self._call("GET", f"{path}?{urlencode({'q': name, 'archived': archived})}")
@@ -143,6 +161,8 @@ class Api:
 def _refusal(answer: HTTPError) -> errors.AgentstreamError:
     try:
         match json.load(answer):
+            case {"code": "CONFLICT", "message": str(message), "resolution": dict(resolution)}:
+                return errors.Conflict("CONFLICT", message, resolution)
             case {"code": str(code), "message": str(message), **more}:
                 return errors.from_code(code, message, more.get("retryAfter"))
     except (OSError, ValueError):

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from agentstream import publisher
 from agentstream.api import Api
 from agentstream.messages import Ending, Kind, Role, Status
+from agentstream.requests import Request, Resolution
 
 Result = TypeVar("Result")
 
@@ -105,6 +106,10 @@ class Publisher:
     def terminated(self, exit_code: int, *, signal: str | None = None, reason: Ending = "completed") -> None:
         """The agent's process is over."""
         self._do(self._publisher.terminated(exit_code, signal=signal, reason=reason))
+
+    def ask(self, request: Request) -> Resolution:
+        """Ask a person, and wait for the answer."""
+        return self._do(self._publisher.ask(request))
 
     def flush(self) -> None:
         """Wait until the server has acknowledged everything said so far."""

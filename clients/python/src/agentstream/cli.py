@@ -15,10 +15,12 @@ from agentstream.api import Api
 from agentstream.credentials import TOKEN_VARIABLE, TokenStore
 from agentstream.errors import AgentstreamError
 from agentstream.hardening import harden
-from agentstream.options import USAGE, add_run_options, add_server_options, given_token, run_options
+from agentstream.options import USAGE, add_ask_options, add_run_options, add_server_options, given_token, run_options
+from agentstream.requests import Option, Request, ask
 from agentstream.runner import run
 
 FAILED = 1
+NOT_ANSWERED = 3
 INTERRUPTED = 130
 
 
@@ -36,11 +38,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _run(given: argparse.Namespace) -> int:
+def _token(given: argparse.Namespace) -> str:
     token = given_token(given)
     if token is None:
         raise ValueError(f"expected a token: run `agentstream login --url {given.url}`, or set {TOKEN_VARIABLE}")
-    options = run_options(given, token)
+    return token
+
+
+def _ask(given: argparse.Namespace) -> int:
+    """Prints the answer. Exits with 0 for the first option or a text, 1 for another option, 3 if nobody answered."""
+    return asyncio.run(_asked(given, Api(given.url, _token(given), given.insecure)))
+
+
+async def _asked(given: argparse.Namespace, api: Api) -> int:
+    options = [Option(answer, answer, "allow" if not index else "deny") for index, answer in enumerate(given.option)]
+    named = {} if given.id is None else {"id": given.id}
+    request = Request(given.title, options, body=given.body, expires_in=given.expires, **named)
+    agent = await api.agent((await api.workspace(given.workspace)).id, given.name)
+    resolution = await ask(api, agent.id, request)
+    if resolution.outcome not in ("answered", "answered_elsewhere"):
+        print(f"agentstream: the question was not answered: {resolution.outcome}", file=sys.stderr)
+        return NOT_ANSWERED
+    print(resolution.option or resolution.text or "")
+    return 0 if not options or resolution.option == options[0].id else FAILED
+
+
+def _run(given: argparse.Namespace) -> int:
+    options = run_options(given, _token(given))
     harden({TOKEN_VARIABLE})
     return asyncio.run(run(options))
 
@@ -75,6 +99,9 @@ def _parser() -> argparse.ArgumentParser:
     run_ = commands.add_parser("run", usage=f"agentstream run {USAGE}", help="run a command and publish what it prints")
     add_run_options(run_, url)
     run_.set_defaults(command_function=_run)
+    asking = commands.add_parser("ask", help="ask a person a question, and wait for the answer")
+    add_ask_options(asking, url)
+    asking.set_defaults(command_function=_ask)
     login = commands.add_parser("login", help="store a token for a server, read from a prompt or a pipe")
     add_server_options(login, url)
     login.set_defaults(command_function=_login)

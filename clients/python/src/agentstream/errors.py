@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 from http import HTTPStatus
+from typing import Any
 
 
 class AgentstreamError(Exception):
@@ -39,6 +40,14 @@ class NotFound(Refused):
 
 class InvalidMessage(Refused):
     """The server could not accept what was sent."""
+
+
+class Conflict(Refused):
+    """Somebody was first; `resolution` says who, and with what."""
+
+    def __init__(self, code: str, message: str, resolution: dict[str, Any] | None = None) -> None:
+        super().__init__(code, message)
+        self.resolution = resolution or {}
 
 
 class TooLarge(Refused):
@@ -85,6 +94,7 @@ _BY_CODE: dict[str, type[Refused]] = {
     "UNAUTHENTICATED": Unauthenticated,
     "FORBIDDEN": Forbidden,
     "NOT_FOUND": NotFound,
+    "CONFLICT": Conflict,
     "INVALID_JSON": InvalidMessage,
     "INVALID_MESSAGE": InvalidMessage,
     "UNKNOWN_MESSAGE_TYPE": InvalidMessage,

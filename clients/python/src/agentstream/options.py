@@ -58,14 +58,7 @@ class RunOptions:
 def add_run_options(parser: argparse.ArgumentParser, url: str) -> None:
     """All options have defaults; `url` is that of `--url`."""
     add_server_options(parser, url)
-    parser.add_argument(
-        "--token-file",
-        type=Path,
-        metavar="FILE",
-        help=f"read the token from this file (default: ${TOKEN_VARIABLE}, else the file named by"
-        f" ${TOKEN_FILE_VARIABLE}, else the token stored by `agentstream login`)",
-    )
-    parser.add_argument("--token", action=RefuseToken, help=argparse.SUPPRESS)
+    add_token_options(parser)
     parser.add_argument("--workspace", metavar="SLUG", help="the agent's workspace (default: the only one you can see)")
     parser.add_argument("--name", help="the agent's name; it is created if there is none (default: the command's)")
     parser.add_argument(
@@ -101,6 +94,37 @@ def add_run_options(parser: argparse.ArgumentParser, url: str) -> None:
     )
     parser.add_argument("--quiet", action="store_true", help="do not print the command's output here")
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND …", help="what to run")
+
+
+def add_ask_options(parser: argparse.ArgumentParser, url: str) -> None:
+    """The options of `agentstream ask`."""
+    add_server_options(parser, url)
+    add_token_options(parser)
+    parser.add_argument("--workspace", metavar="SLUG", help="the agent's workspace (default: the only one you can see)")
+    parser.add_argument("--name", default="ask", help="the agent that asks; it is created if there is none")
+    parser.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="ANSWER",
+        help="an answer to choose; may be repeated",
+    )
+    parser.add_argument("--body", help="more about the question, in Markdown")
+    parser.add_argument("--expires", type=float, metavar="SECONDS", help="give up after so many seconds")
+    parser.add_argument("--id", help="the request's id: asking again with it asks nobody twice")
+    parser.add_argument("title", help="the question")
+
+
+def add_token_options(parser: argparse.ArgumentParser) -> None:
+    """Where the token comes from."""
+    parser.add_argument(
+        "--token-file",
+        type=Path,
+        metavar="FILE",
+        help=f"read the token from this file (default: ${TOKEN_VARIABLE}, else the file named by"
+        f" ${TOKEN_FILE_VARIABLE}, else the token stored by `agentstream login`)",
+    )
+    parser.add_argument("--token", action=RefuseToken, help=argparse.SUPPRESS)
 
 
 def add_server_options(parser: argparse.ArgumentParser, url: str) -> None:

@@ -1,4 +1,4 @@
-"""What was said and is not acknowledged yet."""
+"""Events that have not been acknowledged yet."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import cast
 
+from agentstream.api import Api
 from agentstream.concurrency import within
 from agentstream.connection import socket_url
 from agentstream.credentials import authorization, check_transport
@@ -28,6 +29,7 @@ from agentstream.messages import (
 )
 from agentstream.outbox import Outbox
 from agentstream.reconnection import Reconnector
+from agentstream.requests import Request, Resolution, ask
 
 # How long a block that failed may take to tell what it had said before.
 FAILED_FLUSH_SECONDS = 5.0
@@ -66,6 +68,8 @@ class Publisher:
         socket_url(url)
         authorization(token)
         check_transport(url, insecure)
+        self._api = Api(url, token, insecure)
+        self._agent_id = str(agent_id)
         self._outbox = Outbox() if outbox is None else outbox
         self._blocked_seconds = 0.0
         self._abandoned = False
@@ -149,6 +153,15 @@ class Publisher:
     async def terminated(self, exit_code: int, *, signal: str | None = None, reason: Ending = "completed") -> None:
         """The agent's process is over; `signal` is the name of what killed it, e.g. "SIGKILL"."""
         await self.send(Terminated(exit_code, signal, reason))
+
+    async def ask(self, request: Request) -> Resolution:
+        """Ask a person, after everything said so far, and wait for the answer: through lost connections and restarts of
+        the server. A program that is restarted asks again with the same `request.id`, and nobody is asked twice.
+
+        Raises `Refused` as the other calls do.
+        """
+        await self.flush()
+        return await ask(self._api, self._agent_id, request)
 
     async def send(self, message: Message) -> None:
         """Queue any message; waits while the queue is full."""

@@ -1,4 +1,4 @@
-"""What a run tells the server."""
+"""Reports a run to the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who wants a command to stop, and how it is told."""
+"""Stopping a command: where the request comes from, and how it is passed on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the server has not acknowledged, on disk, so that it outlives this program."""
+"""Unacknowledged events on disk, so that they outlive this program."""
 
 from __future__ import annotations
 

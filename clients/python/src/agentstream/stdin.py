@@ -1,4 +1,4 @@
-"""What a command reads: what people send it, and what was piped into this program."""
+"""A command's standard input: what people send, and what was piped into this program."""
 
 from __future__ import annotations
 

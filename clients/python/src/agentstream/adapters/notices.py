@@ -1,4 +1,4 @@
-"""What Claude Code tells of its session beside the conversation, in words."""
+"""Claude Code's notices about its session (limits, hooks, tasks), as sentences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Claude has asked people: to permit a tool, or to answer a question."""
+"""Claude's open requests to people: to permit a tool, or to answer a question."""
 
 from __future__ import annotations
 

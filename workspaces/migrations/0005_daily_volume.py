@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('workspaces', '0003_move_credentials'),
+        ('workspaces', '0004_invitation_username'),
     ]
 
     operations = [

@@ -1,0 +1,113 @@
+"""How often a password may be guessed: counted by account and address, by account and by address, in every process.
+
+An attempt counts as a failure before the password is looked at, and is forgiven if it was right: so many at once are no
+more than so many one after another.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from accounts.models import SignInFailures, hashed
+from streams.protocol.messages import Code, ProtocolError
+
+FORGET = timedelta(hours=1)  # after the last failure
+KNOWN = timedelta(days=30)  # from which somebody has signed in
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """So many failures are free; then each makes the next attempt wait twice as long, in seconds."""
+
+    key: str
+    free: int
+    first: float
+    longest: float
+
+    def wait(self, failures: int) -> timedelta:
+        """How long to wait after so many failures."""
+        beyond = min(failures - self.free, 20)
+        return timedelta(seconds=min(self.first * 2**beyond, self.longest) if beyond >= 0 else 0)
+
+
+def begin(username: str, address: str) -> None:
+    """Count an attempt to sign in. Raises ProtocolError (RATE_LIMITED) if it comes too soon after others."""
+    pair, *_ = limits = _limits(username, address)
+    with transaction.atomic():
+        rows = _locked(limits)
+        now = timezone.now()  # not before: others may have had the lock for long
+        known = rows[pair.key].known_at
+        # Strangers who guess an account's password do not lock out whoever has signed in from where they are now.
+        counted = [one for one in limits if one.key == pair.key or not known or known < now - KNOWN]
+        wait = max((rows[one.key].until - now).total_seconds() for one in counted)
+        if wait > 0:
+            raise too_many(wait)
+        for limit in counted:
+            _count(rows[limit.key], limit, now)
+
+
+def succeed(username: str, address: str) -> None:
+    """Forgive the attempt that `begin` counted: the password was right."""
+    now = timezone.now()
+    pair, *others = _limits(username, address)
+    SignInFailures.objects.filter(key=pair.key).update(failures=0, until=now, known_at=now)
+    for limit in others:
+        SignInFailures.objects.filter(key=limit.key, failures__gt=0).update(failures=F("failures") - 1, until=now)
+
+
+def too_many(seconds: float) -> ProtocolError:
+    """The refusal of an attempt that comes some seconds too soon."""
+    whole = max(1, round(seconds + 0.5))
+    return ProtocolError(
+        Code.RATE_LIMITED, f"too many failed attempts: expected a pause of {whole} seconds", retry_after=whole
+    )
+
+
+def remove_forgotten() -> None:
+    """Remove what no longer counts."""
+    now = timezone.now()
+    old = SignInFailures.objects.filter(until__lt=now - FORGET, last_at__lt=now - FORGET)
+    old.filter(known_at=None).delete()
+    old.filter(known_at__lt=now - KNOWN).delete()
+
+
+def network(address: str) -> str:
+    """What counts as one address: of IPv6 the /64, all of which one customer has."""
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if not isinstance(found, IPv6Address):
+        return address
+    return str(found.ipv4_mapped or ip_network((found, 64), strict=False))
+
+
+def _limits(username: str, address: str) -> list[Limit]:
+    free, longest = settings.SIGN_IN_FAILURES, settings.SIGN_IN_WAIT
+    place = network(address)
+    return [
+        Limit(hashed(f"pair\0{username}\0{place}"), free, 10, longest),
+        Limit(hashed(f"account\0{username}"), 10 * free, 1, min(30, longest)),
+        Limit(hashed(f"address\0{place}"), 6 * free, 10, longest),
+    ]
+
+
+def _locked(limits: list[Limit]) -> dict[str, SignInFailures]:
+    keys = sorted(limit.key for limit in limits)  # one order for all, so that no two wait for each other
+    fresh = timezone.now()
+    SignInFailures.objects.bulk_create(
+        [SignInFailures(key=key, until=fresh, last_at=fresh) for key in keys], ignore_conflicts=True
+    )
+    found = SignInFailures.objects.select_for_update().filter(key__in=keys).order_by("key")
+    return {row.key: row for row in found}
+
+
+def _count(row: SignInFailures, limit: Limit, now: datetime) -> None:
+    row.failures = 1 if row.last_at < now - FORGET and row.until < now - FORGET else row.failures + 1
+    row.last_at, row.until = now, now + limit.wait(row.failures)
+    row.save()

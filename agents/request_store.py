@@ -1,0 +1,241 @@
+"""The requests that one transaction deals with: asked once, resolved once, recorded on both streams, saved."""
+
+import json
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Q
+from django.db.models.functions import Length
+
+from accounts import audit
+from accounts.actor import Actor
+from accounts.audit import Action, Deed
+from agents import models
+from agents.changes import AgentChanges, agent_stream, record_for
+from agents.events import AgentEvent, Request, Resolution, ResolutionReport, StatusReport
+from agents.models import Agent, Status
+from agents.requests import Answer, RequestFields, RequestKind, ResolutionOutcome
+from streams.log import Writer
+from streams.protocol import clock
+from streams.protocol.clock import timestamp
+from streams.protocol.messages import Code, ProtocolError
+from workspaces.events import Change
+
+MAX_OPEN = 100  # requests of one agent that wait for a person
+STATE_BYTES = 65_536  # of open requests in one state, which must fit one WebSocket frame
+CHUNK = 500  # ids in one query
+
+
+@dataclass(frozen=True, slots=True)
+class GivenAnswer:
+    """A user's answer to a request."""
+
+    agent_id: uuid.UUID
+    request_id: str
+    answer: Answer
+    actor: Actor
+
+
+class RequestStore:
+    """The requests of agents that the transaction has locked: until it ends nobody else asks or answers there."""
+
+    def __init__(self, changes: AgentChanges) -> None:
+        self._changes = changes
+        self._known: defaultdict[uuid.UUID, dict[str, models.Request]] = defaultdict(dict)
+        self._new: list[models.Request] = []
+        self._resolved: list[models.Request] = []
+        self._deeds: list[Deed] = []
+
+    def load(self, agent_id: uuid.UUID, named: Sequence[str] = ()) -> None:
+        """Read the agent's open requests, and those named. What they ask is read when it is needed."""
+        for start in range(0, len(named) or 1, CHUNK):
+            wanted = Q(outcome="") | Q(request_id__in=named[start : start + CHUNK])
+            for row in models.Request.objects.filter(wanted, agent=agent_id).order_by("pk").defer("payload"):
+                self._known[agent_id].setdefault(row.request_id, row)
+
+    def open(self, agent_id: uuid.UUID) -> list[models.Request]:
+        return [row for row in self._known[agent_id].values() if not row.outcome]
+
+    def check_room(self, agent_id: uuid.UUID, events: Iterable[AgentEvent]) -> None:
+        """Raise ProtocolError (INVALID_MESSAGE) if the agent would ask for too much at once."""
+        known = set(self._known[agent_id])
+        waiting = {row.request_id for row in self.open(agent_id)}
+        for event in events:
+            match event:
+                case Request() if event.request_id not in known:
+                    known.add(event.request_id)
+                    waiting.add(event.request_id)
+                case ResolutionReport():
+                    waiting.discard(event.request_id)
+            if len(waiting) > MAX_OPEN:
+                raise ProtocolError(Code.INVALID_MESSAGE, f"expected at most {MAX_OPEN} open requests of an agent")
+
+    def ask(self, writer: Writer, agent: Agent, request: Request) -> None:
+        """Record a request; one that is known changes nothing."""
+        if request.request_id in self._known[agent.pk]:
+            return
+        seq = writer.append(agent_stream(agent.pk), request.type, request.encode(agent.pk))
+        row = models.Request(
+            agent=agent,
+            request_id=request.request_id,
+            kind=request.kind,
+            title=request.title,
+            payload=request.fields,
+            expires_at=request.expires_at,
+            created_at=clock.as_datetime(writer.time),
+            seq=seq,
+        )
+        self._known[agent.pk][row.request_id] = row
+        self._new.append(row)
+        record_for(writer, agent, request, Change.AGENT_REQUEST)
+        reason = RequestKind(row.kind).reason
+        self._changes.set_status(writer, agent, StatusReport(status=Status.WAITING, reason=reason))
+
+    def report(self, writer: Writer, agent: Agent, report: ResolutionReport) -> None:
+        """Record what a producer says of its request. For one that is not open it changes nothing."""
+        row = self._known[agent.pk].get(report.request_id)
+        if row is not None and not row.outcome:
+            self._resolve(writer, agent, row, Resolution(**report.model_dump()))
+
+    def withdraw_all(self, writer: Writer, agent: Agent) -> None:
+        """The agent has ended: nobody waits for an answer. What it is doing is not told by this."""
+        for row in self.open(agent.pk):
+            gone = Resolution(request_id=row.request_id, outcome=ResolutionOutcome.WITHDRAWN)
+            self._resolve(writer, agent, row, gone, goes_on=False)
+
+    def expire(self, writer: Writer, agent: Agent) -> int:
+        """End the agent's requests whose time is over; returns how many those were."""
+        late = [row for row in self.open(agent.pk) if _is_late(row, writer)]
+        for row in late:
+            self._expire(writer, agent, row)
+        return len(late)
+
+    def answer(self, writer: Writer, given: GivenAnswer) -> dict[str, Any]:
+        """Record an answer, if nobody was first, and return the resolution.
+
+        Raises ProtocolError: NOT_FOUND, CONFLICT with the resolution, INVALID_MESSAGE, TOO_LARGE. A request whose time
+        is over has then expired.
+        """
+        agent = self._changes.agents.get(given.agent_id)
+        row = self._known[given.agent_id].get(given.request_id)
+        if agent is None or row is None:
+            raise not_found(given.request_id)
+        if not row.outcome and _is_late(row, writer):
+            self._expire(writer, agent, row)
+        if row.outcome:
+            if not _is_repeated(row, given):
+                raise conflict(row)
+        else:
+            RequestFields.model_validate_json(row.payload).check(given.answer)
+            resolution = Resolution(
+                request_id=row.request_id,
+                outcome=ResolutionOutcome.ANSWERED,
+                by=given.actor.name,
+                **given.answer.model_dump(),
+            )
+            resolution.encode(agent.pk)
+            self._resolve(writer, agent, row, resolution, by=given.actor)
+        return resolution_state(row)
+
+    def _expire(self, writer: Writer, agent: Agent, row: models.Request) -> None:
+        late = Resolution(request_id=row.request_id, outcome=ResolutionOutcome.EXPIRED)
+        self._resolve(writer, agent, row, late)
+
+    def _resolve(
+        self,
+        writer: Writer,
+        agent: Agent,
+        row: models.Request,
+        resolution: Resolution,
+        *,
+        by: Actor | None = None,
+        goes_on: bool = True,
+    ) -> None:
+        """Resolve an open request. If it was the last one, the agent runs on, unless it has said otherwise."""
+        row.outcome, row.resolution = resolution.outcome, resolution.fields
+        row.answered_by_id, row.resolved_at = by.user_id if by else None, clock.as_datetime(writer.time)
+        if row.pk is not None:
+            self._resolved.append(row)
+        if by is not None:
+            detail = {"agentId": str(agent.pk), "requestId": row.request_id, "option": resolution.option or ""}
+            self._deeds.append(Deed(Action.ANSWERED, agent.workspace_id, agent.name, detail, by))
+        writer.append(agent_stream(agent.pk), resolution.type, resolution.encode(agent.pk))
+        record_for(writer, agent, resolution, Change.AGENT_REQUEST_RESOLVED)
+        if goes_on and agent.status == Status.WAITING and not self.open(agent.pk):
+            self._changes.set_status(writer, agent, StatusReport(status=Status.RUNNING))
+
+    def save(self) -> None:
+        audit.record_many(self._deeds)
+        models.Request.objects.bulk_create(self._new, batch_size=CHUNK)
+        fields = ["outcome", "resolution", "answered_by", "resolved_at"]
+        models.Request.objects.bulk_update(self._resolved, fields, batch_size=CHUNK)
+
+
+def _is_late(row: models.Request, writer: Writer) -> bool:
+    return row.expires_at is not None and row.expires_at <= clock.as_datetime(writer.time)
+
+
+def _is_repeated(row: models.Request, given: GivenAnswer) -> bool:
+    """Whether this is what the same user has answered already."""
+    if row.outcome != ResolutionOutcome.ANSWERED or row.answered_by_id != given.actor.user_id:
+        return False
+    return Answer.model_validate_json(row.resolution) == given.answer
+
+
+def not_found(request_id: str) -> ProtocolError:
+    return ProtocolError(Code.NOT_FOUND, f"the agent has no request {request_id!r}")
+
+
+def conflict(row: models.Request) -> ProtocolError:
+    """Why a request that is resolved takes no answer."""
+    how = row.outcome.replace("_", " ")
+    return ProtocolError(Code.CONFLICT, f"the request is {how} already", {"resolution": resolution_state(row)})
+
+
+# Requests as they are told
+
+
+def resolution_state(row: models.Request) -> dict[str, Any]:
+    """How a request was resolved, as the API and those who answer get it."""
+    assert row.resolved_at is not None
+    found: dict[str, Any] = json.loads(row.resolution)
+    return found | {"resolvedAt": timestamp(clock.as_milliseconds(row.resolved_at))}
+
+
+def request_state(row: models.Request) -> dict[str, Any]:
+    """A request as the API and subscribers get it."""
+    state: dict[str, Any] = json.loads(row.payload)
+    state["createdAt"] = timestamp(clock.as_milliseconds(row.created_at))
+    return state | {"resolution": resolution_state(row)} if row.outcome else state
+
+
+def open_requests(**agents: Any) -> dict[uuid.UUID, dict[str, Any]]:
+    """What the states of agents say of their open requests, for those that have some: `requests`, oldest first, and in
+    `moreRequests` how many have been left out to keep each state in bounds. `agents` filters the requests by agent."""
+    found: defaultdict[uuid.UUID, dict[str, Any]] = defaultdict(lambda: {"requests": []})
+    room: defaultdict[uuid.UUID, int] = defaultdict(lambda: STATE_BYTES)
+    rows = models.Request.objects.filter(outcome="", **agents).order_by("pk")
+    fitting: list[int] = []
+    for pk, agent_id, size in rows.values_list("pk", "agent_id", Length("payload")):  # in characters
+        if size <= room[agent_id]:
+            room[agent_id] -= size
+            fitting.append(pk)
+        else:
+            _leave_out(found[agent_id])
+    room.clear()
+    for start in range(0, len(fitting), CHUNK):
+        for row in models.Request.objects.filter(pk__in=fitting[start : start + CHUNK]).order_by("pk"):
+            size = len(row.payload.encode())
+            if size <= room[row.agent_id]:
+                room[row.agent_id] -= size
+                found[row.agent_id]["requests"].append(request_state(row))
+            else:
+                _leave_out(found[row.agent_id])
+    return found
+
+
+def _leave_out(state: dict[str, Any]) -> None:
+    state["moreRequests"] = state.get("moreRequests", 0) + 1

@@ -1,0 +1,101 @@
+"""Waiting for the answer to a request over HTTP: by following the agent's stream, as every viewer does."""
+
+import asyncio
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import msgspec
+
+from agents.changes import agent_stream
+from agents.events import Resolution
+from agents.models import Request
+from agents.request_store import not_found, request_state
+from streams import log
+from streams.protocol.kinds import Viewer
+from streams.protocol.messages import Code, ProtocolError
+from streams.runtime import Runtime
+from streams.transports.sse import event_stream
+
+MAX_SECONDS = 60  # of one wait
+MAX_WAITERS = 1_000  # in one process
+MAX_WAITERS_OF_USER = 200
+
+
+class _Named(msgspec.Struct):
+    requestId: str  # noqa: N815 (as it stands in JSON)
+
+
+class _Told(msgspec.Struct):
+    payload: _Named
+
+
+_waiting: Counter[int] = Counter()  # by user
+
+
+def read_request(agent_id: uuid.UUID, request_id: str) -> tuple[dict[str, Any], int]:
+    """A request as it is, and the newest seq of its agent's stream at that moment. Raises ProtocolError (NOT_FOUND)."""
+    name = agent_stream(agent_id)
+    with log.snapshot():
+        row = Request.objects.filter(agent=agent_id, request_id=request_id).first()
+        span = log.spans([name]).get(name)
+    if row is None or span is None:
+        raise not_found(request_id)
+    return request_state(row), span.head
+
+
+async def wait_for_resolution(viewer: Viewer, agent_id: uuid.UUID, request_id: str, seconds: float) -> dict[str, Any]:
+    """The request once it is resolved, or as it is after so many seconds.
+
+    Raises ProtocolError: NOT_FOUND, RATE_LIMITED where too many wait already, UNAVAILABLE.
+    """
+    state, head = await _read(agent_id, request_id)
+    if seconds <= 0 or "resolution" in state:
+        return state
+    with _place(viewer.id), suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await _resolved(viewer, agent_id, request_id, head)
+    state, _ = await _read(agent_id, request_id)
+    return state
+
+
+async def _read(agent_id: uuid.UUID, request_id: str) -> tuple[dict[str, Any], int]:
+    return await Runtime.current().database.read(read_request, agent_id, request_id)
+
+
+@contextmanager
+def _place(user_id: int) -> Iterator[None]:
+    if _waiting.total() >= MAX_WAITERS or _waiting[user_id] >= MAX_WAITERS_OF_USER:
+        raise ProtocolError(Code.RATE_LIMITED, f"expected at most {MAX_WAITERS_OF_USER} calls that wait at a time")
+    _waiting[user_id] += 1
+    try:
+        yield
+    finally:
+        _waiting[user_id] -= 1
+        if not _waiting[user_id]:
+            del _waiting[user_id]
+
+
+async def _resolved(viewer: Viewer, agent_id: uuid.UUID, request_id: str, seq: int) -> None:
+    """Follow the stream from `seq` until it has the resolution, or can no longer be followed from there."""
+    kind = Runtime.current().kinds["agent"]
+    pieces = await event_stream(viewer, kind, agent_id, seq)
+    begun = False
+    try:
+        async for piece in pieces:
+            head, _, data = piece.partition(b"data: ")
+            if head:
+                if data.startswith(b'{"type":"%b"' % Resolution.type.encode()) and _names(data, request_id):
+                    return
+            elif data:  # subscribed: once, and again where the log has been cut or restored
+                if begun:
+                    return
+                begun = True
+    finally:
+        pieces.close()
+
+
+def _names(data: bytes, request_id: str) -> bool:
+    return msgspec.json.decode(data, type=_Told).payload.requestId == request_id

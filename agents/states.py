@@ -1,0 +1,42 @@
+"""Agents as the API and subscribers get them."""
+
+import uuid
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from agents.models import Agent
+from agents.request_store import open_requests
+from streams.protocol import clock
+from streams.protocol.clock import timestamp
+
+Asked = Mapping[uuid.UUID, dict[str, Any]]
+
+
+def agent_states(agents: Collection[Agent]) -> dict[uuid.UUID, dict[str, Any]]:
+    """Agents with what they ask of people, read in one query for all."""
+    asked = open_requests(agent__in=[agent.pk for agent in agents]) if agents else {}
+    return {agent.pk: agent_state(agent, asked) for agent in agents}
+
+
+def agent_state(agent: Agent, asked: Asked | None = None) -> dict[str, Any]:
+    """One agent; `asked` is what `open_requests` found for it and others, if that is known."""
+    if asked is None:
+        asked = open_requests(agent=agent)
+    state: dict[str, Any] = {
+        "id": str(agent.pk),
+        "workspaceId": str(agent.workspace_id),
+        "name": agent.name,
+        "labels": agent.labels,
+        "status": agent.status,
+        "contextLevel": agent.context_level,
+        "createdAt": timestamp(clock.as_milliseconds(agent.created_at)),
+        "updatedAt": timestamp(clock.as_milliseconds(agent.updated_at)),
+    }
+    optional = {
+        "key": agent.key,
+        "reason": agent.reason or None,
+        "tokensUsed": agent.tokens_used,
+        "tokensLimit": agent.tokens_limit,
+    }
+    state |= {key: value for key, value in optional.items() if value is not None}
+    return state | (asked.get(agent.pk) or {"requests": []})
