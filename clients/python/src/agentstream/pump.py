@@ -78,12 +78,14 @@ class Pump:
         """What comes next; nothing at the end; None when a partial line has waited long enough."""
         reader = self.process.stdout if self.stream == "stdout" else self.process.stderr
         while True:
+            # One that ended while this gave up may have written its last words meanwhile.
+            over = self.process.over
             try:
                 return await within(self._patience(), reader.read(READ_BYTES))
             except asyncio.TimeoutError:
                 if self._due is not None:
                     return None
-                if self.process.over:
+                if over:
                     return b""
 
     def _patience(self) -> float:
