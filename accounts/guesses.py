@@ -17,7 +17,7 @@ BURST = 100
 PER_SECOND = 1.0
 ADDRESSES = 10_000  # that are remembered, those that came last
 
-
+# Per process, not per event loop: pages are served in Django's own threads.
 _lock = threading.Lock()
 _buckets: OrderedDict[str, Bucket] = OrderedDict()
 
