@@ -17,8 +17,8 @@ from accounts.audit import Action, Deed, record_many
 from accounts.identity import Identity, SessionGrant, TokenGrant
 from accounts.models import Token, hashed
 from accounts.scopes import DEFAULT, FULL_ACCESS, Limits
-from accounts.text import clean_name
 from streams.protocol.messages import Code, ProtocolError
+from streams.protocol.text import clean_name
 from streams.signals import access_changed
 
 PREFIX = "ags_"  # so that people and secret scanners recognise one
