@@ -21,7 +21,7 @@ class AgentsConfig(StreamApp, WorkspaceApp):
 
     def maintenance(self) -> Iterable[Job]:
         from agents import archive
-        from agents.leases import LeaseGuard
+        from agents.maintenance import LeaseGuard
         from agents.request_expiry import jobs
 
         return [LeaseGuard().job, archive.job(), *jobs()]

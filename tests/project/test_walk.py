@@ -53,7 +53,7 @@ BY_ITSELF = {  # what a server does by itself, which may fall into the time that
     "accounts/audit.py",
     "accounts/tokens.py",
     "accounts/usage.py",
-    "agents/leases.py",
+    "agents/maintenance.py",
     "agents/request_expiry.py",
     "streams/hub/presence.py",
     "streams/hub/reader.py",
