@@ -54,7 +54,6 @@ BY_ITSELF = {  # what a server does by itself, which may fall into the time that
     "accounts/tokens.py",
     "accounts/usage.py",
     "agents/maintenance.py",
-    "agents/request_expiry.py",
     "streams/hub/presence.py",
     "streams/hub/reader.py",
     "streams/log/retention.py",
