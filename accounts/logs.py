@@ -37,7 +37,7 @@ def install() -> None:
 
 
 class AuditFile(WatchedFileHandler):
-    """The audit log as JSON lines, for log shippers: readable only by its owner, reopened when logrotate has moved it."""
+    """The audit log as JSON lines, for log shippers: readable only by its owner, reopened after rotation."""
 
     def _open(self) -> TextIOWrapper:
         descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

@@ -1,6 +1,6 @@
 """How often passwords and secrets may be guessed.
 
-Passwords are counted in the database, by account and address, by account, and by address. An attempt counts as a failure
+Passwords are counted in the database: by account and address, by account, by address. An attempt counts as a failure
 before the password is checked, and is forgiven if it was right, so parallel attempts gain nothing.
 
 Secrets (tokens, tickets, sign-in links, invitations) are too long to guess, so valid ones always work, whoever else

@@ -4,14 +4,16 @@ Receivers of the signals do one thing: `group_send` to the groups named after th
 """
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from asgiref.sync import async_to_sync
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.dispatch import receiver
+from prometheus_client import Gauge
 
+from streams import metrics
 from streams.broker import (
     HUBS_GROUP,
     AccessChanged,
@@ -120,3 +122,14 @@ def _broadcast(messages: list[tuple[str, Message]]) -> None:
 
 async def _publish(messages: list[tuple[str, Message]]) -> None:
     await configured_broker().publish_now(messages)
+
+
+def _observe(gauge: Gauge, count: Callable[[Hub], int]) -> None:
+    gauge.set_function(lambda: sum(count(runtime.hub) for runtime in Runtime.running()))
+
+
+_observe(metrics.CONNECTIONS, lambda hub: len(hub.connections))
+_observe(metrics.SUBSCRIPTIONS, lambda hub: sum(len(each.cursors) for each in hub.connections))
+_observe(metrics.FEEDS, lambda hub: len(hub.feeds))
+_observe(metrics.WINDOW_BYTES, lambda hub: sum(each.window.size for each in hub.feeds.values()))
+_observe(metrics.BEHIND, lambda hub: sum(cursor.behind for feed in hub.feeds.values() for cursor in feed.cursors))
