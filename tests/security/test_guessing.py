@@ -136,5 +136,5 @@ def test_secrets_that_do_not_hold_are_logged_and_then_refused(caplog: pytest.Log
         with pytest.raises(ProtocolError) as refused:
             throttle.note_failure("token", "192.0.2.77")
     assert refused.value.retry_after
-    assert "a token that does not hold, from 192.0.2.77" in caplog.text
+    assert "invalid token from 192.0.2.77" in caplog.text
     throttle.note_failure("token", "192.0.2.78")
