@@ -24,7 +24,7 @@ export function keepAgent(queryClient, stream, id) {
     patch({ contextLevel, tokensUsed, tokensLimit, updatedAt: event.timestamp }, event),
   );
   for (const name of ["session", "plan", "usage"]) {
-    subscription.on(name, ({ agentId, ...told }, event) => patch({ [name]: told }, event));
+    subscription.on(name, ({ agentId: _, ...told }, event) => patch({ [name]: told }, event));
   }
   return removeOnEnd(queryClient, key, subscription);
 }

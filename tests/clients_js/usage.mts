@@ -13,7 +13,11 @@ const off: () => void = agent.on("output", ({ content, messageId }, event) =>
 );
 agent.on("subscribed", ({ state, complete }) => console.log((state satisfies Agent).name, complete));
 agent.on("context", ({ contextLevel }) => (contextLevel ?? 0) + 1);
-agent.on("output", ({ toolInput, changes, attachments }) => [toolInput?.command, changes?.[0]?.patch, attachments?.[0]?.size]);
+agent.on("output", ({ toolInput, changes, attachments }) => [
+  toolInput?.command,
+  changes?.[0]?.patch,
+  attachments?.[0]?.size,
+]);
 agent.on("plan", ({ entries }) => entries.filter(({ status }) => status === "in_progress"));
 agent.on("usage", ({ costUsd, limits }) => (costUsd ?? 0) + (limits?.[0]?.usedPercent ?? 0));
 agent.on("session", ({ change, title }) => change === "cleared" && title);
