@@ -12,7 +12,7 @@ from pydantic import Field
 
 from accounts.requests import Caller, Camel, authorize, caller, read, write
 from streams.protocol.kinds import Access, Scope
-from streams.protocol.messages import Code, ProtocolError
+from streams.protocol.messages import Code, ProtocolError, brief
 from workspaces import invitations
 from workspaces.models import Invitation, Membership, Role
 from workspaces.services import WorkspaceService, member_state
@@ -27,7 +27,7 @@ class MemberOut(Camel):
 
 
 class MemberIn(Camel):
-    user: str = Field(max_length=150, description="a user's name")
+    user: str = Field(max_length=150, description="a user's name, or the e-mail address of an account")
     role: Role
 
 
@@ -98,10 +98,12 @@ def _accept(invitation_id: uuid.UUID, user_id: int) -> dict[str, Any]:
 
 
 def _user_id(name: str) -> int:
-    user = get_user_model()._default_manager.filter(username=name, is_active=True).first()
-    if user is None:
-        raise ProtocolError(Code.INVALID_MESSAGE, f"expected the name of an account, got {name[:150]!r}")
-    return int(user.pk)
+    active = get_user_model()._default_manager.filter(is_active=True)
+    found = list(active.filter(username=name)[:1]) or list(active.exclude(email="").filter(email__iexact=name)[:2])
+    if len(found) != 1:
+        got = f"{brief(name)}, which {len(found)} accounts have" if found else brief(name)
+        raise ProtocolError(Code.INVALID_MESSAGE, f"expected the user name or e-mail address of one account, got {got}")
+    return int(found[0].pk)
 
 
 def _set_member(workspace_id: uuid.UUID, name: str, role: str) -> dict[str, Any]:
@@ -222,7 +224,12 @@ async def list_mine(request: HttpRequest) -> list[dict[str, Any]]:
     summary="Accept an invitation addressed to the caller",
 )
 async def accept(request: HttpRequest, invitation_id: uuid.UUID) -> tuple[int, dict[str, Any]]:
-    return 201, await write(_accept, invitation_id, caller(request).id)
+    identity = caller(request)
+    try:
+        return 201, await write(_accept, invitation_id, identity.id)
+    except ProtocolError as error:
+        await write(invitations.note_failure, error, identity.address)
+        raise
 
 
 @router.delete("/invitations/{uuid:invitation_id}", response={204: None}, summary="Decline an invitation")
