@@ -62,7 +62,8 @@ export class Invitations {
     field.value = "";
     // Members and those whom a superuser adds appear in the list of people, with no date of expiry.
     if (answer.expiresAt) {
-      this.#part("invited").textContent = `Invited ${user}. If they have an account, they can accept on their overview.`;
+      this.#part("invited").textContent =
+        `Invited ${user}. If they have an account, they can accept on their overview.`;
       this.#part("invited").hidden = false;
     }
     await this.load();
