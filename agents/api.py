@@ -19,10 +19,10 @@ from agents.models import Agent
 from agents.publications import Publication, PublishPayload, read_lines, read_publication
 from agents.search import AgentQuery, search
 from agents.services import AgentService, Changes
-from agents.states import agent_state
+from agents.states import whole_state
 from streams.conf import conf
 from streams.protocol.kinds import Access, Scope
-from streams.protocol.messages import Code, ProtocolError, parse
+from streams.protocol.messages import Code, ProtocolError
 from streams.runtime import Runtime
 from streams.transports.http import add_stream_endpoints
 
@@ -46,6 +46,9 @@ class AgentOut(Camel):
     updated_at: str
     requests: list[dict[str, Any]] = Field(description="the open ones, oldest first")
     more_requests: int | None = Field(None, description="how many open ones are left out here")
+    session: dict[str, Any] | None = Field(None, description="the session it is in; not in lists, as are the next two")
+    plan: dict[str, Any] | None = Field(None, description="the plan it told last")
+    usage: dict[str, Any] | None = Field(None, description="the usage it told last")
 
 
 class AgentIn(Camel):
@@ -92,20 +95,20 @@ def _state(agent_id: uuid.UUID) -> dict[str, Any]:
     agent = Agent.objects.filter(pk=agent_id).first()
     if agent is None:
         raise ProtocolError(Code.NOT_FOUND, f"there is no agent {agent_id}")
-    return agent_state(agent)
+    return whole_state(agent)
 
 
 def _created(workspace_id: uuid.UUID, name: str, labels: Changes) -> dict[str, Any]:
-    return agent_state(AgentService.create(workspace_id, name, labels))
+    return whole_state(AgentService.create(workspace_id, name, labels))
 
 
 def _registered(*wanted: Any) -> tuple[dict[str, Any], bool]:
     agent, created = AgentService.register(*wanted)
-    return agent_state(agent), created
+    return whole_state(agent), created
 
 
 def _updated(agent_id: uuid.UUID, name: str | None, labels: Changes) -> dict[str, Any]:
-    return agent_state(AgentService.update(agent_id, name, labels))
+    return whole_state(AgentService.update(agent_id, name, labels))
 
 
 @router.get(
@@ -199,7 +202,8 @@ async def delete_agent(request: HttpRequest, agent_id: uuid.UUID) -> tuple[int, 
 )
 async def report_output(request: HttpRequest, agent_id: uuid.UUID) -> tuple[int, RecordedOut]:
     # Not a parameter: output, and only that, may hold NUL, which the API's parser refuses everywhere.
-    return await _report(request, agent_id, parse(Output, Raw(request.body), "body"))
+    _check_size(request, conf().EVENT_BYTES * 2)
+    return await _report(request, agent_id, Output.read(Raw(request.body), "body"))
 
 
 @router.post(
@@ -246,6 +250,11 @@ async def send_signal(request: HttpRequest, agent_id: uuid.UUID, body: SignalIn)
     return await _report(request, agent_id, Signal(signal=body.signal, sender=caller(request).name))
 
 
+def _check_size(request: HttpRequest, limit: int) -> None:
+    if len(request.body) > limit:
+        raise ProtocolError(Code.TOO_LARGE, f"expected a body of at most {limit} bytes, got {len(request.body)}")
+
+
 async def _report(request: HttpRequest, agent_id: uuid.UUID, event: AgentEvent) -> tuple[int, RecordedOut]:
     await authorize(request, "agent", agent_id, Access.WRITE)
     event.encode(agent_id)
@@ -278,9 +287,7 @@ async def publish_events(request: HttpRequest, agent_id: uuid.UUID) -> Published
 
 async def _publication(request: HttpRequest, agent_id: uuid.UUID) -> Publication:
     """The publication in the request's body: JSON, or NDJSON with the header X-Producer."""
-    limit = conf().PUBLISH_BYTES
-    if len(request.body) > limit:
-        raise ProtocolError(Code.TOO_LARGE, f"expected a body of at most {limit} bytes, got {len(request.body)}")
+    _check_size(request, conf().PUBLISH_BYTES)
     producer = request.headers.get("X-Producer", "")
     if request.content_type == "application/x-ndjson" or producer:
         return await read_lines(agent_id, producer, request.body)

@@ -13,11 +13,12 @@ from pydantic_core import to_json
 from accounts.actor import Actor
 from accounts.requests import Caller, authorize, caller, read
 from agents.events import Request
+from agents.fields import read_object
 from agents.kinds import AgentKind
 from agents.models import Request as StoredRequest
 from agents.request_store import GivenAnswer, request_state
 from agents.request_waiting import MAX_SECONDS, wait_for_resolution
-from agents.requests import Answer, RequestFields, ResolutionOutcome, read_fields
+from agents.requests import Answer, RequestFields, ResolutionOutcome
 from agents.services import AgentService
 from streams.conf import conf
 from streams.protocol.kinds import Access, Scope
@@ -104,7 +105,7 @@ async def ask(request: HttpRequest, agent_id: uuid.UUID, query: Query[WaitQuery]
     limit = conf().EVENT_BYTES * 2
     if len(request.body) > limit:
         raise ProtocolError(Code.TOO_LARGE, f"expected a body of at most {limit} bytes, got {len(request.body)}")
-    fields = read_fields(Raw(request.body), "body")
+    fields = read_object(Raw(request.body), "body")
     asked = parse(Request, {"requestId": str(uuid.uuid4()), **fields}, "body")
     asked.encode(agent_id)
     await AgentService.areport(agent_id, asked)
