@@ -88,7 +88,7 @@ class TokenForm(NamedForm):
         scopes = cleaned.get("scopes", [])
         limited = len(scopes) > 1 or cleaned.get("workspace_id") or cleaned.get("agents")
         if FULL_ACCESS in scopes and limited:
-            raise ValidationError("expected full access alone: no other scope, no workspace, no agents")
+            raise ValidationError("expected full access without other scopes, a workspace or agents")
         cleaned["scopes"] = " ".join(scopes)
         return cleaned
 

@@ -35,7 +35,7 @@ class AgentOut(Camel):
     id: uuid.UUID
     workspace_id: uuid.UUID
     name: str
-    key: str | None = Field(None, description="the producer's own name for the agent")
+    key: str | None = Field(None, description="the producer's own identifier for the agent")
     labels: dict[str, str]
     status: str
     reason: str | None = None
@@ -44,16 +44,18 @@ class AgentOut(Camel):
     tokens_limit: int | None = None
     created_at: str
     updated_at: str
-    requests: list[dict[str, Any]] = Field(description="the open ones, oldest first")
-    more_requests: int | None = Field(None, description="how many open ones are left out here")
+    requests: list[dict[str, Any]] = Field(description="the open requests, oldest first")
+    more_requests: int | None = Field(None, description="how many more open requests there are")
     session: dict[str, Any] | None = Field(None, description="the session it is in; not in lists, as are the next two")
     plan: dict[str, Any] | None = Field(None, description="the plan it told last")
     usage: dict[str, Any] | None = Field(None, description="the usage it told last")
 
 
 class AgentIn(Camel):
-    name: str | None = Field(None, description="needed unless there is a key")
-    key: str | None = Field(None, description="the producer's own name for the agent: a known key is the known agent")
+    name: str | None = Field(None, description="required unless there is a key")
+    key: str | None = Field(
+        None, description="the producer's own identifier for the agent; an existing key returns the existing agent"
+    )
     labels: dict[str, str | None] = {}
 
 
@@ -76,19 +78,19 @@ class ViewerOut(Camel):
 
 class RecordedOut(Camel):
     agent_id: uuid.UUID
-    seq: int = Field(description="of the event in the agent's stream")
+    seq: int = Field(description="the event's seq in the agent's stream")
 
 
 class PublishedOut(RecordedOut):
     n: int = Field(description="the highest number stored for this producer")
-    lease: float | None = Field(None, description="seconds until the lease runs out, where it was asked for")
+    lease: float | None = Field(None, description="seconds until the lease expires, if one was requested")
 
 
 def _require_name(request: HttpRequest, workspace_id: uuid.UUID, name: str) -> None:
     """Raise ProtocolError (FORBIDDEN) if the caller's token is not for an agent of this name."""
     limits = caller(request).limits
     if limits is not None and not limits.for_agent(workspace_id, name.strip()):
-        raise ProtocolError(Code.FORBIDDEN, f"your token is for agents whose names match {limits.agents!r}")
+        raise ProtocolError(Code.FORBIDDEN, f"your token only allows agents whose names match {limits.agents!r}")
 
 
 def _state(agent_id: uuid.UUID) -> dict[str, Any]:
@@ -115,7 +117,7 @@ def _updated(agent_id: uuid.UUID, name: str | None, labels: Changes) -> dict[str
     "/workspaces/{uuid:workspace_id}/agents",
     response=list[AgentOut],
     by_alias=True,
-    summary="The workspace's agents, by name; the header Link leads to the next page",
+    summary="The workspace's agents, by name; the Link header has the next page",
     auth=Caller(LISTING),
 )
 async def list_agents(request: HttpRequest, workspace_id: uuid.UUID, query: Query[AgentQuery]) -> HttpResponse:
@@ -232,7 +234,7 @@ async def report_context(request: HttpRequest, agent_id: uuid.UUID, body: Contex
     "/agents/{uuid:agent_id}/input",
     response={201: RecordedOut},
     by_alias=True,
-    summary="Send the agent a message",
+    summary="Send input to the agent",
     auth=Caller(Scope.ANSWER),
 )
 async def send_input(request: HttpRequest, agent_id: uuid.UUID, body: InputIn) -> tuple[int, RecordedOut]:
@@ -243,7 +245,7 @@ async def send_input(request: HttpRequest, agent_id: uuid.UUID, body: InputIn) -
     "/agents/{uuid:agent_id}/signal",
     response={201: RecordedOut},
     by_alias=True,
-    summary="Interrupt the agent's process, or stop it",
+    summary="Interrupt or stop the agent's process",
     auth=Caller(Scope.ANSWER),
 )
 async def send_signal(request: HttpRequest, agent_id: uuid.UUID, body: SignalIn) -> tuple[int, RecordedOut]:
@@ -301,7 +303,7 @@ add_stream_endpoints(router, "agent", authorize_reading, caller, Caller(AgentKin
     "/agents/{uuid:agent_id}/viewers",
     response=list[ViewerOut],
     by_alias=True,
-    summary="Who watches it at this moment",
+    summary="Who is watching the agent right now",
     auth=Caller(Scope.WATCH),
 )
 async def agent_viewers(request: HttpRequest, agent_id: uuid.UUID) -> list[ViewerOut]:

@@ -36,7 +36,7 @@ def invite(
 ) -> tuple[Invitation, str]:
     """Make an invitation in the name of `user_id`. Returns it with its secret, which can never be read again."""
     if len(pending(workspace_id)) >= MAX_PENDING:
-        raise ProtocolError(Code.INVALID_MESSAGE, f"expected at most {MAX_PENDING} pending invitations to a workspace")
+        raise ProtocolError(Code.INVALID_MESSAGE, f"expected at most {MAX_PENDING} pending invitations per workspace")
     secret = PREFIX + secrets.token_urlsafe(32)
     invitation = Invitation.objects.create(
         workspace_id=workspace_id,
@@ -168,7 +168,7 @@ def _addressed(user_id: int) -> QuerySet[Invitation]:
 def _one(invitations: QuerySet[Invitation], secret: str) -> Invitation:
     found = _holding(invitations.filter(hash=hashed(secret), username=""))
     if not found:
-        raise ProtocolError(Code.NOT_FOUND, "this invitation has been used or taken back, or has expired")
+        raise ProtocolError(Code.NOT_FOUND, "this invitation has been used or revoked, or has expired")
     return found[0]
 
 

@@ -79,7 +79,7 @@ def test_renaming_an_agent_to_a_taken_name_is_an_error_of_the_form(browser: Clie
     address = f"/admin/agents/agent/{agent.pk}/change/"
     answer = browser.post(address, {"name": " two"})
     assert answer.status_code == 200
-    assert "expected a name that no other agent of the workspace has" in answer.content.decode()
+    assert "expected a name that no other agent in the workspace has" in answer.content.decode()
     for name in ("one", "three"):
         assert browser.post(address, {"name": name}).status_code == 302, "its own name, and one of another workspace"
     assert Agent.objects.get(pk=agent.pk).name == "three"
