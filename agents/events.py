@@ -54,6 +54,11 @@ class AgentEvent(Wire):
         """Everything but the agent's id, as a JSON object."""
         return self.model_dump_json(by_alias=True, exclude_none=True)
 
+    @property
+    def data(self) -> dict[str, Any]:
+        """The same, decoded."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
     def encode(self, agent_id: uuid.UUID) -> str:
         """The payload as JSON text. Raises ProtocolError (TOO_LARGE) where escapes make it too long for a frame."""
         comma = "," if len(self.fields) > 2 else ""
@@ -163,7 +168,7 @@ class Request(RequestFields, AgentEvent):
 
     def state(self) -> dict[str, Any]:
         """What is asked, ready for JSON."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return self.data
 
 
 class ResolutionReport(Answer, AgentEvent):

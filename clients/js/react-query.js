@@ -17,7 +17,7 @@ export function keepAgent(queryClient, stream, id) {
     present = seq;
     queryClient.setQueryData(key, state);
   });
-  subscription.on("status", ({ status, reason }, event) => patch({ status, reason }, event));
+  subscription.on("status", ({ status, reason }, event) => patch({ status, statusSeq: event.seq, reason }, event));
   subscription.on("context", ({ contextLevel, tokensUsed, tokensLimit }, event) =>
     patch({ contextLevel, tokensUsed, tokensLimit }, event),
   );

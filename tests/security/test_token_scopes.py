@@ -60,6 +60,9 @@ ROUTES = {
     ("POST", f"{AGENT}/output"): Route({"publish"}, {"content": "hello"}),
     ("POST", f"{AGENT}/status"): Route({"publish"}, {"status": "running"}),
     ("POST", f"{AGENT}/context"): Route({"publish"}, {"contextLevel": 1}),
+    ("POST", f"{AGENT}/seen"): Route({"watch"}, {"seq": 1}),
+    ("GET", "/inbox/events"): Route({"watch"}),
+    ("GET", "/inbox/stream"): Route({"watch"}),
     ("POST", f"{AGENT}/input"): Route({"answer"}, {"content": "hello"}),
     ("POST", f"{AGENT}/signal"): Route({"answer"}, {"signal": "interrupt"}),
     ("POST", f"{AGENT}/requests"): Route({"publish"}, QUESTION),
@@ -82,6 +85,8 @@ MESSAGES = {
     "unsubscribe:workspace": ALL,
     "subscribe:agent": READERS,
     "unsubscribe:agent": ALL,
+    "subscribe:inbox": {"watch"},
+    "unsubscribe:inbox": ALL,
     "publish:agent": {"publish"},
     "answer:agent": {"answer"},
 }
@@ -125,7 +130,7 @@ class Place:
             more = {"producer": "p", "events": [OUTPUT]}
         elif verb == "answer":
             more = {"requestId": "r1", "text": "hello"}
-        return {f"{kind}Id": self.ids[f"{kind}_id"], **more} if kind else {}
+        return {f"{kind}Id": self.ids[f"{kind}_id"], **more} if f"{kind}_id" in self.ids else {}
 
 
 @dataclass
@@ -301,6 +306,7 @@ def test_a_socket_finds_nothing_its_token_is_not_for(maker: Maker, both: LiveSer
         about = [message for message in MESSAGES if message.endswith(":agent") and not message.startswith("un")]
         answers = {message: await answer_to(token, both, message, place) for message in about}
         assert answers == dict.fromkeys(about, "NOT_FOUND")
+        assert await answer_to(token, both, "subscribe:inbox", place) == "FORBIDDEN"  # it tells of all workspaces
         expected = "NOT_FOUND" if limit == "workspace" else "FORBIDDEN"  # its state and events tell of all agents
         assert await answer_to(token, both, "subscribe:workspace", place) == expected
 

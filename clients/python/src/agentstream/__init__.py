@@ -19,6 +19,7 @@ from agentstream.errors import (
     Unreachable,
 )
 from agentstream.events import Event, Gap
+from agentstream.needs import Need, needs
 from agentstream.publisher import Publisher
 from agentstream.requests import Option, Request, Resolution
 from agentstream.watch import Watch, watch
@@ -34,6 +35,7 @@ __all__ = [
     "Forbidden",
     "Gap",
     "InvalidMessage",
+    "Need",
     "NotFound",
     "Option",
     "Publisher",
@@ -50,5 +52,6 @@ __all__ = [
     "Unreachable",
     "Watch",
     "__version__",
+    "needs",
     "watch",
 ]
