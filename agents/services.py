@@ -14,7 +14,6 @@ from django.db.models import QuerySet
 from accounts import audit
 from accounts.actor import Actor
 from accounts.audit import Action
-from accounts.text import NAME_LENGTH, clean_name
 from accounts.tokens import recheck_patterns
 from agents.changes import AgentChanges, agent_stream
 from agents.events import AgentEvent, Outcome, StatusReport, Terminated, Updated
@@ -28,7 +27,7 @@ from streams import log
 from streams.log import Writer
 from streams.protocol import clock
 from streams.protocol.messages import Code, ProtocolError
-from streams.protocol.text import without_nul
+from streams.protocol.text import NAME_LENGTH, clean_name, without_nul
 from streams.runtime import Runtime
 from workspaces.events import Change
 from workspaces.models import Workspace

@@ -6,8 +6,8 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
+from workspaces.access import visible_workspaces
 from workspaces.invitations import addressed_to
-from workspaces.visible import visible_workspaces
 
 
 @login_required
