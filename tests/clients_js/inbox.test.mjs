@@ -46,11 +46,19 @@ test("the inbox is subscribed to without an id, and its events are its own, what
   const request = await peer.next();
   assert.deepEqual([request.type, request.payload], ["subscribe:inbox", {}]);
   const page = { type: "inbox:positions", payload: { seen: { b: 4 }, more: false }, timestamp: stamp(0) };
-  const joined = { type: "inbox:workspace", payload: { workspaceId: "w", change: "added" }, timestamp: stamp(2), seq: 2 };
+  const joined = {
+    type: "inbox:workspace",
+    payload: { workspaceId: "w", change: "added" },
+    timestamp: stamp(2),
+    seq: 2,
+  };
   peer.send(answer(request, 0, true), page, seen(1, "c", 5), joined);
   await until(stream, "live");
   while (inbox.seq !== 2) await new Promise((resolve) => setTimeout(resolve, 1));
-  assert.deepEqual(["a", "b", "c", "d"].map((id) => state.seen(id)), [3, 4, 5, 0]);
+  assert.deepEqual(
+    ["a", "b", "c", "d"].map((id) => state.seen(id)),
+    [3, 4, 5, 0],
+  );
   assert.deepEqual(workspaces, [joined.payload]);
   peer.close();
   const next = await server.next();
