@@ -45,7 +45,7 @@ function show(id, workspace) {
 
 /** How many agents need attention, by reason. */
 function urgentCounts(agents) {
-  const reasons = agents.map((agent) => attention({ ...agent, seen: inbox().seen(agent.id) }));
+  const reasons = agents.map((agent) => attention({ ...agent, needs: inbox().needs(agent) }));
   return ["error", "waiting", "turn", "context"]
     .map((reason) => [reason, reasons.filter((one) => one === reason).length])
     .filter(([, count]) => count)

@@ -1,4 +1,4 @@
-"""What somebody has seen is seen on all their devices; what has finished since is their turn. Nothing is polled for that."""
+"""What one device has seen, all have; what has finished since is somebody's turn. Nothing is polled for that."""
 
 from collections.abc import Callable
 

@@ -65,7 +65,7 @@ export class Board {
     const found = [];
     for (const { name, agents } of this.#workspaces.values()) {
       for (const agent of agents.values()) {
-        found.push({ ...agent, workspaceName: name, seen: inbox().seen(agent.id), silentFor: this.#silentFor(agent) });
+        found.push({ ...agent, workspaceName: name, needs: inbox().needs(agent), silentFor: this.#silentFor(agent) });
       }
     }
     return found;

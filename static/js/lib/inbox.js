@@ -1,5 +1,5 @@
 import { Emitter } from "../../clients/js/emitter.js";
-import { InboxState } from "../../clients/js/inbox-state.js";
+import { InboxState, needs } from "../../clients/js/inbox-state.js";
 import { connection } from "./connection.js";
 
 /** The user's inbox. `seen`: what they have seen has changed. `workspaces`: the workspaces they see may have changed. */
@@ -27,6 +27,11 @@ class Inbox extends Emitter {
   #answered({ more = false }) {
     this.#complete ||= !more;
     if (!more) this.emit("seen");
+  }
+
+  /** Why an agent needs the user, if it does. @param {any} agent */
+  needs(agent) {
+    return needs(agent, this.seen(agent.id));
   }
 
   /** Up to which seq the user has seen an agent. Until that is known nothing counts as unseen. @param {string} agentId */

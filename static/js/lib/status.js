@@ -1,5 +1,3 @@
-import { needs } from "../../clients/js/inbox-state.js";
-
 /**
  * What a status is called, and which ones need attention. Listed by urgency.
  * @type {Record<string, {text: string, attention?: boolean}>}
@@ -45,14 +43,13 @@ const REASON_OF_NEED = { request: "waiting", waiting: "waiting", failed: "error"
 /**
  * Why an agent needs attention: `error` or `waiting`, `turn` when it has finished or become idle after what the user has seen,
  * `context` when that is nearly full, `silent` when it is running but has reported nothing for a while; null if it needs none.
- * @param {{status: any, contextLevel: number | null, silentFor?: number, statusSeq?: number, requests?: any[], moreRequests?: number,
- *   seen?: number}} agent `seen`: up to which seq the user has seen it; left out: up to the end
+ * @param {{status: string, needs?: string | null, contextLevel: number | null, silentFor?: number}} agent `needs`: why it needs the user
  */
-export function attention(agent) {
-  const need = needs(agent, agent.seen ?? Infinity);
-  if (need) return REASON_OF_NEED[need];
-  if (agent.contextLevel > HIGH_CONTEXT) return "context";
-  return agent.silentFor ? "silent" : null;
+export function attention({ status, needs, contextLevel, silentFor }) {
+  if (needs) return REASON_OF_NEED[needs];
+  if (STATUSES[status]?.attention) return status;
+  if (contextLevel > HIGH_CONTEXT) return "context";
+  return silentFor ? "silent" : null;
 }
 
 const URGENCY = ["error", "waiting", "turn", "context", "silent", "running", "idle", "finished", "offline"];
