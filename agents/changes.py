@@ -44,7 +44,7 @@ class AgentChanges:
         change = StatusChange(status=report.status, reason=report.reason, previous_status=Status(agent.status))
         agent.status, agent.reason = report.status, report.reason or ""
         agent.status_seq = self._record(writer, agent, change)
-        data = {"agentId": str(agent.pk), **change.data, "statusSeq": agent.status_seq}
+        data = {"agentId": str(agent.pk), **change.state(), "statusSeq": agent.status_seq}
         record(writer, agent.workspace_id, Change.AGENT_STATUS, data)
 
     def set_context(self, writer: Writer, agent: Agent, context: Context) -> None:
@@ -71,4 +71,5 @@ class AgentChanges:
 
 def record_for(writer: Writer, agent: Agent, event: AgentEvent, change: Change) -> None:
     """Record an agent's event on its workspace's stream too."""
-    record(writer, agent.workspace_id, change, {"agentId": str(agent.pk), **event.data})
+    data = {"agentId": str(agent.pk), **event.state()}
+    record(writer, agent.workspace_id, change, data)

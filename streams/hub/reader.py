@@ -149,7 +149,7 @@ class Reader:
                 found.append(None)
             elif not rights.allow(Access.READ, self._kinds[query.kind].readers):
                 what = self._kinds[query.kind].wire_name
-                found.append(ProtocolError(Code.FORBIDDEN, f"your token is not for watching this {what}"))
+                found.append(ProtocolError(Code.FORBIDDEN, f"your token doesn't allow watching this {what}"))
             else:
                 found.append(Snapshot(state, span, time_of.get(query)))  # type: ignore[arg-type]
         return found

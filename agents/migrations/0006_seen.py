@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('agents', '0004_requests'),
+        ('agents', '0005_progress'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
