@@ -25,7 +25,7 @@ class AgentForm(NamedForm):
         name = super().clean_name()
         others = Agent.objects.filter(workspace=self.instance.workspace_id, name=name).exclude(pk=self.instance.pk)
         if others.exists():
-            raise ValidationError("expected a name that no other agent of the workspace has")
+            raise ValidationError("expected a name that no other agent in the workspace has")
         return name
 
 

@@ -41,13 +41,13 @@ class ResolutionOut(Answer):
 
 class RequestOut(RequestFields):
     created_at: str
-    resolution: ResolutionOut | None = Field(None, description="left out while the request is open")
+    resolution: ResolutionOut | None = Field(None, description="omitted while the request is open")
 
 
 class RequestsOut(Schema):
     model_config = _camel
     requests: list[RequestOut]
-    more: bool = Field(description="whether there are more, after the `seq` of the last one")
+    more: bool = Field(description="whether there are more after the `seq` of the last one")
 
 
 class AnsweredOut(Schema):
@@ -62,8 +62,8 @@ class WaitQuery(Schema):
 
 
 class RequestsQuery(Schema):
-    open: bool = Field(True, description="only those that wait for an answer")
-    since: int = Field(0, ge=0, le=BIGINT, description="the seq after which to begin")
+    open: bool = Field(True, description="only requests that are waiting for an answer")
+    since: int = Field(0, ge=0, le=BIGINT, description="the seq to start after")
     limit: int = Field(100, ge=1, le=100)
 
 
@@ -96,7 +96,7 @@ def _body(model: type[Any]) -> dict[str, Any]:
     "/agents/{uuid:agent_id}/requests",
     response={201: RequestOut},
     by_alias=True,
-    summary="Ask a person, and wait for the answer if you like",
+    summary="Ask a person, and optionally wait for the answer",
     auth=Caller(Scope.PUBLISH),
     openapi_extra=_body(Request),
 )
@@ -116,7 +116,7 @@ async def ask(request: HttpRequest, agent_id: uuid.UUID, query: Query[WaitQuery]
     "/agents/{uuid:agent_id}/requests",
     response=RequestsOut,
     by_alias=True,
-    summary="What the agent asks",
+    summary="The agent's requests",
     auth=Caller(AgentKind.readers),
 )
 async def list_requests(request: HttpRequest, agent_id: uuid.UUID, query: Query[RequestsQuery]) -> HttpResponse:
@@ -145,7 +145,7 @@ async def answer(request: HttpRequest, agent_id: uuid.UUID, request_id: str, bod
     "/agents/{uuid:agent_id}/requests/{path:request_id}",
     response=RequestOut,
     by_alias=True,
-    summary="One request; wait for its answer if you like",
+    summary="One request; optionally waits for its answer",
     auth=Caller(AgentKind.readers),
 )
 async def get_request(

@@ -114,7 +114,7 @@ class PublishPayload(msgspec.Struct, frozen=True):
 
     producer: Annotated[str, Meta(extra_json_schema={"pattern": PRODUCER})]
     events: list[Item]
-    lease: Annotated[bool, Meta(description="the agent's runner is there; events may then be empty")] = False
+    lease: Annotated[bool, Meta(description="renews the runner's lease; events may then be empty")] = False
 
 
 async def read_publication(agent_id: uuid.UUID, text: bytes | Raw) -> Publication:
@@ -136,7 +136,7 @@ async def _publication(agent_id: uuid.UUID, producer: str, items: Sequence[Item]
         problem = f"producer: expected 1 to 64 visible characters of ASCII, got {brief(producer)}"
         raise ProtocolError(Code.INVALID_MESSAGE, problem)
     if not items and not lease:
-        raise ProtocolError(Code.INVALID_MESSAGE, "events: expected at least one, or a lease to renew")
+        raise ProtocolError(Code.INVALID_MESSAGE, "events: expected at least one event, or a lease to renew")
     _check_count(len(items))
     first = items[0].n if items else 1
     for offset, item in enumerate(items):

@@ -87,7 +87,7 @@ class Question(Wire):
         known = [choice.id for choice in self.options]
         for entry in given:
             if entry not in known and not (self.takes_text and entry.strip()):
-                raise _invalid(f"{where}: expected {_any_of(known) if known else 'a text'}; got {brief(entry)}")
+                raise _invalid(f"{where}: expected {_any_of(known) if known else 'text'}; got {brief(entry)}")
 
 
 class Tool(Wire):
@@ -118,7 +118,7 @@ class RequestFields(Wire):
         if self.kind in (RequestKind.PERMISSION, RequestKind.PLAN) and not self.options:
             raise _invalid(f"options: expected at least one for a {self.kind}")
         if self.kind is RequestKind.INPUT and self.options:
-            raise _invalid(f"options: expected none for an input, got {len(self.options)}")
+            raise _invalid(f"options: expected none for kind input, got {len(self.options)}")
         if self.kind is not RequestKind.QUESTION and self.questions:
             raise _invalid(f"questions: expected none for a {self.kind}, got {len(self.questions)}")
         return self
@@ -140,7 +140,7 @@ class RequestFields(Wire):
     def _check_answers(self, answers: dict[str, list[str]]) -> None:
         questions = {question.id: question for question in self.questions or ()}
         if not questions:
-            raise _invalid("answers: expected none, as the request has no questions")
+            raise _invalid("answers: expected none, because the request has no questions")
         for key in answers:
             if key not in questions:
                 raise _invalid(f"answers: expected {_any_of(questions)}; got {brief(key)}")

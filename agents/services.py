@@ -18,6 +18,7 @@ from accounts.tokens import recheck_patterns
 from agents import folding
 from agents.changes import AgentChanges, agent_stream
 from agents.events import AgentEvent, Outcome, StatusReport, Terminated, Updated
+from agents.inbox import mark_seen
 from agents.labels import Labels, merged
 from agents.models import KEY_LENGTH, Agent, Request, Status
 from agents.publications import Publication, Published, Store, restore
@@ -237,6 +238,14 @@ class AgentService:
         return len(silent)
 
     @staticmethod
+    def mark_seen(user_id: int, agent_id: uuid.UUID, seq: int) -> int:
+        """Note that somebody has seen an agent up to `seq`; how far they have now, which is never less than before.
+
+        INVALID_MESSAGE is raised for a seq that the agent's stream has not reached.
+        """
+        return mark_seen(user_id, agent_id, seq)
+
+    @staticmethod
     @transaction.atomic
     def delete(agent_id: uuid.UUID) -> None:
         """Delete an agent and its stream."""
@@ -276,7 +285,7 @@ def _adding(workspace_id: uuid.UUID) -> Iterator[Writer]:
             raise ProtocolError(Code.NOT_FOUND, f"there is no workspace {workspace_id}")
         if Agent.objects.filter(workspace=workspace_id).count() >= settings.WORKSPACE_AGENTS:
             raise ProtocolError(
-                Code.INVALID_MESSAGE, f"expected at most {settings.WORKSPACE_AGENTS} agents in a workspace"
+                Code.INVALID_MESSAGE, f"expected at most {settings.WORKSPACE_AGENTS} agents per workspace"
             )
         yield stream_writer
 
@@ -350,5 +359,7 @@ def _numbered_name(workspace_id: uuid.UUID, wanted: str) -> str:
 def _free_name(workspace_id: uuid.UUID, name: str) -> str:
     name = clean_name(name, "name")
     if Agent.objects.filter(workspace=workspace_id, name=name).exists():
-        raise ProtocolError(Code.INVALID_MESSAGE, f"expected a name that no other agent here has, got {name!r}")
+        raise ProtocolError(
+            Code.INVALID_MESSAGE, f"expected a name that no other agent in the workspace has, got {name!r}"
+        )
     return name

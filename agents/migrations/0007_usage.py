@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('agents', '0005_progress'),
+        ('agents', '0006_seen'),
     ]
 
     operations = [
