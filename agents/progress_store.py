@@ -33,7 +33,7 @@ class ProgressStore:
         self._sessions: defaultdict[uuid.UUID, dict[str, StoredSession]] = defaultdict(dict)
         self._current: dict[uuid.UUID, StoredSession | None] = {}
         self._changed: dict[int, StoredSession] = {}  # by identity: new ones have no key yet
-        self._usage = UsageStore()
+        self._usage: UsageStore | None = None  # made for those publications that have some
         self._told: dict[str, dict[uuid.UUID, str]] = {"plan": {}, "usage": {}}
 
     def load(self, agent_id: uuid.UUID, events: Sequence[AgentEvent]) -> None:
@@ -44,7 +44,9 @@ class ProgressStore:
         for start in range(0, len(missing), CHUNK):
             for row in StoredSession.objects.filter(agent=agent_id, name__in=missing[start : start + CHUNK]):
                 known[row.name] = row
-        self._usage.load(agent_id, {event.session for event in events if isinstance(event, Usage) and event.session})
+        if used := [event for event in events if isinstance(event, Usage)]:
+            self._usage = self._usage or UsageStore()
+            self._usage.load(agent_id, {event.session for event in used if event.session})
         if agent_id not in self._current:
             newest = StoredSession.objects.filter(agent=agent_id).order_by("-changed_seq").first()
             self._current[agent_id] = newest and known.setdefault(newest.name, newest)
@@ -66,6 +68,7 @@ class ProgressStore:
 
     def _count(self, writer: Writer, agent: Agent, event: Usage, producer: str) -> None:
         current = self._current[agent.pk]
+        assert self._usage is not None
         name = event.session or (current.name if current and not current.outcome else f"{RUN}{producer}")
         self._usage.load(agent.pk, [name])
         row = self._sessions[agent.pk].get(name)
@@ -104,10 +107,14 @@ class ProgressStore:
         self._changed[id(row)] = row
 
     def save(self) -> None:
-        upsert(StoredSession, self._changed.values(), ["agent", "name"], KEPT)
+        if self._changed:
+            upsert(StoredSession, self._changed.values(), ["agent", "name"], KEPT)
         for field, told in self._told.items():
-            upsert(Progress, [Progress(agent_id=pk, **{field: told[pk]}) for pk in sorted(told)], ["agent"], [field])
-        self._usage.save()
+            if told:
+                rows = [Progress(agent_id=pk, **{field: told[pk]}) for pk in sorted(told)]
+                upsert(Progress, rows, ["agent"], [field])
+        if self._usage is not None:
+            self._usage.save()
 
 
 def progress_of(agent_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, dict[str, Any]]:
