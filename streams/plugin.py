@@ -30,6 +30,10 @@ class StreamApp(AppConfig):
         """The jobs that each server process does. Processes share work by finding it done."""
         return ()
 
+    def upload_paths(self) -> Iterable[str]:
+        """Patterns of the paths, in full, to which a POST brings a file: its body may have UPLOAD_BYTES."""
+        return ()
+
     def redacted(self, address: str) -> str:
         """The address of a request as it may be logged, with this app's secrets masked."""
         return address

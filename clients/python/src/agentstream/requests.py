@@ -90,16 +90,16 @@ class Request:
 
 async def ask(api: Api, agent_id: str, request: Request) -> Resolution:
     """Ask, and wait until the request is resolved. Raises `Refused` if the server does not take it."""
-    since = await _persistently(lambda: api.newest(agent_id))
+    since = await persistently(lambda: api.newest(agent_id))
     payload = request.payload()  # once: a retry asks the same, with the same end
-    asked = await _persistently(lambda: api.ask(agent_id, payload))
+    asked = await persistently(lambda: api.ask(agent_id, payload))
     if "resolution" in asked:
         return Resolution.of(asked["resolution"])
     watch = Watch(Reconnector(api.url, api.token), [Cursor("agent", agent_id, since)])
     async with aclosing(watch) as events:
         async for event in events:
             if isinstance(event, Gap):
-                state = await _persistently(lambda: api.request(agent_id, request.id))
+                state = await persistently(lambda: api.request(agent_id, request.id))
                 if "resolution" in state:
                     return Resolution.of(state["resolution"])
             elif event.type == "agent:request_resolved" and event.payload.get("requestId") == request.id:
@@ -107,7 +107,7 @@ async def ask(api: Api, agent_id: str, request: Request) -> Resolution:
     raise NotFound("NOT_FOUND", f"agent {agent_id} was deleted")
 
 
-async def _persistently(call: Callable[[], Awaitable[Result]]) -> Result:
+async def persistently(call: Callable[[], Awaitable[Result]]) -> Result:
     """What `call` returns, tried again for as long as the server is away."""
     backoff = Backoff()
     while True:
