@@ -56,7 +56,7 @@ class WorkspaceService:
     @staticmethod
     @transaction.atomic
     def create(name: str, slug: str = "", owner_id: int | None = None) -> Workspace:
-        """Create a workspace; the owner, if given, becomes its first member. `slug` defaults to one made of the name."""
+        """Create a workspace; the owner, if given, becomes a member. `slug` is derived from the name by default."""
         workspace = Workspace(name=clean_name(name, "name"))
         _save_with_slug(workspace, slug or slugify(workspace.name) or "workspace", exact=bool(slug))
         log.open_stream(workspace_stream(workspace.pk))
