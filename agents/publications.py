@@ -30,7 +30,7 @@ from agents.events import (
     parse_event,
 )
 from agents.models import Agent
-from agents.recency import find_archived, note_heard
+from agents.recency import find_archived, find_homes, note_heard
 from agents.request_store import RequestStore
 from agents.states import agent_state
 from streams.conf import conf
@@ -39,8 +39,10 @@ from streams.protocol import clock
 from streams.protocol.limits import Turn
 from streams.protocol.messages import BIGINT, Code, ProtocolError, brief, decode
 from workspaces.events import Change
+from workspaces.quotas import Tally
 from workspaces.services import record
 
+ALWAYS_TAKEN = (Signal, StatusReport, Terminated)  # without a producer
 PRODUCER = r"[\x21-\x7e]{1,64}"
 
 
@@ -164,6 +166,8 @@ class Store:
         self._changes = AgentChanges(changing)
         self._requests = RequestStore(self._changes)
         self._heard: set[uuid.UUID] = set()
+        self._homes = find_homes({publication.agent_id for publication in publications if publication.events})
+        self._tally = Tally()
         self._told: list[tuple[Publication, Input | Signal, int]] = []  # with the seq of each
 
     @property
@@ -171,11 +175,15 @@ class Store:
         return {publication.stream for publication in self._publications} | self._changes.workspace_streams
 
     def run(self, writer: Writer) -> list[Published | ProtocolError]:
-        """Store what is new in each publication. A refused one changes nothing and leaves the others alone."""
+        """Store what is new in each publication. A refused one changes nothing and leaves the others alone.
+
+        Raises OutdatedError where the transaction has to be run again.
+        """
         writer.load_progress(
             [(item.stream, item.producer) for item in self._publications if item.producer and item.stream in writer]
         )
         outcomes = [self._publish(writer, publication) for publication in self._publications]
+        self._tally.store()
         if self._told:
             audit.record_many(self._deeds())
         self._changes.save()
@@ -193,28 +201,33 @@ class Store:
         return [_deed(known[publication.agent_id], publication, event, seq) for publication, event, seq in self._told]
 
     def _publish(self, writer: Writer, publication: Publication) -> Published | ProtocolError:
+        try:
+            return self._store(writer, publication)
+        except ProtocolError as error:
+            return error
+
+    def _store(self, writer: Writer, publication: Publication) -> Published:
+        """Raises ProtocolError before anything is changed."""
         name = publication.stream
         if name not in writer:
-            return ProtocolError(Code.NOT_FOUND, f"there is no agent {publication.agent_id}")
+            raise ProtocolError(Code.NOT_FOUND, f"there is no agent {publication.agent_id}")
         events = publication.events
         lease = conf().LEASE if publication.lease else None
         if publication.producer:
             progress = writer.progress(name, publication.producer)
             expected = progress.n + 1
             if publication.n > expected:
-                return ProtocolError(
+                raise ProtocolError(
                     Code.INVALID_MESSAGE, f"expected n {expected} next from this producer, got {publication.n}"
                 )
             if publication.last_n < expected:  # a retry: stored already
                 self._renew(writer, publication)
                 return Published(publication.agent_id, progress.n, progress.seq, lease)
             events = events[expected - publication.n :]
+        self._admit(publication)
         self._heard.add(publication.agent_id)
         if publication.deals_with_requests:
-            try:
-                self._load_requests(publication.agent_id, events)
-            except ProtocolError as error:
-                return error
+            self._load_requests(publication.agent_id, events)
         self._renew(writer, publication)
         for event in events:
             self._record(writer, publication, event)
@@ -223,6 +236,15 @@ class Store:
             return Published(publication.agent_id, publication.last_n, writer.head(name), lease)
         return Published(publication.agent_id, 0, writer.head(name))
 
+    def _admit(self, publication: Publication) -> None:
+        """Raise ProtocolError (RATE_LIMITED) if the publication's workspace takes no more today. What the server says
+        itself, and a signal to an agent, which may be what stops it, are always taken."""
+        if publication.producer is None and all(isinstance(event, ALWAYS_TAKEN) for event in publication.events):
+            return
+        home = self._homes.get(publication.agent_id)
+        if home is not None and (refusal := self._tally.admit(home)) is not None:
+            raise refusal
+
     def _load_requests(self, agent_id: uuid.UUID, events: Sequence[AgentEvent]) -> None:
         """Read the requests that the events concern. Raises ProtocolError (INVALID_MESSAGE) for too many at once."""
         named = {event.request_id for event in events if isinstance(event, Request | ResolutionReport)}
@@ -230,6 +252,9 @@ class Store:
         self._requests.check_room(agent_id, events)
 
     def _record(self, writer: Writer, publication: Publication, event: AgentEvent) -> None:
+        home = self._homes.get(publication.agent_id)
+        if home is not None:
+            self._tally.add(home, event.encode(publication.agent_id))
         match event:
             case StatusReport():
                 self._changes.set_status(writer, self._agent(publication), event)

@@ -31,6 +31,7 @@ from streams.protocol.text import without_nul
 from streams.runtime import Runtime
 from workspaces.events import Change
 from workspaces.models import Workspace
+from workspaces.quotas import OutdatedError
 from workspaces.services import record, workspace_stream
 
 Changes = Mapping[str, str | None]
@@ -93,11 +94,14 @@ class AgentService:
     @staticmethod
     def publish_many(publications: Sequence[Publication]) -> list[Published | ProtocolError]:
         """Record publications in one transaction; each succeeds or is refused by itself."""
-        with transaction.atomic():
-            store = Store(publications)
-            with log.writing(store.stream_names) as stream_writer:
-                outcomes = store.run(stream_writer)
-        return outcomes
+        while True:
+            try:
+                with transaction.atomic():
+                    store = Store(publications)
+                    with log.writing(store.stream_names) as stream_writer:
+                        return store.run(stream_writer)
+            except OutdatedError:
+                pass  # rolled back; each round knows more of what other processes have stored
 
     # Leases
 

@@ -30,6 +30,7 @@ class StreamSettings:
     PUBLISH_BYTES: int = 1_048_576  # a publication over HTTP; over WebSocket the frame is the limit
     BODY_BYTES: int = 4_194_304  # the body of any HTTP request
     PUBLISH_EVENTS: int = 5_000  # events in one publication
+    SOCKETS_PER_USER: int = 2_000  # and event streams, in this process; 0: any number
     CONNECTIONS: int = 0  # of one process; 0: as many as file descriptors allow
     CONNECTIONS_PER_ADDRESS: int = 1_000  # of one client's address
     PENDING_CONNECTIONS: int = 4_096  # that have not sent their whole request; beyond it the oldest make room

@@ -40,6 +40,7 @@ ROUTES = {
     ("GET", WORKSPACE): Route(ALL),
     ("PATCH", WORKSPACE): Route({"manage"}, {"name": "renamed"}),
     ("DELETE", WORKSPACE): Route({"manage"}),
+    ("GET", f"{WORKSPACE}/quota"): Route({"manage"}),
     ("GET", f"{WORKSPACE}/events"): Route({"watch"}),
     ("GET", f"{WORKSPACE}/stream"): Route({"watch"}),
     ("GET", f"{WORKSPACE}/members"): Route({"watch", "manage"}),
