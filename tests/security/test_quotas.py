@@ -40,7 +40,7 @@ def servers(
     if way == "postgres":
         postgres: Postgres = request.getfixturevalue("postgres")
         redis: Redis = request.getfixturevalue("redis_server")
-        env |= {"DATABASE_URL": postgres.create_database(f"q{uuid.uuid4().hex}"), "REDIS_URL": redis.url}
+        env |= {"DATABASE_URL": postgres.migrated_database(), "REDIS_URL": redis.url}
     with ExitStack() as stack:
         found = []
         for number in range(count):
