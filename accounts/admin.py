@@ -12,9 +12,9 @@ from django.template.response import TemplateResponse
 
 from accounts.models import AuditEntry, Token
 from accounts.scopes import FULL_ACCESS, NAMES, clean_pattern
-from accounts.text import clean_name
 from accounts.tokens import issue_token
 from streams.protocol.messages import ProtocolError
+from streams.protocol.text import clean_name
 
 
 class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]

@@ -12,9 +12,10 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.guesses import note_failure
-from accounts.identity import Identity, SessionGrant, TokenGrant, session_user
+from accounts.identity import Identity, SessionGrant, TokenGrant
 from accounts.models import SignInLink, Ticket, hashed
+from accounts.sessions import session_user
+from accounts.throttle import note_failure
 from accounts.tokens import identify_tokens
 from streams.runtime import Runtime
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import models
 
 from accounts.scopes import Limits
-from accounts.text import NAME_LENGTH
+from streams.protocol.text import NAME_LENGTH
 
 ADDRESS_LENGTH = 45  # of an IPv6 address that ends in an IPv4 one
 

@@ -78,15 +78,16 @@ class Caller(HttpBearer):
 ANY_SCOPE = Scope.WATCH | Scope.PUBLISH | Scope.ANSWER | Scope.MANAGE
 
 
-_calls = Buckets()
+class CallBuckets(Buckets):
+    """API calls, by user."""
 
 
 def _limit_calls(identity: Identity) -> None:
-    """Raise ProtocolError (RATE_LIMITED) for a user who calls too often."""
+    """Count a call. Raises ProtocolError (RATE_LIMITED) for a user who makes too many."""
     rate = settings.HTTP_CALLS_PER_SECOND
     if not rate:
         return
-    calls = _calls.get(identity.id, rate)
+    calls = Runtime.current().part(CallBuckets).get(identity.id, rate)
     if wait := calls.wait:
         metrics.LIMITED.labels(limit="calls").inc()
         raise ProtocolError(Code.RATE_LIMITED, f"expected at most {rate:g} calls a second of a user", retry_after=wait)

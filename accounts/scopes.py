@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Self
 
-from accounts.text import NAME_LENGTH
 from streams.protocol.kinds import Scope
 from streams.protocol.messages import Code, ProtocolError, brief
+from streams.protocol.text import NAME_LENGTH
 
 FULL_ACCESS = "full"  # as it is stored: the token does whatever its user may do
 CHOICES = (Scope.WATCH, Scope.PUBLISH, Scope.ANSWER, Scope.MANAGE)

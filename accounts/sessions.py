@@ -1,7 +1,29 @@
-"""Ending all sessions of a user."""
+"""Browser sessions: who is signed in to one, and ending all of a user's."""
 
-from django.contrib.auth import SESSION_KEY
+from importlib import import_module
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, load_backend
 from django.contrib.sessions.models import Session
+from django.utils.crypto import constant_time_compare
+
+
+def session_user(key: str) -> Any:
+    """The active user who is signed in to a session; None for nobody, and where their password has changed since.
+
+    Django's `get_user` without what that changes: it ends sessions, and gives them new keys. Reads the database.
+    """
+    session = import_module(settings.SESSION_ENGINE).SessionStore(key)
+    backend = session.get(BACKEND_SESSION_KEY)
+    if backend not in settings.AUTHENTICATION_BACKENDS:
+        return None
+    user = load_backend(backend).get_user(session[SESSION_KEY])  # None also for one who is not active
+    if user is None:
+        return None
+    given = session.get(HASH_SESSION_KEY, "")
+    valid = (user.get_session_auth_hash(), *user.get_session_auth_fallback_hash())
+    return user if any(constant_time_compare(given, one) for one in valid) else None
 
 
 def end_sessions(user_id: int) -> int:

@@ -1,9 +1,15 @@
-"""How often a password may be guessed: counted by account and address, by account and by address, in every process.
+"""How often passwords and secrets may be guessed.
 
-An attempt counts as a failure before the password is looked at, and is forgiven if it was right: so many at once are no
-more than so many one after another.
+Passwords are counted in the database: by account and address, by account, by address. An attempt counts as a failure
+before the password is checked, and is forgiven if it was right, so parallel attempts gain nothing.
+
+Secrets (tokens, tickets, sign-in links, invitations) are too long to guess, so valid ones always work, whoever else
+fails at the same address. An address that keeps sending invalid ones has to wait.
 """
 
+import logging
+import threading
+from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -14,10 +20,20 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import SignInFailures, hashed
+from streams.protocol.limits import Bucket
 from streams.protocol.messages import Code, ProtocolError
+
+logger = logging.getLogger(__name__)
 
 FORGET = timedelta(hours=1)  # after the last failure
 KNOWN = timedelta(days=30)  # from which somebody has signed in
+SECRETS_BURST = 100  # bad secrets from one address
+SECRETS_PER_SECOND = 1.0
+SECRETS_ADDRESSES = 10_000  # remembered, the latest ones
+
+# Per process, not per event loop: pages are served in Django's own threads.
+_lock = threading.Lock()
+_buckets: OrderedDict[str, Bucket] = OrderedDict()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +82,20 @@ def too_many(seconds: float) -> ProtocolError:
     return ProtocolError(
         Code.RATE_LIMITED, f"too many failed attempts: expected a pause of {whole} seconds", retry_after=whole
     )
+
+
+def note_failure(what: str, address: str) -> None:
+    """Count an invalid secret from this address. Raises ProtocolError (RATE_LIMITED) if there have been too many."""
+    with _lock:
+        place = network(address)
+        bucket = _buckets.setdefault(place, Bucket(SECRETS_BURST, SECRETS_PER_SECOND))
+        _buckets.move_to_end(place)
+        if len(_buckets) > SECRETS_ADDRESSES:
+            _buckets.popitem(last=False)
+        allowed = bucket.take()
+    if not allowed:
+        raise too_many(1 / SECRETS_PER_SECOND)
+    logger.info("invalid %s from %s", what, address)
 
 
 def remove_forgotten() -> None:

@@ -17,8 +17,8 @@ from accounts.audit import Action, Deed, record_many
 from accounts.identity import Identity, SessionGrant, TokenGrant
 from accounts.models import Token, hashed
 from accounts.scopes import DEFAULT, FULL_ACCESS, Limits
-from accounts.text import clean_name
 from streams.protocol.messages import Code, ProtocolError
+from streams.protocol.text import clean_name
 from streams.signals import access_changed
 
 PREFIX = "ags_"  # so that people and secret scanners recognise one
@@ -103,10 +103,10 @@ def recheck_patterns(workspace_id: uuid.UUID) -> None:
         transaction.on_commit(lambda: access_changed.send(None, user_ids=user_ids), robust=True)
 
 
-def write_uses() -> None:
-    """Write when and from where tokens were used, and record what is new among the addresses."""
-    due = usage.take_due()
-    if due:
+def write_uses(uses: usage.TokenUses | None = None) -> None:
+    """Write when and from where tokens were used, and record new addresses. `uses`: this server's, unless given."""
+    uses = uses or usage.token_uses()
+    if uses is not None and (due := uses.take_due()):
         _write(due)
 
 

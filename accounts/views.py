@@ -16,8 +16,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts import links
 from accounts.actor import address_of
 from accounts.forms import SignInForm
-from accounts.guesses import note_failure
 from accounts.sessions import end_sessions
+from accounts.throttle import note_failure
 from streams.protocol.messages import ProtocolError
 
 

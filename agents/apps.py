@@ -20,8 +20,6 @@ class AgentsConfig(StreamApp, WorkspaceApp):
         return [AgentSection()]
 
     def maintenance(self) -> Iterable[Job]:
-        from agents import archive
-        from agents.leases import LeaseGuard
-        from agents.request_expiry import jobs
+        from agents.maintenance import jobs
 
-        return [LeaseGuard().job, archive.job(), *jobs()]
+        return jobs()

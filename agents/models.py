@@ -7,8 +7,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Lower
 
-from accounts.text import NAME_LENGTH
 from agents.labels import ReadableEncoder
+from streams.protocol.text import NAME_LENGTH
 from workspaces.models import Workspace
 
 REASON_LENGTH = 64

@@ -39,7 +39,7 @@ from streams.protocol import clock
 from streams.protocol.limits import Turn
 from streams.protocol.messages import BIGINT, Code, ProtocolError, brief, decode
 from workspaces.events import Change
-from workspaces.quotas import Tally
+from workspaces.quotas import Committed, Tally
 from workspaces.services import record
 
 ALWAYS_TAKEN = (Signal, StatusReport, Terminated)  # without a producer
@@ -159,7 +159,7 @@ async def _read_events(agent_id: uuid.UUID, items: Sequence[Item]) -> list[Agent
 class Store:
     """One transaction's work. Rows are locked in one order by everyone: agents by id, then streams by name."""
 
-    def __init__(self, publications: Sequence[Publication]) -> None:
+    def __init__(self, publications: Sequence[Publication], committed: Committed | None = None) -> None:
         self._publications = publications
         changing = {publication.agent_id for publication in publications if publication.changes_agent}
         changing |= find_archived({publication.agent_id for publication in publications if publication.events})
@@ -167,7 +167,7 @@ class Store:
         self._requests = RequestStore(self._changes)
         self._heard: set[uuid.UUID] = set()
         self._homes = find_homes({publication.agent_id for publication in publications if publication.events})
-        self._tally = Tally()
+        self._tally = Tally(committed or Committed.known())
         self._told: list[tuple[Publication, Input | Signal, int]] = []  # with the seq of each
 
     @property
@@ -183,7 +183,6 @@ class Store:
             [(item.stream, item.producer) for item in self._publications if item.producer and item.stream in writer]
         )
         outcomes = [self._publish(writer, publication) for publication in self._publications]
-        self._tally.store()
         if self._told:
             audit.record_many(self._deeds())
         self._changes.save()
@@ -191,6 +190,7 @@ class Store:
         for pk in sorted(self._heard & self._changes.agents.keys()):
             if self._changes.agents[pk].archived_at is not None:
                 restore(writer, self._changes.agents[pk])
+        self._tally.store()  # last, because it locks what the workspace's other publishers need
         transaction.on_commit(lambda: note_heard(self._heard))
         return outcomes
 

@@ -2,23 +2,28 @@
 
 import uuid
 from collections.abc import Hashable
-from typing import Final
 
 from django.conf import settings
 
 from streams import metrics
 from streams.protocol.limits import Bucket, Buckets
 from streams.protocol.messages import Code, ProtocolError
+from streams.runtime import Runtime
 
-_buckets: Final = Buckets()
+
+class PublishBuckets(Buckets):
+    """Those of agents and credentials, by unit."""
 
 
 def limit_rate(agent_id: uuid.UUID, credential: Hashable, events: int, size: int) -> None:
-    """Count a publication of `size` bytes. Raises ProtocolError (RATE_LIMITED), and counts nothing, where the agent or
-    the credential has published too much of late. A publication larger than what is left passes, and is waited for by
-    the next: it could never be sent otherwise."""
+    """Count a publication of `size` bytes.
+
+    A publication larger than what is left passes, because it could never be sent otherwise; the next one waits for it.
+    Raises ProtocolError (RATE_LIMITED), counting nothing, if the agent or the credential has published too fast.
+    """
     if not events:
         return  # it renews a lease
+    buckets = Runtime.current().part(PublishBuckets)
     spent: list[tuple[Bucket, int]] = []
     limits: tuple[tuple[str, float, int], ...] = (
         ("events", settings.PUBLISH_EVENTS_PER_SECOND, events),
@@ -28,7 +33,7 @@ def limit_rate(agent_id: uuid.UUID, credential: Hashable, events: int, size: int
         if not rate:
             continue
         for who, key in (("an agent", agent_id), ("a credential", credential)):
-            bucket = _buckets.get((unit, who, key), rate)
+            bucket = buckets.get((unit, who, key), rate)
             if wait := bucket.wait:
                 metrics.LIMITED.labels(limit=f"publish_{unit}").inc()
                 raise ProtocolError(

@@ -14,7 +14,6 @@ from django.db.models import QuerySet
 from accounts import audit
 from accounts.actor import Actor
 from accounts.audit import Action
-from accounts.text import NAME_LENGTH, clean_name
 from accounts.tokens import recheck_patterns
 from agents.changes import AgentChanges, agent_stream
 from agents.events import AgentEvent, Outcome, StatusReport, Terminated, Updated
@@ -27,11 +26,11 @@ from streams import log
 from streams.log import Writer
 from streams.protocol import clock
 from streams.protocol.messages import Code, ProtocolError
-from streams.protocol.text import without_nul
+from streams.protocol.text import NAME_LENGTH, clean_name, without_nul
 from streams.runtime import Runtime
 from workspaces.events import Change
 from workspaces.models import Workspace
-from workspaces.quotas import OutdatedError
+from workspaces.quotas import Committed, OutdatedError
 from workspaces.services import record, workspace_stream
 
 Changes = Mapping[str, str | None]
@@ -94,10 +93,11 @@ class AgentService:
     @staticmethod
     def publish_many(publications: Sequence[Publication]) -> list[Published | ProtocolError]:
         """Record publications in one transaction; each succeeds or is refused by itself."""
+        committed = Committed.known()
         while True:
             try:
                 with transaction.atomic():
-                    store = Store(publications)
+                    store = Store(publications, committed)
                     with log.writing(store.stream_names) as stream_writer:
                         return store.run(stream_writer)
             except OutdatedError:

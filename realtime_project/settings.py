@@ -101,7 +101,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "realtime_project.context.version",
+                "realtime_project.views.version",
             ]
         },
     }
@@ -225,7 +225,7 @@ LOGGING: dict[str, Any] = {
 }
 if AUDIT_LOG:
     LOGGING["formatters"]["bare"] = {"format": "%(message)s"}
-    LOGGING["handlers"]["audit"] = {"class": "accounts.audit_log.AuditFile", "filename": AUDIT_LOG, "formatter": "bare"}
+    LOGGING["handlers"]["audit"] = {"class": "accounts.logs.AuditFile", "filename": AUDIT_LOG, "formatter": "bare"}
     LOGGING["loggers"]["agentstream.audit"] |= {"handlers": ["audit"], "propagate": False}
 
 # The stream engine's knobs; streams/conf.py holds the defaults and says what each means.

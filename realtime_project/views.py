@@ -7,10 +7,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from accounts.identity import Identity, is_superuser
 from accounts.requests import Caller, read
-from streams import (
-    gauges,  # noqa: F401 (registers them)
-    log,
-)
+from realtime_project import __version__
+from streams import log
 from streams.protocol.kinds import Scope
 from streams.protocol.messages import ProtocolError
 from streams.runtime import Runtime
@@ -43,3 +41,8 @@ def _everywhere(identity: Identity) -> bool:
 
 def favicon(request: HttpRequest) -> HttpResponse:
     return redirect(static("img/mark.svg"))
+
+
+def version(request: HttpRequest) -> dict[str, str]:
+    """For every template."""
+    return {"version": __version__}

@@ -1,4 +1,4 @@
-"""Prometheus counters of this process; streams/gauges.py has the gauges."""
+"""Prometheus metrics of this process. Gauges of its hub are computed in streams/runtime.py, when they are read."""
 
 from prometheus_client import Counter, Gauge
 
@@ -14,3 +14,8 @@ FOREIGN_MESSAGES = Counter(
 TCP = Gauge("agentstream_tcp_connections", "Open connections: pending ones wait for the client", ["state"])
 REFUSED = Counter("agentstream_connections_refused", "Connections refused as too many", ["reason"])
 CUT = Counter("agentstream_connections_cut", "Connections cut as too slow, or to make room", ["reason"])
+CONNECTIONS = Gauge("agentstream_connections", "Viewers connected")
+SUBSCRIPTIONS = Gauge("agentstream_subscriptions", "Subscriptions of all viewers")
+FEEDS = Gauge("agentstream_feeds", "Streams that this process watches")
+WINDOW_BYTES = Gauge("agentstream_window_bytes", "Recent events held in memory")
+BEHIND = Gauge("agentstream_behind", "Cursors that have not caught up with their stream")

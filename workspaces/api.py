@@ -23,9 +23,9 @@ from accounts.requests import (
 from streams.protocol.kinds import Access, Scope
 from streams.transports.http import add_stream_endpoints
 from workspaces import quotas
+from workspaces.access import visible_workspaces
 from workspaces.models import Workspace
 from workspaces.services import WorkspaceService
-from workspaces.visible import visible_workspaces
 
 router = Router(tags=["workspaces"])
 

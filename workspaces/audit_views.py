@@ -14,8 +14,8 @@ from django.utils.timezone import now
 from accounts.audit import EARLIEST, LATEST, PAGE, TEXT_LENGTH, Action, Search
 from accounts.audit_export import as_csv, as_list
 from streams.protocol.messages import BIGINT
+from workspaces.access import visible_workspaces
 from workspaces.models import Role, Workspace
-from workspaces.visible import visible_workspaces
 
 EXPORT = 10_000  # entries in one file; the API has more
 

@@ -17,10 +17,10 @@ from accounts import audit
 from accounts.actor import acting, present_actor
 from accounts.audit import Action
 from accounts.models import hashed
-from accounts.text import clean_name
 from accounts.tokens import HINT_LENGTH
 from streams.protocol.kinds import Access
 from streams.protocol.messages import Code, ProtocolError
+from streams.protocol.text import clean_name
 from workspaces.access import workspace_access
 from workspaces.models import Invitation, Membership, Role
 from workspaces.services import WorkspaceService

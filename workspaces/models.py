@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Lower
 
-from accounts.text import NAME_LENGTH
+from streams.protocol.text import NAME_LENGTH
 
 
 class Role(models.TextChoices):

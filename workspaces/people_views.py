@@ -14,12 +14,11 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_POST
 
 from accounts.actor import address_of
-from accounts.guesses import note_failure
+from accounts.throttle import note_failure
 from streams.protocol.messages import Code, ProtocolError
 from workspaces import invitations
-from workspaces.access import access_of
+from workspaces.access import access_of, visible_workspaces
 from workspaces.models import Invitation, Role, Workspace
-from workspaces.visible import visible_workspaces
 
 
 @login_required

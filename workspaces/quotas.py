@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from streams import metrics
 from streams.protocol import clock
 from streams.protocol.messages import Code, ProtocolError
+from streams.runtime import Runtime
 from workspaces.models import DailyVolume
 
 KEPT_DAYS = 31
@@ -51,11 +52,31 @@ class Volume:
 
 
 NOTHING: Final = Volume()
-_known: Final[dict[tuple[uuid.UUID, date], Volume]] = {}  # at least so much has been committed
+
+
+class Committed:
+    """What has been committed by workspace and day, as far as this process knows; it is at least so much."""
+
+    def __init__(self) -> None:
+        self._volumes: dict[tuple[uuid.UUID, date], Volume] = {}
+
+    @classmethod
+    def known(cls) -> "Committed":
+        """That of this server; an empty one where nothing is served."""
+        runtime = Runtime.of_process()
+        return cls() if runtime is None else runtime.part(cls)
+
+    def get(self, workspace_id: uuid.UUID, day: date) -> Volume:
+        return self._volumes.get((workspace_id, day), NOTHING)
+
+    def note(self, totals: dict[uuid.UUID, Volume], day: date) -> None:
+        if len(self._volumes) > MAX_KNOWN:
+            self._volumes.clear()
+        self._volumes.update({(workspace_id, day): total for workspace_id, total in totals.items()})
 
 
 class OutdatedError(Exception):
-    """The tally took what other processes had left no room for; it knows better now, so run the transaction again."""
+    """Other processes had left no room for what the tally admitted. It is noted: run the transaction again."""
 
 
 def today() -> date:
@@ -74,15 +95,16 @@ class Tally:
     quota could never be sent.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, committed: Committed) -> None:
         self._day = today()
+        self._committed = committed
         self._added: dict[uuid.UUID, Volume] = {}
         self._checked: dict[uuid.UUID, Volume] = {}  # what had been added when the last publication was let in
 
     def admit(self, workspace_id: uuid.UUID) -> ProtocolError | None:
         """Let a publication in, or say why not."""
         added = self._added.get(workspace_id, NOTHING)
-        which = (_known.get((workspace_id, self._day), NOTHING) + added).reached
+        which = (self._committed.get(workspace_id, self._day) + added).reached
         if which is None:
             self._checked[workspace_id] = added
             return None
@@ -108,19 +130,14 @@ class Tally:
             if workspace_id in self._checked and (before + self._checked[workspace_id]).reached:
                 outdated[workspace_id] = before
         if outdated:
-            self._note(outdated)
+            self._committed.note(outdated, self._day)
             raise OutdatedError
-        transaction.on_commit(lambda: self._committed(totals))
-
-    def _committed(self, totals: dict[uuid.UUID, Volume]) -> None:
-        metrics.PUBLISHED.inc(sum(added.events for added in self._added.values()))
-        metrics.PUBLISHED_BYTES.inc(sum(added.bytes for added in self._added.values()))
-        self._note(totals)
+        transaction.on_commit(lambda: self._note(totals))
 
     def _note(self, totals: dict[uuid.UUID, Volume]) -> None:
-        if len(_known) > MAX_KNOWN:
-            _known.clear()
-        _known.update({(workspace_id, self._day): total for workspace_id, total in totals.items()})
+        metrics.PUBLISHED.inc(sum(added.events for added in self._added.values()))
+        metrics.PUBLISHED_BYTES.inc(sum(added.bytes for added in self._added.values()))
+        self._committed.note(totals, self._day)
 
 
 def _add(day: date, added: dict[uuid.UUID, Volume]) -> dict[uuid.UUID, Volume]:

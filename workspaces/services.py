@@ -11,11 +11,11 @@ from django.utils.text import slugify
 
 from accounts import audit
 from accounts.audit import Action
-from accounts.text import NAME_LENGTH, clean_name
 from accounts.tokens import delete_tokens_of_workspace
 from streams import log, metrics
 from streams.log import Writer
 from streams.protocol.messages import Code, ProtocolError, stream_name
+from streams.protocol.text import NAME_LENGTH, clean_name
 from streams.signals import access_changed
 from workspaces.access import access_of
 from workspaces.events import WORKSPACE_UPDATED, Change, WorkspaceUpdated

@@ -7,10 +7,10 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
+from workspaces.access import visible_workspaces
 from workspaces.invitations import addressed_to
 from workspaces.models import Role
 from workspaces.quotas import quota
-from workspaces.visible import visible_workspaces
 
 
 @login_required

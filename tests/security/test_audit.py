@@ -185,28 +185,22 @@ MANAGEMENT = {f"memberships-{name}": 0 for name in ("TOTAL_FORMS", "INITIAL_FORM
 # Uses of tokens
 
 
-@pytest.fixture
-def unused() -> None:
-    usage._pending.clear()
-    usage._written.clear()
-
-
 @pytest.mark.django_db
-@pytest.mark.usefixtures("unused")
 def test_uses_of_a_token_are_written_together_and_once_a_minute(user: User, django_assert_num_queries: Any) -> None:
     token, _ = issue_token(user, "laptop")
+    uses = usage.TokenUses()
     with django_assert_num_queries(0):
         for _ in range(1_000):
-            usage.note(token.pk, "192.0.2.1")
-    write_uses()
+            uses.note(token.pk, "192.0.2.1")
+    write_uses(uses)
     token.refresh_from_db()
     assert token.last_address == "192.0.2.1"
     assert token.last_used_at is not None
-    usage.note(token.pk, "192.0.2.2")
+    uses.note(token.pk, "192.0.2.2")
     with django_assert_num_queries(0):
-        write_uses()
-    usage._written[token.pk] -= usage.WRITE_SECONDS
-    write_uses()
+        write_uses(uses)
+    uses._written[token.pk] -= usage.WRITE_SECONDS
+    write_uses(uses)
     token.refresh_from_db()
     assert token.last_address == "192.0.2.2"
     new = AuditEntry.objects.filter(action=Action.TOKEN_NEW_ADDRESS).order_by("pk")
@@ -214,14 +208,14 @@ def test_uses_of_a_token_are_written_together_and_once_a_minute(user: User, djan
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("unused")
 def test_a_token_used_from_everywhere_holds_a_bounded_number_of_addresses(user: User) -> None:
     token, _ = issue_token(user, "laptop")
+    uses = usage.TokenUses()
     for round_ in range(3):
         for number in range(100):
-            usage.note(token.pk, f"192.0.{round_}.{number}" + "x" * 100)
-        write_uses()
-        usage._written.clear()
+            uses.note(token.pk, f"192.0.{round_}.{number}" + "x" * 100)
+        write_uses(uses)
+        uses._written.clear()
     assert len(Token.objects.get().addresses) == usage.ADDRESSES
     assert AuditEntry.objects.filter(action=Action.TOKEN_NEW_ADDRESS).count() == 3 * usage.ADDRESSES
 

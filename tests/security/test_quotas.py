@@ -115,10 +115,10 @@ def test_a_user_owns_so_many_workspaces(tight: LiveServer) -> None:
 
 def test_an_agent_publishes_so_fast(tight: LiveServer) -> None:
     _, agent = agent_of(api := user(tight))
-    assert publish(api, agent, *range(1, 106)).status == 200  # what five seconds allow, and some
-    refused = publish(api, agent, 106)
+    assert publish(api, agent, *range(1, 141)).status == 200  # what five seconds allow, and some
+    refused = publish(api, agent, 141)
     assert (refused.status, refused.data["code"]) == (429, "RATE_LIMITED")
-    assert 0 < refused.data["retryAfter"] <= 0.5
+    assert 0 < refused.data["retryAfter"] <= 2
 
 
 def test_a_refusal_on_the_socket_says_when_to_try_again(tight: LiveServer) -> None:
@@ -126,18 +126,19 @@ def test_a_refusal_on_the_socket_says_when_to_try_again(tight: LiveServer) -> No
 
     async def ask() -> Any:
         async with viewer(tight.ws_url, api.token) as one:
-            events = [output(n) for n in range(1, 106)]
+            events = [output(n) for n in range(1, 141)]
             await one.ask("publish:agent", {"agentId": agent, "producer": "p", "events": events})
-            again = {"agentId": agent, "producer": "p", "events": [output(106)]}
-            refused = await one.ask("publish:agent", again)
-            while (await one.ask("publish:agent", again))["type"] == "error":
-                await asyncio.sleep(refused["payload"]["retryAfter"])
+            again = {"agentId": agent, "producer": "p", "events": [output(141)]}
+            answer = refused = await one.ask("publish:agent", again)
+            while answer["type"] == "error":
+                await asyncio.sleep(answer["payload"]["retryAfter"])
+                answer = await one.ask("publish:agent", again)
             return refused["payload"]
 
     refused = asyncio.run(ask())
     assert refused["code"] == "RATE_LIMITED"
     assert refused["retryAfter"] > 0
-    assert stored(api, agent) == 106
+    assert stored(api, agent) == 141
 
 
 def test_a_user_calls_so_often(tight: LiveServer) -> None:
@@ -202,7 +203,7 @@ def test_a_runner_over_its_quota_loses_nothing_once_there_is_room(tmp_path: Path
             if way == "quota raised":
                 metric = "agentstream_limited_total"
                 token = api.token or ""
-                while metric not in _metrics(server, token) or process.poll() is not None:
+                while metric not in _metrics(server, token):
                     assert process.poll() is None, process.communicate()
                 server.stop()
                 server.env["WORKSPACE_EVENTS_PER_DAY"] = "0"

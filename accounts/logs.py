@@ -1,7 +1,10 @@
-"""Keeps secrets in URLs (invitations, sign-in links, tickets) out of the logs."""
+"""Log files: secrets in URLs (invitations, sign-in links, tickets) stay out of them; the audit log's own file."""
 
 import logging
+import os
 import re
+from io import TextIOWrapper
+from logging.handlers import WatchedFileHandler
 
 # A link's secret, up to the next slash; what looks like one of our secrets; the value of a parameter that holds one.
 _SECRETS = (
@@ -31,3 +34,11 @@ class Redaction(logging.Filter):
 def install() -> None:
     for name in LOGGERS:
         logging.getLogger(name).addFilter(Redaction())
+
+
+class AuditFile(WatchedFileHandler):
+    """The audit log as JSON lines, for log shippers: readable only by its owner, reopened after rotation."""
+
+    def _open(self) -> TextIOWrapper:
+        descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        return TextIOWrapper(os.fdopen(descriptor, "ab"), encoding="utf-8", write_through=True)
