@@ -5,11 +5,17 @@ import concurrent.futures
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agents.events import Output
+from agents.publications import Publication, Published
+from agents.services import AgentService
+from streams.protocol import clock
+from streams.protocol.messages import ProtocolError
 from tests.clients_python.command import PYTHON, running
 from tests.clients_python.place import Place
 from tests.support.api import Api, agent_of
@@ -17,6 +23,8 @@ from tests.support.server import SHARED_KEY, LiveServer
 from tests.support.services import Postgres, Redis
 from tests.support.session import Session
 from tests.support.viewer import viewer
+from workspaces.quotas import Committed, volumes
+from workspaces.services import WorkspaceService
 
 QUOTA = 40
 
@@ -90,7 +98,7 @@ def test_a_days_events_are_counted_exactly_by_all_processes(
 
 @pytest.fixture(scope="module")
 def tight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    limits = {"WORKSPACES_PER_USER": "2", "WORKSPACE_BYTES_PER_DAY": "5000", "PUBLISH_EVENTS_PER_SECOND": "20"}
+    limits = {"WORKSPACES_PER_USER": "2", "WORKSPACE_BYTES_PER_DAY": "50000", "PUBLISH_EVENTS_PER_SECOND": "20"}
     limits |= {"HTTP_CALLS_PER_SECOND": "20", "STREAM_SOCKETS_PER_USER": "2"}
     with LiveServer(tmp_path_factory.mktemp("tight"), **limits) as server:
         yield server
@@ -102,7 +110,7 @@ def user(server: LiveServer) -> Api:
 
 def test_a_days_bytes_are_limited(tight: LiveServer) -> None:
     _, agent = agent_of(api := user(tight))
-    assert publish(api, agent, 1, size=6_000).status == 200  # larger than the quota: or it could never be sent
+    assert publish(api, agent, 1, size=60_000).status == 200  # larger than the quota: or it could never be sent
     assert publish(api, agent, 2).data["message"] == "the workspace's bytes for today are used up; keep these"
 
 
@@ -189,7 +197,7 @@ def test_owners_alone_see_what_is_used(both: LiveServer, admin: Api) -> None:
     assert publish(admin, agent, 1).status == 200
     status, _, page = Session(both, "root").get(f"/w/{workspace['slug']}/limits/")
     assert status == 200
-    assert "Events: 1 of 20000000" in page
+    assert "1 of 20,000,000" in page
 
 
 @pytest.mark.parametrize("way", ["quota raised", "rate"])
@@ -212,6 +220,31 @@ def test_a_runner_over_its_quota_loses_nothing_once_there_is_room(tmp_path: Path
         assert place.text() == "".join(f"{n}\n" for n in range(lines))
         if way == "quota raised":
             assert errors.decode().count("used up") == 1
+
+
+@pytest.mark.django_db
+def test_at_midnight_there_is_room_again(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    settings.WORKSPACE_EVENTS_PER_DAY = 2
+    evening = clock.as_milliseconds(datetime(2026, 3, 1, 23, 59, 50, tzinfo=UTC))
+    workspace = WorkspaceService.create("w")
+    agent = AgentService.create(workspace.pk, "agent")
+    known = Committed()
+
+    def store(milliseconds: int, producer: str) -> Published | ProtocolError:
+        monkeypatch.setattr(clock, "now", lambda: milliseconds)
+        monkeypatch.setattr(Committed, "known", lambda: known)
+        [outcome] = AgentService.publish_many([Publication(agent.pk, [Output(content="x")] * 2, producer)])
+        return outcome
+
+    assert isinstance(store(evening, "a"), Published)
+    refused = store(evening, "b")
+    assert isinstance(refused, ProtocolError)
+    assert refused.retry_after == 10
+    assert isinstance(store(evening + 10_000, "b"), Published)
+    assert [(each.day.isoformat(), each.events) for each in volumes(workspace.pk)] == [
+        ("2026-03-02", 2),
+        ("2026-03-01", 2),
+    ]
 
 
 def _metrics(server: LiveServer, token: str) -> str:
