@@ -4,6 +4,8 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.options import BaseModelAdmin
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
@@ -17,7 +19,30 @@ from streams.protocol.messages import ProtocolError
 from streams.protocol.text import clean_name
 
 
-class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ForeignKeySelect(AutocompleteSelect):
+    """Django's, which fails on an id that is not valid for the field instead of letting the form report it."""
+
+    def optgroups(self, name: str, value: list[Any], attrs: Any = None) -> Any:  # type: ignore[override]
+        return super().optgroups(name, [one for one in value if self._valid(one)], attrs)
+
+    def _valid(self, value: Any) -> bool:
+        try:
+            self.field.remote_field.model._meta.pk.clean(value, None)
+        except ValidationError:
+            return value in self.choices.field.empty_values
+        return True
+
+
+class AutocompleteMixin(BaseModelAdmin):  # type: ignore[type-arg]
+    """Has `autocomplete_fields` report an invalid id as an error of the form."""
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs.setdefault("widget", ForeignKeySelect(db_field, self.admin_site))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+
+class ServiceAdmin(AutocompleteMixin, admin.ModelAdmin):  # type: ignore[type-arg]
     """An admin whose changes a service makes: what that refuses is said on the page."""
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -63,13 +88,13 @@ class TokenForm(NamedForm):
         scopes = cleaned.get("scopes", [])
         limited = len(scopes) > 1 or cleaned.get("workspace_id") or cleaned.get("agents")
         if FULL_ACCESS in scopes and limited:
-            raise ValidationError("expected full access alone: no other scope, no workspace, no agents")
+            raise ValidationError("expected full access without other scopes, a workspace or agents")
         cleaned["scopes"] = " ".join(scopes)
         return cleaned
 
 
 @admin.register(Token)
-class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class TokenAdmin(AutocompleteMixin, admin.ModelAdmin):  # type: ignore[type-arg]
     """Tokens are made here and shown once; afterwards only their beginning is known."""
 
     form = TokenForm

@@ -41,6 +41,7 @@ class Action(StrEnum):
     TOKEN_DELETED = auto()
     INVITED = auto()
     INVITATION_REVOKED = auto()
+    INVITATION_FAILED = auto()
     JOINED = auto()
     MEMBER_ADDED = auto()
     ROLE_CHANGED = auto()

@@ -40,7 +40,7 @@ def spend_link(secret: str) -> Any:
 
 def _good(link: SignInLink | None) -> SignInLink:
     if link is None or link.expires_at <= timezone.now() or not link.user.is_active:
-        raise ProtocolError(Code.NOT_FOUND, "the link has been used, or has expired")
+        raise ProtocolError(Code.NOT_FOUND, "the link has been used or has expired")
     return link
 
 

@@ -68,7 +68,7 @@ class Caller(HttpBearer):
         credential = session_credential(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
         identity = await authenticate(credential, address_of(request))
         if identity is not None and not csrf_holds(request):
-            raise ProtocolError(Code.FORBIDDEN, "expected the CSRF token of the session in the header X-CSRFToken")
+            raise ProtocolError(Code.FORBIDDEN, "expected the session's CSRF token in the X-CSRFToken header")
         return identity
 
     async def authenticate(self, request: HttpRequest, token: str) -> Identity | None:
@@ -150,17 +150,17 @@ def authorize_everywhere(request: HttpRequest) -> None:
     """Raise ProtocolError (FORBIDDEN) for a token that is for one workspace or for certain agents only."""
     limits = caller(request).limits
     if limits is not None and not limits.everywhere:
-        raise ProtocolError(Code.FORBIDDEN, "expected a token that is not for one workspace or certain agents only")
+        raise ProtocolError(Code.FORBIDDEN, "expected a token that isn't limited to one workspace or to certain agents")
 
 
 def require(rights: Rights, needed: Access, scopes: Scope, what: str) -> None:
     """Raise ProtocolError unless `rights` suffice: NOT_FOUND for those who may not see `what`, else FORBIDDEN."""
     if not rights.visible:
-        raise ProtocolError(Code.NOT_FOUND, f"there is no such {what}, or you may not see it")
+        raise ProtocolError(Code.NOT_FOUND, f"there is no such {what}, or you don't have access to it")
     if rights.access < needed:
-        raise ProtocolError(Code.FORBIDDEN, f"your role in this {what}'s workspace does not allow this")
+        raise ProtocolError(Code.FORBIDDEN, f"your role in this {what}'s workspace doesn't allow this")
     if rights.scopes != Scope.ALL and not rights.allow(needed, scopes):
-        raise ProtocolError(Code.FORBIDDEN, f"your token does not allow this with this {what}")
+        raise ProtocolError(Code.FORBIDDEN, f"your token doesn't allow this for this {what}")
 
 
 async def read(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

@@ -80,7 +80,7 @@ def too_many(seconds: float) -> ProtocolError:
     """The refusal of an attempt that comes some seconds too soon."""
     whole = max(1, round(seconds + 0.5))
     return ProtocolError(
-        Code.RATE_LIMITED, f"too many failed attempts: expected a pause of {whole} seconds", retry_after=whole
+        Code.RATE_LIMITED, f"too many failed attempts; try again in {whole} seconds", retry_after=whole
     )
 
 

@@ -73,9 +73,9 @@ def make_token(identity: Identity, name: str, days: int | None, limits: Limits =
     """
     # A token that has leaked must not outlive its own deletion by what was made with it.
     if not isinstance(identity.grant, SessionGrant):
-        raise ProtocolError(Code.FORBIDDEN, "a token makes no tokens: expected a signed-in session")
+        raise ProtocolError(Code.FORBIDDEN, "expected a signed-in session: a token can't create tokens")
     if Token.objects.filter(user=identity.id).count() >= MAX_TOKENS:
-        raise ProtocolError(Code.INVALID_MESSAGE, f"expected at most {MAX_TOKENS} tokens of one user")
+        raise ProtocolError(Code.INVALID_MESSAGE, f"expected at most {MAX_TOKENS} tokens per user")
     user = get_user_model()._default_manager.get(pk=identity.id)
     expires_at = None if days is None else timezone.now() + timedelta(days=days)
     return issue_token(user, clean_name(name, "name"), expires_at, limits)
@@ -85,7 +85,7 @@ def delete_token(user_id: int, token_id: uuid.UUID) -> None:
     """Delete a token of the user's; sockets opened with it are closed. Raises ProtocolError (NOT_FOUND)."""
     token = Token.objects.filter(user=user_id, pk=token_id).first()
     if token is None or not token.delete()[0]:
-        raise ProtocolError(Code.NOT_FOUND, "there is no such token of yours")
+        raise ProtocolError(Code.NOT_FOUND, "you have no such token")
 
 
 def delete_tokens_of_workspace(workspace_id: uuid.UUID) -> None:

@@ -20,10 +20,10 @@ from agents.publications import Publication, PublishPayload, read_lines, read_pu
 from agents.rates import limit_rate
 from agents.search import AgentQuery, search
 from agents.services import AgentService, Changes
-from agents.states import agent_state
+from agents.states import whole_state
 from streams.conf import conf
 from streams.protocol.kinds import Access, Scope
-from streams.protocol.messages import Code, ProtocolError, parse
+from streams.protocol.messages import Code, ProtocolError
 from streams.runtime import Runtime
 from streams.transports.http import add_stream_endpoints
 
@@ -36,7 +36,7 @@ class AgentOut(Camel):
     id: uuid.UUID
     workspace_id: uuid.UUID
     name: str
-    key: str | None = Field(None, description="the producer's own name for the agent")
+    key: str | None = Field(None, description="the producer's own identifier for the agent")
     labels: dict[str, str]
     status: str
     reason: str | None = None
@@ -45,13 +45,18 @@ class AgentOut(Camel):
     tokens_limit: int | None = None
     created_at: str
     updated_at: str
-    requests: list[dict[str, Any]] = Field(description="the open ones, oldest first")
-    more_requests: int | None = Field(None, description="how many open ones are left out here")
+    requests: list[dict[str, Any]] = Field(description="the open requests, oldest first")
+    more_requests: int | None = Field(None, description="how many more open requests there are")
+    session: dict[str, Any] | None = Field(None, description="the session it is in; not in lists, as are the next two")
+    plan: dict[str, Any] | None = Field(None, description="the plan it told last")
+    usage: dict[str, Any] | None = Field(None, description="the usage it told last")
 
 
 class AgentIn(Camel):
-    name: str | None = Field(None, description="needed unless there is a key")
-    key: str | None = Field(None, description="the producer's own name for the agent: a known key is the known agent")
+    name: str | None = Field(None, description="required unless there is a key")
+    key: str | None = Field(
+        None, description="the producer's own identifier for the agent; an existing key returns the existing agent"
+    )
     labels: dict[str, str | None] = {}
 
 
@@ -74,46 +79,46 @@ class ViewerOut(Camel):
 
 class RecordedOut(Camel):
     agent_id: uuid.UUID
-    seq: int = Field(description="of the event in the agent's stream")
+    seq: int = Field(description="the event's seq in the agent's stream")
 
 
 class PublishedOut(RecordedOut):
     n: int = Field(description="the highest number stored for this producer")
-    lease: float | None = Field(None, description="seconds until the lease runs out, where it was asked for")
+    lease: float | None = Field(None, description="seconds until the lease expires, if one was requested")
 
 
 def _require_name(request: HttpRequest, workspace_id: uuid.UUID, name: str) -> None:
     """Raise ProtocolError (FORBIDDEN) if the caller's token is not for an agent of this name."""
     limits = caller(request).limits
     if limits is not None and not limits.for_agent(workspace_id, name.strip()):
-        raise ProtocolError(Code.FORBIDDEN, f"your token is for agents whose names match {limits.agents!r}")
+        raise ProtocolError(Code.FORBIDDEN, f"your token only allows agents whose names match {limits.agents!r}")
 
 
 def _state(agent_id: uuid.UUID) -> dict[str, Any]:
     agent = Agent.objects.filter(pk=agent_id).first()
     if agent is None:
         raise ProtocolError(Code.NOT_FOUND, f"there is no agent {agent_id}")
-    return agent_state(agent)
+    return whole_state(agent)
 
 
 def _created(workspace_id: uuid.UUID, name: str, labels: Changes) -> dict[str, Any]:
-    return agent_state(AgentService.create(workspace_id, name, labels))
+    return whole_state(AgentService.create(workspace_id, name, labels))
 
 
 def _registered(*wanted: Any) -> tuple[dict[str, Any], bool]:
     agent, created = AgentService.register(*wanted)
-    return agent_state(agent), created
+    return whole_state(agent), created
 
 
 def _updated(agent_id: uuid.UUID, name: str | None, labels: Changes) -> dict[str, Any]:
-    return agent_state(AgentService.update(agent_id, name, labels))
+    return whole_state(AgentService.update(agent_id, name, labels))
 
 
 @router.get(
     "/workspaces/{uuid:workspace_id}/agents",
     response=list[AgentOut],
     by_alias=True,
-    summary="The workspace's agents, by name; the header Link leads to the next page",
+    summary="The workspace's agents, by name; the Link header has the next page",
     auth=Caller(LISTING),
 )
 async def list_agents(request: HttpRequest, workspace_id: uuid.UUID, query: Query[AgentQuery]) -> HttpResponse:
@@ -200,7 +205,8 @@ async def delete_agent(request: HttpRequest, agent_id: uuid.UUID) -> tuple[int, 
 )
 async def report_output(request: HttpRequest, agent_id: uuid.UUID) -> tuple[int, RecordedOut]:
     # Not a parameter: output, and only that, may hold NUL, which the API's parser refuses everywhere.
-    return await _report(request, agent_id, parse(Output, Raw(request.body), "body"))
+    _check_size(request, conf().EVENT_BYTES * 2)
+    return await _report(request, agent_id, Output.read(Raw(request.body), "body"))
 
 
 @router.post(
@@ -229,7 +235,7 @@ async def report_context(request: HttpRequest, agent_id: uuid.UUID, body: Contex
     "/agents/{uuid:agent_id}/input",
     response={201: RecordedOut},
     by_alias=True,
-    summary="Send the agent a message",
+    summary="Send input to the agent",
     auth=Caller(Scope.ANSWER),
 )
 async def send_input(request: HttpRequest, agent_id: uuid.UUID, body: InputIn) -> tuple[int, RecordedOut]:
@@ -240,11 +246,16 @@ async def send_input(request: HttpRequest, agent_id: uuid.UUID, body: InputIn) -
     "/agents/{uuid:agent_id}/signal",
     response={201: RecordedOut},
     by_alias=True,
-    summary="Interrupt the agent's process, or stop it",
+    summary="Interrupt or stop the agent's process",
     auth=Caller(Scope.ANSWER),
 )
 async def send_signal(request: HttpRequest, agent_id: uuid.UUID, body: SignalIn) -> tuple[int, RecordedOut]:
     return await _report(request, agent_id, Signal(signal=body.signal, sender=caller(request).name))
+
+
+def _check_size(request: HttpRequest, limit: int) -> None:
+    if len(request.body) > limit:
+        raise ProtocolError(Code.TOO_LARGE, f"expected a body of at most {limit} bytes, got {len(request.body)}")
 
 
 async def _report(request: HttpRequest, agent_id: uuid.UUID, event: AgentEvent) -> tuple[int, RecordedOut]:
@@ -283,9 +294,7 @@ async def publish_events(request: HttpRequest, agent_id: uuid.UUID) -> Published
 
 async def _publication(request: HttpRequest, agent_id: uuid.UUID) -> Publication:
     """The publication in the request's body: JSON, or NDJSON with the header X-Producer."""
-    limit = conf().PUBLISH_BYTES
-    if len(request.body) > limit:
-        raise ProtocolError(Code.TOO_LARGE, f"expected a body of at most {limit} bytes, got {len(request.body)}")
+    _check_size(request, conf().PUBLISH_BYTES)
     producer = request.headers.get("X-Producer", "")
     if request.content_type == "application/x-ndjson" or producer:
         return await read_lines(agent_id, producer, request.body)
@@ -299,7 +308,7 @@ add_stream_endpoints(router, "agent", authorize_reading, caller, Caller(AgentKin
     "/agents/{uuid:agent_id}/viewers",
     response=list[ViewerOut],
     by_alias=True,
-    summary="Who watches it at this moment",
+    summary="Who is watching the agent right now",
     auth=Caller(Scope.WATCH),
 )
 async def agent_viewers(request: HttpRequest, agent_id: uuid.UUID) -> list[ViewerOut]:

@@ -68,5 +68,5 @@ class AgentChanges:
 
 def record_for(writer: Writer, agent: Agent, event: AgentEvent, change: Change) -> None:
     """Record an agent's event on its workspace's stream too."""
-    data = {"agentId": str(agent.pk), **event.model_dump(mode="json", by_alias=True, exclude_none=True)}
+    data = {"agentId": str(agent.pk), **event.state()}
     record(writer, agent.workspace_id, change, data)

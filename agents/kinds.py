@@ -17,7 +17,7 @@ from agents.rates import limit_rate
 from agents.request_store import GivenAnswer, open_requests
 from agents.requests import read_named_answer
 from agents.services import AgentService
-from agents.states import agent_state, agent_states
+from agents.states import agent_state, whole_states
 from streams.protocol.kinds import Access, Kind, Scope, State, Viewer
 from streams.protocol.messages import encode
 from workspaces.access import workspace_access
@@ -51,7 +51,7 @@ class AgentKind(Kind):
         return [limits.for_agent(*found[key]) if key in found else Scope.NONE for limits, key in queries]
 
     def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, State]:
-        states = agent_states(list(Agent.objects.filter(pk__in=keys)))
+        states = whole_states(list(Agent.objects.filter(pk__in=keys)))
         return {key: State(encode(state)) for key, state in states.items()}
 
     async def publish(self, key: uuid.UUID, publication: Raw, viewer: Viewer) -> dict[str, Any]:

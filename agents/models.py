@@ -103,3 +103,40 @@ class Request(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class Session(models.Model):
+    """A session of the agent's tool. `payload` is JSON text, as it stands in the agent's state; `outcome` is empty
+    while the session goes on. The agent is in the one that changed last."""
+
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="sessions", db_index=False)
+    name = models.CharField(max_length=200, help_text="the tool's own name for it")
+    payload = models.TextField()
+    first_seq = models.BigIntegerField(help_text="of its first event on the agent's stream")
+    changed_seq = models.BigIntegerField(help_text="of the newest event that tells of it")
+    last_seq = models.BigIntegerField(null=True, help_text="of its last event; none while it goes on")
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=24, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["agent", "name"], name="one_session_per_name")]
+        indexes = [
+            models.Index(fields=["agent", "changed_seq"], name="sessions_as_they_changed"),
+            models.Index(fields=["agent", "first_seq"], name="sessions_in_order"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Progress(models.Model):
+    """What an agent has told last of its plan and its usage: JSON text, as it stands in the agent's state. Lists of
+    agents leave it out, so it is no part of the agent's row."""
+
+    agent = models.OneToOneField(Agent, on_delete=models.CASCADE, primary_key=True, related_name="progress")
+    plan = models.TextField(blank=True)
+    usage = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return str(self.agent_id)

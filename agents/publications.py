@@ -22,14 +22,18 @@ from agents.events import (
     AgentEvent,
     Context,
     Input,
+    Plan,
     Request,
     ResolutionReport,
+    Session,
     Signal,
     StatusReport,
     Terminated,
+    Usage,
     parse_event,
 )
 from agents.models import Agent
+from agents.progress_store import ProgressStore
 from agents.recency import find_archived, find_homes, note_heard
 from agents.request_store import RequestStore
 from agents.states import agent_state
@@ -71,12 +75,16 @@ class Publication:
 
     @property
     def changes_agent(self) -> bool:
-        kinds = StatusReport | Context | Terminated | Request | ResolutionReport
+        kinds = StatusReport | Context | Terminated | Request | ResolutionReport | Session | Plan | Usage
         return self.lease or any(isinstance(event, kinds) for event in self.events)
 
     @property
     def deals_with_requests(self) -> bool:
         return any(isinstance(event, Request | ResolutionReport | Terminated) for event in self.events)
+
+    @property
+    def deals_with_sessions(self) -> bool:
+        return any(isinstance(event, Session | Usage | Terminated) for event in self.events)
 
     @property
     def renews(self) -> bool:
@@ -108,7 +116,7 @@ class PublishPayload(msgspec.Struct, frozen=True):
 
     producer: Annotated[str, Meta(extra_json_schema={"pattern": PRODUCER})]
     events: list[Item]
-    lease: Annotated[bool, Meta(description="the agent's runner is there; events may then be empty")] = False
+    lease: Annotated[bool, Meta(description="renews the runner's lease; events may then be empty")] = False
 
 
 async def read_publication(agent_id: uuid.UUID, text: bytes | Raw) -> Publication:
@@ -130,7 +138,7 @@ async def _publication(agent_id: uuid.UUID, producer: str, items: Sequence[Item]
         problem = f"producer: expected 1 to 64 visible characters of ASCII, got {brief(producer)}"
         raise ProtocolError(Code.INVALID_MESSAGE, problem)
     if not items and not lease:
-        raise ProtocolError(Code.INVALID_MESSAGE, "events: expected at least one, or a lease to renew")
+        raise ProtocolError(Code.INVALID_MESSAGE, "events: expected at least one event, or a lease to renew")
     _check_count(len(items))
     first = items[0].n if items else 1
     for offset, item in enumerate(items):
@@ -165,6 +173,7 @@ class Store:
         changing |= find_archived({publication.agent_id for publication in publications if publication.events})
         self._changes = AgentChanges(changing)
         self._requests = RequestStore(self._changes)
+        self._progress = ProgressStore()
         self._heard: set[uuid.UUID] = set()
         self._homes = find_homes({publication.agent_id for publication in publications if publication.events})
         self._tally = Tally(committed or Committed.known())
@@ -187,6 +196,7 @@ class Store:
             audit.record_many(self._deeds())
         self._changes.save()
         self._requests.save()
+        self._progress.save()
         for pk in sorted(self._heard & self._changes.agents.keys()):
             if self._changes.agents[pk].archived_at is not None:
                 restore(writer, self._changes.agents[pk])
@@ -228,6 +238,9 @@ class Store:
         self._heard.add(publication.agent_id)
         if publication.deals_with_requests:
             self._load_requests(publication.agent_id, events)
+        if publication.deals_with_sessions:
+            named = {event.session for event in events if isinstance(event, Session | Usage) and event.session}
+            self._progress.load(publication.agent_id, named)
         self._renew(writer, publication)
         for event in events:
             self._record(writer, publication, event)
@@ -264,9 +277,11 @@ class Store:
                 self._requests.ask(writer, self._agent(publication), event)
             case ResolutionReport():
                 self._requests.report(writer, self._agent(publication), event)
+            case Session() | Plan() | Usage():
+                self._progress.record(writer, self._agent(publication), event)
             case Terminated():
                 writer.append(publication.stream, event.type, event.encode(publication.agent_id))
-                self._end(writer, publication)
+                self._end(writer, publication, event)
             case _:
                 writer.append(publication.stream, event.type, event.encode(publication.agent_id))
         if isinstance(event, Input | Signal):
@@ -280,13 +295,14 @@ class Store:
             until = clock.as_datetime(writer.time + int(conf().LEASE * 1000))
             self._changes.set_lease(self._agent(publication), publication.producer, until)
 
-    def _end(self, writer: Writer, publication: Publication) -> None:
+    def _end(self, writer: Writer, publication: Publication, event: Terminated) -> None:
         """The end of a run, unless another has taken over. Without a producer it is the server's own word."""
         agent = self._agent(publication)
         if publication.producer in (None, agent.lease_holder):
             self._changes.set_lease(agent, "", None)
         if not agent.lease_holder:
             self._requests.withdraw_all(writer, agent)
+            self._progress.end(writer, agent, event)
 
 
 def _deed(agent: Agent, publication: Publication, event: Input | Signal, seq: int) -> Deed:

@@ -70,7 +70,7 @@ async def _read(agent_id: uuid.UUID, request_id: str) -> tuple[dict[str, Any], i
 def _place(user_id: int) -> Iterator[None]:
     waiting = Runtime.current().part(_Waiters)
     if waiting.total() >= MAX_WAITERS or waiting[user_id] >= MAX_WAITERS_OF_USER:
-        raise ProtocolError(Code.RATE_LIMITED, f"expected at most {MAX_WAITERS_OF_USER} calls that wait at a time")
+        raise ProtocolError(Code.RATE_LIMITED, f"expected at most {MAX_WAITERS_OF_USER} waiting calls at a time")
     waiting[user_id] += 1
     try:
         yield

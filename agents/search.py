@@ -24,12 +24,14 @@ PAGE = 1_000
 class AgentQuery(Schema):
     """Which agents of a workspace."""
 
-    status: list[Status] = Field([], description="of one of these statuses; may be given several times")
-    label: list[str] = Field([], max_length=MAX_LABELS, description="with all of these labels, such as tool:claude")
-    q: str = Field("", max_length=200, description="whose name or labels contain this")
-    archived: bool = Field(False, description="those that are archived instead of those that are not")
+    status: list[Status] = Field([], description="only agents with one of these statuses; may be repeated")
+    label: list[str] = Field(
+        [], max_length=MAX_LABELS, description="only agents with all of these labels, such as tool:claude"
+    )
+    q: str = Field("", max_length=200, description="only agents whose name or labels contain this")
+    archived: bool = Field(False, description="archived agents instead of the others")
     limit: int = Field(PAGE, ge=1, le=PAGE)
-    cursor: str = Field("", max_length=2_000, description="where the last page ended, from its header Link")
+    cursor: str = Field("", max_length=2_000, description="from the Link header of the previous page")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,4 +89,6 @@ def _position(cursor: str) -> Position:
     try:
         return msgspec.json.decode(base64.urlsafe_b64decode(cursor), type=Position)
     except (binascii.Error, ValueError):
-        raise ProtocolError(Code.INVALID_MESSAGE, f"cursor: expected one from a Link, got {brief(cursor)}") from None
+        raise ProtocolError(
+            Code.INVALID_MESSAGE, f"cursor: expected one from a Link header, got {brief(cursor)}"
+        ) from None

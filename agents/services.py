@@ -272,7 +272,7 @@ def _adding(workspace_id: uuid.UUID) -> Iterator[Writer]:
             raise ProtocolError(Code.NOT_FOUND, f"there is no workspace {workspace_id}")
         if Agent.objects.filter(workspace=workspace_id).count() >= settings.WORKSPACE_AGENTS:
             raise ProtocolError(
-                Code.INVALID_MESSAGE, f"expected at most {settings.WORKSPACE_AGENTS} agents in a workspace"
+                Code.INVALID_MESSAGE, f"expected at most {settings.WORKSPACE_AGENTS} agents per workspace"
             )
         yield stream_writer
 
@@ -346,5 +346,7 @@ def _numbered_name(workspace_id: uuid.UUID, wanted: str) -> str:
 def _free_name(workspace_id: uuid.UUID, name: str) -> str:
     name = clean_name(name, "name")
     if Agent.objects.filter(workspace=workspace_id, name=name).exists():
-        raise ProtocolError(Code.INVALID_MESSAGE, f"expected a name that no other agent here has, got {name!r}")
+        raise ProtocolError(
+            Code.INVALID_MESSAGE, f"expected a name that no other agent in the workspace has, got {name!r}"
+        )
     return name

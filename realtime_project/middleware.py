@@ -125,7 +125,7 @@ def _compressed(digest: str, content: bytes) -> Path | None:
 
 @cache  # once, not for each of some hundred files
 def _complain(reason: str) -> None:
-    logger.warning("static files are sent uncompressed, as nothing can be written to DATA_DIR/static: %s", reason)
+    logger.warning("static files are sent uncompressed because DATA_DIR/static isn't writable: %s", reason)
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -39,7 +39,9 @@ def _take_from_others(path: Path) -> None:
     if not mode & OTHERS:
         return
     if found.st_uid != os.geteuid() or mode & stat.S_ISVTX:  # a folder that is shared on purpose, such as /tmp
-        logger.warning("%s can be read by others (mode %o), and is not ours to change", path, mode)
+        logger.warning(
+            "%s is readable by others (mode %o), and its permissions can't be changed by this user", path, mode
+        )
         return
     path.chmod(mode & ~OTHERS)
     logger.warning("made %s private: others could read it (mode %o)", path, mode)

@@ -39,7 +39,7 @@ def strong(key: str, source: str) -> str:
         problem = f"expected a random key, got one with {found!r} in it"
     else:
         return key
-    raise ImproperlyConfigured(f"{source}: {problem}. Leave it out, and one is generated.")
+    raise ImproperlyConfigured(f"{source}: {problem}. If you leave it unset, one is generated.")
 
 
 def channel_layer_key(secret: str) -> bytes:

@@ -6,12 +6,12 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from accounts.admin import NamedForm, ServiceAdmin
+from accounts.admin import AutocompleteMixin, NamedForm, ServiceAdmin
 from workspaces.models import Invitation, Membership, Workspace
 from workspaces.services import WorkspaceService
 
 
-class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]
+class MembershipInline(AutocompleteMixin, admin.TabularInline):  # type: ignore[type-arg]
     model = Membership
     extra = 0
     autocomplete_fields = ["user"]

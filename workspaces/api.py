@@ -34,7 +34,7 @@ class WorkspaceOut(Camel):
     id: uuid.UUID
     name: str
     slug: str
-    role: str = Field(description="the caller's: viewer, operator or owner")
+    role: str = Field(description="the caller's role: viewer, operator or owner")
     created_at: datetime
 
 
@@ -57,7 +57,7 @@ def _one(user_id: int, workspace_id: uuid.UUID) -> Workspace:
     "/workspaces",
     response=list[WorkspaceOut],
     by_alias=True,
-    summary="Workspaces the caller can see",
+    summary="Workspaces the caller has access to",
     auth=Caller(ANY_SCOPE),
 )
 async def list_workspaces(request: HttpRequest) -> list[Workspace]:
@@ -69,7 +69,7 @@ async def list_workspaces(request: HttpRequest) -> list[Workspace]:
     "/workspaces",
     response={201: WorkspaceOut},
     by_alias=True,
-    summary="Make a workspace, owned by the caller",
+    summary="Create a workspace owned by the caller",
     auth=Caller(Scope.MANAGE),
 )
 async def create_workspace(request: HttpRequest, body: WorkspaceIn) -> tuple[int, Workspace]:
@@ -107,7 +107,7 @@ async def update_workspace(request: HttpRequest, workspace_id: uuid.UUID, body: 
 @router.delete(
     "/workspaces/{uuid:workspace_id}",
     response={204: None},
-    summary="Delete a workspace with all it holds",
+    summary="Delete a workspace and everything in it",
     auth=Caller(Scope.MANAGE),
 )
 async def delete_workspace(request: HttpRequest, workspace_id: uuid.UUID) -> tuple[int, None]:

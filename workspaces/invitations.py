@@ -10,10 +10,10 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.forms import UserCreationForm
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from accounts import audit
+from accounts import audit, throttle
 from accounts.actor import acting, present_actor
 from accounts.audit import Action
 from accounts.models import hashed
@@ -36,7 +36,7 @@ def invite(
 ) -> tuple[Invitation, str]:
     """Make an invitation in the name of `user_id`. Returns it with its secret, which can never be read again."""
     if len(pending(workspace_id)) >= MAX_PENDING:
-        raise ProtocolError(Code.INVALID_MESSAGE, f"expected at most {MAX_PENDING} pending invitations to a workspace")
+        raise ProtocolError(Code.INVALID_MESSAGE, f"expected at most {MAX_PENDING} pending invitations per workspace")
     secret = PREFIX + secrets.token_urlsafe(32)
     invitation = Invitation.objects.create(
         workspace_id=workspace_id,
@@ -53,7 +53,8 @@ def invite(
 
 @transaction.atomic
 def invite_by_name(workspace_id: uuid.UUID, user_id: int, username: str, role: str) -> Invitation:
-    """Invite whoever has this name, who is asked on their overview. An earlier invitation of the name is replaced.
+    """Invite whoever has this user name or e-mail address; they are asked on their overview. Replaces an earlier
+    invitation of the same name.
 
     Nobody is looked up: there may be no such user, and whoever invites does not learn of it.
     """
@@ -122,6 +123,17 @@ def sign_up(secret: str, form: "UserCreationForm[Any]") -> Any:
     return user
 
 
+def note_failure(error: ProtocolError, address: str) -> None:
+    """Record that somebody at this address could not accept an invitation.
+
+    Raises ProtocolError (RATE_LIMITED) if the address has shown too many that don't exist.
+    """
+    if error.code is Code.NOT_FOUND:
+        throttle.note_failure("invitation", address)
+    if error.code is not Code.UNAVAILABLE:
+        audit.record(Action.INVITATION_FAILED, detail={"reason": error.message})
+
+
 @transaction.atomic
 def revoke(workspace_id: uuid.UUID, invitation_id: uuid.UUID) -> None:
     """Take an invitation back. Raises ProtocolError (NOT_FOUND) if there is no such one to this workspace."""
@@ -146,14 +158,17 @@ def _addressed(user_id: int) -> QuerySet[Invitation]:
     user = get_user_model()._default_manager.filter(pk=user_id, is_active=True).first()
     if user is None:
         return Invitation.objects.none()
+    named = Q(username=user.get_username())
+    if user.email:
+        named |= Q(username__iexact=user.email)
     # Not to somebody who takes a name that has been invited.
-    return _unexpired().filter(username=user.get_username(), created_at__gte=user.date_joined)
+    return _unexpired().filter(named, created_at__gte=user.date_joined)
 
 
 def _one(invitations: QuerySet[Invitation], secret: str) -> Invitation:
     found = _holding(invitations.filter(hash=hashed(secret), username=""))
     if not found:
-        raise ProtocolError(Code.NOT_FOUND, "this invitation has been used or taken back, or has expired")
+        raise ProtocolError(Code.NOT_FOUND, "this invitation has been used or revoked, or has expired")
     return found[0]
 
 

@@ -14,7 +14,6 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_POST
 
 from accounts.actor import address_of
-from accounts.throttle import note_failure
 from streams.protocol.messages import Code, ProtocolError
 from workspaces import invitations
 from workspaces.access import access_of, visible_workspaces
@@ -46,10 +45,7 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponse:
             _take(request, secret, form)
             return redirect("workspace", found.workspace.slug)
     except ProtocolError as error:
-        known = error.code is Code.NOT_FOUND
-        if known:
-            note_failure("invitation", address_of(request))
-        return render(request, "invitation_over.html", {"reason": "" if known else error.message}, status=410)
+        return _over(request, error)
     context = {"invitation": found, "role": Role(found.role), "form": form, "member": _member(request, found)}
     return render(request, "invitation.html", context)
 
@@ -67,8 +63,13 @@ def answer_invitation(request: HttpRequest, invitation_id: uuid.UUID) -> HttpRes
         member = invitations.accept_addressed(invitation_id, user_id)
         return redirect("workspace", member.workspace.slug)
     except ProtocolError as error:
-        reason = "" if error.code is Code.NOT_FOUND else error.message
-        return render(request, "invitation_over.html", {"reason": reason}, status=410)
+        return _over(request, error)
+
+
+def _over(request: HttpRequest, error: ProtocolError) -> HttpResponse:
+    invitations.note_failure(error, address_of(request))
+    reason = "" if error.code is Code.NOT_FOUND else error.message
+    return render(request, "invitation_over.html", {"reason": reason}, status=410)
 
 
 def _take(request: HttpRequest, secret: str, form: Any) -> None:

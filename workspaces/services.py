@@ -170,7 +170,7 @@ def _expected(member: Membership | None) -> Membership:
 
 def _add(writer: Writer, workspace_id: uuid.UUID, user_id: int, role: str, action: Action) -> Membership:
     if _members(workspace_id).count() >= MAX_MEMBERS:
-        raise ProtocolError(Code.INVALID_MESSAGE, f"expected at most {MAX_MEMBERS} members of a workspace")
+        raise ProtocolError(Code.INVALID_MESSAGE, f"expected at most {MAX_MEMBERS} members per workspace")
     member = Membership.objects.create(workspace_id=workspace_id, user_id=user_id, role=Role(role))
     record(writer, workspace_id, Change.MEMBER_ADDED, member_state(member))
     _audit(action, member)
@@ -229,7 +229,7 @@ def _save_with_slug(workspace: Workspace, wanted: str, exact: bool) -> None:
             return
         except IntegrityError:
             continue
-    raise ProtocolError(Code.UNAVAILABLE, "too many workspaces of this name are being made; try again later")
+    raise ProtocolError(Code.UNAVAILABLE, "too many workspaces with this name are being created; try again later")
 
 
 def _new_slug(wanted: str, exact: bool) -> str:
@@ -241,5 +241,5 @@ def _new_slug(wanted: str, exact: bool) -> str:
     if slug not in taken:
         return slug
     if exact:
-        raise ProtocolError(Code.INVALID_MESSAGE, f"expected a slug that is not taken, got {slug}")
+        raise ProtocolError(Code.INVALID_MESSAGE, f"expected an unused slug, got {slug}, which another workspace has")
     return next(f"{slug}-{i}" for i in range(2, len(taken) + 3) if f"{slug}-{i}" not in taken)

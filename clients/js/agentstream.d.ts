@@ -3,6 +3,7 @@
 export type Status = "idle" | "running" | "waiting" | "error" | "finished" | "offline";
 export type Role = "assistant" | "user" | "system" | "tool";
 export type Kind = "text" | "thinking" | "tool_call" | "tool_result";
+export type ToolKind = "read" | "edit" | "delete" | "move" | "search" | "execute" | "think" | "fetch" | "other";
 
 /** What every message from the server looks like. */
 export interface Message<Type extends string = string, Payload = unknown> {
@@ -18,6 +19,21 @@ export interface StreamEvent<Type extends string = string, Payload = unknown> ex
   seq: number;
 }
 
+/** What a tool does to a file, as a unified diff. */
+export interface FileChange {
+  path: string;
+  patch: string;
+}
+
+/** A file, as its producer describes it. */
+export interface Attachment {
+  id: string;
+  name: string;
+  mediaType: string;
+  size: number;
+}
+
+/** All of it is text from outside, also what stands in `toolInput`. */
 export interface Output {
   agentId: string;
   content: string;
@@ -29,6 +45,17 @@ export interface Output {
   kind?: Kind;
   toolCallId?: string;
   toolName?: string;
+  toolKind?: ToolKind;
+  /** What the tool is given, on a `tool_call`. */
+  toolInput?: Record<string, unknown>;
+  /** On a `tool_result`. */
+  isError?: boolean;
+  /** On a `tool_result`. */
+  durationMs?: number;
+  changes?: FileChange[];
+  /** The `toolCallId` of the sub-agent's call that this belongs to. */
+  parentId?: string;
+  attachments?: Attachment[];
 }
 
 export interface StatusChange {
@@ -40,8 +67,8 @@ export interface StatusChange {
 
 export interface ContextChange {
   agentId: string;
-  /** Whole percent of the context window in use. */
-  contextLevel: number;
+  /** Whole percent of the context window in use; null: not known any more. */
+  contextLevel: number | null;
   tokensUsed?: number;
   tokensLimit?: number;
 }
@@ -106,7 +133,7 @@ export interface AgentRequest {
     name: string;
     toolCallId?: string;
     input: Record<string, unknown>;
-    changes?: { path: string; patch: string }[];
+    changes?: FileChange[];
   };
   options: RequestOption[];
   questions?: Question[];
@@ -125,6 +152,45 @@ export interface Resolution extends Answer {
   outcome: "answered" | "answered_elsewhere" | "expired" | "withdrawn";
   /** The user who answered here. */
   by?: string;
+}
+
+/** A session of the agent's tool, with all that is known of it. */
+export interface Session {
+  /** The tool's own name for it. */
+  session: string;
+  change: "started" | "resumed" | "cleared" | "compacted" | "ended";
+  title?: string;
+  model?: string;
+  cwd?: string;
+  branch?: string;
+}
+
+/** The whole plan, in order. */
+export interface Plan {
+  entries: { content: string; status: "pending" | "in_progress" | "completed" }[];
+}
+
+/** The totals of a session so far: they replace what was reported of it before. */
+export interface Usage {
+  session?: string;
+  model?: string;
+  inputTokens?: number;
+  cachedInputTokens?: number;
+  outputTokens?: number;
+  reasoningTokens?: number;
+  costUsd?: number;
+  limits?: { name: string; usedPercent: number; resetsAt?: string }[];
+  /** The tool has not said this itself. */
+  estimated?: boolean;
+}
+
+export interface Subagent {
+  agentId: string;
+  /** The `toolCallId` of the call that started it. */
+  parentId: string;
+  change: "started" | "ended" | "failed";
+  name: string;
+  description?: string;
 }
 
 export interface Agent {
@@ -146,6 +212,10 @@ export interface Agent {
   requests: (AgentRequest & { createdAt: string })[];
   /** How many open ones are left out of `requests`, as together they are too large. */
   moreRequests?: number;
+  /** What was told last; this and the next two are not in a workspace's `agents`. */
+  session?: Session;
+  plan?: Plan;
+  usage?: Usage;
 }
 
 export interface Workspace {
@@ -226,6 +296,10 @@ export type AgentEvent =
   | StreamEvent<"agent:signal", Signal>
   | StreamEvent<"agent:request", AgentRequest & { agentId: string }>
   | StreamEvent<"agent:request_resolved", Resolution & { agentId: string }>
+  | StreamEvent<"agent:session", Session & { agentId: string }>
+  | StreamEvent<"agent:plan", Plan & { agentId: string }>
+  | StreamEvent<"agent:usage", Usage & { agentId: string }>
+  | StreamEvent<"agent:subagent", Subagent>
   | StreamEvent<"agent:updated", AgentUpdated>;
 
 export type WorkspaceEvent = StreamEvent<"workspace:updated", Updated>;
@@ -240,6 +314,10 @@ export interface AgentListeners extends CommonListeners<Agent, AgentEvent> {
   signal: [payload: Signal, event: StreamEvent<"agent:signal", Signal>];
   request: [payload: AgentRequest & { agentId: string }, event: StreamEvent<"agent:request">];
   request_resolved: [payload: Resolution & { agentId: string }, event: StreamEvent<"agent:request_resolved">];
+  session: [payload: Session & { agentId: string }, event: StreamEvent<"agent:session">];
+  plan: [payload: Plan & { agentId: string }, event: StreamEvent<"agent:plan">];
+  usage: [payload: Usage & { agentId: string }, event: StreamEvent<"agent:usage">];
+  subagent: [payload: Subagent, event: StreamEvent<"agent:subagent", Subagent>];
   updated: [payload: AgentUpdated, event: StreamEvent<"agent:updated", AgentUpdated>];
 }
 

@@ -228,7 +228,7 @@ class Hub:
 
     def _restart(self, feed: Feed, head: int, at: str | None) -> None:
         """The log is not what was received of it, as after a restored backup: everybody starts again."""
-        logger.warning("%s is not what it was at %d: was the database restored?", feed.name, feed.head)
+        logger.warning("%s differs from what was read at %d: was the database restored?", feed.name, feed.head)
         self.reader.forget(feed.name)
         feed.skip_to(head, at)
         feed.target = head
@@ -253,7 +253,7 @@ class Hub:
                 try:
                     part()
                 except Exception:
-                    logger.exception("a part of the hub's round failed")
+                    logger.exception("part of the hub's periodic check failed")
             if comparing is None or comparing.done():  # a slow database keeps nothing else waiting
                 comparing = self._spawn(self._compare_and_wake())
 

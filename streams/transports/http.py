@@ -19,13 +19,13 @@ Authorize = Callable[[HttpRequest, str, uuid.UUID], Awaitable[None]]
 
 
 class HistoryQuery(Schema):
-    since: int = Field(0, ge=0, le=BIGINT, description="the seq after which to begin")
+    since: int = Field(0, ge=0, le=BIGINT, description="the seq to start after")
     limit: int = Field(500, ge=1, le=history.PAGE_LIMIT)
-    type: list[str] = Field([], max_length=20, description="only events of this type; may be given several times")
+    type: list[str] = Field([], max_length=20, description="only events of this type; may be repeated")
 
 
 class StreamQuery(Schema):
-    since: int | None = Field(None, ge=0, le=BIGINT, description="the seq after which to begin; left out: from now on")
+    since: int | None = Field(None, ge=0, le=BIGINT, description="the seq to start after; omitted: from now on")
 
 
 def add_stream_endpoints(

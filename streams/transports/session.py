@@ -99,7 +99,8 @@ class ClientSession:
         except Exception:
             logger.exception("cannot answer a message of %s", self._viewer.name)
             self._refuse(
-                ProtocolError(Code.INTERNAL, "the server failed to handle this message and has logged why"), request
+                ProtocolError(Code.INTERNAL, "the server failed to handle this message; the error has been logged"),
+                request,
             )
         if self._connection.flooded:
             self.close(Close.TOO_SLOW, "asks without reading the answers")
@@ -112,7 +113,7 @@ class ClientSession:
         if self._rejected > MAX_REJECTED:
             self.close(Close.TOO_MANY_MESSAGES, "too many messages")
         rate = conf().MESSAGES_PER_SECOND
-        problem = f"expected at most {rate:g} messages a second; this one was not read"
+        problem = f"expected at most {rate:g} messages per second; this one was ignored"
         raise ProtocolError(Code.RATE_LIMITED, problem, retry_after=1 / rate)
 
     async def _dispatch(self, request: Request) -> None:
@@ -145,7 +146,7 @@ class ClientSession:
         name = kind.stream(key)
         if name not in self._subjects and len(self._subjects) >= conf().SUBSCRIPTIONS:
             limit = conf().SUBSCRIPTIONS
-            raise ProtocolError(Code.TOO_MANY_SUBSCRIPTIONS, f"expected at most {limit} subscriptions on a connection")
+            raise ProtocolError(Code.TOO_MANY_SUBSCRIPTIONS, f"expected at most {limit} subscriptions per connection")
         snapshot, feed = await self._open(kind, key, (wish.since or 0) if wish.at else 0)
         name = feed.name  # one text for all who follow
         if again and (name not in self._subjects or name in self._connection.cursors or name in self._paging):
@@ -211,7 +212,7 @@ class ClientSession:
             raise _not_found(kind, key)
         if not rights.allow(Access.WRITE, scope):
             verb = str(scope.name).lower()
-            raise ProtocolError(Code.FORBIDDEN, f"you may not {verb} here: your role or your token does not allow it")
+            raise ProtocolError(Code.FORBIDDEN, f"your role or your token doesn't allow you to {verb} here")
 
     def _query(self, kind: Kind, key: uuid.UUID) -> AccessQuery:
         return AccessQuery(kind.name, key, self._viewer.id, self._viewer.limits)
@@ -288,7 +289,7 @@ class ClientSession:
         except ProtocolError:
             return Reason.FORBIDDEN
         except Exception:
-            logger.exception("cannot tell why %s is gone", name)
+            logger.exception("cannot determine why %s is gone", name)
             return Reason.FORBIDDEN
 
     async def _recheck(self) -> None:
@@ -375,7 +376,7 @@ def _known_types(kinds: Iterable[Kind]) -> list[str]:
 
 
 def _not_found(kind: Kind, key: uuid.UUID) -> ProtocolError:
-    return ProtocolError(Code.NOT_FOUND, f"there is no {kind.name} {key}, or you may not see it")
+    return ProtocolError(Code.NOT_FOUND, f"there is no {kind.name} {key}, or you don't have access to it")
 
 
 def _subscribed(kind: Kind, key: uuid.UUID, span: Span, start: Start, state: State) -> str:

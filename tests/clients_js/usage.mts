@@ -12,7 +12,16 @@ const off: () => void = agent.on("output", ({ content, messageId }, event) =>
   console.log(content + (messageId ?? ""), event.seq + 1),
 );
 agent.on("subscribed", ({ state, complete }) => console.log((state satisfies Agent).name, complete));
-agent.on("context", ({ contextLevel }) => contextLevel + 1);
+agent.on("context", ({ contextLevel }) => (contextLevel ?? 0) + 1);
+agent.on("output", ({ toolInput, changes, attachments }) => [
+  toolInput?.command,
+  changes?.[0]?.patch,
+  attachments?.[0]?.size,
+]);
+agent.on("plan", ({ entries }) => entries.filter(({ status }) => status === "in_progress"));
+agent.on("usage", ({ costUsd, limits }) => (costUsd ?? 0) + (limits?.[0]?.usedPercent ?? 0));
+agent.on("session", ({ change, title }) => change === "cleared" && title);
+agent.on("subagent", ({ parentId, name }) => parentId + name);
 agent.on("unsubscribed", ({ reason }) => reason === "refused");
 agent.on("event", (event) => {
   if (event.type === "agent:terminated") console.log(event.payload.exitCode);

@@ -23,6 +23,7 @@ from accounts import usage
 from accounts.actor import Actor, acting
 from accounts.audit import STEP, Action, AuditRetention, Search, record
 from accounts.audit_export import as_csv
+from accounts.links import sign_in_link, spend_link
 from accounts.models import AuditEntry, Token
 from accounts.tokens import issue_token, write_uses
 from agents.events import Input, Output, Signal
@@ -157,6 +158,39 @@ def test_signing_in_and_out_is_recorded_with_the_address(user: User) -> None:
         ("sign_in_failed", "", "eve"), ("signed_in", "eve", "eve"), ("signed_out", "eve", "eve")
     ]  # fmt: skip
     assert "correct horse" not in str([vars(entry) for entry in recorded])
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_spent_or_invented_sign_in_link_is_recorded(user: User, method: str) -> None:
+    client = Client(REMOTE_ADDR="192.0.2.9")
+    link = sign_in_link(user, "http://testserver").removeprefix("http://testserver")
+    spend_link(link.split("/")[-2])
+    for path in (link, "/sign-in/link/invented/"):
+        getattr(client, method)(path)
+    recorded = AuditEntry.objects.filter(address="192.0.2.9")
+    assert [(one.action, one.via, one.detail) for one in recorded] == [
+        ("sign_in_failed", "page", {"by": "sign-in link"})
+    ] * 2  # fmt: skip
+    assert link.split("/")[-2] not in str([vars(one) for one in recorded])
+
+
+@pytest.mark.django_db
+def test_a_failed_invitation_is_recorded(user: User) -> None:
+    client = Client(REMOTE_ADDR="192.0.2.9")
+    client.get("/invitation/agi_invented/")
+    client.force_login(user)
+    client.post(f"/invitations/{uuid.uuid4()}/")
+    recorded = AuditEntry.objects.filter(action="invitation_failed").order_by("pk")
+    assert [(one.actor, one.address) for one in recorded] == [("", "192.0.2.9"), ("eve", "192.0.2.9")]
+    assert "invented" not in str([vars(one) for one in recorded])
+
+
+def test_an_invitation_that_fails_over_the_api_is_recorded(both: LiveServer, admin: Api) -> None:
+    stranger = Api(both.url, both.token(name := f"person-{uuid.uuid4()}"))
+    assert stranger.post(f"/invitations/{uuid.uuid4()}/accept", {}).status == 404
+    found = admin.get(f"/audit?action=invitation_failed&actor={name}").data["entries"]
+    assert [one["actor"] for one in found] == [name]
 
 
 @pytest.mark.django_db

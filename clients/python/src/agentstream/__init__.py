@@ -19,6 +19,7 @@ from agentstream.errors import (
     Unreachable,
 )
 from agentstream.events import Event, Gap
+from agentstream.messages import Attachment, FileChange, PlanEntry, UsageLimit
 from agentstream.publisher import Publisher
 from agentstream.requests import Option, Request, Resolution
 from agentstream.watch import Watch, watch
@@ -28,14 +29,17 @@ __version__ = "0.2.0"
 __all__ = [
     "AgentstreamError",
     "Api",
+    "Attachment",
     "BlockingPublisher",
     "Conflict",
     "Event",
+    "FileChange",
     "Forbidden",
     "Gap",
     "InvalidMessage",
     "NotFound",
     "Option",
+    "PlanEntry",
     "Publisher",
     "RateLimited",
     "Refused",
@@ -48,6 +52,7 @@ __all__ = [
     "Unauthenticated",
     "Unavailable",
     "Unreachable",
+    "UsageLimit",
     "Watch",
     "__version__",
     "watch",
