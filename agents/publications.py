@@ -242,6 +242,7 @@ class Store:
             named = {event.session for event in events if isinstance(event, Session | Usage) and event.session}
             self._progress.load(publication.agent_id, named)
         self._renew(writer, publication)
+        self._count(publication.agent_id, events)
         for event in events:
             self._record(writer, publication, event)
         if publication.producer:
@@ -255,8 +256,13 @@ class Store:
         if publication.producer is None and all(isinstance(event, ALWAYS_TAKEN) for event in publication.events):
             return
         home = self._homes.get(publication.agent_id)
-        if home is not None and (refusal := self._tally.admit(home)) is not None:
-            raise refusal
+        if home is not None:
+            self._tally.admit(home)
+
+    def _count(self, agent_id: uuid.UUID, events: Sequence[AgentEvent]) -> None:
+        home = self._homes.get(agent_id)
+        if home is not None:
+            self._tally.add(home, [event.encode(agent_id) for event in events])
 
     def _load_requests(self, agent_id: uuid.UUID, events: Sequence[AgentEvent]) -> None:
         """Read the requests that the events concern. Raises ProtocolError (INVALID_MESSAGE) for too many at once."""
@@ -265,9 +271,6 @@ class Store:
         self._requests.check_room(agent_id, events)
 
     def _record(self, writer: Writer, publication: Publication, event: AgentEvent) -> None:
-        home = self._homes.get(publication.agent_id)
-        if home is not None:
-            self._tally.add(home, event.encode(publication.agent_id))
         match event:
             case StatusReport():
                 self._changes.set_status(writer, self._agent(publication), event)

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -26,29 +26,41 @@ ADD = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Volume:
+class Volume(NamedTuple):
     """So many events, and bytes of their payloads."""
 
     events: int = 0
     bytes: int = 0
 
-    def __add__(self, other: "Volume") -> "Volume":
-        return Volume(self.events + other.events, self.bytes + other.bytes)
 
-    def __sub__(self, other: "Volume") -> "Volume":
-        return Volume(self.events - other.events, self.bytes - other.bytes)
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a workspace may store in a day; 0: any number."""
 
-    @property
-    def reached(self) -> str | None:
-        """Which quota is used up, if one is."""
-        for name, used, limit in (
-            ("events", self.events, settings.WORKSPACE_EVENTS_PER_DAY),
-            ("bytes", self.bytes, settings.WORKSPACE_BYTES_PER_DAY),
-        ):
-            if limit and used >= limit:
-                return name
+    events: int
+    bytes: int
+
+    @classmethod
+    def configured(cls) -> "Limits":
+        return cls(settings.WORKSPACE_EVENTS_PER_DAY, settings.WORKSPACE_BYTES_PER_DAY)
+
+    def reached(self, events: int, size: int) -> str | None:
+        """Which quota so many events and bytes use up, if one."""
+        if self.events and events >= self.events:
+            return "events"
+        if self.bytes and size >= self.bytes:
+            return "bytes"
         return None
+
+
+@dataclass(slots=True)
+class Count:
+    """What one transaction adds to a workspace; `admitted` is what it had added when a publication was last let in."""
+
+    known: Volume
+    events: int = 0
+    bytes: int = 0
+    admitted: tuple[int, int] | None = None
 
 
 NOTHING: Final = Volume()
@@ -97,46 +109,54 @@ class Tally:
 
     def __init__(self, committed: Committed) -> None:
         self._day = today()
+        self._limits = Limits.configured()
         self._committed = committed
-        self._added: dict[uuid.UUID, Volume] = {}
-        self._checked: dict[uuid.UUID, Volume] = {}  # what had been added when the last publication was let in
+        self._counts: dict[uuid.UUID, Count] = {}
 
-    def admit(self, workspace_id: uuid.UUID) -> ProtocolError | None:
-        """Let a publication in, or say why not."""
-        added = self._added.get(workspace_id, NOTHING)
-        which = (self._committed.get(workspace_id, self._day) + added).reached
+    def admit(self, workspace_id: uuid.UUID) -> None:
+        """Let a publication in. Raises ProtocolError (RATE_LIMITED)."""
+        count = self._count(workspace_id)
+        which = self._limits.reached(count.known.events + count.events, count.known.bytes + count.bytes)
         if which is None:
-            self._checked[workspace_id] = added
-            return None
+            count.admitted = count.events, count.bytes
+            return
         metrics.LIMITED.labels(limit=f"workspace_{which}").inc()
         wait = max(1.0, (next_day() - clock.as_datetime(clock.now())).total_seconds())
-        return ProtocolError(
-            Code.RATE_LIMITED, f"the workspace's {which} for today are used up; keep these", retry_after=wait
-        )
+        problem = f"the workspace's {which} for today are used up; keep these"
+        raise ProtocolError(Code.RATE_LIMITED, problem, retry_after=wait)
 
-    def add(self, workspace_id: uuid.UUID, text: str) -> None:
-        """Count an event by its payload."""
-        size = len(text) if text.isascii() else len(text.encode())
-        self._added[workspace_id] = self._added.get(workspace_id, NOTHING) + Volume(1, size)
+    def add(self, workspace_id: uuid.UUID, texts: Sequence[str]) -> None:
+        """Count events by their payloads."""
+        count = self._count(workspace_id)
+        count.events += len(texts)
+        count.bytes += sum(len(text) if text.isascii() else len(text.encode()) for text in texts)
+
+    def _count(self, workspace_id: uuid.UUID) -> Count:
+        count = self._counts.get(workspace_id)
+        if count is None:
+            count = self._counts[workspace_id] = Count(self._committed.get(workspace_id, self._day))
+        return count
 
     def store(self) -> None:
         """Write what has been counted. Raises OutdatedError."""
-        if not self._added:
+        added = {key: Volume(count.events, count.bytes) for key, count in self._counts.items() if count.events}
+        if not added:
             return
-        totals = _add(self._day, self._added)
+        totals = _add(self._day, added)
         outdated = {}
-        for workspace_id, total in totals.items():
-            before = total - self._added[workspace_id]
-            if workspace_id in self._checked and (before + self._checked[workspace_id]).reached:
-                outdated[workspace_id] = before
+        for key, total in totals.items():
+            before = Volume(total.events - added[key].events, total.bytes - added[key].bytes)
+            admitted = self._counts[key].admitted
+            if admitted and self._limits.reached(before.events + admitted[0], before.bytes + admitted[1]):
+                outdated[key] = before
         if outdated:
             self._committed.note(outdated, self._day)
             raise OutdatedError
-        transaction.on_commit(lambda: self._note(totals))
+        transaction.on_commit(lambda: self._note(added, totals))
 
-    def _note(self, totals: dict[uuid.UUID, Volume]) -> None:
-        metrics.PUBLISHED.inc(sum(added.events for added in self._added.values()))
-        metrics.PUBLISHED_BYTES.inc(sum(added.bytes for added in self._added.values()))
+    def _note(self, added: dict[uuid.UUID, Volume], totals: dict[uuid.UUID, Volume]) -> None:
+        metrics.PUBLISHED.inc(sum(volume.events for volume in added.values()))
+        metrics.PUBLISHED_BYTES.inc(sum(volume.bytes for volume in added.values()))
         self._committed.note(totals, self._day)
 
 
