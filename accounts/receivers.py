@@ -13,6 +13,7 @@ from django.http import HttpRequest
 
 from accounts.actor import Actor, address_of
 from accounts.audit import Action, record
+from accounts.inbox import close_inbox, open_inbox
 from accounts.models import Token
 from streams.signals import access_changed
 
@@ -33,8 +34,20 @@ def user_changed(instance: Any, update_fields: frozenset[str] | None = None, **k
     _signal(instance.pk)
 
 
+@receiver(post_save, sender=get_user_model())
+def user_made(instance: Any, created: bool, raw: bool = False, **kwargs: Any) -> None:
+    if created and not raw:  # what a backup is loaded from has the streams too
+        open_inbox(instance.pk)
+
+
+@receiver(post_delete, sender=get_user_model())
+def user_deleted(instance: Any, **kwargs: Any) -> None:
+    close_inbox(instance.pk)
+
+
 @receiver(user_logged_in)
 def signed_in(request: HttpRequest, user: Any, **kwargs: Any) -> None:
+    open_inbox(user.pk)  # for accounts that were made past Django's signals
     record(Action.SIGNED_IN, target=user.get_username(), actor=_person(request, user))
 
 

@@ -14,8 +14,10 @@ from accounts.actor import Actor
 from accounts.requests import Caller, Camel, authorize, authorize_reading, authorize_seeing, caller, read, write
 from agents.changes import agent_stream
 from agents.events import AgentEvent, Context, Input, Output, Signal, StatusReport
+from agents.inbox import with_needs
 from agents.kinds import AgentKind
 from agents.models import Agent
+from agents.needs import Need
 from agents.publications import Publication, PublishPayload, read_lines, read_publication
 from agents.rates import limit_rate
 from agents.search import AgentQuery, search
@@ -45,11 +47,14 @@ class AgentOut(Camel):
     tokens_limit: int | None = None
     created_at: str
     updated_at: str
+    status_seq: int = Field(description="of the event that set the status; 0: none did")
     requests: list[dict[str, Any]] = Field(description="the open requests, oldest first")
     more_requests: int | None = Field(None, description="how many more open requests there are")
     session: dict[str, Any] | None = Field(None, description="the session it is in; not in lists, as are the next two")
     plan: dict[str, Any] | None = Field(None, description="the plan it told last")
     usage: dict[str, Any] | None = Field(None, description="the usage it told last")
+    seen: int | None = Field(None, description="up to which seq the caller has seen it, where one asks for agents")
+    needs: Need | None = Field(None, description="why it needs the caller, likewise; null: it doesn't")
 
 
 class AgentIn(Camel):
@@ -101,6 +106,10 @@ def _state(agent_id: uuid.UUID) -> dict[str, Any]:
     return whole_state(agent)
 
 
+def _state_for(user_id: int, agent_id: uuid.UUID) -> dict[str, Any]:
+    return with_needs([_state(agent_id)], user_id)[0]
+
+
 def _created(workspace_id: uuid.UUID, name: str, labels: Changes) -> dict[str, Any]:
     return whole_state(AgentService.create(workspace_id, name, labels))
 
@@ -123,7 +132,7 @@ def _updated(agent_id: uuid.UUID, name: str | None, labels: Changes) -> dict[str
 )
 async def list_agents(request: HttpRequest, workspace_id: uuid.UUID, query: Query[AgentQuery]) -> HttpResponse:
     await authorize_seeing(request, "workspace", workspace_id)
-    page = await read(search, workspace_id, query, caller(request).limits)
+    page = await read(search, workspace_id, query, caller(request).id, caller(request).limits)
     response = HttpResponse(page.text, content_type="application/json; charset=utf-8")
     if page.cursor is not None:
         parameters = request.GET.copy()
@@ -162,7 +171,7 @@ async def create_agent(request: HttpRequest, workspace_id: uuid.UUID, body: Agen
 )
 async def get_agent(request: HttpRequest, agent_id: uuid.UUID) -> dict[str, Any]:
     await authorize(request, "agent", agent_id, Access.READ)
-    return await read(_state, agent_id)
+    return await read(_state_for, caller(request).id, agent_id)
 
 
 @router.patch(

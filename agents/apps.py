@@ -10,9 +10,10 @@ class AgentsConfig(StreamApp, WorkspaceApp):
     name = "agents"
 
     def stream_kinds(self) -> Iterable[Kind]:
+        from agents.inbox import InboxKind
         from agents.kinds import AgentKind
 
-        return [AgentKind()]
+        return [AgentKind(), InboxKind()]
 
     def workspace_sections(self) -> Iterable[Section]:
         from agents.kinds import AgentSection

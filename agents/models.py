@@ -41,6 +41,9 @@ class Agent(models.Model):
     labels = models.JSONField(default=dict, blank=True, editable=False, encoder=ReadableEncoder)
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.IDLE)
     reason = models.CharField(max_length=REASON_LENGTH, blank=True, help_text="why it has this status, where known")
+    status_seq = models.BigIntegerField(
+        default=0, editable=False, help_text="of the event on its stream that set the status; 0: none did"
+    )
     context_level = models.PositiveSmallIntegerField(
         null=True,
         validators=[MinValueValidator(0), MaxValueValidator(100)],
@@ -103,6 +106,20 @@ class Request(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class Seen(models.Model):
+    """How far somebody has seen an agent's stream."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False)
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="+")
+    seq = models.BigIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "agent"], name="one_position_per_person")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} has seen {self.agent_id} up to {self.seq}"
 
 
 class Session(models.Model):

@@ -13,6 +13,7 @@ from ninja import Schema
 from pydantic import Field
 
 from accounts.scopes import Limits
+from agents.inbox import with_needs
 from agents.labels import MAX_LABELS, NAME
 from agents.models import Agent, Status
 from agents.states import agent_states
@@ -49,8 +50,8 @@ class Position(msgspec.Struct, array_like=True, frozen=True):
     id: uuid.UUID
 
 
-def search(workspace_id: uuid.UUID, query: AgentQuery, limits: Limits | None = None) -> AgentPage:
-    """A page of the workspace's agents, of those that a token with these limits is for.
+def search(workspace_id: uuid.UUID, query: AgentQuery, user_id: int, limits: Limits | None = None) -> AgentPage:
+    """A page of the workspace's agents, as they concern the user, of those that a token with these limits is for.
 
     Raises ProtocolError (INVALID_MESSAGE) for a bad label or cursor.
     """
@@ -61,9 +62,9 @@ def search(workspace_id: uuid.UUID, query: AgentQuery, limits: Limits | None = N
     found = list(agents[: query.limit + 1])
     page = found[: query.limit]
     cursor = _cursor(Position(page[-1].sort_name, page[-1].pk)) if len(found) > len(page) else None
-    seen = [agent for agent in page if limits is None or limits.for_agent(workspace_id, agent.name)]
-    states = agent_states(seen)
-    return AgentPage(f"[{','.join(encode(states[agent.pk]) for agent in seen)}]", cursor)
+    visible = [agent for agent in page if limits is None or limits.for_agent(workspace_id, agent.name)]
+    states = with_needs(agent_states(visible).values(), user_id)
+    return AgentPage(f"[{','.join(encode(state) for state in states)}]", cursor)
 
 
 def _filtered(workspace_id: uuid.UUID, query: AgentQuery) -> QuerySet[Agent]:

@@ -17,6 +17,7 @@ from accounts.audit import Action
 from accounts.tokens import recheck_patterns
 from agents.changes import AgentChanges, agent_stream
 from agents.events import AgentEvent, Outcome, StatusReport, Terminated, Updated
+from agents.inbox import mark_seen
 from agents.labels import Labels, merged
 from agents.models import KEY_LENGTH, Agent, Request, Status
 from agents.publications import Publication, Published, Store, restore
@@ -231,6 +232,14 @@ class AgentService:
             now = clock.as_datetime(stream_writer.time)
             Agent.objects.filter(pk__in=[agent.pk for agent in silent]).update(archived_at=now)
         return len(silent)
+
+    @staticmethod
+    def mark_seen(user_id: int, agent_id: uuid.UUID, seq: int) -> int:
+        """Note that somebody has seen an agent up to `seq`; how far they have now, which is never less than before.
+
+        INVALID_MESSAGE is raised for a seq that the agent's stream has not reached.
+        """
+        return mark_seen(user_id, agent_id, seq)
 
     @staticmethod
     @transaction.atomic

@@ -39,6 +39,7 @@ def agent_state(agent: Agent, asked: Asked | None = None) -> dict[str, Any]:
         "name": agent.name,
         "labels": agent.labels,
         "status": agent.status,
+        "statusSeq": agent.status_seq,
         "contextLevel": agent.context_level,
         "createdAt": timestamp(clock.as_milliseconds(agent.created_at)),
         "updatedAt": timestamp(clock.as_milliseconds(agent.updated_at)),

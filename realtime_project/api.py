@@ -17,6 +17,7 @@ from accounts.api import router as tokens
 from accounts.api_audit import router as audit
 from accounts.requests import Caller
 from agents.api import router as agents
+from agents.api_inbox import router as inbox
 from agents.api_requests import router as requests
 from streams.protocol.messages import Code, ProtocolError, brief, parse_json
 from streams.protocol.text import refuse_nul
@@ -68,6 +69,7 @@ api.add_router("", workspaces)
 api.add_router("", people)
 api.add_router("", agents)
 api.add_router("", requests)
+api.add_router("", inbox)
 api.add_router("", tokens)
 api.add_router("", audit)
 

@@ -47,6 +47,7 @@ class Runtime:
         """`kinds` and `jobs`: those of the installed apps, unless given."""
         found = [kind for app in installed(StreamApp) for kind in app.stream_kinds()] if kinds is None else kinds
         self.kinds: dict[str, Kind] = {kind.name: kind for kind in found}
+        self.kinds_on_wire: dict[str, Kind] = {kind.wire_name: kind for kind in self.kinds.values()}
         self.database = Database()
         self.broker: Broker = configured_broker()
         self.hub = Hub(self.broker, Reader(self.database, self.kinds))

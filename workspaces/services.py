@@ -1,7 +1,9 @@
 """WorkspaceService: the only door to a change of a workspace or its members."""
 
 import uuid
-from typing import Any
+from collections.abc import Collection
+from contextlib import AbstractContextManager
+from typing import Any, Literal
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -11,6 +13,7 @@ from django.utils.text import slugify
 
 from accounts import audit
 from accounts.audit import Action
+from accounts.inbox import inbox_stream, superuser_ids, tell
 from accounts.tokens import delete_tokens_of_workspace
 from streams import log, metrics
 from streams.log import Writer
@@ -18,7 +21,7 @@ from streams.protocol.messages import Code, ProtocolError, stream_name
 from streams.protocol.text import NAME_LENGTH, clean_name
 from streams.signals import access_changed
 from workspaces.access import access_of
-from workspaces.events import WORKSPACE_UPDATED, Change, WorkspaceUpdated
+from workspaces.events import WORKSPACE_UPDATED, Change, InboxWorkspace, WorkspaceUpdated
 from workspaces.models import DailyVolume, Membership, Role, Workspace
 from workspaces.plugin import installed_sections
 
@@ -67,6 +70,7 @@ class WorkspaceService:
         audit.record(Action.WORKSPACE_CREATED, workspace_id=workspace.pk, target=workspace.name)
         if owner_id is not None:
             WorkspaceService.set_member(workspace.pk, owner_id, Role.OWNER)
+        _tell_all(workspace.pk, superuser_ids() - {owner_id}, "added")
         return workspace
 
     @staticmethod
@@ -97,14 +101,16 @@ class WorkspaceService:
             names += section.streams(workspace_id)
         delete_tokens_of_workspace(workspace_id)
         audit.record(Action.WORKSPACE_DELETED, workspace_id=workspace_id, target=workspace.name)
+        concerned = set(Membership.objects.filter(workspace=workspace).values_list("user", flat=True)) | superuser_ids()
         workspace.delete()  # rows before streams: the order in which everyone locks
+        _tell_all(workspace_id, concerned, "removed")
         log.drop_streams(names)
         DailyVolume.objects.filter(workspace_id=workspace_id).delete()
 
     @staticmethod
     def set_member(workspace_id: uuid.UUID, user_id: int, role: str, *, force: bool = False) -> Membership:
         """Make the user a member in `role`, or change the role of one who is; with `force` the last owner's too."""
-        with log.writing([workspace_stream(workspace_id)]) as writer:
+        with _changing_member(workspace_id, user_id) as writer:
             _get(workspace_id)
             member = _members(workspace_id).filter(user=user_id).first()
             if member is None:
@@ -114,7 +120,7 @@ class WorkspaceService:
     @staticmethod
     def admit(workspace_id: uuid.UUID, user_id: int, role: str) -> Membership:
         """Make the user a member in at least `role`: a higher one stays."""
-        with log.writing([workspace_stream(workspace_id)]) as writer:
+        with _changing_member(workspace_id, user_id) as writer:
             _get(workspace_id)
             member = _members(workspace_id).filter(user=user_id).first()
             if member is None:
@@ -126,18 +132,20 @@ class WorkspaceService:
     @staticmethod
     def change_role(workspace_id: uuid.UUID, member_id: uuid.UUID, role: str) -> Membership:
         """Change the role of a member, who is never added anew should somebody else have removed them meanwhile."""
-        with log.writing([workspace_stream(workspace_id)]) as writer:
+        found = _expected(_members(workspace_id).filter(pk=member_id).first())
+        with _changing_member(workspace_id, found.user_id) as writer:
             member = _members(workspace_id).filter(pk=member_id).first()
             return _change(writer, _expected(member), role)
 
     @staticmethod
     def remove_member(workspace_id: uuid.UUID, user_id: int, *, force: bool = False) -> None:
         """End a membership, with `force` the last owner's too; sockets of the user lose the workspace at once."""
-        with log.writing([workspace_stream(workspace_id)]) as writer:
+        with _changing_member(workspace_id, user_id) as writer:
             member = _expected(_members(workspace_id).filter(user=user_id).first())
             if not force:
                 _require_another_owner(member)
             record(writer, workspace_id, Change.MEMBER_REMOVED, member_state(member))
+            tell(writer, user_id, InboxWorkspace(workspace_id=workspace_id, change="removed"))
             _audit(Action.MEMBER_REMOVED, member)
             member.delete()
             _signal_access(user_id)
@@ -158,6 +166,17 @@ def _require_room(user_id: int) -> None:
         raise ProtocolError(Code.FORBIDDEN, f"expected at most {limit} workspaces that you own")
 
 
+def _changing_member(workspace_id: uuid.UUID, user_id: int) -> AbstractContextManager[Writer]:
+    """The workspace's stream and the user's inbox, locked."""
+    return log.writing([workspace_stream(workspace_id), inbox_stream(user_id)])
+
+
+def _tell_all(workspace_id: uuid.UUID, user_ids: Collection[int], change: Literal["added", "removed"]) -> None:
+    with log.writing([inbox_stream(user_id) for user_id in user_ids]) as writer:
+        for user_id in user_ids:
+            tell(writer, user_id, InboxWorkspace(workspace_id=workspace_id, change=change))
+
+
 def _members(workspace_id: uuid.UUID) -> QuerySet[Membership]:
     return Membership.objects.select_related("user").filter(workspace=workspace_id)
 
@@ -173,6 +192,7 @@ def _add(writer: Writer, workspace_id: uuid.UUID, user_id: int, role: str, actio
         raise ProtocolError(Code.INVALID_MESSAGE, f"expected at most {MAX_MEMBERS} members per workspace")
     member = Membership.objects.create(workspace_id=workspace_id, user_id=user_id, role=Role(role))
     record(writer, workspace_id, Change.MEMBER_ADDED, member_state(member))
+    tell(writer, user_id, InboxWorkspace(workspace_id=workspace_id, change="added"))
     _audit(action, member)
     _signal_access(user_id)
     return member
@@ -186,6 +206,7 @@ def _change(writer: Writer, member: Membership, role: str, force: bool = False) 
     before, member.role = member.role, Role(role)
     member.save()
     record(writer, member.workspace_id, Change.MEMBER_UPDATED, member_state(member))
+    tell(writer, member.user_id, InboxWorkspace(workspace_id=member.workspace_id, change="role"))
     _audit(Action.ROLE_CHANGED, member, {"was": before})
     _signal_access(member.user_id)
     return member

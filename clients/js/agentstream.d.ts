@@ -201,6 +201,8 @@ export interface Agent {
   key?: string;
   labels: Record<string, string>;
   status: Status;
+  /** The seq of the event on its stream that set the status; 0 if none did. */
+  statusSeq: number;
   reason?: string;
   /** null if the agent has not reported one. */
   contextLevel: number | null;
@@ -232,7 +234,7 @@ interface Changes {
   agent_added: Agent;
   agent_updated: Agent;
   agent_removed: { agentId: string; archived?: true };
-  agent_status: StatusChange;
+  agent_status: StatusChange & { statusSeq: number };
   agent_context: ContextChange;
   agent_request: AgentRequest & { agentId: string };
   agent_request_resolved: Resolution & { agentId: string };
@@ -244,8 +246,31 @@ interface Changes {
 /** One change in a workspace; `change` says what `data` holds. */
 export type Updated = { [C in keyof Changes]: { workspaceId: string; change: C; data: Changes[C] } }[keyof Changes];
 
+/** What the user has seen, by agent: the seq of the last event. */
+export interface Inbox {
+  seen: Record<string, number>;
+  /** True where `seen` is not all: the rest follows as `positions`. */
+  more?: boolean;
+}
+
+export interface MorePositions extends Inbox {
+  more: boolean;
+}
+
+/** The user has seen the agent up to `seq`, on whichever device. */
+export interface Seen {
+  agentId: string;
+  seq: number;
+}
+
+/** The user sees the workspace from now on, or no more, or has another role there. */
+export interface InboxWorkspace {
+  workspaceId: string;
+  change: "added" | "removed" | "role";
+}
+
 export interface Subscribed<State> {
-  type: "agent" | "workspace";
+  type: "agent" | "workspace" | "inbox";
   id: string;
   /** The stream's newest event; `state` is the state after it. */
   seq: number;
@@ -263,7 +288,7 @@ export interface MoreAgents {
 }
 
 export interface Unsubscribed {
-  type: "agent" | "workspace";
+  type: "agent" | "workspace" | "inbox";
   id: string;
   reason: "deleted" | "forbidden" | "refused";
   /** Why it was refused: a code of the protocol, such as `NOT_FOUND`. */
@@ -304,6 +329,15 @@ export type AgentEvent =
 
 export type WorkspaceEvent = StreamEvent<"workspace:updated", Updated>;
 
+export type InboxEvent = StreamEvent<"inbox:seen", Seen> | StreamEvent<"inbox:workspace", InboxWorkspace>;
+
+export interface InboxListeners extends CommonListeners<Inbox, InboxEvent> {
+  /** More of a state that said `more`, until this says no more. Not an event. */
+  positions: [payload: MorePositions, message: Message<"inbox:positions", MorePositions>];
+  seen: [payload: Seen, event: StreamEvent<"inbox:seen", Seen>];
+  workspace: [payload: InboxWorkspace, event: StreamEvent<"inbox:workspace", InboxWorkspace>];
+}
+
 export interface AgentListeners extends CommonListeners<Agent, AgentEvent> {
   output: [payload: Output, event: StreamEvent<"agent:output", Output>];
   status: [payload: StatusChange, event: StreamEvent<"agent:status", StatusChange>];
@@ -334,7 +368,8 @@ export interface WorkspaceListeners extends CommonListeners<Workspace, Workspace
 export interface Subscription<Listeners, Events extends StreamEvent, State> extends AsyncIterable<
   Events | Message<"subscribed", Subscribed<State>>
 > {
-  readonly type: "agent" | "workspace";
+  readonly type: "agent" | "workspace" | "inbox";
+  /** undefined for an inbox: everybody has one. */
   readonly id: string;
   /** The last event seen: pass it as `since` to resume later. undefined until known. */
   readonly seq: number | undefined;
@@ -355,6 +390,7 @@ export interface Subscription<Listeners, Events extends StreamEvent, State> exte
 }
 
 export type AgentSubscription = Subscription<AgentListeners, AgentEvent, Agent>;
+export type InboxSubscription = Subscription<InboxListeners, InboxEvent, Inbox>;
 export type WorkspaceSubscription = Subscription<WorkspaceListeners, WorkspaceEvent, Workspace>;
 
 /** Where to start. Without `since`: from now. `since: 0`: all retained events. */
@@ -397,6 +433,8 @@ export class AgentStream {
   readonly closeCode: number | null;
   agent(id: string, from?: From): AgentSubscription;
   workspace(id: string, from?: From): WorkspaceSubscription;
+  /** The user's own inbox: what they have seen, and which workspaces they see. */
+  inbox(from?: From): InboxSubscription;
   /**
    * Answers a request, and returns its resolution once that is stored; a lost connection is waited out. Throws an error with a `code`;
    * if somebody was first that is `CONFLICT`, and the error's `resolution` is theirs. Needs a WebSocket.

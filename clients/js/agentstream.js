@@ -77,6 +77,10 @@ export class AgentStream extends Emitter {
     return this.#subscribe("workspace", id, from);
   }
 
+  inbox(from) {
+    return this.#subscribe("inbox", undefined, from);
+  }
+
   answer(agentId, requestId, { option, answers, text }) {
     return new Promise((resolve, reject) => {
       if (this.#state === "closed") return reject(closedFor(this.closeCode));
@@ -172,7 +176,8 @@ export class AgentStream extends Emitter {
       if (message.seq !== undefined) this.#event(message);
       else if (message.type === "subscribed") this.#subscribed(message);
       else if (message.type === "unsubscribed") this.#unsubscribed(message);
-      else if (message.type === "workspace:agents") this.#page(message);
+      else if (message.type === "workspace:agents") this.#page(message, "agents");
+      else if (message.type === "inbox:positions") this.#page(message, "positions");
       else if (message.type === "answered") this.#takeAnswer(message)?.resolve(message.payload.resolution);
       else if (message.type === "error") this.#refused(message);
     }
@@ -180,8 +185,7 @@ export class AgentStream extends Emitter {
   }
 
   #event(event) {
-    const [type] = event.type.split(":");
-    const channel = this.#channels.get(keyOf(type, event.payload[`${type}Id`]));
+    const channel = this.#channels.get(keyOfEvent(event));
     if (!channel) return;
     if (channel.receive(event)) this.#catchUp(channel);
   }
@@ -194,9 +198,9 @@ export class AgentStream extends Emitter {
   }
 
   /** More of a state that was too large for its `subscribed`. */
-  #page(message) {
-    const channel = this.#channels.get(keyOf("workspace", message.payload.workspaceId));
-    for (const subscription of channel?.subscriptions ?? []) subscription.emit("agents", message.payload, message);
+  #page(message, name) {
+    const channel = this.#channels.get(keyOfEvent(message));
+    for (const subscription of channel?.subscriptions ?? []) subscription.emit(name, message.payload, message);
   }
 
   #unsubscribed(message) {
@@ -269,7 +273,13 @@ export class AgentStream extends Emitter {
   }
 }
 
-const keyOf = (type, id) => `${type}:${id}`.toLowerCase();
+/** Everybody has one inbox: no id tells it apart. */
+const keyOf = (type, id) => (type === "inbox" ? type : `${type}:${id}`.toLowerCase());
+
+function keyOfEvent({ type, payload }) {
+  const [kind] = type.split(":");
+  return keyOf(kind, payload[`${kind}Id`]);
+}
 
 const identity = ({ type, id }) => ({ [`${type}Id`]: id });
 

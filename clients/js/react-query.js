@@ -18,7 +18,7 @@ export function keepAgent(queryClient, stream, id) {
     queryClient.setQueryData(key, state);
   });
   subscription.on("status", ({ status, reason }, event) =>
-    patch({ status, reason, updatedAt: event.timestamp }, event),
+    patch({ status, statusSeq: event.seq, reason, updatedAt: event.timestamp }, event),
   );
   subscription.on("context", ({ contextLevel, tokensUsed, tokensLimit }, event) =>
     patch({ contextLevel, tokensUsed, tokensLimit, updatedAt: event.timestamp }, event),

@@ -94,6 +94,8 @@ class Kind(ABC):
     """A kind of stream. `access`, `scopes` and `states` read the database, for many askers at once."""
 
     name: ClassVar[str]
+    alias: ClassVar[str] = ""
+    """What clients call the kind, as in `subscribe:<alias>`, if not by its name."""
     publishable: ClassVar[bool] = False
     """Whether clients may publish to streams of this kind, with `publish:<name>`."""
     answerable: ClassVar[bool] = False
@@ -127,8 +129,20 @@ class Kind(ABC):
         """
         raise NotImplementedError
 
+    def own_key(self, viewer: Viewer) -> uuid.UUID | None:
+        """For kinds of which everybody has one stream: the viewer's own, which messages then don't name."""
+        return None
+
+    def key_text(self, key: uuid.UUID) -> str:
+        """A key as clients get it."""
+        return str(key)
+
     def stream(self, key: uuid.UUID) -> str:
-        return stream_name(self.name, key)
+        return stream_name(self.name, self.key_text(key))
+
+    @property
+    def wire_name(self) -> str:
+        return self.alias or self.name
 
     @cached_property
     def id_key(self) -> str:

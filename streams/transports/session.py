@@ -118,15 +118,15 @@ class ClientSession:
 
     async def _dispatch(self, request: Request) -> None:
         verb, _, name = request.type.partition(":")
-        kind = self._runtime.kinds.get(name)
+        kind = self._runtime.kinds_on_wire.get(name)
         match verb, kind:
             case "ping", _ if not name:
                 self._answer("pong", {}, request)
             case "subscribe", Kind():
-                key = _key(kind, request)
+                key = self._key(kind, request)
                 await self.subscribe(kind, key, parse(Subscribe, request.payload, "payload"), request)
             case "unsubscribe", Kind():
-                self._unsubscribe(kind, _key(kind, request), request)
+                self._unsubscribe(kind, self._key(kind, request), request)
             case "publish", Kind() if kind.publishable:
                 await self._publish(kind, request)
             case "answer", Kind() if kind.answerable:
@@ -190,15 +190,15 @@ class ClientSession:
 
     def _unsubscribe(self, kind: Kind, key: uuid.UUID, request: Request) -> None:
         self._forget(kind.stream(key))
-        self._answer("unsubscribed", {"type": kind.name, "id": str(key), "reason": Reason.REQUESTED}, request)
+        self._answer("unsubscribed", {**_subject(kind, key), "reason": Reason.REQUESTED}, request)
 
     async def _publish(self, kind: Kind, request: Request) -> None:
-        key = _key(kind, request)
+        key = self._key(kind, request)
         await self._require(kind, key, Scope.PUBLISH)  # before the events are read: strangers cost no work
         self._answer("published", await kind.publish(key, request.payload, self._viewer), request)
 
     async def _answer_request(self, kind: Kind, request: Request) -> None:
-        key = _key(kind, request)
+        key = self._key(kind, request)
         await self._require(kind, key, Scope.ANSWER)
         self._answer("answered", await kind.answer(key, request.payload, self._viewer), request)
 
@@ -213,6 +213,9 @@ class ClientSession:
         if not rights.allow(Access.WRITE, scope):
             verb = str(scope.name).lower()
             raise ProtocolError(Code.FORBIDDEN, f"your role or your token doesn't allow you to {verb} here")
+
+    def _key(self, kind: Kind, request: Request) -> uuid.UUID:
+        return kind.own_key(self._viewer) or _key(kind, request)
 
     def _query(self, kind: Kind, key: uuid.UUID) -> AccessQuery:
         return AccessQuery(kind.name, key, self._viewer.id, self._viewer.limits)
@@ -318,7 +321,7 @@ class ClientSession:
         subject = self._forget(name)
         if subject is not None:
             kind, key = subject
-            self._answer("unsubscribed", {"type": kind.name, "id": str(key), "reason": reason}, None)
+            self._answer("unsubscribed", {**_subject(kind, key), "reason": reason}, None)
 
     def _forget(self, name: str) -> tuple[Kind, uuid.UUID] | None:
         self._stop_paging(name)
@@ -369,20 +372,26 @@ def _key_shape(name: str) -> type[msgspec.Struct]:
 def _known_types(kinds: Iterable[Kind]) -> list[str]:
     found = ["ping"]
     for kind in kinds:
-        found += [f"subscribe:{kind.name}", f"unsubscribe:{kind.name}"]
-        found += [f"publish:{kind.name}"] if kind.publishable else []
-        found += [f"answer:{kind.name}"] if kind.answerable else []
+        found += [f"subscribe:{kind.wire_name}", f"unsubscribe:{kind.wire_name}"]
+        found += [f"publish:{kind.wire_name}"] if kind.publishable else []
+        found += [f"answer:{kind.wire_name}"] if kind.answerable else []
     return found
 
 
 def _not_found(kind: Kind, key: uuid.UUID) -> ProtocolError:
-    return ProtocolError(Code.NOT_FOUND, f"there is no {kind.name} {key}, or you don't have access to it")
+    return ProtocolError(
+        Code.NOT_FOUND, f"there is no {kind.wire_name} {kind.key_text(key)}, or you don't have access to it"
+    )
+
+
+def _subject(kind: Kind, key: uuid.UUID) -> dict[str, str]:
+    """How answers name a stream."""
+    return {"type": kind.wire_name, "id": kind.key_text(key)}
 
 
 def _subscribed(kind: Kind, key: uuid.UUID, span: Span, start: Start, state: State) -> str:
     answer = {
-        "type": kind.name,
-        "id": str(key),
+        **_subject(kind, key),
         "seq": span.head,
         "oldest": span.oldest,
         "complete": start.complete,

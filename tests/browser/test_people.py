@@ -61,9 +61,12 @@ def join(place: Place, live: LiveServer, name: str, role: str) -> str:
     return f"{path}/{added.data['id']}"
 
 
-def test_somebody_is_invited_by_name(people: Page, live: LiveServer, place: Place) -> None:
+def test_somebody_is_invited_by_name(
+    live: LiveServer, place: Place, fresh_browser: Callable[[], BrowserContext]
+) -> None:
     owner = f"owner-{place.workspace['id'][:8]}"
     join(place, live, owner, "owner")
+    people = fresh_browser().new_page()
     sign_in(people, live, owner)
     people.goto(f"{place.workspace_url}people/")
     people.get_by_label("User name or email").fill("nobody.yet")

@@ -136,7 +136,22 @@ def event_of(type_: str, before: str, item: str, after: str, agent_id: str, size
     return head + filled(f'{{"n":1,"type":"{type_}","payload":{before}', item, f"{after}}}", size) + "]}}"
 
 
+REQUEST = (
+    "agent:request",
+    '{"requestId":"r","kind":"input","title":"t","tool":{"name":"x","input":{"a":[',
+)
+
 HOSTILE_EVENTS = {
+    "a tool's input of large numbers": ("agent:output", '{"content":"","toolInput":{"a":[', "1.79e308", "]}}"),
+    "a tool's input of long numbers": ("agent:output", '{"content":"","toolInput":{"a":[', "9" * 4000, "]}}"),
+    "a request of large numbers": (*REQUEST, "1.7976931348623157e308", "]}}}"),
+    "a request of empty objects": (*REQUEST, "{}", "]}}}"),
+    "a request of empty options": (
+        "agent:request",
+        '{"requestId":"r","kind":"plan","title":"t","options":[',
+        "{}",
+        "]}",
+    ),
     "a tool's input of empty objects": ("agent:output", '{"content":"","toolInput":{"a":[', "{}", "]}}"),
     "a tool's input of empty texts": ("agent:output", '{"content":"","toolInput":{"a":[', '""', "]}}"),
     "a tool's input of brackets in text": ("agent:output", '{"content":"","toolInput":{"a":"', "[{", '"}}'),
@@ -162,6 +177,7 @@ def test_no_event_holds_the_event_loop(server: ObservedServer, agent_id: str, na
 
 
 LARGE = {
+    "a request with as many large numbers as may be": ((*REQUEST, "1.2e300", "]}}}"), 180_000),
     "a tool's input of as many lists as may be": (
         ("agent:output", '{"content":"","toolInput":{"a":[', "[]", "]}}"),
         44_000,

@@ -61,6 +61,9 @@ ROUTES = {
     ("POST", f"{AGENT}/output"): Route({"publish"}, {"content": "hello"}),
     ("POST", f"{AGENT}/status"): Route({"publish"}, {"status": "running"}),
     ("POST", f"{AGENT}/context"): Route({"publish"}, {"contextLevel": 1}),
+    ("POST", f"{AGENT}/seen"): Route({"watch"}, {"seq": 1}),
+    ("GET", "/inbox/events"): Route({"watch"}),
+    ("GET", "/inbox/stream"): Route({"watch"}),
     ("POST", f"{AGENT}/input"): Route({"answer"}, {"content": "hello"}),
     ("POST", f"{AGENT}/signal"): Route({"answer"}, {"signal": "interrupt"}),
     ("POST", f"{AGENT}/requests"): Route({"publish"}, QUESTION),
@@ -83,6 +86,8 @@ MESSAGES = {
     "unsubscribe:workspace": ALL,
     "subscribe:agent": READERS,
     "unsubscribe:agent": ALL,
+    "subscribe:inbox": {"watch"},
+    "unsubscribe:inbox": ALL,
     "publish:agent": {"publish"},
     "answer:agent": {"answer"},
 }
@@ -126,7 +131,7 @@ class Place:
             more = {"producer": "p", "events": [OUTPUT]}
         elif verb == "answer":
             more = {"requestId": "r1", "text": "hello"}
-        return {f"{kind}Id": self.ids[f"{kind}_id"], **more} if kind else {}
+        return {f"{kind}Id": self.ids[f"{kind}_id"], **more} if f"{kind}_id" in self.ids else {}
 
 
 @dataclass
@@ -256,7 +261,9 @@ def test_no_scope_exceeds_the_users_role(maker: Maker, both: LiveServer, admin: 
         key for key in ROUTES if key[0] == "GET" and "id}" in key[1] and not key[1].endswith(("invitations", "quota"))
     ]
     assert not {key: status for key in reading if (status := called(token, key, place)) != 200}
-    writing = [key for key in ROUTES if key[0] != "GET" and "agent_id" in key[1]]
+    own = ("POST", f"{AGENT}/seen")  # changes nothing but what the caller has seen
+    assert called(token, own, place) == 200
+    writing = [key for key in ROUTES if key[0] != "GET" and "agent_id" in key[1] and key != own]
     assert {key: called(token, key, place) for key in writing} == dict.fromkeys(writing, 403)
 
 
@@ -302,6 +309,7 @@ def test_a_socket_finds_nothing_its_token_is_not_for(maker: Maker, both: LiveSer
         about = [message for message in MESSAGES if message.endswith(":agent") and not message.startswith("un")]
         answers = {message: await answer_to(token, both, message, place) for message in about}
         assert answers == dict.fromkeys(about, "NOT_FOUND")
+        assert await answer_to(token, both, "subscribe:inbox", place) == "FORBIDDEN"  # it tells of all workspaces
         expected = "NOT_FOUND" if limit == "workspace" else "FORBIDDEN"  # its state and events tell of all agents
         assert await answer_to(token, both, "subscribe:workspace", place) == expected
 

@@ -20,6 +20,7 @@ from agentstream.errors import (
 )
 from agentstream.events import Event, Gap
 from agentstream.messages import Attachment, FileChange, PlanEntry, UsageLimit
+from agentstream.needs import Need, needs
 from agentstream.publisher import Publisher
 from agentstream.requests import Option, Request, Resolution
 from agentstream.watch import Watch, watch
@@ -37,6 +38,7 @@ __all__ = [
     "Forbidden",
     "Gap",
     "InvalidMessage",
+    "Need",
     "NotFound",
     "Option",
     "PlanEntry",
@@ -55,5 +57,6 @@ __all__ = [
     "UsageLimit",
     "Watch",
     "__version__",
+    "needs",
     "watch",
 ]

@@ -132,6 +132,11 @@ class Api:
         resolution: dict[str, Any] = (await self._call("POST", path, dict(answer)))["resolution"]
         return resolution
 
+    async def mark_seen(self, agent_id: str, seq: int) -> int:
+        """Say that the user has seen the agent's stream up to `seq`; how far they have now, which is never less."""
+        answer = await self._call("POST", f"agents/{quote(agent_id)}/seen", {"seq": seq})
+        return int(answer["seq"])
+
     async def _find_agent(self, path: str, name: str) -> Agent | None:
         for archived in ("false", "true"):
             agents = await self._call("GET", f"{path}?{urlencode({'q': name, 'archived': archived})}")
