@@ -29,7 +29,7 @@ R = TypeVar("R")
 
 
 class Camel(Schema):
-    """Base of what the API takes and returns: camelCase there, snake_case here."""
+    """Base of the API's schemas: camelCase in JSON, snake_case here."""
 
     model_config = {"alias_generator": to_camel, "populate_by_name": True}
 
@@ -37,8 +37,8 @@ class Camel(Schema):
 class Caller(HttpBearer):
     """`Authorization: Bearer TOKEN`, or else a browser's session, whose writes need the CSRF token.
 
-    `scopes` are those that a route is for: a token that has limits needs one of them. A route that names none is for
-    sessions and for tokens with full access.
+    A limited token needs one of the route's `scopes`. A route without any accepts only sessions and tokens with full
+    access.
     """
 
     def __init__(self, scopes: Scope = Scope.NONE) -> None:
@@ -99,14 +99,14 @@ def _listed(limits: Limits) -> str:
 
 
 class _CsrfCheck(CsrfViewMiddleware):
-    """Django's check, without the page it would draw: that may ask the database, which must not be on an event loop."""
+    """Django's check without its error page, which may query the database and so must not run on an event loop."""
 
     def _reject(self, request: HttpRequest, reason: str) -> HttpResponseForbidden:
         return HttpResponseForbidden(reason)
 
 
 def csrf_holds(request: HttpRequest) -> bool:
-    """Whether a request by session comes from a page of ours; one that changes nothing may come from anywhere."""
+    """Whether a session's request has a valid CSRF token; safe methods need none."""
     check = _CsrfCheck(_no_view)
     request.csrf_processing_done = False  # type: ignore[attr-defined]
     check.process_request(request)
@@ -118,14 +118,14 @@ def _no_view(request: HttpRequest) -> HttpResponseForbidden:
 
 
 def caller(request: HttpRequest) -> Identity:
-    """Who calls: what `Caller` found."""
+    """The caller's identity, as `Caller` found it."""
     identity: Identity = request.auth  # type: ignore[attr-defined]
     return identity
 
 
 async def authorize(request: HttpRequest, kind_name: str, key: uuid.UUID, needed: Access) -> None:
-    """Raise ProtocolError (NOT_FOUND, FORBIDDEN) unless the caller's role allows `needed` with this stream, and their
-    token, if it has limits, is for it and for a scope of this route."""
+    """Raise ProtocolError (NOT_FOUND, FORBIDDEN) unless the caller's role allows `needed` for this stream, and their
+    token, if limited, covers it and has one of the route's scopes."""
     require(await rights(request, kind_name, key), needed, request.scopes, kind_name)  # type: ignore[attr-defined]
 
 
@@ -135,8 +135,8 @@ async def authorize_reading(request: HttpRequest, kind_name: str, key: uuid.UUID
 
 
 async def authorize_seeing(request: HttpRequest, kind_name: str, key: uuid.UUID, needed: Access = Access.READ) -> None:
-    """Like `authorize`, for what every token that knows of the stream may do, were it for a part of it only. Whoever
-    calls this has to see to the token's limits."""
+    """Like `authorize`, for what any token that sees the stream may do, even one for part of it. The caller of this
+    function has to check the token's limits."""
     require(await rights(request, kind_name, key), needed, Scope.SEE, kind_name)
 
 
@@ -147,14 +147,14 @@ async def rights(request: HttpRequest, kind_name: str, key: uuid.UUID) -> Rights
 
 
 def authorize_everywhere(request: HttpRequest) -> None:
-    """Raise ProtocolError (FORBIDDEN) for a token that is for one workspace or for certain agents only."""
+    """Raise ProtocolError (FORBIDDEN) for a token that is limited to one workspace or certain agents."""
     limits = caller(request).limits
     if limits is not None and not limits.everywhere:
         raise ProtocolError(Code.FORBIDDEN, "expected a token that isn't limited to one workspace or to certain agents")
 
 
 def require(rights: Rights, needed: Access, scopes: Scope, what: str) -> None:
-    """Raise ProtocolError unless `rights` suffice: NOT_FOUND for those who may not see `what`, else FORBIDDEN."""
+    """Raise ProtocolError unless `rights` suffice: NOT_FOUND if the caller may not see `what`, else FORBIDDEN."""
     if not rights.visible:
         raise ProtocolError(Code.NOT_FOUND, f"there is no such {what}, or you don't have access to it")
     if rights.access < needed:
@@ -169,6 +169,6 @@ async def read(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R
 
 
 async def write(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Run a service that changes the database, in the name of this task's actor."""
+    """Run a service that changes the database, with this task's actor."""
     call = partial(copy_context().run, partial(function, *args, **kwargs))
     return await Runtime.current().database.write(call)

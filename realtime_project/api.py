@@ -42,7 +42,7 @@ class StrictParser(Parser):
 
 
 def for_the_known(view: Any) -> Any:
-    """A page about the API, for who is signed in or shows a token; others are asked to sign in."""
+    """A page about the API, for callers with a session or token; others are redirected to sign in."""
 
     async def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponse:
         try:

@@ -38,7 +38,7 @@ class StreamSettings:
     RESERVED_FILES: int = 200  # file descriptors that connections leave to the database and to files
     REQUEST_SECONDS: float = 10.0  # for a request's header, and beyond what its body takes at BODY_RATE
     IDLE_SECONDS: float = 60.0  # between two requests of a connection
-    BODY_RATE: int = 4_096  # bytes a second that a request's body must come at
+    BODY_RATE: int = 4_096  # lowest rate of a request's body, in bytes per second
     SUBSCRIPTIONS: int = 1_000  # of one connection
     MESSAGES_PER_SECOND: float = 200.0  # of one connection, sustained
     MESSAGES_BURST: int = 1_000  # of one connection, at once

@@ -64,9 +64,9 @@ class DailyVolume(models.Model):
 
 
 class Invitation(models.Model):
-    """A link that makes whoever opens it a member, once. Only the hash of its secret is stored.
+    """A link that makes one person a member. Only the hash of its secret is stored.
 
-    One for a `username` has no link: whoever had that name when it was made finds it on their overview.
+    An invitation for a `username` (or email address) has no link: its user finds it on their overview.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

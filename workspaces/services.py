@@ -1,4 +1,4 @@
-"""WorkspaceService: the only door to a change of a workspace or its members."""
+"""WorkspaceService: every change of a workspace or its members goes through it."""
 
 import uuid
 from collections.abc import Collection
@@ -52,15 +52,15 @@ class WorkspaceService:
     """Changes workspaces. Every method is one transaction, recorded on the workspace's stream and signalled after
     commit. To be called from synchronous code; from asynchronous code through `sync_to_async`.
 
-    All raise ProtocolError: INVALID_MESSAGE for values that will not do, NOT_FOUND for what does not exist.
+    All raise ProtocolError: INVALID_MESSAGE for invalid values, NOT_FOUND for what doesn't exist.
     """
 
     @staticmethod
     @transaction.atomic
     def create(name: str, slug: str = "", owner_id: int | None = None) -> Workspace:
-        """Make a workspace; the owner, if given, becomes its first member. Without `slug` one is made of the name.
+        """Create a workspace; the owner, if given, becomes its first member. `slug` defaults to one made of the name.
 
-        Raises ProtocolError (FORBIDDEN) where the owner may not have one, or no more.
+        Raises ProtocolError (FORBIDDEN) if the owner may not create workspaces, or owns too many.
         """
         if owner_id is not None:
             _require_room(owner_id)
@@ -75,7 +75,7 @@ class WorkspaceService:
 
     @staticmethod
     def update(workspace_id: uuid.UUID, name: str | None = None, slug: str | None = None) -> Workspace:
-        """Rename a workspace, or give it another slug."""
+        """Change a workspace's name or slug."""
         with log.writing([workspace_stream(workspace_id)]) as writer:
             workspace = _get(workspace_id)
             before = (workspace.name, workspace.slug)
@@ -94,7 +94,7 @@ class WorkspaceService:
     @staticmethod
     @transaction.atomic
     def delete(workspace_id: uuid.UUID) -> None:
-        """Delete a workspace with all it holds: agents, members, streams."""
+        """Delete a workspace with its agents, members and streams."""
         workspace = _get(workspace_id)
         names = [workspace_stream(workspace_id)]
         for section in installed_sections():
@@ -119,7 +119,7 @@ class WorkspaceService:
 
     @staticmethod
     def admit(workspace_id: uuid.UUID, user_id: int, role: str) -> Membership:
-        """Make the user a member in at least `role`: a higher one stays."""
+        """Make the user a member with at least `role`; a higher role stays."""
         with _changing_member(workspace_id, user_id) as writer:
             _get(workspace_id)
             member = _members(workspace_id).filter(user=user_id).first()
@@ -131,7 +131,7 @@ class WorkspaceService:
 
     @staticmethod
     def change_role(workspace_id: uuid.UUID, member_id: uuid.UUID, role: str) -> Membership:
-        """Change the role of a member, who is never added anew should somebody else have removed them meanwhile."""
+        """Change a member's role. Unlike `set_member`, doesn't add a user who has just been removed."""
         found = _expected(_members(workspace_id).filter(pk=member_id).first())
         with _changing_member(workspace_id, found.user_id) as writer:
             member = _members(workspace_id).filter(pk=member_id).first()
@@ -139,7 +139,7 @@ class WorkspaceService:
 
     @staticmethod
     def remove_member(workspace_id: uuid.UUID, user_id: int, *, force: bool = False) -> None:
-        """End a membership, with `force` the last owner's too; sockets of the user lose the workspace at once."""
+        """End a membership, with `force` even the last owner's; the user's sockets lose the workspace immediately."""
         with _changing_member(workspace_id, user_id) as writer:
             member = _expected(_members(workspace_id).filter(user=user_id).first())
             if not force:
@@ -236,12 +236,12 @@ def _get(workspace_id: uuid.UUID) -> Workspace:
 
 
 def _signal_access(user_id: int) -> None:
-    """Have open connections of the user ask again what they may do, once this is committed."""
+    """Make the user's open connections recheck their access, once this is committed."""
     transaction.on_commit(lambda: access_changed.send(WorkspaceService, user_ids=[user_id]), robust=True)
 
 
 def _save_with_slug(workspace: Workspace, wanted: str, exact: bool) -> None:
-    """Save under a slug that nobody has. Who else takes the same one at this moment is seen once that is committed."""
+    """Save with an unused slug. A concurrent use of the same slug is noticed once it is committed."""
     for _ in range(SLUG_TRIES):
         workspace.slug = _new_slug(wanted, exact)
         try:
@@ -254,7 +254,7 @@ def _save_with_slug(workspace: Workspace, wanted: str, exact: bool) -> None:
 
 
 def _new_slug(wanted: str, exact: bool) -> str:
-    """`wanted` as a slug nobody has; where it need not be exact, with a number behind it."""
+    """`wanted` if it is an unused slug, else, unless it must be exact, with a number appended."""
     slug = slugify(wanted)[: NAME_LENGTH - 8]
     if not slug:
         raise ProtocolError(Code.INVALID_MESSAGE, "expected a slug of letters, digits, - and _")

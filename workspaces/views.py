@@ -25,7 +25,7 @@ def _home(user_id: int | None) -> dict[str, Any]:
 
 @login_required
 def pinned(request: HttpRequest) -> HttpResponse:
-    """Several agents side by side; which, the page's address says and the page itself asks for."""
+    """Several agents side by side. Which ones is in the page's query, which its script reads."""
     return render(request, "pinned.html", {"workspaces": visible_workspaces(request.user.pk)})
 
 

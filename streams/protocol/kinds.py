@@ -73,7 +73,7 @@ class Viewer(Protocol):
 
     @property
     def expires_at(self) -> datetime | None:
-        """When the credential ends by itself."""
+        """When the credential expires."""
         ...
 
     def renewed(self) -> "Viewer | None":
