@@ -239,8 +239,7 @@ class Store:
         if publication.deals_with_requests:
             self._load_requests(publication.agent_id, events)
         if publication.deals_with_sessions:
-            named = {event.session for event in events if isinstance(event, Session | Usage) and event.session}
-            self._progress.load(publication.agent_id, named)
+            self._progress.load(publication.agent_id, events)
         self._renew(writer, publication)
         self._count(publication.agent_id, events)
         for event in events:
@@ -281,7 +280,7 @@ class Store:
             case ResolutionReport():
                 self._requests.report(writer, self._agent(publication), event)
             case Session() | Plan() | Usage():
-                self._progress.record(writer, self._agent(publication), event)
+                self._progress.record(writer, self._agent(publication), event, publication.producer or "")
             case Terminated():
                 writer.append(publication.stream, event.type, event.encode(publication.agent_id))
                 self._end(writer, publication, event)

@@ -15,6 +15,7 @@ from accounts import audit
 from accounts.actor import Actor
 from accounts.audit import Action
 from accounts.tokens import recheck_patterns
+from agents import folding
 from agents.changes import AgentChanges, agent_stream
 from agents.events import AgentEvent, Outcome, StatusReport, Terminated, Updated
 from agents.inbox import mark_seen
@@ -156,6 +157,14 @@ class AgentService:
             requests.save()
             changes.save()
         return count
+
+    # Sessions and usage
+
+    @staticmethod
+    @transaction.atomic
+    def fold(agent_id: uuid.UUID) -> int:
+        """Fold what is kept of an agent's oldest sessions; returns how much, 0 once there is nothing left to do."""
+        return folding.fold(_lock(agent_id).pk)
 
     # Agents
 
