@@ -243,11 +243,14 @@ export class AgentStream extends Emitter {
 
   #retryLater(channel, asking, since, seconds = 0) {
     const requests = this.#requests;
-    setTimeout(() => {
-      // A new connection has already requested everything.
-      if (requests !== this.#requests || !channel.subscriptions.size) return;
-      this.#request(channel, asking, since === undefined ? undefined : channel.slowest);
-    }, Math.min(Math.max(seconds * 1_000, RETRY_REQUEST_MS), MAX_RETRY_REQUEST_MS));
+    setTimeout(
+      () => {
+        // A new connection has already requested everything.
+        if (requests !== this.#requests || !channel.subscriptions.size) return;
+        this.#request(channel, asking, since === undefined ? undefined : channel.slowest);
+      },
+      Math.min(Math.max(seconds * 1_000, RETRY_REQUEST_MS), MAX_RETRY_REQUEST_MS),
+    );
   }
 
   #takeRequest({ id }) {
