@@ -32,6 +32,7 @@ from streams.protocol.text import NAME_LENGTH, clean_name, without_nul
 from streams.runtime import Runtime
 from workspaces.events import Change
 from workspaces.models import Workspace
+from workspaces.quotas import Committed, OutdatedError
 from workspaces.services import record, workspace_stream
 
 Changes = Mapping[str, str | None]
@@ -94,11 +95,15 @@ class AgentService:
     @staticmethod
     def publish_many(publications: Sequence[Publication]) -> list[Published | ProtocolError]:
         """Record publications in one transaction. Each succeeds or is refused independently."""
-        with transaction.atomic():
-            store = Store(publications)
-            with log.writing(store.stream_names) as stream_writer:
-                outcomes = store.run(stream_writer)
-        return outcomes
+        committed = Committed.known()
+        while True:
+            try:
+                with transaction.atomic():
+                    store = Store(publications, committed)
+                    with log.writing(store.stream_names) as stream_writer:
+                        return store.run(stream_writer)
+            except OutdatedError:
+                pass  # rolled back; each round knows more of what other processes have stored
 
     # Leases
 
@@ -120,8 +125,8 @@ class AgentService:
 
     @staticmethod
     async def aanswer(given: GivenAnswer) -> dict[str, Any]:
-        """Answer a request, and return its resolution. The first answer wins; a retry by the same user gets the
-        same resolution. Raises ProtocolError (CONFLICT, with the resolution) for other answers, and after expiry."""
+        """Answer a request, and return its resolution. The first answer wins; a retry by the same user gets the same
+        resolution. Raises ProtocolError (CONFLICT, with the resolution) for other answers, and after expiry."""
         return await Runtime.current().database.write_together(AgentService.answer_many, given, COMMIT)
 
     @staticmethod
