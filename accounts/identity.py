@@ -60,6 +60,11 @@ class Identity:
         return self.grant.limits if isinstance(self.grant, TokenGrant) else None
 
     @property
+    def credential(self) -> uuid.UUID | int:
+        """The token; or the user, for all their sessions."""
+        return self.grant.token_id if isinstance(self.grant, TokenGrant) else self.id
+
+    @property
     def expires_at(self) -> datetime | None:
         """When the credential expires."""
         return self.grant.expires_at

@@ -17,8 +17,10 @@ from accounts.actor import Actor, address_of, set_actor
 from accounts.credentials import Credential, Scheme, authenticate, session_credential
 from accounts.identity import Identity
 from accounts.scopes import NAMES, Limits
+from streams import metrics
 from streams.hub.reader import AccessQuery
 from streams.protocol.kinds import Access, Rights, Scope
+from streams.protocol.limits import Buckets
 from streams.protocol.messages import Code, ProtocolError
 from streams.runtime import Runtime
 
@@ -47,6 +49,8 @@ class Caller(HttpBearer):
         identity = await self._identify(request)
         if identity is not None and identity.limits is not None and not identity.limits.scopes & self.scopes:
             raise ProtocolError(Code.FORBIDDEN, f"expected {self._expected}, got one for {_listed(identity.limits)}")
+        if identity is not None:
+            _limit_calls(identity)
         request.scopes = self.scopes  # type: ignore[attr-defined]
         if identity is not None:
             set_actor(Actor.of(identity))
@@ -72,6 +76,22 @@ class Caller(HttpBearer):
 
 
 ANY_SCOPE = Scope.WATCH | Scope.PUBLISH | Scope.ANSWER | Scope.MANAGE
+
+
+class CallBuckets(Buckets):
+    """API calls, by user."""
+
+
+def _limit_calls(identity: Identity) -> None:
+    """Count a call. Raises ProtocolError (RATE_LIMITED) for a user who makes too many."""
+    rate = settings.HTTP_CALLS_PER_SECOND
+    if not rate:
+        return
+    calls = Runtime.current().part(CallBuckets).get(identity.id, rate)
+    if wait := calls.wait:
+        metrics.LIMITED.labels(limit="calls").inc()
+        raise ProtocolError(Code.RATE_LIMITED, f"expected at most {rate:g} calls a second of a user", retry_after=wait)
+    calls.spend(1)
 
 
 def _listed(limits: Limits) -> str:

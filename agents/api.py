@@ -19,6 +19,7 @@ from agents.kinds import AgentKind
 from agents.models import Agent
 from agents.needs import Need
 from agents.publications import Publication, PublishPayload, read_lines, read_publication
+from agents.rates import limit_rate
 from agents.search import AgentQuery, search
 from agents.services import AgentService, Changes
 from agents.states import whole_state
@@ -30,7 +31,7 @@ from streams.transports.http import add_stream_endpoints
 
 router = Router(tags=["agents"])
 
-LISTING = Scope.WATCH | Scope.PUBLISH | Scope.MANAGE  # a token for any of these sees how the agents it is for are now
+LISTING = Scope.WATCH | Scope.PUBLISH | Scope.MANAGE  # a token with any of these sees its agents' state
 
 
 class AgentOut(Camel):
@@ -92,7 +93,7 @@ class PublishedOut(RecordedOut):
 
 
 def _require_name(request: HttpRequest, workspace_id: uuid.UUID, name: str) -> None:
-    """Raise ProtocolError (FORBIDDEN) if the caller's token is not for an agent of this name."""
+    """Raise ProtocolError (FORBIDDEN) if the caller's token doesn't allow an agent of this name."""
     limits = caller(request).limits
     if limits is not None and not limits.for_agent(workspace_id, name.strip()):
         raise ProtocolError(Code.FORBIDDEN, f"your token only allows agents whose names match {limits.agents!r}")
@@ -184,7 +185,7 @@ async def get_agent(request: HttpRequest, agent_id: uuid.UUID) -> dict[str, Any]
 async def update_agent(request: HttpRequest, agent_id: uuid.UUID, body: AgentPatch) -> dict[str, Any]:
     await authorize(request, "agent", agent_id, Access.WRITE)
     if caller(request).limits is not None and body.name is not None:
-        # Or it could take an agent out of, or into, what the token is for.
+        # Otherwise a rename could move an agent into or out of the token's limits.
         _require_name(request, uuid.UUID((await read(_state, agent_id))["workspaceId"]), body.name)
     return await write(_updated, agent_id, body.name, body.labels)
 
@@ -268,7 +269,9 @@ def _check_size(request: HttpRequest, limit: int) -> None:
 
 async def _report(request: HttpRequest, agent_id: uuid.UUID, event: AgentEvent) -> tuple[int, RecordedOut]:
     await authorize(request, "agent", agent_id, Access.WRITE)
-    event.encode(agent_id)
+    size = len(event.encode(agent_id))
+    if not isinstance(event, Signal):  # it may be what stops the agent
+        limit_rate(agent_id, caller(request).credential, 1, size)
     published = await AgentService.areport(agent_id, event, actor=Actor.of(caller(request)))
     return 201, RecordedOut(agent_id=agent_id, seq=published.seq)
 
@@ -292,7 +295,9 @@ async def _report(request: HttpRequest, agent_id: uuid.UUID, event: AgentEvent) 
 )
 async def publish_events(request: HttpRequest, agent_id: uuid.UUID) -> PublishedOut:
     await authorize(request, "agent", agent_id, Access.WRITE)
-    published = await AgentService.apublish(await _publication(request, agent_id))
+    publication = await _publication(request, agent_id)
+    limit_rate(agent_id, caller(request).credential, len(publication.events), len(request.body))
+    published = await AgentService.apublish(publication)
     return PublishedOut(agent_id=agent_id, n=published.n, seq=published.seq, lease=published.lease)
 
 

@@ -43,6 +43,11 @@ def used(agent_id: uuid.UUID) -> tuple[int, int]:
     return found["count"], found["size"] or 0
 
 
+def used_in_workspace(workspace_id: uuid.UUID) -> int:
+    """The bytes of all attachments of a workspace's agents."""
+    return Attachment.objects.filter(agent__workspace=workspace_id).aggregate(size=Sum("size"))["size"] or 0
+
+
 def note_named(agent_id: uuid.UUID, named: dict[uuid.UUID, int]) -> None:
     """Note which events, by seq, name attachments of an agent whose stream is locked: they are kept with those."""
     ids = sorted(named)

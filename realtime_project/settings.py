@@ -5,6 +5,7 @@ from typing import Any
 
 import environ
 from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 
 from realtime_project.secret_key import channel_layer_key, generated_key, strong
 
@@ -35,6 +36,7 @@ WORKSPACE_AGENTS = env.int("WORKSPACE_AGENTS", default=20_000)
 # Of one agent; one attachment has at most 10 MiB.
 AGENT_ATTACHMENTS = env.int("AGENT_ATTACHMENTS", default=5_000)
 AGENT_ATTACHMENT_BYTES = env.int("AGENT_ATTACHMENT_BYTES", default=524_288_000)
+WORKSPACE_ATTACHMENT_BYTES = env.int("WORKSPACE_ATTACHMENT_BYTES", default=10_737_418_240)
 # Another storage of Django's, such as storages.backends.s3.S3Storage, and its options as JSON.
 ATTACHMENT_STORAGE = env.str("ATTACHMENT_STORAGE", default="")
 ATTACHMENT_STORAGE_OPTIONS = env.json("ATTACHMENT_STORAGE_OPTIONS", default={})
@@ -55,6 +57,19 @@ STORAGES: dict[str, Any] = {
     ),
 }
 
+# Quotas; 0: unlimited. Superusers may create any number of workspaces.
+WORKSPACE_CREATION = env.str("WORKSPACE_CREATION", default="everyone")
+if WORKSPACE_CREATION not in ("everyone", "staff", "superusers"):
+    raise ImproperlyConfigured(
+        f"WORKSPACE_CREATION: expected everyone, staff or superusers, got {WORKSPACE_CREATION!r}"
+    )
+WORKSPACES_PER_USER = env.int("WORKSPACES_PER_USER", default=20)
+WORKSPACE_EVENTS_PER_DAY = env.int("WORKSPACE_EVENTS_PER_DAY", default=20_000_000)
+WORKSPACE_BYTES_PER_DAY = env.int("WORKSPACE_BYTES_PER_DAY", default=5_000_000_000)
+PUBLISH_EVENTS_PER_SECOND = env.float("PUBLISH_EVENTS_PER_SECOND", default=10_000.0)
+PUBLISH_BYTES_PER_SECOND = env.float("PUBLISH_BYTES_PER_SECOND", default=20_000_000.0)
+HTTP_CALLS_PER_SECOND = env.float("HTTP_CALLS_PER_SECOND", default=500.0)
+
 INSTALLED_APPS = [
     "streams",  # before daphne: its `runserver` serves with our server class
     "daphne",
@@ -64,6 +79,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django.contrib.humanize",
     "channels",
     "corsheaders",
     "csp",

@@ -5,6 +5,8 @@ from collections.abc import Collection
 from contextlib import AbstractContextManager
 from typing import Any, Literal
 
+from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils.text import slugify
@@ -13,14 +15,14 @@ from accounts import audit
 from accounts.audit import Action
 from accounts.inbox import inbox_stream, superuser_ids, tell
 from accounts.tokens import delete_tokens_of_workspace
-from streams import log
+from streams import log, metrics
 from streams.log import Writer
 from streams.protocol.messages import Code, ProtocolError, stream_name
 from streams.protocol.text import NAME_LENGTH, clean_name
 from streams.signals import access_changed
 from workspaces.access import access_of
 from workspaces.events import WORKSPACE_UPDATED, Change, InboxWorkspace, WorkspaceUpdated
-from workspaces.models import Membership, Role, Workspace
+from workspaces.models import DailyVolume, Membership, Role, Workspace
 from workspaces.plugin import installed_sections
 
 MAX_MEMBERS = 300  # of one workspace: its state, which lists them beside the agents, must fit one WebSocket frame
@@ -56,7 +58,12 @@ class WorkspaceService:
     @staticmethod
     @transaction.atomic
     def create(name: str, slug: str = "", owner_id: int | None = None) -> Workspace:
-        """Create a workspace; the owner, if given, becomes its first member. `slug` defaults to one made of the name."""
+        """Create a workspace; the owner, if given, becomes a member. `slug` is derived from the name by default.
+
+        Raises ProtocolError (FORBIDDEN) if the owner may not create workspaces, or owns too many.
+        """
+        if owner_id is not None:
+            _require_room(owner_id)
         workspace = Workspace(name=clean_name(name, "name"))
         _save_with_slug(workspace, slug or slugify(workspace.name) or "workspace", exact=bool(slug))
         log.open_stream(workspace_stream(workspace.pk))
@@ -98,6 +105,7 @@ class WorkspaceService:
         workspace.delete()  # rows before streams: the order in which everyone locks
         _tell_all(workspace_id, concerned, "removed")
         log.drop_streams(names)
+        DailyVolume.objects.filter(workspace_id=workspace_id).delete()
 
     @staticmethod
     def set_member(workspace_id: uuid.UUID, user_id: int, role: str, *, force: bool = False) -> Membership:
@@ -141,6 +149,21 @@ class WorkspaceService:
             _audit(Action.MEMBER_REMOVED, member)
             member.delete()
             _signal_access(user_id)
+
+
+def _require_room(user_id: int) -> None:
+    """Raise ProtocolError (FORBIDDEN) if the user may not create a workspace, or has created enough."""
+    # Locked: two requests at a time must not both be the last that fits.
+    user: Any = get_user_model()._default_manager.select_for_update().get(pk=user_id)
+    if user.is_superuser:
+        return
+    if settings.WORKSPACE_CREATION != "everyone" and not (settings.WORKSPACE_CREATION == "staff" and user.is_staff):
+        metrics.LIMITED.labels(limit="workspace_creation").inc()
+        raise ProtocolError(Code.FORBIDDEN, f"here only {settings.WORKSPACE_CREATION} may create workspaces")
+    limit = settings.WORKSPACES_PER_USER
+    if limit and Membership.objects.filter(user=user_id, role=Role.OWNER).count() >= limit:
+        metrics.LIMITED.labels(limit="workspaces").inc()
+        raise ProtocolError(Code.FORBIDDEN, f"expected at most {limit} workspaces that you own")
 
 
 def _changing_member(workspace_id: uuid.UUID, user_id: int) -> AbstractContextManager[Writer]:

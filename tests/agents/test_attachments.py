@@ -55,6 +55,7 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     if request.param == "postgres":
         url = request.getfixturevalue("postgres").create_database(f"t{uuid.uuid4().hex}")
     limits = {"AGENT_ATTACHMENTS": "12", "AGENT_ATTACHMENT_BYTES": str(25 * 1024 * 1024)}
+    limits["WORKSPACE_ATTACHMENT_BYTES"] = str(35 * 1024 * 1024)
     with cluster(folder, {"DATABASE_URL": url, **limits}) as servers:
         yield servers, folder / "server0" / "attachments"
 
@@ -203,6 +204,8 @@ def test_an_agent_has_only_so_many_and_so_much(desk: Desk) -> None:
     assert [attach(desk, big).status for _ in range(3)] == [201, 201, 413]
     assert [attach(desk).status for _ in range(11)] == [201] * 10 + [413]
     assert attach(desk).data["code"] == "TOO_LARGE"
+    other = desk_of_another_agent(desk)
+    assert [attach(other, big).status for _ in range(2)] == [201, 413], "so has its workspace"
 
 
 def test_only_those_who_may_see_the_agent_get_it(desk: Desk, place: tuple[Cluster, Path]) -> None:
