@@ -1,4 +1,4 @@
-"""The admin of tokens, and what the admin of other named things shares with it."""
+"""The admin of tokens and of the audit log, and base classes for the other admins."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ from streams.protocol.text import clean_name
 
 
 class ForeignKeySelect(AutocompleteSelect):
-    """Django's, which fails on an id that is not valid for the field instead of letting the form report it."""
+    """Django's, which raises for an id that isn't valid for the field, where the form should report it."""
 
     def optgroups(self, name: str, value: list[Any], attrs: Any = None) -> Any:  # type: ignore[override]
         return super().optgroups(name, [one for one in value if self._valid(one)], attrs)
@@ -34,7 +34,7 @@ class ForeignKeySelect(AutocompleteSelect):
 
 
 class AutocompleteMixin(BaseModelAdmin):  # type: ignore[type-arg]
-    """Has `autocomplete_fields` report an invalid id as an error of the form."""
+    """Makes `autocomplete_fields` report an invalid id as a form error."""
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name in self.get_autocomplete_fields(request):
@@ -43,7 +43,7 @@ class AutocompleteMixin(BaseModelAdmin):  # type: ignore[type-arg]
 
 
 class ServiceAdmin(AutocompleteMixin, admin.ModelAdmin):  # type: ignore[type-arg]
-    """An admin whose changes a service makes: what that refuses is said on the page."""
+    """An admin whose changes are made by a service; the page shows the service's errors."""
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
@@ -54,7 +54,7 @@ class ServiceAdmin(AutocompleteMixin, admin.ModelAdmin):  # type: ignore[type-ar
 
 
 class NamedForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A form whose `name` keeps to what the services accept."""
+    """A form that validates `name` as the services do."""
 
     def clean_name(self) -> str:
         try:
@@ -95,7 +95,7 @@ class TokenForm(NamedForm):
 
 @admin.register(Token)
 class TokenAdmin(AutocompleteMixin, admin.ModelAdmin):  # type: ignore[type-arg]
-    """Tokens are made here and shown once; afterwards only their beginning is known."""
+    """Creates tokens, which are shown once; afterwards only their first characters are known."""
 
     form = TokenForm
     list_display = ["name", "user", "hint", "allowed", "created_at", "expires_at", "last_used_at", "last_address"]
@@ -108,7 +108,7 @@ class TokenAdmin(AutocompleteMixin, admin.ModelAdmin):  # type: ignore[type-arg]
         return ["user"] if obj else []
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        # A token acts as its user: making another's is for those who may do everything anyway.
+        # A token acts as its user, so only superusers may create one for somebody else.
         if db_field.name == "user" and not _superuser(request):
             kwargs["queryset"] = get_user_model()._default_manager.filter(username=request.user.get_username())
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
@@ -130,7 +130,7 @@ class TokenAdmin(AutocompleteMixin, admin.ModelAdmin):  # type: ignore[type-arg]
         request.token_secret = secret  # type: ignore[attr-defined]
 
     def response_add(self, request: HttpRequest, obj: Token, post_url_continue: str | None = None) -> HttpResponse:
-        # Shown in the answer itself: a message carried to the next page would lie in a cookie meanwhile.
+        # Shown in the response itself: a message for the next page would be stored in a cookie.
         context = {
             **self.admin_site.each_context(request),
             "title": "The new token",
@@ -145,7 +145,7 @@ class TokenAdmin(AutocompleteMixin, admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """The audit log, to read."""
+    """The audit log, read-only."""
 
     list_display = ["time", "actor", "action", "target", "via", "address"]
     list_filter = ["action"]

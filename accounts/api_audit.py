@@ -61,7 +61,7 @@ async def audit(request: HttpRequest, query: Query[AuditQuery]) -> dict[str, Any
 
 
 async def _authorize(request: HttpRequest, workspace_id: uuid.UUID | None) -> None:
-    """Owners see their workspace's entries; superusers all, also those of workspaces that are gone."""
+    """Owners see their workspace's entries, superusers all, including those of deleted workspaces."""
     if await read(is_superuser, caller(request).id):
         limits = caller(request).limits
         if limits is None or limits.everywhere:

@@ -3,7 +3,7 @@ from collections.abc import Iterable
 from streams.conf import conf
 from streams.plugin import Job, StreamApp
 
-USES_EVERY = 2.0  # seconds between two looks for uses of tokens to be written
+USES_EVERY = 2.0  # seconds between two writes of token uses
 
 
 class AccountsConfig(StreamApp):

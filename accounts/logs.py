@@ -6,13 +6,13 @@ import re
 from io import TextIOWrapper
 from logging.handlers import WatchedFileHandler
 
-# A link's secret, up to the next slash; what looks like one of our secrets; the value of a parameter that holds one.
+# A link's secret, up to the next slash; text that looks like one of our secrets; the value of a secret parameter.
 _SECRETS = (
     re.compile(r"(/(?:invitation|sign-in/link)/)[^/?\s]+", re.IGNORECASE),
     re.compile(r"(\bag[a-z]_)[\w-]{16,}"),
     re.compile(r"([?&;](?:ticket|token|secret|link|next)=)[^&;\s]+", re.IGNORECASE),
 )
-LOGGERS = ("django.request", "django.security.csrf")  # those of Django that log the address of a request
+LOGGERS = ("django.request", "django.security.csrf")  # Django's loggers that log request paths
 
 
 def redacted(address: str) -> str:
@@ -23,7 +23,7 @@ def redacted(address: str) -> str:
 
 
 class Redaction(logging.Filter):
-    """Masks the secrets wherever an address is logged."""
+    """Masks secrets in logged addresses."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):

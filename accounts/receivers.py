@@ -1,5 +1,5 @@
-"""Signals `access_changed` for users, sessions and tokens, and records their comings and goings: Django changes those
-itself, wherever that happens."""
+"""Signals `access_changed` for users, sessions and tokens, and records sign-ins and changes of tokens. Django's signals
+cover every place where these change."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ from streams.signals import access_changed
 
 @receiver(post_delete, sender=Session)
 def session_ended(instance: Session, **kwargs: Any) -> None:
-    # Not user_logged_out: that is sent while the session still holds.
+    # Not user_logged_out, which is sent while the session is still valid.
     user_id = instance.get_decoded().get(SESSION_KEY)
     if user_id is not None:
         _signal(int(user_id))
@@ -59,7 +59,7 @@ def signed_out(request: HttpRequest, user: Any, **kwargs: Any) -> None:
 
 @receiver(user_login_failed)
 def sign_in_failed(credentials: dict[str, Any], request: HttpRequest | None = None, **kwargs: Any) -> None:
-    # The name is whatever somebody typed, which may be nobody's: it is not the actor.
+    # The name is whatever was typed, so it is not the actor.
     address = address_of(request) if request else ""
     record(Action.SIGN_IN_FAILED, target=str(credentials.get("username") or ""), actor=Actor(None, "", "page", address))
 

@@ -1,4 +1,4 @@
-"""Browser sessions: who is signed in to one, and ending all of a user's."""
+"""Browser sessions: finding a session's user, and ending all sessions of a user."""
 
 from importlib import import_module
 from typing import Any
@@ -10,15 +10,15 @@ from django.utils.crypto import constant_time_compare
 
 
 def session_user(key: str) -> Any:
-    """The active user who is signed in to a session; None for nobody, and where their password has changed since.
+    """The active user of a session; None if there is none, or their password has changed since.
 
-    Django's `get_user` without what that changes: it ends sessions, and gives them new keys. Reads the database.
+    Unlike Django's `get_user`, this never ends a session or changes its key. Reads the database.
     """
     session = import_module(settings.SESSION_ENGINE).SessionStore(key)
     backend = session.get(BACKEND_SESSION_KEY)
     if backend not in settings.AUTHENTICATION_BACKENDS:
         return None
-    user = load_backend(backend).get_user(session[SESSION_KEY])  # None also for one who is not active
+    user = load_backend(backend).get_user(session[SESSION_KEY])  # None also for inactive users
     if user is None:
         return None
     given = session.get(HASH_SESSION_KEY, "")
@@ -27,9 +27,9 @@ def session_user(key: str) -> Any:
 
 
 def end_sessions(user_id: int) -> int:
-    """Sign a user out everywhere; their open sockets are closed at once. Returns how many sessions that were.
+    """Sign a user out everywhere; their open sockets are closed at once. Returns the number of sessions.
 
-    Sessions are not indexed by user, so this reads them all.
+    Reads all sessions, because they aren't indexed by user.
     """
     theirs = [
         session.pk for session in Session.objects.iterator() if session.get_decoded().get(SESSION_KEY) == str(user_id)

@@ -38,7 +38,7 @@ _buckets: OrderedDict[str, Bucket] = OrderedDict()
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So many failures are free; then each makes the next attempt wait twice as long, in seconds."""
+    """`free` failures cost nothing; each one after that doubles the wait before the next attempt. Times are seconds."""
 
     key: str
     free: int
@@ -46,19 +46,19 @@ class Limit:
     longest: float
 
     def wait(self, failures: int) -> timedelta:
-        """How long to wait after so many failures."""
+        """How long to wait after this many failures."""
         beyond = min(failures - self.free, 20)
         return timedelta(seconds=min(self.first * 2**beyond, self.longest) if beyond >= 0 else 0)
 
 
 def begin(username: str, address: str) -> None:
-    """Count an attempt to sign in. Raises ProtocolError (RATE_LIMITED) if it comes too soon after others."""
+    """Count a sign-in attempt. Raises ProtocolError (RATE_LIMITED) if it comes too soon after others."""
     pair, *_ = limits = _limits(username, address)
     with transaction.atomic():
         rows = _locked(limits)
-        now = timezone.now()  # not before: others may have had the lock for long
+        now = timezone.now()  # only now, because waiting for the locks may take long
         known = rows[pair.key].known_at
-        # Strangers who guess an account's password do not lock out whoever has signed in from where they are now.
+        # Guesses from elsewhere don't lock a user out at an address from which they have signed in before.
         counted = [one for one in limits if one.key == pair.key or not known or known < now - KNOWN]
         wait = max((rows[one.key].until - now).total_seconds() for one in counted)
         if wait > 0:
@@ -77,7 +77,7 @@ def succeed(username: str, address: str) -> None:
 
 
 def too_many(seconds: float) -> ProtocolError:
-    """The refusal of an attempt that comes some seconds too soon."""
+    """The error for an attempt that comes this many seconds too soon."""
     whole = max(1, round(seconds + 0.5))
     return ProtocolError(
         Code.RATE_LIMITED, f"too many failed attempts; try again in {whole} seconds", retry_after=whole
@@ -99,7 +99,7 @@ def note_failure(what: str, address: str) -> None:
 
 
 def remove_forgotten() -> None:
-    """Remove what no longer counts."""
+    """Remove records that no longer count."""
     now = timezone.now()
     old = SignInFailures.objects.filter(until__lt=now - FORGET, last_at__lt=now - FORGET)
     old.filter(known_at=None).delete()
@@ -107,7 +107,7 @@ def remove_forgotten() -> None:
 
 
 def network(address: str) -> str:
-    """What counts as one address: of IPv6 the /64, all of which one customer has."""
+    """What counts as one address. For IPv6 that is the /64, which belongs to one customer."""
     try:
         found = ip_address(address.partition("%")[0])
     except ValueError:
@@ -128,7 +128,7 @@ def _limits(username: str, address: str) -> list[Limit]:
 
 
 def _locked(limits: list[Limit]) -> dict[str, SignInFailures]:
-    keys = sorted(limit.key for limit in limits)  # one order for all, so that no two wait for each other
+    keys = sorted(limit.key for limit in limits)  # always in the same order, to prevent deadlocks
     fresh = timezone.now()
     SignInFailures.objects.bulk_create(
         [SignInFailures(key=key, until=fresh, last_at=fresh) for key in keys], ignore_conflicts=True

@@ -10,8 +10,9 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 
 from accounts.admin import NamedForm, ServiceAdmin
-from agents.models import Agent, Request, Session
+from agents.models import Agent, Request, Session, UsageShare
 from agents.services import AgentService
+from agents.usage_store import COUNTED
 
 # By the agent or about it, not by people.
 REPORTED = ("key", "labels", "status", "reason", "context_level", "archived_at", "created_at", "updated_at")
@@ -89,6 +90,14 @@ class SessionAdmin(ReportedAdmin):
     search_fields = ["name", "agent__name"]
     list_select_related = ["agent"]
     fields = ("name", "agent", "started_at", "ended_at", "outcome", "first_seq", "last_seq", "payload")
+
+
+@admin.register(UsageShare)
+class UsageShareAdmin(ReportedAdmin):
+    list_display = ["agent", "session", "day", "model", *COUNTED, "estimated"]
+    list_filter = ["day"]
+    search_fields = ["session", "model", "agent__name"]
+    list_select_related = ["agent"]
 
 
 @admin.register(Request)

@@ -19,6 +19,7 @@ from agents.kinds import AgentKind
 from agents.models import Agent
 from agents.needs import Need
 from agents.publications import Publication, PublishPayload, read_lines, read_publication
+from agents.rates import limit_rate
 from agents.search import AgentQuery, search
 from agents.services import AgentService, Changes
 from agents.states import whole_state
@@ -268,7 +269,9 @@ def _check_size(request: HttpRequest, limit: int) -> None:
 
 async def _report(request: HttpRequest, agent_id: uuid.UUID, event: AgentEvent) -> tuple[int, RecordedOut]:
     await authorize(request, "agent", agent_id, Access.WRITE)
-    event.encode(agent_id)
+    size = len(event.encode(agent_id))
+    if not isinstance(event, Signal):  # it may be what stops the agent
+        limit_rate(agent_id, caller(request).credential, 1, size)
     published = await AgentService.areport(agent_id, event, actor=Actor.of(caller(request)))
     return 201, RecordedOut(agent_id=agent_id, seq=published.seq)
 
@@ -292,7 +295,9 @@ async def _report(request: HttpRequest, agent_id: uuid.UUID, event: AgentEvent) 
 )
 async def publish_events(request: HttpRequest, agent_id: uuid.UUID) -> PublishedOut:
     await authorize(request, "agent", agent_id, Access.WRITE)
-    published = await AgentService.apublish(await _publication(request, agent_id))
+    publication = await _publication(request, agent_id)
+    limit_rate(agent_id, caller(request).credential, len(publication.events), len(request.body))
+    published = await AgentService.apublish(publication)
     return PublishedOut(agent_id=agent_id, n=published.n, seq=published.seq, lease=published.lease)
 
 

@@ -13,6 +13,7 @@ from accounts.scopes import Limits
 from agents.changes import agent_stream
 from agents.models import Agent, Status
 from agents.publications import read_publication
+from agents.rates import limit_rate
 from agents.request_store import GivenAnswer, open_requests
 from agents.requests import read_named_answer
 from agents.services import AgentService
@@ -53,8 +54,10 @@ class AgentKind(Kind):
         states = whole_states(list(Agent.objects.filter(pk__in=keys)))
         return {key: State(encode(state)) for key, state in states.items()}
 
-    async def publish(self, key: uuid.UUID, publication: Raw) -> dict[str, Any]:
-        published = await AgentService.apublish(await read_publication(key, publication))
+    async def publish(self, key: uuid.UUID, publication: Raw, viewer: Viewer) -> dict[str, Any]:
+        read = await read_publication(key, publication)
+        limit_rate(key, viewer.credential, len(read.events), len(memoryview(publication)))
+        published = await AgentService.apublish(read)
         answer: dict[str, Any] = {"agentId": str(key), "n": published.n, "seq": published.seq}
         return answer if published.lease is None else answer | {"lease": published.lease}
 

@@ -1,4 +1,5 @@
-"""What servers do for agents in the background: report lost runners, expire requests, archive silent agents.
+"""What servers do for agents in the background: report lost runners, expire requests, archive silent agents, fold
+sessions.
 
 A runner renews its lease every few seconds; if it stops, its agent is reported as lost. A request ends at its deadline,
 and is forgotten once its events are trimmed. An agent that has been silent for long leaves its workspace's state until
@@ -8,6 +9,7 @@ it publishes again.
 import logging
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,12 +17,14 @@ from django.conf import settings
 from django.db.models import Min
 
 from agents.changes import agent_stream
+from agents.folding import overfull
 from agents.models import Agent, Request, Status
 from agents.services import STALE, AgentService, due_requests, expired
 from streams import log
 from streams.conf import conf
 from streams.plugin import Job
 from streams.protocol import clock
+from streams.protocol.messages import ProtocolError
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +32,7 @@ LEASE_SECONDS = 1.0  # between two checks for expired leases
 AWAY_SECONDS = 5.0  # without a check, after which runners are given time to come back
 REQUEST_SECONDS = 0.5  # between two checks for expired requests
 REQUESTS_STEP = 500  # requests forgotten in one transaction
+FOLD_SECONDS = 600.0  # between two checks for agents of too many sessions
 ARCHIVE_SECONDS = 600.0  # between two checks for silent agents
 ARCHIVE_BATCH = 100  # agents checked in one transaction
 
@@ -38,6 +43,7 @@ def jobs() -> Iterable[Job]:
         Job(archive_silent, ARCHIVE_SECONDS),
         Job(expire_due, REQUEST_SECONDS),
         Job(forget_trimmed, conf().TRIM_EVERY),
+        Job(fold_sessions, FOLD_SECONDS),
     ]
 
 
@@ -92,6 +98,13 @@ def forget_trimmed() -> int:
                 trimmed = Request.objects.exclude(outcome="").filter(agent=names[name], seq__lte=span.floor)
                 removed += trimmed.filter(pk__in=list(trimmed.values_list("pk", flat=True)[:REQUESTS_STEP])).delete()[0]
     return removed
+
+
+def fold_sessions() -> None:
+    for agent_id in sorted(overfull()):
+        with suppress(ProtocolError):  # deleted meanwhile
+            while AgentService.fold(agent_id):
+                pass
 
 
 def archive_silent() -> int:

@@ -157,3 +157,28 @@ class Progress(models.Model):
 
     def __str__(self) -> str:
         return str(self.agent_id)
+
+
+class UsageShare(models.Model):
+    """What of a session's totals was reported on one day (UTC) for one model. All shares of a session together are its
+    totals; null: never told. A session without a name holds what was folded of an agent's oldest shares."""
+
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="usage_shares", db_index=False)
+    session = models.CharField(max_length=200, blank=True)
+    day = models.DateField()
+    model = models.CharField(max_length=200, blank=True)
+    input_tokens = models.BigIntegerField(null=True)
+    cached_input_tokens = models.BigIntegerField(null=True)
+    output_tokens = models.BigIntegerField(null=True)
+    reasoning_tokens = models.BigIntegerField(null=True)
+    cost_nanos = models.BigIntegerField(null=True, help_text="billionths of a US dollar")
+    estimated = models.BooleanField(default=False, help_text="some of it was not told by the tool itself")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["agent", "session", "day", "model"], name="one_share_per_day_and_model")
+        ]
+        indexes = [models.Index(fields=["agent", "day"], name="shares_in_order")]
+
+    def __str__(self) -> str:
+        return f"{self.session} {self.day} {self.model}"

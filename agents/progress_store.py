@@ -3,21 +3,23 @@
 import json
 import uuid
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 from typing import Any
 
-from django.db.models import Model, OuterRef, Subquery
+from django.db.models import OuterRef, Subquery
 
 from agents.changes import agent_stream
-from agents.events import Plan, Session, Terminated, Usage
+from agents.events import AgentEvent, Plan, Session, Terminated, Usage
 from agents.models import Agent, Progress
 from agents.models import Session as StoredSession
 from agents.progress import SessionChange
+from agents.upsert import CHUNK, upsert
+from agents.usage_store import UsageStore
 from streams.log import Writer
 from streams.protocol import clock
 
-CHUNK = 500  # names in one query
+RUN = "run:"  # begins the name of a session that is a producer's run
 REPLACED = "replaced"  # the outcome of a session in whose place another began
 KEPT = ["payload", "first_seq", "changed_seq", "last_seq", "started_at", "ended_at", "outcome"]
 
@@ -31,21 +33,27 @@ class ProgressStore:
         self._sessions: defaultdict[uuid.UUID, dict[str, StoredSession]] = defaultdict(dict)
         self._current: dict[uuid.UUID, StoredSession | None] = {}
         self._changed: dict[int, StoredSession] = {}  # by identity: new ones have no key yet
+        self._usage: UsageStore | None = None  # made for those publications that have some
         self._told: dict[str, dict[uuid.UUID, str]] = {"plan": {}, "usage": {}}
 
-    def load(self, agent_id: uuid.UUID, named: Collection[str] = ()) -> None:
-        """Read the sessions of these names, and the one that the agent is in."""
+    def load(self, agent_id: uuid.UUID, events: Sequence[AgentEvent]) -> None:
+        """Read the sessions that events name, and the one that the agent is in."""
+        named = {event.session for event in events if isinstance(event, Session | Usage) and event.session}
         known = self._sessions[agent_id]
-        missing = sorted(set(named) - known.keys())
+        missing = sorted(named - known.keys())
         for start in range(0, len(missing), CHUNK):
             for row in StoredSession.objects.filter(agent=agent_id, name__in=missing[start : start + CHUNK]):
                 known[row.name] = row
+        if used := [event for event in events if isinstance(event, Usage)]:
+            self._usage = self._usage or UsageStore()
+            self._usage.load(agent_id, {event.session for event in used if event.session})
         if agent_id not in self._current:
             newest = StoredSession.objects.filter(agent=agent_id).order_by("-changed_seq").first()
             self._current[agent_id] = newest and known.setdefault(newest.name, newest)
 
-    def record(self, writer: Writer, agent: Agent, event: ProgressEvent) -> None:
-        """Record an event; what was loaded must be all that it names."""
+    def record(self, writer: Writer, agent: Agent, event: ProgressEvent, producer: str = "") -> None:
+        """Record an event that `load` has seen. Usage without a session is that of the one the agent is in, or else
+        of the producer's run."""
         if isinstance(event, Session):
             event = self._completed(agent, event)
         seq = writer.append(agent_stream(agent.pk), event.type, event.encode(agent.pk))
@@ -56,6 +64,16 @@ class ProgressStore:
                 self._told["plan"][agent.pk] = event.fields
             case Usage():
                 self._told["usage"][agent.pk] = event.fields
+                self._count(writer, agent, event, producer)
+
+    def _count(self, writer: Writer, agent: Agent, event: Usage, producer: str) -> None:
+        current = self._current[agent.pk]
+        assert self._usage is not None
+        name = event.session or (current.name if current and not current.outcome else f"{RUN}{producer}")
+        self._usage.load(agent.pk, [name])
+        row = self._sessions[agent.pk].get(name)
+        model = event.model or (json.loads(row.payload).get("model") if row else None) or ""
+        self._usage.record(agent.pk, name, clock.as_datetime(writer.time).date(), model, event)
 
     def end(self, writer: Writer, agent: Agent, end: Terminated) -> None:
         """The agent's process has ended, and with it the session it was in."""
@@ -89,19 +107,14 @@ class ProgressStore:
         self._changed[id(row)] = row
 
     def save(self) -> None:
-        rows = list(self._changed.values())
-        for row in rows:
-            row.pk = None  # what tells whether it is there already is its name
-        _upsert(StoredSession, rows, ["agent", "name"], KEPT)
+        if self._changed:
+            upsert(StoredSession, self._changed.values(), ["agent", "name"], KEPT)
         for field, told in self._told.items():
-            _upsert(Progress, [Progress(agent_id=pk, **{field: told[pk]}) for pk in sorted(told)], ["agent"], [field])
-
-
-def _upsert(model: type[Model], rows: list[Any], unique: list[str], fields: list[str]) -> None:
-    if rows:
-        model._default_manager.bulk_create(
-            rows, update_conflicts=True, unique_fields=unique, update_fields=fields, batch_size=CHUNK
-        )
+            if told:
+                rows = [Progress(agent_id=pk, **{field: told[pk]}) for pk in sorted(told)]
+                upsert(Progress, rows, ["agent"], [field])
+        if self._usage is not None:
+            self._usage.save()
 
 
 def progress_of(agent_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Finds which publishing agents are archived, without querying those that published recently."""
+"""Finds which publishing agents are archived and where they belong, without querying those that published recently."""
 
 import time
 import uuid
@@ -10,6 +10,7 @@ from agents.models import Agent
 from streams import log
 from streams.runtime import Runtime
 
+GET_HOMES = "SELECT id, workspace_id FROM agents_agent WHERE id IN ({})"
 GET_ARCHIVED = "SELECT id FROM agents_agent WHERE archived_at IS NOT NULL AND id IN ({})"
 # Far less than any AGENT_ARCHIVE_DAYS that makes sense: an agent that published within this time is not archived yet.
 HEARD_SECONDS = 600.0
@@ -17,10 +18,11 @@ MAX_HEARD = 50_000
 
 
 class Heard:
-    """The agents that published recently."""
+    """The agents that published recently, and the workspaces of agents, which never change."""
 
     def __init__(self) -> None:
         self._until: dict[uuid.UUID, float] = {}  # by agent, monotonic
+        self.homes: dict[uuid.UUID, uuid.UUID] = {}
 
     def unknown(self, agent_ids: Collection[uuid.UUID]) -> list[uuid.UUID]:
         """Those of `agent_ids` that have not published recently."""
@@ -30,7 +32,18 @@ class Heard:
     def add(self, agent_ids: Collection[uuid.UUID]) -> None:
         if len(self._until) > MAX_HEARD:
             self._until.clear()
+            self.homes = {}
         self._until.update(dict.fromkeys(agent_ids, time.monotonic() + HEARD_SECONDS))
+
+
+def find_homes(agent_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
+    """The workspaces of those agents that exist. Queries only those not met before."""
+    runtime = Runtime.of_process()
+    homes = {} if runtime is None else runtime.part(Heard).homes
+    key = Agent._meta.pk
+    unknown = [key.get_db_prep_value(pk, connection) for pk in agent_ids if pk not in homes]
+    homes.update({uuid.UUID(str(pk)): uuid.UUID(str(home)) for pk, home in log.select(GET_HOMES, unknown)})
+    return {pk: homes[pk] for pk in agent_ids if pk in homes}
 
 
 def find_archived(agent_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:

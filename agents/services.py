@@ -15,6 +15,7 @@ from accounts import audit
 from accounts.actor import Actor
 from accounts.audit import Action
 from accounts.tokens import recheck_patterns
+from agents import folding
 from agents.changes import AgentChanges, agent_stream
 from agents.events import AgentEvent, Outcome, StatusReport, Terminated, Updated
 from agents.inbox import mark_seen
@@ -31,6 +32,7 @@ from streams.protocol.text import NAME_LENGTH, clean_name, without_nul
 from streams.runtime import Runtime
 from workspaces.events import Change
 from workspaces.models import Workspace
+from workspaces.quotas import Committed, OutdatedError
 from workspaces.services import record, workspace_stream
 
 Changes = Mapping[str, str | None]
@@ -93,11 +95,15 @@ class AgentService:
     @staticmethod
     def publish_many(publications: Sequence[Publication]) -> list[Published | ProtocolError]:
         """Record publications in one transaction; each succeeds or is refused by itself."""
-        with transaction.atomic():
-            store = Store(publications)
-            with log.writing(store.stream_names) as stream_writer:
-                outcomes = store.run(stream_writer)
-        return outcomes
+        committed = Committed.known()
+        while True:
+            try:
+                with transaction.atomic():
+                    store = Store(publications, committed)
+                    with log.writing(store.stream_names) as stream_writer:
+                        return store.run(stream_writer)
+            except OutdatedError:
+                pass  # rolled back; each round knows more of what other processes have stored
 
     # Leases
 
@@ -151,6 +157,14 @@ class AgentService:
             requests.save()
             changes.save()
         return count
+
+    # Sessions and usage
+
+    @staticmethod
+    @transaction.atomic
+    def fold(agent_id: uuid.UUID) -> int:
+        """Fold what is kept of an agent's oldest sessions; returns how much, 0 once there is nothing left to do."""
+        return folding.fold(_lock(agent_id).pk)
 
     # Agents
 

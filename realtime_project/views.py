@@ -24,7 +24,7 @@ async def health(request: HttpRequest) -> HttpResponse:
 
 
 async def metrics(request: HttpRequest) -> HttpResponse:
-    """The figures of this process: 200 for a superuser's token or session, 401 or 403 for others."""
+    """The metrics of this process: 200 for a superuser's token or session, 401 or 403 for others."""
     try:
         identity = await Caller(Scope.WATCH)(request)
         allowed = identity is not None and _everywhere(identity) and await read(is_superuser, identity.id)

@@ -3,6 +3,9 @@
 from prometheus_client import Counter, Gauge
 
 APPENDED = Counter("agentstream_events_appended", "Events this process has written to the log")
+PUBLISHED_BYTES = Counter("agentstream_published_bytes", "Bytes of the events that producers have published")
+PUBLISHED = Counter("agentstream_published_events", "Events that producers have published")
+LIMITED = Counter("agentstream_limited", "Requests refused because of a limit", ["limit"])
 GAPS = Counter("agentstream_gaps", "Times the broker lost something that was then read from the log")
 CLOSED = Counter("agentstream_sockets_closed", "Sockets this server closed for cause", ["code"])
 FOREIGN_MESSAGES = Counter(

@@ -24,8 +24,8 @@ def access_of(role: str) -> Access:
 
 
 def workspace_access(queries: Sequence[tuple[int, uuid.UUID]], *, exist: bool = False) -> list[Access]:
-    """What each (user id, workspace id) may do; NONE also where either does not exist. Three queries at most, two for
-    who knows that the workspaces `exist`."""
+    """What each (user id, workspace id) may do; NONE also if either doesn't exist. At most three queries, or two if the
+    workspaces are known to `exist`."""
     users = {user_id for user_id, _ in queries}
     workspaces = {workspace_id for _, workspace_id in queries}
     active = get_user_model()._default_manager.filter(pk__in=users, is_active=True)
@@ -58,5 +58,5 @@ def visible_workspaces(user_id: int | None, limits: Limits | None = None) -> Que
         known = known.filter(pk=limits.workspace_id)
     mine = Membership.objects.filter(workspace=OuterRef("pk"), user=user.pk).values("role")
     if user.is_superuser:
-        return known.annotate(role=Value(Role.OWNER.value))  # whatever role a membership gives them
+        return known.annotate(role=Value(Role.OWNER.value))  # regardless of any membership
     return known.annotate(role=Subquery(mine)).filter(role__isnull=False)

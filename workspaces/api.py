@@ -1,7 +1,8 @@
 """The HTTP API of workspaces."""
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 
 from django.http import HttpRequest
 from ninja import Router
@@ -21,6 +22,7 @@ from accounts.requests import (
 )
 from streams.protocol.kinds import Access, Scope
 from streams.transports.http import add_stream_endpoints
+from workspaces import quotas
 from workspaces.access import visible_workspaces
 from workspaces.models import Workspace
 from workspaces.services import WorkspaceService
@@ -112,6 +114,37 @@ async def delete_workspace(request: HttpRequest, workspace_id: uuid.UUID) -> tup
     await authorize(request, "workspace", workspace_id, Access.MANAGE)
     await write(WorkspaceService.delete, workspace_id)
     return 204, None
+
+
+class UsedOut(Camel):
+    used: int
+    limit: int | None = Field(description="null: none")
+
+
+class VolumeOut(Camel):
+    day: date
+    events: int
+    bytes: int
+
+
+class QuotaOut(Camel):
+    day: date
+    resets_at: datetime
+    events: UsedOut
+    bytes: UsedOut
+    days: list[VolumeOut] = Field(description="the last 30 on which something was published, the newest first")
+
+
+@router.get(
+    "/workspaces/{uuid:workspace_id}/quota",
+    response=QuotaOut,
+    by_alias=True,
+    summary="What the workspace has stored today and of late, and what it may",
+    auth=Caller(Scope.MANAGE),
+)
+async def get_quota(request: HttpRequest, workspace_id: uuid.UUID) -> dict[str, Any]:
+    await authorize(request, "workspace", workspace_id, Access.MANAGE)
+    return await read(quotas.quota, workspace_id)
 
 
 add_stream_endpoints(router, "workspace", authorize_reading, caller, Caller(Scope.WATCH))

@@ -1,4 +1,4 @@
-"""The HTTP API of a workspace's members, and of the invitations to become one."""
+"""The HTTP API of a workspace's members and invitations."""
 
 import uuid
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""The dashboard's pages of the audit log: a workspace's for its owners, all of it for superusers."""
+"""The dashboard's audit log pages: a workspace's for its owners, all entries for superusers."""
 
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -30,7 +30,7 @@ def _named(action: Action) -> str:
 
 
 class FilterForm(forms.Form):
-    """What to show. Days are those of UTC."""
+    """Filters the entries. Days are in UTC."""
 
     action = forms.ChoiceField(required=False, choices=[("", "anything"), *((one, _named(one)) for one in Action)])
     person = forms.CharField(required=False, max_length=TEXT_LENGTH)

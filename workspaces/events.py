@@ -1,4 +1,4 @@
-"""What is recorded on a workspace's stream."""
+"""The events on a workspace's stream."""
 
 import uuid
 from enum import StrEnum
@@ -11,7 +11,7 @@ WORKSPACE_UPDATED = "workspace:updated"
 
 
 class Change(StrEnum):
-    """What `workspace:updated` tells of; docs/reference/protocol.md says what `data` holds for each."""
+    """The kinds of `workspace:updated`; docs/reference/protocol.md describes the `data` of each."""
 
     WORKSPACE_UPDATED = "workspace_updated"
     AGENT_ADDED = "agent_added"

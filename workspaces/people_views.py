@@ -1,4 +1,4 @@
-"""The dashboard's pages of people: those of a workspace, an invitation, and one's own tokens."""
+"""The dashboard's pages about people: a workspace's members, an invitation, and the user's tokens."""
 
 import uuid
 from typing import Any
@@ -37,7 +37,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
 @sensitive_post_parameters()
 @sensitive_variables("secret")
 def invitation(request: HttpRequest, secret: str) -> HttpResponse:
-    """Who invites to what; for those without an account, the way to one."""
+    """Shows an invitation to accept, with a form to create an account for those who aren't signed in."""
     try:
         found = invitations.find(secret)
         form: Any = UserCreationForm(request.POST or None) if request.user.is_anonymous else None
@@ -53,7 +53,7 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponse:
 @require_POST
 @login_required
 def answer_invitation(request: HttpRequest, invitation_id: uuid.UUID) -> HttpResponse:
-    """Accept an invitation addressed to whoever asks, or decline it."""
+    """Accept or decline an invitation addressed to the user."""
     user_id = request.user.pk
     assert user_id is not None
     try:
@@ -80,6 +80,6 @@ def _take(request: HttpRequest, secret: str, form: Any) -> None:
 
 
 def _member(request: HttpRequest, found: Invitation) -> Workspace | None:
-    """The workspace, if whoever asks has nothing to gain by the invitation."""
+    """The workspace, if the user already has at least the invitation's role."""
     seen: Any = visible_workspaces(request.user.pk).filter(pk=found.workspace_id).first()
     return seen if seen is not None and access_of(seen.role) >= access_of(found.role) else None

@@ -1,10 +1,12 @@
-"""WorkspaceService: the only door to a change of a workspace or its members."""
+"""WorkspaceService: every change of a workspace or its members goes through it."""
 
 import uuid
 from collections.abc import Collection
 from contextlib import AbstractContextManager
 from typing import Any, Literal
 
+from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils.text import slugify
@@ -13,14 +15,14 @@ from accounts import audit
 from accounts.audit import Action
 from accounts.inbox import inbox_stream, superuser_ids, tell
 from accounts.tokens import delete_tokens_of_workspace
-from streams import log
+from streams import log, metrics
 from streams.log import Writer
 from streams.protocol.messages import Code, ProtocolError, stream_name
 from streams.protocol.text import NAME_LENGTH, clean_name
 from streams.signals import access_changed
 from workspaces.access import access_of
 from workspaces.events import WORKSPACE_UPDATED, Change, InboxWorkspace, WorkspaceUpdated
-from workspaces.models import Membership, Role, Workspace
+from workspaces.models import DailyVolume, Membership, Role, Workspace
 from workspaces.plugin import installed_sections
 
 MAX_MEMBERS = 300  # of one workspace: its state, which lists them beside the agents, must fit one WebSocket frame
@@ -50,13 +52,18 @@ class WorkspaceService:
     """Changes workspaces. Every method is one transaction, recorded on the workspace's stream and signalled after
     commit. To be called from synchronous code; from asynchronous code through `sync_to_async`.
 
-    All raise ProtocolError: INVALID_MESSAGE for values that will not do, NOT_FOUND for what does not exist.
+    All raise ProtocolError: INVALID_MESSAGE for invalid values, NOT_FOUND for what doesn't exist.
     """
 
     @staticmethod
     @transaction.atomic
     def create(name: str, slug: str = "", owner_id: int | None = None) -> Workspace:
-        """Make a workspace; the owner, if given, becomes its first member. Without `slug` one is made of the name."""
+        """Create a workspace; the owner, if given, becomes its first member. `slug` defaults to one made of the name.
+
+        Raises ProtocolError (FORBIDDEN) if the owner may not create workspaces, or owns too many.
+        """
+        if owner_id is not None:
+            _require_room(owner_id)
         workspace = Workspace(name=clean_name(name, "name"))
         _save_with_slug(workspace, slug or slugify(workspace.name) or "workspace", exact=bool(slug))
         log.open_stream(workspace_stream(workspace.pk))
@@ -68,7 +75,7 @@ class WorkspaceService:
 
     @staticmethod
     def update(workspace_id: uuid.UUID, name: str | None = None, slug: str | None = None) -> Workspace:
-        """Rename a workspace, or give it another slug."""
+        """Change a workspace's name or slug."""
         with log.writing([workspace_stream(workspace_id)]) as writer:
             workspace = _get(workspace_id)
             before = (workspace.name, workspace.slug)
@@ -87,7 +94,7 @@ class WorkspaceService:
     @staticmethod
     @transaction.atomic
     def delete(workspace_id: uuid.UUID) -> None:
-        """Delete a workspace with all it holds: agents, members, streams."""
+        """Delete a workspace with its agents, members and streams."""
         workspace = _get(workspace_id)
         names = [workspace_stream(workspace_id)]
         for section in installed_sections():
@@ -98,6 +105,7 @@ class WorkspaceService:
         workspace.delete()  # rows before streams: the order in which everyone locks
         _tell_all(workspace_id, concerned, "removed")
         log.drop_streams(names)
+        DailyVolume.objects.filter(workspace_id=workspace_id).delete()
 
     @staticmethod
     def set_member(workspace_id: uuid.UUID, user_id: int, role: str, *, force: bool = False) -> Membership:
@@ -111,7 +119,7 @@ class WorkspaceService:
 
     @staticmethod
     def admit(workspace_id: uuid.UUID, user_id: int, role: str) -> Membership:
-        """Make the user a member in at least `role`: a higher one stays."""
+        """Make the user a member with at least `role`; a higher role stays."""
         with _changing_member(workspace_id, user_id) as writer:
             _get(workspace_id)
             member = _members(workspace_id).filter(user=user_id).first()
@@ -123,7 +131,7 @@ class WorkspaceService:
 
     @staticmethod
     def change_role(workspace_id: uuid.UUID, member_id: uuid.UUID, role: str) -> Membership:
-        """Change the role of a member, who is never added anew should somebody else have removed them meanwhile."""
+        """Change a member's role. Unlike `set_member`, doesn't add a user who has just been removed."""
         found = _expected(_members(workspace_id).filter(pk=member_id).first())
         with _changing_member(workspace_id, found.user_id) as writer:
             member = _members(workspace_id).filter(pk=member_id).first()
@@ -131,7 +139,7 @@ class WorkspaceService:
 
     @staticmethod
     def remove_member(workspace_id: uuid.UUID, user_id: int, *, force: bool = False) -> None:
-        """End a membership, with `force` the last owner's too; sockets of the user lose the workspace at once."""
+        """End a membership, with `force` even the last owner's; the user's sockets lose the workspace immediately."""
         with _changing_member(workspace_id, user_id) as writer:
             member = _expected(_members(workspace_id).filter(user=user_id).first())
             if not force:
@@ -141,6 +149,21 @@ class WorkspaceService:
             _audit(Action.MEMBER_REMOVED, member)
             member.delete()
             _signal_access(user_id)
+
+
+def _require_room(user_id: int) -> None:
+    """Raise ProtocolError (FORBIDDEN) if the user may not create a workspace, or has created enough."""
+    # Locked: two requests at a time must not both be the last that fits.
+    user: Any = get_user_model()._default_manager.select_for_update().get(pk=user_id)
+    if user.is_superuser:
+        return
+    if settings.WORKSPACE_CREATION != "everyone" and not (settings.WORKSPACE_CREATION == "staff" and user.is_staff):
+        metrics.LIMITED.labels(limit="workspace_creation").inc()
+        raise ProtocolError(Code.FORBIDDEN, f"here only {settings.WORKSPACE_CREATION} may create workspaces")
+    limit = settings.WORKSPACES_PER_USER
+    if limit and Membership.objects.filter(user=user_id, role=Role.OWNER).count() >= limit:
+        metrics.LIMITED.labels(limit="workspaces").inc()
+        raise ProtocolError(Code.FORBIDDEN, f"expected at most {limit} workspaces that you own")
 
 
 def _changing_member(workspace_id: uuid.UUID, user_id: int) -> AbstractContextManager[Writer]:
@@ -213,12 +236,12 @@ def _get(workspace_id: uuid.UUID) -> Workspace:
 
 
 def _signal_access(user_id: int) -> None:
-    """Have open connections of the user ask again what they may do, once this is committed."""
+    """Make the user's open connections recheck their access, once this is committed."""
     transaction.on_commit(lambda: access_changed.send(WorkspaceService, user_ids=[user_id]), robust=True)
 
 
 def _save_with_slug(workspace: Workspace, wanted: str, exact: bool) -> None:
-    """Save under a slug that nobody has. Who else takes the same one at this moment is seen once that is committed."""
+    """Save with an unused slug. A concurrent use of the same slug is noticed once it is committed."""
     for _ in range(SLUG_TRIES):
         workspace.slug = _new_slug(wanted, exact)
         try:
@@ -231,7 +254,7 @@ def _save_with_slug(workspace: Workspace, wanted: str, exact: bool) -> None:
 
 
 def _new_slug(wanted: str, exact: bool) -> str:
-    """`wanted` as a slug nobody has; where it need not be exact, with a number behind it."""
+    """`wanted` if it is an unused slug, else, unless it must be exact, with a number appended."""
     slug = slugify(wanted)[: NAME_LENGTH - 8]
     if not slug:
         raise ProtocolError(Code.INVALID_MESSAGE, "expected a slug of letters, digits, - and _")

@@ -6,6 +6,7 @@ import { Subscription } from "./subscription.js";
 /** Errors after which the same request may succeed later. */
 const TEMPORARY = new Set(["RATE_LIMITED", "UNAVAILABLE", "INTERNAL"]);
 const RETRY_REQUEST_MS = 2_000;
+const MAX_RETRY_REQUEST_MS = 60_000;
 const LOOPBACK = /^((.+\.)?localhost|127\.[\d.]+|\[::1])$/;
 
 /** All streams that a front end follows, over one connection that is kept alive. agentstream.d.ts documents the public API. */
@@ -222,7 +223,7 @@ export class AgentStream extends Emitter {
     const { channel, asking, since } = this.#takeRequest(message) ?? {};
     if (!channel) return this.emit("error", message.payload, message);
     const { code, message: text } = message.payload;
-    if (TEMPORARY.has(code)) return this.#retryLater(channel, asking, since);
+    if (TEMPORARY.has(code)) return this.#retryLater(channel, asking, since, message.payload.retryAfter);
     const payload = { type: channel.type, id: channel.id, reason: "refused", code, message: text };
     this.#end(channel, asking.length ? asking : [...channel.subscriptions], failure(text, code), {
       ...message,
@@ -240,13 +241,16 @@ export class AgentStream extends Emitter {
     } else this.#takeAnswer(message).reject(Object.assign(failure(text, code), { resolution }));
   }
 
-  #retryLater(channel, asking, since) {
+  #retryLater(channel, asking, since, seconds = 0) {
     const requests = this.#requests;
-    setTimeout(() => {
-      // A new connection has already requested everything.
-      if (requests !== this.#requests || !channel.subscriptions.size) return;
-      this.#request(channel, asking, since === undefined ? undefined : channel.slowest);
-    }, RETRY_REQUEST_MS);
+    setTimeout(
+      () => {
+        // A new connection has already requested everything.
+        if (requests !== this.#requests || !channel.subscriptions.size) return;
+        this.#request(channel, asking, since === undefined ? undefined : channel.slowest);
+      },
+      Math.min(Math.max(seconds * 1_000, RETRY_REQUEST_MS), MAX_RETRY_REQUEST_MS),
+    );
   }
 
   #takeRequest({ id }) {

@@ -67,8 +67,13 @@ class Viewer(Protocol):
         ...
 
     @property
+    def credential(self) -> Hashable:
+        """What tells the credential from others, for as long as it holds."""
+        ...
+
+    @property
     def expires_at(self) -> datetime | None:
-        """When the credential ends by itself."""
+        """When the credential expires."""
         ...
 
     def renewed(self) -> "Viewer | None":
@@ -110,8 +115,8 @@ class Kind(ABC):
     def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, State]:
         """The present state of those that exist."""
 
-    async def publish(self, key: uuid.UUID, publication: Raw) -> dict[str, Any]:
-        """Store a publication, the payload of `publish:<name>`, and return that of its `published` answer.
+    async def publish(self, key: uuid.UUID, publication: Raw, viewer: Viewer) -> dict[str, Any]:
+        """Store a publication of `viewer`, the payload of `publish:<name>`, and return that of its `published` answer.
 
         Raises ProtocolError where it cannot be understood or stored.
         """

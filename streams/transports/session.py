@@ -113,7 +113,8 @@ class ClientSession:
         if self._rejected > MAX_REJECTED:
             self.close(Close.TOO_MANY_MESSAGES, "too many messages")
         rate = conf().MESSAGES_PER_SECOND
-        raise ProtocolError(Code.RATE_LIMITED, f"expected at most {rate:g} messages per second; this one was ignored")
+        problem = f"expected at most {rate:g} messages per second; this one was ignored"
+        raise ProtocolError(Code.RATE_LIMITED, problem, retry_after=1 / rate)
 
     async def _dispatch(self, request: Request) -> None:
         verb, _, name = request.type.partition(":")
@@ -194,7 +195,7 @@ class ClientSession:
     async def _publish(self, kind: Kind, request: Request) -> None:
         key = self._key(kind, request)
         await self._require(kind, key, Scope.PUBLISH)  # before the events are read: strangers cost no work
-        self._answer("published", await kind.publish(key, request.payload), request)
+        self._answer("published", await kind.publish(key, request.payload, self._viewer), request)
 
     async def _answer_request(self, kind: Kind, request: Request) -> None:
         key = self._key(kind, request)

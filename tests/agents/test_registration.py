@@ -24,7 +24,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     if request.param != "sqlite":
         postgres: Postgres = request.getfixturevalue("postgres")
         redis: Redis = request.getfixturevalue("redis_server")
-        env |= {"DATABASE_URL": postgres.create_database(f"r{uuid.uuid4().hex}"), "REDIS_URL": redis.url}
+        env |= {"DATABASE_URL": postgres.migrated_database(), "REDIS_URL": redis.url}
     with LiveServer(tmp_path_factory.mktemp("registration"), **env) as server:
         yield server
 

@@ -251,6 +251,25 @@ def test_no_body_over_http_holds_the_event_loop(
     assert longest < LIMIT_SECONDS, f"{longest * 1000:.1f} ms"
 
 
+def test_a_publication_of_as_many_sessions_as_may_be_does_not_hold_the_event_loop(
+    server: ObservedServer, agent_id: str
+) -> None:
+    root = Api(server.url, server.token("root", "--create", "--superuser"))
+
+    def publish() -> None:
+        tag = uuid.uuid4().hex
+        usage = [("agent:usage", {"session": f"{tag}{n}", "model": f"{n}", "costUsd": n}) for n in range(2_500)]
+        started = [("agent:session", {"session": f"{tag}{n}", "change": "started"}) for n in range(2_500)]
+        events = [{"n": n, "type": type_, "payload": what} for n, (type_, what) in enumerate([*usage, *started], 1)]
+        began = time.monotonic()
+        sent = root.post(f"/agents/{agent_id}/events", {"producer": tag, "events": events})
+        assert sent.status == 200, sent
+        assert time.monotonic() - began < 10, "others wait meanwhile"
+
+    longest = longest_of(server, publish)
+    assert longest < LIMIT_SECONDS, f"{longest * 1000:.1f} ms"
+
+
 FILL = """
 from agents.models import Agent
 from streams.models import Stream

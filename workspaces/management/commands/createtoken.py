@@ -1,4 +1,4 @@
-"""`manage.py createtoken USERNAME`: a token for a person, a runner or a front end."""
+"""`manage.py createtoken USERNAME`: creates a token for a person, a runner or a front end."""
 
 from datetime import timedelta
 from typing import Any
@@ -62,7 +62,7 @@ class Command(BaseCommand):
 
 
 def _limits(scopes: list[str], slug: str | None, agents: str) -> Limits | None:
-    """What the token is limited to; None: it is for all that its user may do."""
+    """The token's limits; None: full access."""
     if not scopes:
         if slug or agents:
             raise CommandError("expected --scope with --workspace or --agents: a token without scopes has full access")

@@ -168,8 +168,8 @@ def _refusal(answer: HTTPError) -> errors.AgentstreamError:
         match json.load(answer):
             case {"code": "CONFLICT", "message": str(message), "resolution": dict(resolution)}:
                 return errors.Conflict("CONFLICT", message, resolution)
-            case {"code": str(code), "message": str(message)}:
-                return errors.from_code(code, message)
+            case {"code": str(code), "message": str(message), **more}:
+                return errors.from_code(code, message, more.get("retryAfter"))
     except (OSError, ValueError):
         pass
     return errors.from_status(answer.code, f"{answer.url} answered with HTTP {answer.code}")
