@@ -56,7 +56,7 @@ class Follower(ABC):
 
 
 class StreamApp(AppConfig):
-    """An app that owns kinds of streams, follows some, or has maintenance to be done."""
+    """An app that owns kinds of streams, follows some, or has maintenance jobs."""
 
     def stream_kinds(self) -> Iterable[Kind]:
         """The kinds of streams that this app owns."""
@@ -67,11 +67,11 @@ class StreamApp(AppConfig):
         return ()
 
     def maintenance(self) -> Iterable[Job]:
-        """The jobs that each server process does. Processes share work by finding it done."""
+        """The jobs of each server process. A job must check whether another process has done its work."""
         return ()
 
     def redacted(self, address: str) -> str:
-        """The address of a request as it may be logged, with this app's secrets masked."""
+        """A request's path for the log, with this app's secrets masked."""
         return address
 
 

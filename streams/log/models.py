@@ -3,7 +3,7 @@
 from django.db import models
 
 NAME_LENGTH = 64
-DROPPED = "dropped."  # begins the name of a stream that has ended and whose events are still being removed
+DROPPED = "dropped."  # name prefix of a dropped stream whose events are still being removed
 
 
 class Stream(models.Model):
@@ -21,7 +21,7 @@ class Stream(models.Model):
 
 
 class Event(models.Model):
-    """One event. `payload` is JSON text, stored as it is sent, so that reading it encodes nothing."""
+    """One event. `payload` is JSON text, stored as it is sent, so that reading needs no encoding."""
 
     pk = models.CompositePrimaryKey("stream_id", "seq")
     stream = models.ForeignKey(Stream, on_delete=models.CASCADE, db_index=False)
@@ -35,7 +35,7 @@ class Event(models.Model):
 
 
 class Producer(models.Model):
-    """How far one run of one producer has been stored on a stream: what makes its retries harmless."""
+    """The progress of one run of one producer on a stream, which makes retries idempotent."""
 
     stream = models.ForeignKey(Stream, on_delete=models.CASCADE, db_index=False)
     name = models.CharField(max_length=NAME_LENGTH)

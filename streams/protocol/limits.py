@@ -1,4 +1,4 @@
-"""Rate limits, and fair turns on the event loop."""
+"""Rate limits, and yielding on the event loop."""
 
 import asyncio
 import time
@@ -67,7 +67,7 @@ class Buckets:
 
 
 class Turn:
-    """A task's turn on the event loop: `passed_on` lets others run once it has taken longer than TURN_SECONDS."""
+    """A task's turn on the event loop: `passed_on` yields once the turn has taken longer than TURN_SECONDS."""
 
     def __init__(self) -> None:
         self._until = time.perf_counter() + TURN_SECONDS
