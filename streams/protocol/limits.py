@@ -34,12 +34,12 @@ class Bucket:
 
     @property
     def wait(self) -> float:
-        """Seconds until anything is left; 0 if something is."""
+        """Seconds until something is available; 0 if it is now."""
         self._refill()
         return 0.0 if self._level > 0 else max(-self._level / self.rate, 0.001)
 
     def spend(self, amount: float) -> None:
-        """Take `amount`, be it more than is left: what is owed is waited for."""
+        """Take `amount`, even if that is more than is left; later calls then have to wait longer."""
         self._refill()
         self._level -= amount
 

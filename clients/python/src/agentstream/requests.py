@@ -1,4 +1,4 @@
-"""Ask a person, and wait for the answer: over restarts of the server, and of the program that asks."""
+"""Ask a person and wait for the answer, through restarts of the server and of the asking program."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ Outcome = Literal["answered", "answered_elsewhere", "expired", "withdrawn"]
 
 @dataclass(frozen=True)
 class Option:
-    """One way to answer; `effect` is what it lets the program do."""
+    """One way to answer, and its `effect`."""
 
     id: str
     label: str
     effect: Effect = "other"
 
     def payload(self) -> dict[str, str]:
-        """As the server takes it."""
+        """The JSON that the server expects."""
         return {"id": self.id, "label": self.label, "effect": self.effect}
 
 
 @dataclass(frozen=True)
 class Resolution:
-    """How a request ended. `option`, `answers` and `text` are what was answered, `by` the user who did."""
+    """How a request ended. `option`, `answers` and `text` are the answer, `by` the user who gave it."""
 
     outcome: Outcome
     option: str | None = None
@@ -55,10 +55,10 @@ class Resolution:
 
 @dataclass(frozen=True)
 class Request:
-    """What to ask. Asking again with the same `id` asks nobody twice: it waits for the answer to the first.
+    """What to ask. Asking again with the same `id` doesn't ask twice; it waits for the answer to the first.
 
-    `tool` is `{"name", "input", "changes"}`, exactly what would be done; `questions` are those of the protocol. After
-    `expires_in` seconds the request expires, by the server's clock.
+    `tool` is `{"name", "input", "changes"}`, the exact action; `questions` are those of the protocol. After
+    `expires_in` seconds, by the server's clock, the request expires.
     """
 
     title: str
@@ -71,7 +71,7 @@ class Request:
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     def payload(self) -> dict[str, Any]:
-        """As the server takes it."""
+        """The JSON that the server expects."""
         expires_at = None
         if self.expires_in is not None:
             expires_at = (datetime.now(timezone.utc) + timedelta(seconds=self.expires_in)).isoformat()
@@ -89,30 +89,5 @@ class Request:
 
 
 async def ask(api: Api, agent_id: str, request: Request) -> Resolution:
-    """Ask, and wait until the request is resolved. Raises `Refused` if the server does not take it."""
-    since = await persistently(lambda: api.newest(agent_id))
-    payload = request.payload()  # once: a retry asks the same, with the same end
-    asked = await persistently(lambda: api.ask(agent_id, payload))
-    if "resolution" in asked:
-        return Resolution.of(asked["resolution"])
-    watch = Watch(Reconnector(api.url, api.token), [Cursor("agent", agent_id, since)])
-    async with aclosing(watch) as events:
-        async for event in events:
-            if isinstance(event, Gap):
-                state = await persistently(lambda: api.request(agent_id, request.id))
-                if "resolution" in state:
-                    return Resolution.of(state["resolution"])
-            elif event.type == "agent:request_resolved" and event.payload.get("requestId") == request.id:
-                return Resolution.of(event.payload)
-    raise NotFound("NOT_FOUND", f"agent {agent_id} was deleted")
-
-
 async def persistently(call: Callable[[], Awaitable[Result]]) -> Result:
-    """What `call` returns, tried again for as long as the server is away."""
-    backoff = Backoff()
-    while True:
-        try:
-            return await call()
-        except (Unreachable, TryLater) as failed:
-            log.log(logging.DEBUG if backoff.attempt else logging.WARNING, "%s; trying again", failed)
-            await backoff.sleep()
+    """What `call` returns, retried while the server is unreachable."""
