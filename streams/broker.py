@@ -90,8 +90,17 @@ class PresenceReply(Message):
     viewers: list[tuple[int, str]] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class StreamsGrown(Message):
+    """These streams have grown (none named: any may have): word for the followers, which get no more of it."""
+
+    type = "streams.grown"
+    streams: list[str]
+
+
 TYPES: dict[str, type[Message]] = {
-    model.type: model for model in (StreamAppended, StreamDropped, AccessChanged, PresenceQuery, PresenceReply)
+    model.type: model
+    for model in (StreamAppended, StreamDropped, AccessChanged, PresenceQuery, PresenceReply, StreamsGrown)
 }
 
 

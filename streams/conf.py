@@ -47,6 +47,8 @@ class StreamSettings:
     RETAIN_DAYS: float = 30.0  # for which an event is kept; 0: forever
     TRIM_EVERY: float = 30.0  # between two rounds of trimming
     LEASE: float = 30.0  # after which a silent runner is lost
+    FOLLOWER_LEASE: float = 15.0  # after which another process takes over from one that works for a follower
+    FOLLOWER_POLL: float = 5.0  # between two looks of a follower at all its streams
     READ_THREADS: int = 4  # threads that read the log for the sockets
 
 

@@ -8,11 +8,20 @@ found by comparing the feeds' heads with the log.
 import asyncio
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Collection, Coroutine, Iterable
 from typing import Any
 
 from streams import metrics
-from streams.broker import AccessChanged, Broker, Message, PresenceQuery, PresenceReply, StreamAppended, StreamDropped
+from streams.broker import (
+    AccessChanged,
+    Broker,
+    Message,
+    PresenceQuery,
+    PresenceReply,
+    StreamAppended,
+    StreamDropped,
+    StreamsGrown,
+)
 from streams.conf import conf
 from streams.hub.connection import Connection, SessionListener, Sink
 from streams.hub.feed import Cursor, Feed, Flusher, Received
@@ -37,6 +46,7 @@ class Hub:
 
     def __init__(self, broker: Broker, reader: Reader) -> None:
         self.reader = reader
+        self.on_grown: Callable[[Collection[str] | None], None] = _ignore  # followers are not the hub's
         self.feeds: dict[str, Feed] = {}
         self.connections: dict[Connection, None] = {}
         self._sockets: Counter[int] = Counter()  # by user
@@ -152,6 +162,8 @@ class Hub:
                 self._receive_events(stream, first, last, text.encode().split(b"\n") if text else [])
             case StreamDropped(stream):
                 self._dropped(stream)
+            case StreamsGrown(streams):
+                self.on_grown(streams or None)
             case AccessChanged(users):
                 self.recheck(users)
             case PresenceQuery():
@@ -330,3 +342,7 @@ class Hub:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _ignore(names: Collection[str] | None) -> None:
+    """What a hub without followers does when streams have grown."""

@@ -48,3 +48,30 @@ class Producer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.stream_id} {self.name}"
+
+
+class Follower(models.Model):
+    """A consumer on the server, and which process may work for it until when."""
+
+    name = models.CharField(max_length=NAME_LENGTH, primary_key=True)
+    holder = models.CharField(max_length=NAME_LENGTH, blank=True)
+    lease_until = models.BigIntegerField(default=0, help_text="milliseconds since 1970-01-01 UTC")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class FollowerPosition(models.Model):
+    """How far a follower has come in one stream, and up to where it knows that retention has removed events. Outlives
+    the stream until the follower has been told that it ended."""
+
+    follower = models.CharField(max_length=NAME_LENGTH)
+    stream_id = models.BigIntegerField()
+    seq = models.BigIntegerField(default=0)
+    floor = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["follower", "stream_id"], name="one_position_per_follower")]
+
+    def __str__(self) -> str:
+        return f"{self.follower} {self.stream_id}#{self.seq}"
