@@ -171,7 +171,7 @@ class TransportSink:
 
     @property
     def taken(self) -> int:
-        # With the kernel's own queue: it makes room in big steps, so ours may stand still while the reader reads.
+        # Includes the kernel's queue, which drains in large steps, so ours may stand still while the reader reads.
         return self._written - compat.unsent(self._tcp) - compat.unacknowledged(self._tcp)
 
     def write(self, frame: Frame) -> None:

@@ -83,7 +83,7 @@ class ClientSession:
             self.end()
             self._sink.close(int(code))  # autobahn takes no other integer
 
-    # What the client asks
+    # Messages from the client
 
     async def handle(self, text: str | None, binary: bytes | None) -> None:
         """Answer one message."""
@@ -138,8 +138,8 @@ class ClientSession:
     async def subscribe(
         self, kind: Kind, key: uuid.UUID, wish: Subscribe, request: Request | None = None, *, again: bool = False
     ) -> None:
-        """Follow a stream from where `wish` says; or `again` from its oldest event, because the log does not hold what
-        the client should have had next.
+        """Follow a stream from where `wish` says, or `again` from its oldest event, because the log no longer has what
+        should come next.
 
         Raises ProtocolError (NOT_FOUND, TOO_MANY_SUBSCRIPTIONS, UNAVAILABLE).
         """
@@ -150,7 +150,7 @@ class ClientSession:
         snapshot, feed = await self._open(kind, key, (wish.since or 0) if wish.at else 0)
         name = feed.name  # one text for all who follow
         if again and (name not in self._subjects or name in self._connection.cursors or name in self._paging):
-            return  # the client has unsubscribed, or subscribed itself, meanwhile
+            return  # the client has unsubscribed or subscribed in the meantime
         self._stop_paging(name)
         span = snapshot.span
         start = Start(span.floor, complete=False) if again else start_at(wish, span, snapshot.time)
@@ -176,7 +176,7 @@ class ClientSession:
     async def _open(self, kind: Kind, key: uuid.UUID, seq: int) -> tuple[Snapshot, Feed]:
         """A snapshot of the stream, with the time of its event `seq`, and its feed.
 
-        Asked again where rights changed meanwhile: what is granted here must still be when the cursor is made.
+        Repeated if rights have changed in the meantime, because they must still hold when the cursor is created.
         """
         while True:
             grants = self._grants
@@ -220,7 +220,7 @@ class ClientSession:
     def _query(self, kind: Kind, key: uuid.UUID) -> AccessQuery:
         return AccessQuery(kind.name, key, self._viewer.id, self._viewer.limits)
 
-    # What the client is told
+    # Messages to the client
 
     def _answer(self, type_: str, payload: dict[str, Any], request: Request | None) -> None:
         self._send(type_, encode(payload), request)
@@ -254,7 +254,7 @@ class ClientSession:
             left = min(max(expires_at.timestamp() - clock.now() / 1000, 0), MAX_TIMER_SECONDS)
             self._expiry = asyncio.get_running_loop().call_later(left + EXPIRY_SECONDS, self.access_changed)
 
-    # What the connection tells (SessionListener)
+    # Events of the connection (SessionListener)
 
     def lost(self, cursor: Cursor) -> None:
         kind, key = self._subjects[cursor.feed.name]
