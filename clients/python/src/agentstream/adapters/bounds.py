@@ -15,7 +15,7 @@ from agentstream.requests import Request
 # The server takes events of 240 KiB as JSON.
 MAX_BYTES = 200 * 1024
 MAX_TITLE = 500
-MAX_BODY_BYTES = 32 * 1024
+MAX_BODY_BYTES = 24 * 1024
 # Deeper, or with more parts, is not read by people anyway, and costs the server too much.
 MAX_DEPTH = 40
 MAX_PARTS = 5_000
@@ -24,7 +24,7 @@ MAX_INTEGER = 2**53
 # How long texts in the input may be, tried from the left until the request fits.
 TEXT_BOUNDS = (16_384, 4_096, 1_024, 128)
 # What is shown of an input that has too many texts even so: it fits whatever it holds, six bytes each.
-FIRST_CHARACTERS = 8_192
+FIRST_CHARACTERS = 4_096
 
 Tool = dict[str, Any]
 

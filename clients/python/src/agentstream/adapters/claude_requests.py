@@ -139,11 +139,17 @@ def _decided(key: str, wish: Wish, request: Request) -> Waiting:
                 return _line(key, _allow(wish))
             case "allow_always":
                 grant = _grants(wish)[int((resolution.option or "").removeprefix("always-"))]
-                return _line(key, _allow(wish) | {"updatedPermissions": [grant]})
+                return _line(key, _allow(wish) | {"updatedPermissions": _effective(grant)})
             case _:
                 return _line(key, _deny(resolution))
 
     return Waiting(key, request, answer, wish.get("tool_use_id"))
+
+
+def _effective(grant: dict[str, Any]) -> list[dict[str, Any]]:
+    """Rules that Claude Code writes to a file are read there by the next session: this one is told them, too."""
+    here = grant.get("type") != "addRules" or grant.get("destination") == "session"
+    return [grant] if here else [grant, grant | {"destination": "session"}]
 
 
 def _allow(wish: Wish) -> dict[str, Any]:
