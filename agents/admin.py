@@ -4,14 +4,15 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.forms.widgets import Media, Script
 from django.http import HttpRequest
 from django.utils.html import format_html
 
 from accounts.admin import NamedForm, ServiceAdmin
-from agents.models import Agent, Request
+from agents.models import Agent, Request, Session, UsageShare
 from agents.services import AgentService
+from agents.usage_store import COUNTED
 
 # By the agent or about it, not by people.
 REPORTED = ("key", "labels", "status", "reason", "context_level", "archived_at", "created_at", "updated_at")
@@ -24,7 +25,7 @@ class AgentForm(NamedForm):
         name = super().clean_name()
         others = Agent.objects.filter(workspace=self.instance.workspace_id, name=name).exclude(pk=self.instance.pk)
         if others.exists():
-            raise ValidationError("expected a name that no other agent of the workspace has")
+            raise ValidationError("expected a name that no other agent in the workspace has")
         return name
 
 
@@ -69,8 +70,38 @@ class AgentAdmin(ServiceAdmin):
             AgentService.delete(agent.pk)
 
 
+class ReportedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """What agents have told: to look at."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+@admin.register(Session)
+class SessionAdmin(ReportedAdmin):
+    list_display = ["name", "agent", "started_at", "ended_at", "outcome"]
+    list_filter = ["outcome"]
+    search_fields = ["name", "agent__name"]
+    list_select_related = ["agent"]
+    fields = ("name", "agent", "started_at", "ended_at", "outcome", "first_seq", "last_seq", "payload")
+
+
+@admin.register(UsageShare)
+class UsageShareAdmin(ReportedAdmin):
+    list_display = ["agent", "session", "day", "model", *COUNTED, "estimated"]
+    list_filter = ["day"]
+    search_fields = ["session", "model", "agent__name"]
+    list_select_related = ["agent"]
+
+
 @admin.register(Request)
-class RequestAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class RequestAdmin(ReportedAdmin):
     """What was asked, and how it ended: to look at. Answers are people's, and are given on the agent's page."""
 
     list_display = ["title", "agent", "kind", "created_at", "outcome", "answered_by"]
@@ -81,12 +112,3 @@ class RequestAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         *("title", "agent", "kind", "created_at", "outcome", "answered_by"),
         *("request_id", "expires_at", "resolved_at", "payload", "resolution"),
     )
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Request | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Request | None = None) -> bool:
-        return False

@@ -10,9 +10,10 @@ class AgentsConfig(StreamApp, WorkspaceApp):
     name = "agents"
 
     def stream_kinds(self) -> Iterable[Kind]:
+        from agents.inbox import InboxKind
         from agents.kinds import AgentKind
 
-        return [AgentKind()]
+        return [AgentKind(), InboxKind()]
 
     def workspace_sections(self) -> Iterable[Section]:
         from agents.kinds import AgentSection
@@ -20,8 +21,6 @@ class AgentsConfig(StreamApp, WorkspaceApp):
         return [AgentSection()]
 
     def maintenance(self) -> Iterable[Job]:
-        from agents import archive
-        from agents.leases import LeaseGuard
-        from agents.request_expiry import jobs
+        from agents.maintenance import jobs
 
-        return [LeaseGuard().job, archive.job(), *jobs()]
+        return jobs()

@@ -7,8 +7,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Lower
 
-from accounts.text import NAME_LENGTH
 from agents.labels import ReadableEncoder
+from streams.protocol.text import NAME_LENGTH
 from workspaces.models import Workspace
 
 REASON_LENGTH = 64
@@ -41,6 +41,9 @@ class Agent(models.Model):
     labels = models.JSONField(default=dict, blank=True, editable=False, encoder=ReadableEncoder)
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.IDLE)
     reason = models.CharField(max_length=REASON_LENGTH, blank=True, help_text="why it has this status, where known")
+    status_seq = models.BigIntegerField(
+        default=0, editable=False, help_text="of the event on its stream that set the status; 0: none did"
+    )
     context_level = models.PositiveSmallIntegerField(
         null=True,
         validators=[MinValueValidator(0), MaxValueValidator(100)],
@@ -103,3 +106,79 @@ class Request(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class Seen(models.Model):
+    """How far somebody has seen an agent's stream."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False)
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="+")
+    seq = models.BigIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "agent"], name="one_position_per_person")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} has seen {self.agent_id} up to {self.seq}"
+
+
+class Session(models.Model):
+    """A session of the agent's tool. `payload` is JSON text, as it stands in the agent's state; `outcome` is empty
+    while the session goes on. The agent is in the one that changed last."""
+
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="sessions", db_index=False)
+    name = models.CharField(max_length=200, help_text="the tool's own name for it")
+    payload = models.TextField()
+    first_seq = models.BigIntegerField(help_text="of its first event on the agent's stream")
+    changed_seq = models.BigIntegerField(help_text="of the newest event that tells of it")
+    last_seq = models.BigIntegerField(null=True, help_text="of its last event; none while it goes on")
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=24, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["agent", "name"], name="one_session_per_name")]
+        indexes = [
+            models.Index(fields=["agent", "changed_seq"], name="sessions_as_they_changed"),
+            models.Index(fields=["agent", "first_seq"], name="sessions_in_order"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Progress(models.Model):
+    """What an agent has told last of its plan and its usage: JSON text, as it stands in the agent's state. Lists of
+    agents leave it out, so it is no part of the agent's row."""
+
+    agent = models.OneToOneField(Agent, on_delete=models.CASCADE, primary_key=True, related_name="progress")
+    plan = models.TextField(blank=True)
+    usage = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return str(self.agent_id)
+
+
+class UsageShare(models.Model):
+    """What of a session's totals was reported on one day (UTC) for one model. All shares of a session together are its
+    totals; null: never told. A session without a name holds what was folded of an agent's oldest shares."""
+
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="usage_shares", db_index=False)
+    session = models.CharField(max_length=200, blank=True)
+    day = models.DateField()
+    model = models.CharField(max_length=200, blank=True)
+    input_tokens = models.BigIntegerField(null=True)
+    cached_input_tokens = models.BigIntegerField(null=True)
+    output_tokens = models.BigIntegerField(null=True)
+    reasoning_tokens = models.BigIntegerField(null=True)
+    cost_nanos = models.BigIntegerField(null=True, help_text="billionths of a US dollar")
+    estimated = models.BooleanField(default=False, help_text="some of it was not told by the tool itself")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["agent", "session", "day", "model"], name="one_share_per_day_and_model")
+        ]
+        indexes = [models.Index(fields=["agent", "day"], name="shares_in_order")]
+
+    def __str__(self) -> str:
+        return f"{self.session} {self.day} {self.model}"

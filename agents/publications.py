@@ -22,15 +22,19 @@ from agents.events import (
     AgentEvent,
     Context,
     Input,
+    Plan,
     Request,
     ResolutionReport,
+    Session,
     Signal,
     StatusReport,
     Terminated,
+    Usage,
     parse_event,
 )
 from agents.models import Agent
-from agents.recency import find_archived, note_heard
+from agents.progress_store import ProgressStore
+from agents.recency import find_archived, find_homes, note_heard
 from agents.request_store import RequestStore
 from agents.states import agent_state
 from streams.conf import conf
@@ -39,8 +43,10 @@ from streams.protocol import clock
 from streams.protocol.limits import Turn
 from streams.protocol.messages import BIGINT, Code, ProtocolError, brief, decode
 from workspaces.events import Change
+from workspaces.quotas import Committed, Tally
 from workspaces.services import record
 
+ALWAYS_TAKEN = (Signal, StatusReport, Terminated)  # without a producer
 PRODUCER = r"[\x21-\x7e]{1,64}"
 
 
@@ -69,12 +75,16 @@ class Publication:
 
     @property
     def changes_agent(self) -> bool:
-        kinds = StatusReport | Context | Terminated | Request | ResolutionReport
+        kinds = StatusReport | Context | Terminated | Request | ResolutionReport | Session | Plan | Usage
         return self.lease or any(isinstance(event, kinds) for event in self.events)
 
     @property
     def deals_with_requests(self) -> bool:
         return any(isinstance(event, Request | ResolutionReport | Terminated) for event in self.events)
+
+    @property
+    def deals_with_sessions(self) -> bool:
+        return any(isinstance(event, Session | Usage | Terminated) for event in self.events)
 
     @property
     def renews(self) -> bool:
@@ -106,7 +116,7 @@ class PublishPayload(msgspec.Struct, frozen=True):
 
     producer: Annotated[str, Meta(extra_json_schema={"pattern": PRODUCER})]
     events: list[Item]
-    lease: Annotated[bool, Meta(description="the agent's runner is there; events may then be empty")] = False
+    lease: Annotated[bool, Meta(description="renews the runner's lease; events may then be empty")] = False
 
 
 async def read_publication(agent_id: uuid.UUID, text: bytes | Raw) -> Publication:
@@ -128,7 +138,7 @@ async def _publication(agent_id: uuid.UUID, producer: str, items: Sequence[Item]
         problem = f"producer: expected 1 to 64 visible characters of ASCII, got {brief(producer)}"
         raise ProtocolError(Code.INVALID_MESSAGE, problem)
     if not items and not lease:
-        raise ProtocolError(Code.INVALID_MESSAGE, "events: expected at least one, or a lease to renew")
+        raise ProtocolError(Code.INVALID_MESSAGE, "events: expected at least one event, or a lease to renew")
     _check_count(len(items))
     first = items[0].n if items else 1
     for offset, item in enumerate(items):
@@ -157,13 +167,16 @@ async def _read_events(agent_id: uuid.UUID, items: Sequence[Item]) -> list[Agent
 class Store:
     """One transaction's work. Rows are locked in one order by everyone: agents by id, then streams by name."""
 
-    def __init__(self, publications: Sequence[Publication]) -> None:
+    def __init__(self, publications: Sequence[Publication], committed: Committed | None = None) -> None:
         self._publications = publications
         changing = {publication.agent_id for publication in publications if publication.changes_agent}
         changing |= find_archived({publication.agent_id for publication in publications if publication.events})
         self._changes = AgentChanges(changing)
         self._requests = RequestStore(self._changes)
+        self._progress = ProgressStore()
         self._heard: set[uuid.UUID] = set()
+        self._homes = find_homes({publication.agent_id for publication in publications if publication.events})
+        self._tally = Tally(committed or Committed.known())
         self._told: list[tuple[Publication, Input | Signal, int]] = []  # with the seq of each
 
     @property
@@ -171,7 +184,10 @@ class Store:
         return {publication.stream for publication in self._publications} | self._changes.workspace_streams
 
     def run(self, writer: Writer) -> list[Published | ProtocolError]:
-        """Store what is new in each publication. A refused one changes nothing and leaves the others alone."""
+        """Store what is new in each publication. A refused one changes nothing and leaves the others alone.
+
+        Raises OutdatedError where the transaction has to be run again.
+        """
         writer.load_progress(
             [(item.stream, item.producer) for item in self._publications if item.producer and item.stream in writer]
         )
@@ -180,9 +196,11 @@ class Store:
             audit.record_many(self._deeds())
         self._changes.save()
         self._requests.save()
+        self._progress.save()
         for pk in sorted(self._heard & self._changes.agents.keys()):
             if self._changes.agents[pk].archived_at is not None:
                 restore(writer, self._changes.agents[pk])
+        self._tally.store()  # last, because it locks what the workspace's other publishers need
         transaction.on_commit(lambda: note_heard(self._heard))
         return outcomes
 
@@ -193,35 +211,57 @@ class Store:
         return [_deed(known[publication.agent_id], publication, event, seq) for publication, event, seq in self._told]
 
     def _publish(self, writer: Writer, publication: Publication) -> Published | ProtocolError:
+        try:
+            return self._store(writer, publication)
+        except ProtocolError as error:
+            return error
+
+    def _store(self, writer: Writer, publication: Publication) -> Published:
+        """Raises ProtocolError before anything is changed."""
         name = publication.stream
         if name not in writer:
-            return ProtocolError(Code.NOT_FOUND, f"there is no agent {publication.agent_id}")
+            raise ProtocolError(Code.NOT_FOUND, f"there is no agent {publication.agent_id}")
         events = publication.events
         lease = conf().LEASE if publication.lease else None
         if publication.producer:
             progress = writer.progress(name, publication.producer)
             expected = progress.n + 1
             if publication.n > expected:
-                return ProtocolError(
+                raise ProtocolError(
                     Code.INVALID_MESSAGE, f"expected n {expected} next from this producer, got {publication.n}"
                 )
             if publication.last_n < expected:  # a retry: stored already
                 self._renew(writer, publication)
                 return Published(publication.agent_id, progress.n, progress.seq, lease)
             events = events[expected - publication.n :]
+        self._admit(publication)
         self._heard.add(publication.agent_id)
         if publication.deals_with_requests:
-            try:
-                self._load_requests(publication.agent_id, events)
-            except ProtocolError as error:
-                return error
+            self._load_requests(publication.agent_id, events)
+        if publication.deals_with_sessions:
+            self._progress.load(publication.agent_id, events)
         self._renew(writer, publication)
+        self._count(publication.agent_id, events)
         for event in events:
             self._record(writer, publication, event)
         if publication.producer:
             writer.advance(name, publication.producer, publication.last_n)
             return Published(publication.agent_id, publication.last_n, writer.head(name), lease)
         return Published(publication.agent_id, 0, writer.head(name))
+
+    def _admit(self, publication: Publication) -> None:
+        """Raise ProtocolError (RATE_LIMITED) if the publication's workspace takes no more today. What the server says
+        itself, and a signal to an agent, which may be what stops it, are always taken."""
+        if publication.producer is None and all(isinstance(event, ALWAYS_TAKEN) for event in publication.events):
+            return
+        home = self._homes.get(publication.agent_id)
+        if home is not None:
+            self._tally.admit(home)
+
+    def _count(self, agent_id: uuid.UUID, events: Sequence[AgentEvent]) -> None:
+        home = self._homes.get(agent_id)
+        if home is not None:
+            self._tally.add(home, [event.encode(agent_id) for event in events])
 
     def _load_requests(self, agent_id: uuid.UUID, events: Sequence[AgentEvent]) -> None:
         """Read the requests that the events concern. Raises ProtocolError (INVALID_MESSAGE) for too many at once."""
@@ -239,9 +279,11 @@ class Store:
                 self._requests.ask(writer, self._agent(publication), event)
             case ResolutionReport():
                 self._requests.report(writer, self._agent(publication), event)
+            case Session() | Plan() | Usage():
+                self._progress.record(writer, self._agent(publication), event, publication.producer or "")
             case Terminated():
                 writer.append(publication.stream, event.type, event.encode(publication.agent_id))
-                self._end(writer, publication)
+                self._end(writer, publication, event)
             case _:
                 writer.append(publication.stream, event.type, event.encode(publication.agent_id))
         if isinstance(event, Input | Signal):
@@ -255,13 +297,14 @@ class Store:
             until = clock.as_datetime(writer.time + int(conf().LEASE * 1000))
             self._changes.set_lease(self._agent(publication), publication.producer, until)
 
-    def _end(self, writer: Writer, publication: Publication) -> None:
+    def _end(self, writer: Writer, publication: Publication, event: Terminated) -> None:
         """The end of a run, unless another has taken over. Without a producer it is the server's own word."""
         agent = self._agent(publication)
         if publication.producer in (None, agent.lease_holder):
             self._changes.set_lease(agent, "", None)
         if not agent.lease_holder:
             self._requests.withdraw_all(writer, agent)
+            self._progress.end(writer, agent, event)
 
 
 def _deed(agent: Agent, publication: Publication, event: Input | Signal, seq: int) -> Deed:

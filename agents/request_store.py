@@ -71,7 +71,7 @@ class RequestStore:
                 case ResolutionReport():
                     waiting.discard(event.request_id)
             if len(waiting) > MAX_OPEN:
-                raise ProtocolError(Code.INVALID_MESSAGE, f"expected at most {MAX_OPEN} open requests of an agent")
+                raise ProtocolError(Code.INVALID_MESSAGE, f"expected at most {MAX_OPEN} open requests per agent")
 
     def ask(self, writer: Writer, agent: Agent, request: Request) -> None:
         """Record a request; one that is known changes nothing."""
@@ -192,7 +192,7 @@ def not_found(request_id: str) -> ProtocolError:
 def conflict(row: models.Request) -> ProtocolError:
     """Why a request that is resolved takes no answer."""
     how = row.outcome.replace("_", " ")
-    return ProtocolError(Code.CONFLICT, f"the request is {how} already", {"resolution": resolution_state(row)})
+    return ProtocolError(Code.CONFLICT, f"the request is already {how}", {"resolution": resolution_state(row)})
 
 
 # Requests as they are told

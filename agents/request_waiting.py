@@ -32,7 +32,8 @@ class _Told(msgspec.Struct):
     payload: _Named
 
 
-_waiting: Counter[int] = Counter()  # by user
+class _Waiters(Counter[int]):
+    """How many calls wait, by user."""
 
 
 def read_request(agent_id: uuid.UUID, request_id: str) -> tuple[dict[str, Any], int]:
@@ -67,15 +68,16 @@ async def _read(agent_id: uuid.UUID, request_id: str) -> tuple[dict[str, Any], i
 
 @contextmanager
 def _place(user_id: int) -> Iterator[None]:
-    if _waiting.total() >= MAX_WAITERS or _waiting[user_id] >= MAX_WAITERS_OF_USER:
-        raise ProtocolError(Code.RATE_LIMITED, f"expected at most {MAX_WAITERS_OF_USER} calls that wait at a time")
-    _waiting[user_id] += 1
+    waiting = Runtime.current().part(_Waiters)
+    if waiting.total() >= MAX_WAITERS or waiting[user_id] >= MAX_WAITERS_OF_USER:
+        raise ProtocolError(Code.RATE_LIMITED, f"expected at most {MAX_WAITERS_OF_USER} waiting calls at a time")
+    waiting[user_id] += 1
     try:
         yield
     finally:
-        _waiting[user_id] -= 1
-        if not _waiting[user_id]:
-            del _waiting[user_id]
+        waiting[user_id] -= 1
+        if not waiting[user_id]:
+            del waiting[user_id]
 
 
 async def _resolved(viewer: Viewer, agent_id: uuid.UUID, request_id: str, seq: int) -> None:

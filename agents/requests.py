@@ -1,26 +1,20 @@
 """Requests to a person, as types: what is asked, what may be answered, and whether an answer fits its question."""
 
-import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
 from msgspec import Raw
-from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from streams.protocol import clock
-from streams.protocol.messages import Code, ProtocolError, Wire, brief, decode, parse, parse_json
+from agents.fields import MAX_CHANGES, FileChange, Moment
+from streams.protocol.messages import Code, ProtocolError, Wire, brief, parse
 from streams.protocol.text import Text
 
 ID_LENGTH = 100
 TITLE_LENGTH = 500
 MAX_OPTIONS = 20  # of a request, and of one of its questions
 MAX_QUESTIONS = 10
-MAX_CHANGES = 200  # files that one request would change
-MAX_NESTED = 30_000  # brackets and braces in a request: each may cost an object, and all are read in one turn
-_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # as it stands in JSON; an escaped backslash before u0000 is none
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)  # in JSON
 
 RequestId = Annotated[Text, StringConstraints(min_length=1, max_length=ID_LENGTH)]
 Title = Annotated[Text, StringConstraints(min_length=1, max_length=TITLE_LENGTH)]
@@ -47,29 +41,6 @@ class ResolutionOutcome(StrEnum):
     ANSWERED_ELSEWHERE = "answered_elsewhere"
     EXPIRED = "expired"
     WITHDRAWN = "withdrawn"
-
-
-def _moment(value: object) -> datetime:
-    """RFC 3339 with an offset, as a time between 1970 and 9999 in UTC."""
-    if isinstance(value, datetime):
-        return value
-    try:
-        if not isinstance(value, str) or "T" not in value.upper():
-            raise ValueError
-        moment = datetime.fromisoformat(value)
-        if moment.tzinfo is None or moment.year < 1970 or moment.year > 9998:
-            raise ValueError
-        return moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        message = f"expiresAt: expected a time like 2026-01-31T12:00:00Z, got {brief(value)}"
-        raise ProtocolError(Code.INVALID_MESSAGE, message) from None
-
-
-Moment = Annotated[
-    datetime,
-    BeforeValidator(_moment, json_schema_input_type=datetime),
-    PlainSerializer(lambda moment: clock.timestamp(clock.as_milliseconds(moment)), return_type=str),
-]
 
 
 class Option(Wire):
@@ -116,14 +87,7 @@ class Question(Wire):
         known = [choice.id for choice in self.options]
         for entry in given:
             if entry not in known and not (self.takes_text and entry.strip()):
-                raise _invalid(f"{where}: expected {_any_of(known) if known else 'a text'}; got {brief(entry)}")
-
-
-class FileChange(Wire):
-    """What would happen to a file, as a unified diff."""
-
-    path: Annotated[Text, StringConstraints(min_length=1, max_length=4096)]
-    patch: Text
+                raise _invalid(f"{where}: expected {_any_of(known) if known else 'text'}; got {brief(entry)}")
 
 
 class Tool(Wire):
@@ -154,7 +118,7 @@ class RequestFields(Wire):
         if self.kind in (RequestKind.PERMISSION, RequestKind.PLAN) and not self.options:
             raise _invalid(f"options: expected at least one for a {self.kind}")
         if self.kind is RequestKind.INPUT and self.options:
-            raise _invalid(f"options: expected none for an input, got {len(self.options)}")
+            raise _invalid(f"options: expected none for kind input, got {len(self.options)}")
         if self.kind is not RequestKind.QUESTION and self.questions:
             raise _invalid(f"questions: expected none for a {self.kind}, got {len(self.questions)}")
         return self
@@ -176,7 +140,7 @@ class RequestFields(Wire):
     def _check_answers(self, answers: dict[str, list[str]]) -> None:
         questions = {question.id: question for question in self.questions or ()}
         if not questions:
-            raise _invalid("answers: expected none, as the request has no questions")
+            raise _invalid("answers: expected none, because the request has no questions")
         for key in answers:
             if key not in questions:
                 raise _invalid(f"answers: expected {_any_of(questions)}; got {brief(key)}")
@@ -206,23 +170,6 @@ def _any_of(ids: Sequence[str] | dict[str, Any]) -> str:
 
 def _invalid(message: str) -> ProtocolError:
     return ProtocolError(Code.INVALID_MESSAGE, message)
-
-
-def _brackets(text: bytes) -> int:
-    return text.count(b"[") + text.count(b"{")
-
-
-def read_fields(raw: Raw, where: str) -> dict[str, Any]:
-    """A request as decoded JSON. Raises ProtocolError (INVALID_JSON, INVALID_MESSAGE, TOO_LARGE) for what can't be kept
-    as it is, or costs too much: NUL, numbers beyond a double's range, JSON nested too deeply."""
-    if _NUL.search(raw):
-        raise _invalid(f"{where}: expected text without NUL")
-    text = bytes(raw)
-    if _brackets(text) > MAX_NESTED and _brackets(_STRING.sub(b"", text)) > MAX_NESTED:
-        raise ProtocolError(Code.TOO_LARGE, f"{where}: expected at most {MAX_NESTED} brackets and braces, got more")
-    decode(dict, raw, where)  # refuses numbers that the other decoder takes for infinite
-    fields: dict[str, Any] = parse_json(text)  # type: ignore[assignment]
-    return fields
 
 
 class NamedAnswer(Answer):

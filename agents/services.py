@@ -14,10 +14,11 @@ from django.db.models import QuerySet
 from accounts import audit
 from accounts.actor import Actor
 from accounts.audit import Action
-from accounts.text import NAME_LENGTH, clean_name
 from accounts.tokens import recheck_patterns
+from agents import folding
 from agents.changes import AgentChanges, agent_stream
 from agents.events import AgentEvent, Outcome, StatusReport, Terminated, Updated
+from agents.inbox import mark_seen
 from agents.labels import Labels, merged
 from agents.models import KEY_LENGTH, Agent, Request, Status
 from agents.publications import Publication, Published, Store, restore
@@ -27,10 +28,11 @@ from streams import log
 from streams.log import Writer
 from streams.protocol import clock
 from streams.protocol.messages import Code, ProtocolError
-from streams.protocol.text import without_nul
+from streams.protocol.text import NAME_LENGTH, clean_name, without_nul
 from streams.runtime import Runtime
 from workspaces.events import Change
 from workspaces.models import Workspace
+from workspaces.quotas import Committed, OutdatedError
 from workspaces.services import record, workspace_stream
 
 Changes = Mapping[str, str | None]
@@ -93,11 +95,15 @@ class AgentService:
     @staticmethod
     def publish_many(publications: Sequence[Publication]) -> list[Published | ProtocolError]:
         """Record publications in one transaction; each succeeds or is refused by itself."""
-        with transaction.atomic():
-            store = Store(publications)
-            with log.writing(store.stream_names) as stream_writer:
-                outcomes = store.run(stream_writer)
-        return outcomes
+        committed = Committed.known()
+        while True:
+            try:
+                with transaction.atomic():
+                    store = Store(publications, committed)
+                    with log.writing(store.stream_names) as stream_writer:
+                        return store.run(stream_writer)
+            except OutdatedError:
+                pass  # rolled back; each round knows more of what other processes have stored
 
     # Leases
 
@@ -151,6 +157,14 @@ class AgentService:
             requests.save()
             changes.save()
         return count
+
+    # Sessions and usage
+
+    @staticmethod
+    @transaction.atomic
+    def fold(agent_id: uuid.UUID) -> int:
+        """Fold what is kept of an agent's oldest sessions; returns how much, 0 once there is nothing left to do."""
+        return folding.fold(_lock(agent_id).pk)
 
     # Agents
 
@@ -229,6 +243,14 @@ class AgentService:
         return len(silent)
 
     @staticmethod
+    def mark_seen(user_id: int, agent_id: uuid.UUID, seq: int) -> int:
+        """Note that somebody has seen an agent up to `seq`; how far they have now, which is never less than before.
+
+        INVALID_MESSAGE is raised for a seq that the agent's stream has not reached.
+        """
+        return mark_seen(user_id, agent_id, seq)
+
+    @staticmethod
     @transaction.atomic
     def delete(agent_id: uuid.UUID) -> None:
         """Delete an agent and its stream."""
@@ -268,7 +290,7 @@ def _adding(workspace_id: uuid.UUID) -> Iterator[Writer]:
             raise ProtocolError(Code.NOT_FOUND, f"there is no workspace {workspace_id}")
         if Agent.objects.filter(workspace=workspace_id).count() >= settings.WORKSPACE_AGENTS:
             raise ProtocolError(
-                Code.INVALID_MESSAGE, f"expected at most {settings.WORKSPACE_AGENTS} agents in a workspace"
+                Code.INVALID_MESSAGE, f"expected at most {settings.WORKSPACE_AGENTS} agents per workspace"
             )
         yield stream_writer
 
@@ -342,5 +364,7 @@ def _numbered_name(workspace_id: uuid.UUID, wanted: str) -> str:
 def _free_name(workspace_id: uuid.UUID, name: str) -> str:
     name = clean_name(name, "name")
     if Agent.objects.filter(workspace=workspace_id, name=name).exists():
-        raise ProtocolError(Code.INVALID_MESSAGE, f"expected a name that no other agent here has, got {name!r}")
+        raise ProtocolError(
+            Code.INVALID_MESSAGE, f"expected a name that no other agent in the workspace has, got {name!r}"
+        )
     return name

@@ -30,6 +30,7 @@ class StreamSettings:
     PUBLISH_BYTES: int = 1_048_576  # a publication over HTTP; over WebSocket the frame is the limit
     BODY_BYTES: int = 4_194_304  # the body of any HTTP request
     PUBLISH_EVENTS: int = 5_000  # events in one publication
+    SOCKETS_PER_USER: int = 2_000  # and event streams, in this process; 0: any number
     CONNECTIONS: int = 0  # of one process; 0: as many as file descriptors allow
     CONNECTIONS_PER_ADDRESS: int = 1_000  # of one client's address
     PENDING_CONNECTIONS: int = 4_096  # that have not sent their whole request; beyond it the oldest make room
@@ -37,7 +38,7 @@ class StreamSettings:
     RESERVED_FILES: int = 200  # file descriptors that connections leave to the database and to files
     REQUEST_SECONDS: float = 10.0  # for a request's header, and beyond what its body takes at BODY_RATE
     IDLE_SECONDS: float = 60.0  # between two requests of a connection
-    BODY_RATE: int = 4_096  # bytes a second that a request's body must come at
+    BODY_RATE: int = 4_096  # lowest rate of a request's body, in bytes per second
     SUBSCRIPTIONS: int = 1_000  # of one connection
     MESSAGES_PER_SECOND: float = 200.0  # of one connection, sustained
     MESSAGES_BURST: int = 1_000  # of one connection, at once

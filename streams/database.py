@@ -49,7 +49,7 @@ def require_migrated() -> None:
         executor = MigrationExecutor(connection)
         plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     except OperationalError as error:
-        logger.warning("cannot tell whether migrations are pending: %s", str(error).strip())
+        logger.warning("cannot check for pending migrations: %s", str(error).strip())
         return
     finally:
         connection.close()
@@ -140,7 +140,7 @@ class Batcher(Generic[Item, Result]):
         except Exception as error:
             if len(items) == 1:
                 return [error]
-            logger.warning("trying %d items one by one, as their batch failed: %s", len(items), error)
+            logger.warning("retrying %d items one by one because their batch failed: %s", len(items), error)
         results: list[Result | Exception] = []
         for item in items:
             results += await self._results([item])

@@ -12,6 +12,7 @@ import { display, loadMarkdown } from "./transcript/entry-view.js";
 import { Header } from "./transcript/header.js";
 import { earlier } from "./transcript/history.js";
 import { Search } from "./transcript/search.js";
+import { SeenMarker } from "./transcript/seen-marker.js";
 import { Timeline } from "./transcript/timeline.js";
 import { Transcript } from "./transcript/transcript.js";
 
@@ -41,15 +42,18 @@ transcript.from = Math.max(
   Math.min(Number(page.dataset.seq) - EVENTS_BACK, (target ?? Infinity) - EVENTS_BEFORE_TARGET),
 );
 const subscription = connection().agent(agentId, { since: transcript.from });
+const seenMarker = new SeenMarker(agentId, () => autoScroll.following);
+autoScroll.onend = () => seenMarker.moved();
 
 subscription.on("subscribed", (answer) => {
   oldest = answer.oldest ?? oldest;
   if (!answer.complete) {
     transcript.reset(oldest - 1);
     timeline.reset();
+    seenMarker.reset();
   }
   snapshotSeq = answer.seq;
-  showStatus(answer.state);
+  showStatus(answer.state, subscription.seq);
   requests.reset(answer.state);
   header.showContext(answer.state);
   header.rename({ agent: answer.state.name });
@@ -58,9 +62,10 @@ subscription.on("subscribed", (answer) => {
 subscription.on("event", (event) => {
   transcript.append(event);
   timeline.add(event);
+  seenMarker.show(event);
 });
 // Replayed events are older than the snapshot, which the header already shows.
-subscription.on("status", (change, { seq }) => seq > snapshotSeq && showStatus(change));
+subscription.on("status", (change, { seq }) => seq > snapshotSeq && showStatus(change, seq));
 subscription.on("context", (change, { seq }) => seq > snapshotSeq && header.showContext(change));
 subscription.on("request", (request, { seq }) => seq > snapshotSeq && requests.add(request));
 subscription.on("request_resolved", (resolution, { seq }) => seq > snapshotSeq && requests.resolve(resolution));
@@ -82,8 +87,9 @@ function changed() {
   if (target !== null && transcript.last?.seq >= target) showEntry(target);
 }
 
-function showStatus(agent) {
+function showStatus(agent, seq) {
   header.showStatus(agent);
+  seenMarker.show({ seq, status: agent.status });
   composer.show(agent);
 }
 

@@ -2,8 +2,9 @@ import "./lib/copy.js";
 import { Board } from "./board/board.js";
 import { arrange, element, partsOf } from "./lib/dom.js";
 import { plural } from "./lib/format.js";
+import { inbox } from "./lib/inbox.js";
 import { shortcuts } from "./lib/shortcuts.js";
-import { attention, statusText } from "./lib/status.js";
+import { OTHER_REASONS, attention, statusText } from "./lib/status.js";
 import { followWorkspaces } from "./lib/workspaces.js";
 
 const home = document.getElementById("home");
@@ -44,12 +45,12 @@ function show(id, workspace) {
 
 /** How many agents need attention, by reason. */
 function urgentCounts(agents) {
-  const reasons = agents.map(attention);
-  return ["error", "waiting", "context"]
+  const reasons = agents.map((agent) => attention({ ...agent, needs: inbox().needs(agent) }));
+  return ["error", "waiting", "turn", "context"]
     .map((reason) => [reason, reasons.filter((one) => one === reason).length])
     .filter(([, count]) => count)
     .map(([reason, count]) => {
-      const text = `${count} ${reason === "context" ? "nearly out of context" : statusText(reason).toLowerCase()}`;
+      const text = `${count} ${OTHER_REASONS[reason] ?? statusText(reason).toLowerCase()}`;
       return element("li", { "data-status": reason, "data-urgent": true }, element("span", { class: "shape" }), text);
     });
 }

@@ -7,7 +7,7 @@ found by comparing the feeds' heads with the log.
 
 import asyncio
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Coroutine, Iterable
 from typing import Any
 
@@ -21,11 +21,12 @@ from streams.hub.reader import Reader
 from streams.hub.window import Window
 from streams.protocol.clock import timestamp
 from streams.protocol.kinds import Viewer
-from streams.protocol.messages import ProtocolError, timestamp_of
+from streams.protocol.messages import Code, ProtocolError, timestamp_of
 from streams.protocol.positions import Span
 
 logger = logging.getLogger(__name__)
 
+SOCKET_SECONDS = 10.0  # after which one who has too many connections may try again
 JOIN_SECONDS = 1.0  # for the channel layer to let this process into a group; until then it polls
 COMPARE_GRACE_SECONDS = 0.1  # for a message that is on its way while the log is compared
 IDLE_FEED_SECONDS = 10.0  # a feed outlives its last cursor, so that a reconnecting crowd is served from memory
@@ -38,6 +39,7 @@ class Hub:
         self.reader = reader
         self.feeds: dict[str, Feed] = {}
         self.connections: dict[Connection, None] = {}
+        self._sockets: Counter[int] = Counter()  # by user
         self.presence = Presence(broker, self.feeds)
         self._broker = broker
         self._flusher = Flusher(self._flush)
@@ -54,12 +56,23 @@ class Hub:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def connect(self, viewer: Viewer, sink: Sink, merge: bool, listener: SessionListener) -> Connection:
+        """Raises ProtocolError (RATE_LIMITED) where the user has too many connections."""
+        limit = conf().SOCKETS_PER_USER
+        if limit and self._sockets[viewer.id] >= limit:
+            metrics.LIMITED.labels(limit="sockets").inc()
+            problem = f"expected at most {limit} connections of a user"
+            raise ProtocolError(Code.RATE_LIMITED, problem, retry_after=SOCKET_SECONDS)
         connection = Connection(self, viewer, sink, merge, listener)
         self.connections[connection] = None
+        self._sockets[viewer.id] += 1
         return connection
 
     def disconnect(self, connection: Connection) -> None:
-        self.connections.pop(connection, None)
+        if connection in self.connections:
+            del self.connections[connection]
+            self._sockets[connection.viewer.id] -= 1
+            if not self._sockets[connection.viewer.id]:
+                del self._sockets[connection.viewer.id]
         connection.close()
 
     # Feeds
@@ -215,7 +228,7 @@ class Hub:
 
     def _restart(self, feed: Feed, head: int, at: str | None) -> None:
         """The log is not what was received of it, as after a restored backup: everybody starts again."""
-        logger.warning("%s is not what it was at %d: was the database restored?", feed.name, feed.head)
+        logger.warning("%s differs from what was read at %d: was the database restored?", feed.name, feed.head)
         self.reader.forget(feed.name)
         feed.skip_to(head, at)
         feed.target = head
@@ -240,7 +253,7 @@ class Hub:
                 try:
                     part()
                 except Exception:
-                    logger.exception("a part of the hub's round failed")
+                    logger.exception("part of the hub's periodic check failed")
             if comparing is None or comparing.done():  # a slow database keeps nothing else waiting
                 comparing = self._spawn(self._compare_and_wake())
 

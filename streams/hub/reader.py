@@ -148,7 +148,8 @@ class Reader:
             if isinstance(rights, Exception) or not rights.visible or state is None or span is None:
                 found.append(None)
             elif not rights.allow(Access.READ, self._kinds[query.kind].readers):
-                found.append(ProtocolError(Code.FORBIDDEN, f"your token is not for watching this {query.kind}"))
+                what = self._kinds[query.kind].wire_name
+                found.append(ProtocolError(Code.FORBIDDEN, f"your token doesn't allow watching this {what}"))
             else:
                 found.append(Snapshot(state, span, time_of.get(query)))  # type: ignore[arg-type]
         return found

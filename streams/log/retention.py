@@ -40,7 +40,7 @@ class TrustedClock:
         now_ = time.monotonic()
         self._jumped_at = now_ if self._jumped_at is None else self._jumped_at
         if now_ - self._jumped_at < JUMP_SECONDS:
-            logger.warning("the clock has jumped ahead by %.1f hours: nothing is removed by age", ahead / 3600)
+            logger.warning("the clock has jumped ahead by %.1f hours; not removing anything by age", ahead / 3600)
             return False
         self._offset += ahead
         self._jumped_at = None

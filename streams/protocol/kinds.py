@@ -67,8 +67,13 @@ class Viewer(Protocol):
         ...
 
     @property
+    def credential(self) -> Hashable:
+        """What tells the credential from others, for as long as it holds."""
+        ...
+
+    @property
     def expires_at(self) -> datetime | None:
-        """When the credential ends by itself."""
+        """When the credential expires."""
         ...
 
     def renewed(self) -> "Viewer | None":
@@ -89,6 +94,8 @@ class Kind(ABC):
     """A kind of stream. `access`, `scopes` and `states` read the database, for many askers at once."""
 
     name: ClassVar[str]
+    alias: ClassVar[str] = ""
+    """What clients call the kind, as in `subscribe:<alias>`, if not by its name."""
     publishable: ClassVar[bool] = False
     """Whether clients may publish to streams of this kind, with `publish:<name>`."""
     answerable: ClassVar[bool] = False
@@ -108,8 +115,8 @@ class Kind(ABC):
     def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, State]:
         """The present state of those that exist."""
 
-    async def publish(self, key: uuid.UUID, publication: Raw) -> dict[str, Any]:
-        """Store a publication, the payload of `publish:<name>`, and return that of its `published` answer.
+    async def publish(self, key: uuid.UUID, publication: Raw, viewer: Viewer) -> dict[str, Any]:
+        """Store a publication of `viewer`, the payload of `publish:<name>`, and return that of its `published` answer.
 
         Raises ProtocolError where it cannot be understood or stored.
         """
@@ -122,8 +129,20 @@ class Kind(ABC):
         """
         raise NotImplementedError
 
+    def own_key(self, viewer: Viewer) -> uuid.UUID | None:
+        """For kinds of which everybody has one stream: the viewer's own, which messages then don't name."""
+        return None
+
+    def key_text(self, key: uuid.UUID) -> str:
+        """A key as clients get it."""
+        return str(key)
+
     def stream(self, key: uuid.UUID) -> str:
-        return stream_name(self.name, key)
+        return stream_name(self.name, self.key_text(key))
+
+    @property
+    def wire_name(self) -> str:
+        return self.alias or self.name
 
     @cached_property
     def id_key(self) -> str:

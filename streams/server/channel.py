@@ -13,6 +13,7 @@ ANSWERS = {
     Refusal.ADDRESS: (b"429 Too Many Requests", b"too many connections from your address\n"),
 }
 RETRY_SECONDS = 5
+CLOSING = b"\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n"
 
 
 class StreamChannel(HTTPChannel):  # type: ignore[misc]
@@ -49,6 +50,16 @@ class StreamChannel(HTTPChannel):  # type: ignore[misc]
         if self.proxied:
             self.connections.identify(self.connection, None)  # the next request may be of another client
         super().requestDone(request)
+
+    def lineLengthExceeded(self, line: bytes) -> None:  # noqa: N802
+        """Answer, where Twisted would only close the connection."""
+        if self.requests:  # its first line has come, so it is a header that is too long
+            status, what = b"431 Request Header Fields Too Large", b"header"
+        else:
+            status, what = b"414 URI Too Long", b"request line"
+        text = b"expected a %s of at most %d bytes\n" % (what, self.MAX_LENGTH)
+        self.transport.write(b"HTTP/1.1 " + status + CLOSING % len(text) + text)
+        self.transport.loseConnection()
 
     def connectionLost(self, reason: Any) -> None:  # noqa: N802
         self.connections.ended(self.connection)

@@ -209,7 +209,7 @@ def raise_file_limit() -> int:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
             soft = wanted
         except (OSError, ValueError) as error:  # macOS allows fewer than it says
-            logger.warning("the limit on open files stays at %d: %s", soft, error)
+            logger.warning("cannot raise the limit on open files from %d: %s", soft, error)
     files = wanted if soft == resource.RLIM_INFINITY else soft
     spare = max(files - conf().RESERVED_FILES, files // 2)
     return min(spare, conf().CONNECTIONS) if conf().CONNECTIONS else spare

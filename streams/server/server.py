@@ -132,7 +132,7 @@ class StreamServer(Server):  # type: ignore[misc]
             if compat.unsent(transport) <= compat.buffer_limit(transport):
                 return
             if waited > conf().STALL:
-                logger.info("cutting an HTTP answer whose reader takes nothing")
+                logger.info("closing an HTTP response whose client has stopped reading")
                 transport.abortConnection()
                 return
             before = compat.unsent(transport) + compat.unacknowledged(transport)
@@ -147,7 +147,7 @@ class StreamServer(Server):  # type: ignore[misc]
         try:
             await self._drain()
         except Exception:
-            logger.exception("the sockets could not be closed in order")
+            logger.exception("cannot close the sockets in an orderly way")
         await self._kill().asFuture(asyncio.get_running_loop())
         await Runtime.current().close()
 

@@ -99,7 +99,8 @@ class ClientSession:
         except Exception:
             logger.exception("cannot answer a message of %s", self._viewer.name)
             self._refuse(
-                ProtocolError(Code.INTERNAL, "the server failed to handle this message and has logged why"), request
+                ProtocolError(Code.INTERNAL, "the server failed to handle this message; the error has been logged"),
+                request,
             )
         if self._connection.flooded:
             self.close(Close.TOO_SLOW, "asks without reading the answers")
@@ -112,19 +113,20 @@ class ClientSession:
         if self._rejected > MAX_REJECTED:
             self.close(Close.TOO_MANY_MESSAGES, "too many messages")
         rate = conf().MESSAGES_PER_SECOND
-        raise ProtocolError(Code.RATE_LIMITED, f"expected at most {rate:g} messages a second; this one was not read")
+        problem = f"expected at most {rate:g} messages per second; this one was ignored"
+        raise ProtocolError(Code.RATE_LIMITED, problem, retry_after=1 / rate)
 
     async def _dispatch(self, request: Request) -> None:
         verb, _, name = request.type.partition(":")
-        kind = self._runtime.kinds.get(name)
+        kind = self._runtime.kinds_on_wire.get(name)
         match verb, kind:
             case "ping", _ if not name:
                 self._answer("pong", {}, request)
             case "subscribe", Kind():
-                key = _key(kind, request)
+                key = self._key(kind, request)
                 await self.subscribe(kind, key, parse(Subscribe, request.payload, "payload"), request)
             case "unsubscribe", Kind():
-                self._unsubscribe(kind, _key(kind, request), request)
+                self._unsubscribe(kind, self._key(kind, request), request)
             case "publish", Kind() if kind.publishable:
                 await self._publish(kind, request)
             case "answer", Kind() if kind.answerable:
@@ -144,7 +146,7 @@ class ClientSession:
         name = kind.stream(key)
         if name not in self._subjects and len(self._subjects) >= conf().SUBSCRIPTIONS:
             limit = conf().SUBSCRIPTIONS
-            raise ProtocolError(Code.TOO_MANY_SUBSCRIPTIONS, f"expected at most {limit} subscriptions on a connection")
+            raise ProtocolError(Code.TOO_MANY_SUBSCRIPTIONS, f"expected at most {limit} subscriptions per connection")
         snapshot, feed = await self._open(kind, key, (wish.since or 0) if wish.at else 0)
         name = feed.name  # one text for all who follow
         if again and (name not in self._subjects or name in self._connection.cursors or name in self._paging):
@@ -188,15 +190,15 @@ class ClientSession:
 
     def _unsubscribe(self, kind: Kind, key: uuid.UUID, request: Request) -> None:
         self._forget(kind.stream(key))
-        self._answer("unsubscribed", {"type": kind.name, "id": str(key), "reason": Reason.REQUESTED}, request)
+        self._answer("unsubscribed", {**_subject(kind, key), "reason": Reason.REQUESTED}, request)
 
     async def _publish(self, kind: Kind, request: Request) -> None:
-        key = _key(kind, request)
+        key = self._key(kind, request)
         await self._require(kind, key, Scope.PUBLISH)  # before the events are read: strangers cost no work
-        self._answer("published", await kind.publish(key, request.payload), request)
+        self._answer("published", await kind.publish(key, request.payload, self._viewer), request)
 
     async def _answer_request(self, kind: Kind, request: Request) -> None:
-        key = _key(kind, request)
+        key = self._key(kind, request)
         await self._require(kind, key, Scope.ANSWER)
         self._answer("answered", await kind.answer(key, request.payload, self._viewer), request)
 
@@ -210,7 +212,10 @@ class ClientSession:
             raise _not_found(kind, key)
         if not rights.allow(Access.WRITE, scope):
             verb = str(scope.name).lower()
-            raise ProtocolError(Code.FORBIDDEN, f"you may not {verb} here: your role or your token does not allow it")
+            raise ProtocolError(Code.FORBIDDEN, f"your role or your token doesn't allow you to {verb} here")
+
+    def _key(self, kind: Kind, request: Request) -> uuid.UUID:
+        return kind.own_key(self._viewer) or _key(kind, request)
 
     def _query(self, kind: Kind, key: uuid.UUID) -> AccessQuery:
         return AccessQuery(kind.name, key, self._viewer.id, self._viewer.limits)
@@ -287,7 +292,7 @@ class ClientSession:
         except ProtocolError:
             return Reason.FORBIDDEN
         except Exception:
-            logger.exception("cannot tell why %s is gone", name)
+            logger.exception("cannot determine why %s is gone", name)
             return Reason.FORBIDDEN
 
     async def _recheck(self) -> None:
@@ -316,7 +321,7 @@ class ClientSession:
         subject = self._forget(name)
         if subject is not None:
             kind, key = subject
-            self._answer("unsubscribed", {"type": kind.name, "id": str(key), "reason": reason}, None)
+            self._answer("unsubscribed", {**_subject(kind, key), "reason": reason}, None)
 
     def _forget(self, name: str) -> tuple[Kind, uuid.UUID] | None:
         self._stop_paging(name)
@@ -367,20 +372,26 @@ def _key_shape(name: str) -> type[msgspec.Struct]:
 def _known_types(kinds: Iterable[Kind]) -> list[str]:
     found = ["ping"]
     for kind in kinds:
-        found += [f"subscribe:{kind.name}", f"unsubscribe:{kind.name}"]
-        found += [f"publish:{kind.name}"] if kind.publishable else []
-        found += [f"answer:{kind.name}"] if kind.answerable else []
+        found += [f"subscribe:{kind.wire_name}", f"unsubscribe:{kind.wire_name}"]
+        found += [f"publish:{kind.wire_name}"] if kind.publishable else []
+        found += [f"answer:{kind.wire_name}"] if kind.answerable else []
     return found
 
 
 def _not_found(kind: Kind, key: uuid.UUID) -> ProtocolError:
-    return ProtocolError(Code.NOT_FOUND, f"there is no {kind.name} {key}, or you may not see it")
+    return ProtocolError(
+        Code.NOT_FOUND, f"there is no {kind.wire_name} {kind.key_text(key)}, or you don't have access to it"
+    )
+
+
+def _subject(kind: Kind, key: uuid.UUID) -> dict[str, str]:
+    """How answers name a stream."""
+    return {"type": kind.wire_name, "id": kind.key_text(key)}
 
 
 def _subscribed(kind: Kind, key: uuid.UUID, span: Span, start: Start, state: State) -> str:
     answer = {
-        "type": kind.name,
-        "id": str(key),
+        **_subject(kind, key),
         "seq": span.head,
         "oldest": span.oldest,
         "complete": start.complete,

@@ -73,7 +73,7 @@ def statuses(messages: list[Message]) -> list[str]:
     ]
 
 
-def levels(messages: list[Message]) -> list[tuple[int, int | None, int | None]]:
+def levels(messages: list[Message]) -> list[tuple[int | None, int | None, int | None]]:
     return [
         (message.level, message.tokens_used, message.tokens_limit)
         for message in messages

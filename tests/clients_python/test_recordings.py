@@ -12,7 +12,7 @@ from .recording.scenes import PIXEL, QUESTIONS, SCENES
 NAMES = sorted(path.stem for path in (TRANSCRIPTS / "recorded").glob("*.jsonl"))
 TURN = ["running", "idle"]
 
-Level = tuple[int, int | None, int | None]
+Level = tuple[int | None, int | None, int | None]
 
 
 @dataclass

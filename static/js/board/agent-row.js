@@ -4,6 +4,7 @@ import { escapeBidi } from "../lib/ansi.js";
 import { element } from "../lib/dom.js";
 import { formatDuration } from "../lib/format.js";
 import { isPinned, togglePin } from "../lib/pins.js";
+import { OTHER_REASONS, attention } from "../lib/status.js";
 
 /** One agent in a list: its name, status, context, last line and when that was. */
 export class AgentRow {
@@ -32,7 +33,7 @@ export class AgentRow {
 
   show(agent) {
     const { name, workspaceName, status, contextLevel, tokensUsed, tokensLimit } = agent;
-    const reason = agent.silentFor ? `silent for ${formatDuration(agent.silentFor / 1_000)}` : agent.reason;
+    const reason = reasonOf(agent);
     const shown = JSON.stringify([name, workspaceName, status, reason, contextLevel, tokensUsed, tokensLimit]);
     const before = this.#agent;
     this.#agent = agent;
@@ -66,6 +67,11 @@ export class AgentRow {
     this.element.removeAttribute("data-fresh");
     requestAnimationFrame(() => this.element.setAttribute("data-fresh", ""));
   }
+}
+
+function reasonOf(agent) {
+  if (agent.silentFor) return `silent for ${formatDuration(agent.silentFor / 1_000)}`;
+  return attention(agent) === "turn" ? OTHER_REASONS.turn : agent.reason;
 }
 
 function set(node, text = "") {

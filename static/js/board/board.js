@@ -1,4 +1,5 @@
 import { arrange, oncePerFrame } from "../lib/dom.js";
+import { inbox } from "../lib/inbox.js";
 import { gridAddress, pins } from "../lib/pins.js";
 import { attention, byUrgency } from "../lib/status.js";
 import { Activity, SILENT_AFTER_MS } from "./activity.js";
@@ -64,7 +65,7 @@ export class Board {
     const found = [];
     for (const { name, agents } of this.#workspaces.values()) {
       for (const agent of agents.values()) {
-        found.push({ ...agent, workspaceName: name, silentFor: this.#silentFor(agent) });
+        found.push({ ...agent, workspaceName: name, needs: inbox().needs(agent), silentFor: this.#silentFor(agent) });
       }
     }
     return found;

@@ -35,18 +35,24 @@ export function reasonText(reason) {
   return REASONS[reason] ?? (reason ?? "").replaceAll("_", " ");
 }
 
+/** Reasons for attention other than a status. */
+export const OTHER_REASONS = { turn: "your turn", context: "nearly out of context", silent: "silent" };
+
+const REASON_OF_NEED = { request: "waiting", waiting: "waiting", failed: "error", turn: "turn" };
+
 /**
- * Why an agent needs attention: its status, `context` when that is nearly full, `silent` when it is running but has reported
- * nothing for a while; null if it needs none.
- * @param {{status: string, contextLevel: number | null, silentFor?: number}} agent
+ * Why an agent needs attention: `error` or `waiting`, `turn` when it has finished or become idle after what the user has seen,
+ * `context` when that is nearly full, `silent` when it is running but has reported nothing for a while; null if it needs none.
+ * @param {{status: string, needs?: string | null, contextLevel: number | null, silentFor?: number}} agent `needs`: why it needs the user
  */
-export function attention({ status, contextLevel, silentFor }) {
+export function attention({ status, needs, contextLevel, silentFor }) {
+  if (needs) return REASON_OF_NEED[needs];
   if (STATUSES[status]?.attention) return status;
   if (contextLevel > HIGH_CONTEXT) return "context";
   return silentFor ? "silent" : null;
 }
 
-const URGENCY = [...Object.keys(STATUSES).slice(0, 2), "context", "silent", ...Object.keys(STATUSES).slice(2)];
+const URGENCY = ["error", "waiting", "turn", "context", "silent", "running", "idle", "finished", "offline"];
 
 const collator = new Intl.Collator();
 

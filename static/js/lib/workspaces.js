@@ -1,7 +1,8 @@
 import { WorkspaceState } from "../../clients/js/workspace-state.js";
 import { connection } from "./connection.js";
 import { oncePerFrame, partsOf } from "./dom.js";
-import { Poller } from "./poller.js";
+import { inbox } from "./inbox.js";
+import { followWorkspaceList } from "./workspace-list.js";
 
 /** @typedef {{name: string, agents: Map<string, any>, members: Members}} Workspace */
 
@@ -15,10 +16,13 @@ export function followWorkspace(id, { onchange, onended = () => {} }) {
   const members = new Members();
   const subscription = connection().workspace(id);
   let ended = false; // a frame that was asked for before must not bring back what has ended
-  const changed = oncePerFrame(() => ended || onchange({ name: state.name, agents: state.agents, members }));
+  let known = false;
+  const show = oncePerFrame(() => ended || onchange({ name: state.name, agents: state.agents, members }));
+  const changed = () => known && show();
   subscription.on("subscribed", ({ state: snapshot, seq }) => {
     state.reset(snapshot, seq);
     members.reset(/** @type {any} */ (snapshot).members, seq);
+    known = true;
     changed();
   });
   subscription.on("agents", (page) => {
@@ -29,16 +33,17 @@ export function followWorkspace(id, { onchange, onended = () => {} }) {
     const changes = [state.apply(event), members.apply(event)];
     if (changes.includes(true)) changed();
   });
+  const forget = inbox().on("seen", changed);
   subscription.on("unsubscribed", (end) => {
     ended = true;
     onended(end);
   });
+  /** @type {any} */ (subscription).on("end", forget);
   return subscription;
 }
 
 /**
- * Follows all of the user's workspaces: those with these `ids`, and any the user joins later. Joining a workspace is reported on
- * no stream the user can read at that moment, so the list is polled.
+ * Follows all of the user's workspaces: those with these `ids`, and any the user joins later, of which their inbox tells.
  * @param {string[]} ids
  * @param {object} listeners
  * @param {(workspaces: any[]) => void} [listeners.onlist] called when the list changes
@@ -47,8 +52,6 @@ export function followWorkspace(id, { onchange, onended = () => {} }) {
  */
 export function followWorkspaces(ids, { onlist = () => {}, onchange, onended }) {
   const followed = new Map();
-  let connected = false;
-  const poller = new Poller("/workspaces", listed, { enabled: () => connected });
 
   function listed(workspaces) {
     const present = workspaces.map(({ id }) => id);
@@ -70,18 +73,11 @@ export function followWorkspaces(ids, { onlist = () => {}, onchange, onended }) 
     const subscription = followed.get(id);
     followed.delete(id);
     subscription?.close();
-    poller.forget(); // the user may be let in again before the next answer, which then equals the last one
     if (subscription) onended(id);
   }
 
   ids.forEach(follow);
-  const check = () => {
-    const before = connected;
-    connected = ["live", "behind"].includes(connection().state);
-    if (connected && !before) poller.poll();
-  };
-  connection().on("state", check);
-  check(); // the page's header may have opened the connection long before
+  followWorkspaceList(listed);
 }
 
 /** The members of a workspace, as its stream reports them. */

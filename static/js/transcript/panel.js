@@ -2,6 +2,7 @@ import "../lib/agent-elements.js";
 import { connection } from "../lib/connection.js";
 import { element } from "../lib/dom.js";
 import { AutoScroll } from "./auto-scroll.js";
+import { SeenMarker } from "./seen-marker.js";
 import { Transcript } from "./transcript.js";
 
 /** How many events a panel starts with. */
@@ -19,6 +20,7 @@ export class Panel {
   #transcript;
   #subscription;
   #snapshotSeq = 0;
+  #seenMarker;
 
   /**
    * @param {string} id
@@ -50,11 +52,15 @@ export class Panel {
       element("div", { class: "transcript" }, scroll, toEnd),
     );
     this.#scroll = scroll;
-    this.#transcript = new Transcript(entries, new AutoScroll(scroll, toEnd), { maxEntries: MAX_ENTRIES });
+    const autoScroll = new AutoScroll(scroll, toEnd);
+    this.#transcript = new Transcript(entries, autoScroll, { maxEntries: MAX_ENTRIES });
+    this.#seenMarker = new SeenMarker(id, () => autoScroll.following && inView(this.element));
+    autoScroll.onend = () => this.#seenMarker.moved();
     this.#start();
   }
 
   close() {
+    this.#seenMarker.close();
     this.#subscription.close();
     this.element.remove();
   }
@@ -77,19 +83,30 @@ export class Panel {
     this.#transcript.from = since;
     const subscription = (this.#subscription = connection().agent(this.#id, { since }));
     subscription.on("subscribed", (answer) => this.#answered(answer));
-    subscription.on("event", (event) => this.#transcript.append(event));
-    subscription.on("status", (change, { seq }) => seq > this.#snapshotSeq && this.#status.show(change));
+    subscription.on("event", (event) => {
+      this.#transcript.append(event);
+      this.#seenMarker.show(event);
+    });
+    subscription.on("status", (change, { seq }) => seq > this.#snapshotSeq && this.#showStatus(change, seq));
     subscription.on("context", (change, { seq }) => seq > this.#snapshotSeq && this.#gauge.show(change));
     subscription.on("unsubscribed", ({ reason }) => this.#end(reason));
   }
 
   #answered({ seq, oldest, complete, state }) {
-    if (!complete) this.#transcript.reset(oldest - 1);
+    if (!complete) {
+      this.#transcript.reset(oldest - 1);
+      this.#seenMarker.reset();
+    }
     this.#snapshotSeq = seq;
     this.#name.textContent = this.#name.title = state.name;
     this.#scroll.setAttribute("aria-label", `Transcript of ${state.name}`);
-    this.#status.show(state);
+    this.#showStatus(state, this.#subscription.seq);
     this.#gauge.show(state);
+  }
+
+  #showStatus(agent, seq) {
+    this.#status.show(agent);
+    this.#seenMarker.show({ seq, status: agent.status });
   }
 
   #end(reason) {
@@ -97,6 +114,12 @@ export class Panel {
     this.#notice.textContent =
       reason === "deleted" ? "This agent was deleted." : "This agent doesn't exist, or you don't have access to it.";
   }
+}
+
+/** Whether the lower end of an element is on the screen. */
+function inView(element) {
+  const { bottom, height } = element.getBoundingClientRect();
+  return height > 0 && bottom > 0 && bottom <= innerHeight + 1;
 }
 
 function buttons(onmove, onremove) {

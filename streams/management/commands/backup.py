@@ -46,7 +46,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, file: Path, **options: Any) -> None:
         if file.exists():
-            raise CommandError(f"expected a file that does not exist, got {file}")
+            raise CommandError(f"expected a new file name, got an existing file: {file}")
         unfinished = file.with_name(f"{file.name}.unfinished")
         try:
             copy(sqlite_database(), unfinished)

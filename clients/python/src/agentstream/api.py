@@ -142,6 +142,11 @@ class Api:
         resolution: dict[str, Any] = (await self._call("POST", path, dict(answer)))["resolution"]
         return resolution
 
+    async def mark_seen(self, agent_id: str, seq: int) -> int:
+        """Say that the user has seen the agent's stream up to `seq`; how far they have now, which is never less."""
+        answer = await self._call("POST", f"agents/{quote(agent_id)}/seen", {"seq": seq})
+        return int(answer["seq"])
+
     async def _find_agent(self, path: str, name: str) -> Agent | None:
         for archived in ("false", "true"):
             agents = await self._call("GET", f"{path}?{urlencode({'q': name, 'archived': archived})}")
@@ -173,8 +178,8 @@ def _refusal(answer: HTTPError) -> errors.AgentstreamError:
         match json.load(answer):
             case {"code": "CONFLICT", "message": str(message), "resolution": dict(resolution)}:
                 return errors.Conflict("CONFLICT", message, resolution)
-            case {"code": str(code), "message": str(message)}:
-                return errors.from_code(code, message)
+            case {"code": str(code), "message": str(message), **more}:
+                return errors.from_code(code, message, more.get("retryAfter"))
     except (OSError, ValueError):
         pass
     return errors.from_status(answer.code, f"{answer.url} answered with HTTP {answer.code}")

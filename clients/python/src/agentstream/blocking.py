@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, TypeVar
 
 from agentstream import publisher
 from agentstream.api import Api
-from agentstream.messages import Ending, Kind, Role, Status
+from agentstream.messages import (
+    Attachment,
+    Ending,
+    FileChange,
+    Kind,
+    PlanEntry,
+    Role,
+    SessionChanged,
+    Status,
+    SubagentChanged,
+    ToolKind,
+    UsageLimit,
+)
 from agentstream.requests import Request, Resolution
 
 Result = TypeVar("Result")
@@ -77,6 +89,13 @@ class Publisher:
         kind: Kind | None = None,
         tool_call_id: str | None = None,
         tool_name: str | None = None,
+        tool_kind: ToolKind | None = None,
+        tool_input: Mapping[str, Any] | None = None,
+        is_error: bool | None = None,
+        duration_ms: int | None = None,
+        changes: Sequence[FileChange] | None = None,
+        parent_id: str | None = None,
+        attachments: Sequence[Attachment] | None = None,
     ) -> None:
         """Text the agent produced."""
         self._do(
@@ -88,6 +107,13 @@ class Publisher:
                 kind=kind,
                 tool_call_id=tool_call_id,
                 tool_name=tool_name,
+                tool_kind=tool_kind,
+                tool_input=tool_input,
+                is_error=is_error,
+                duration_ms=duration_ms,
+                changes=changes,
+                parent_id=parent_id,
+                attachments=attachments,
             )
         )
 
@@ -95,9 +121,58 @@ class Publisher:
         """What the agent does now: idle, running, waiting, error, finished or offline."""
         self._do(self._publisher.status(status, reason=reason))
 
-    def context(self, level: float, *, tokens_used: int | None = None, tokens_limit: int | None = None) -> None:
-        """How full the context window is, in percent (0 to 100, sent as a whole number)."""
+    def context(self, level: float | None, *, tokens_used: int | None = None, tokens_limit: int | None = None) -> None:
+        """How full the context window is, in percent (0 to 100, sent as a whole number); None: not known any more."""
         self._do(self._publisher.context(level, tokens_used=tokens_used, tokens_limit=tokens_limit))
+
+    def session(
+        self,
+        session: str,
+        change: SessionChanged,
+        *,
+        title: str | None = None,
+        model: str | None = None,
+        cwd: str | None = None,
+        branch: str | None = None,
+    ) -> None:
+        """A session of the agent's tool was started, resumed, cleared, compacted or ended."""
+        self._do(self._publisher.session(session, change, title=title, model=model, cwd=cwd, branch=branch))
+
+    def plan(self, entries: Iterable[PlanEntry]) -> None:
+        """What the agent means to do, whole each time."""
+        self._do(self._publisher.plan(entries))
+
+    def subagent(self, parent_id: str, change: SubagentChanged, name: str, *, description: str | None = None) -> None:
+        """A sub-agent was started, has ended or failed."""
+        self._do(self._publisher.subagent(parent_id, change, name, description=description))
+
+    def usage(
+        self,
+        *,
+        session: str | None = None,
+        model: str | None = None,
+        input_tokens: int | None = None,
+        cached_input_tokens: int | None = None,
+        output_tokens: int | None = None,
+        reasoning_tokens: int | None = None,
+        cost_usd: float | None = None,
+        limits: Sequence[UsageLimit] | None = None,
+        estimated: bool | None = None,
+    ) -> None:
+        """The totals of a session so far: a later report replaces this one."""
+        self._do(
+            self._publisher.usage(
+                session=session,
+                model=model,
+                input_tokens=input_tokens,
+                cached_input_tokens=cached_input_tokens,
+                output_tokens=output_tokens,
+                reasoning_tokens=reasoning_tokens,
+                cost_usd=cost_usd,
+                limits=limits,
+                estimated=estimated,
+            )
+        )
 
     def error(self, code: str, message: str) -> None:
         """Something went wrong inside the agent."""

@@ -58,7 +58,7 @@ async def _asked(given: argparse.Namespace, api: Api) -> int:
     agent = await api.agent((await api.workspace(given.workspace)).id, given.name)
     resolution = await ask(api, agent.id, request)
     if resolution.outcome not in ("answered", "answered_elsewhere"):
-        print(f"agentstream: the question was not answered: {resolution.outcome}", file=sys.stderr)
+        print(f"agentstream: the question wasn't answered: {resolution.outcome}", file=sys.stderr)
         return NOT_ANSWERED
     print(resolution.option or resolution.text or "")
     return 0 if not options or resolution.option == options[0].id else FAILED
@@ -94,7 +94,9 @@ def _read_token(url: str) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     url = os.environ.get("AGENTSTREAM_URL", "http://127.0.0.1:8000")
-    parser = argparse.ArgumentParser(prog="agentstream", description="Show people live what your AI agents do.")
+    parser = argparse.ArgumentParser(
+        prog="agentstream", description="Show people, live, what your AI agents are doing."
+    )
     parser.add_argument("--version", action="version", version=f"agentstream {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run_ = commands.add_parser("run", usage=f"agentstream run {USAGE}", help="run a command and publish what it prints")

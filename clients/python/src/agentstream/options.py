@@ -101,17 +101,17 @@ def add_ask_options(parser: argparse.ArgumentParser, url: str) -> None:
     add_server_options(parser, url)
     add_token_options(parser)
     parser.add_argument("--workspace", metavar="SLUG", help="the agent's workspace (default: the only one you can see)")
-    parser.add_argument("--name", default="ask", help="the agent that asks; it is created if there is none")
+    parser.add_argument("--name", default="ask", help="the agent that asks; created if it doesn't exist")
     parser.add_argument(
         "--option",
         action="append",
         default=[],
         metavar="ANSWER",
-        help="an answer to choose; may be repeated",
+        help="an answer to choose from; may be repeated",
     )
     parser.add_argument("--body", help="more about the question, in Markdown")
-    parser.add_argument("--expires", type=float, metavar="SECONDS", help="give up after so many seconds")
-    parser.add_argument("--id", help="the request's id: asking again with it asks nobody twice")
+    parser.add_argument("--expires", type=float, metavar="SECONDS", help="give up after this many seconds")
+    parser.add_argument("--id", help="the request's id; asking again with the same id doesn't ask twice")
     parser.add_argument("title", help="the question")
 
 

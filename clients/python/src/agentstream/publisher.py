@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import cast
+from typing import Any, cast
 
 from agentstream.api import Api
 from agentstream.asking import ask
@@ -17,16 +17,27 @@ from agentstream.credentials import authorization, check_transport
 from agentstream.delivery import Delivery, Lease
 from agentstream.errors import AgentstreamError
 from agentstream.messages import (
+    Attachment,
     Context,
     Ending,
     Failure,
+    FileChange,
     Kind,
     Message,
     Output,
+    Plan,
+    PlanEntry,
     Role,
+    Session,
+    SessionChanged,
     Status,
     StatusChange,
+    Subagent,
+    SubagentChanged,
     Terminated,
+    ToolKind,
+    Usage,
+    UsageLimit,
 )
 from agentstream.outbox import Outbox
 from agentstream.reconnection import Reconnector
@@ -128,21 +139,103 @@ class Publisher:
         kind: Kind | None = None,
         tool_call_id: str | None = None,
         tool_name: str | None = None,
+        tool_kind: ToolKind | None = None,
+        tool_input: Mapping[str, Any] | None = None,
+        is_error: bool | None = None,
+        duration_ms: int | None = None,
+        changes: Sequence[FileChange] | None = None,
+        parent_id: str | None = None,
+        attachments: Sequence[Attachment] | None = None,
     ) -> None:
         """Text the agent produced.
 
         Chunks with the same `message_id` are one message; `is_streaming` says that more of it follows. Chunks
         that wait for the network are joined, and content over 64 KiB is sent as several.
+
+        `tool_input` is what a tool is given, `changes` what it does to files, `attachments` what `attach` returned;
+        together they take at most 200 KiB as JSON, or ValueError is raised. `parent_id` is the `tool_call_id` of the
+        sub-agent's call that this belongs to.
         """
-        await self.send(Output(content, role, message_id, is_streaming, kind, tool_call_id, tool_name))
+        await self.send(
+            Output(
+                content,
+                role,
+                message_id,
+                is_streaming,
+                kind,
+                tool_call_id,
+                tool_name,
+                tool_kind,
+                tool_input,
+                is_error,
+                duration_ms,
+                changes,
+                parent_id,
+                attachments,
+            )
+        )
 
     async def status(self, status: Status, *, reason: str | None = None) -> None:
         """What the agent does now: idle, running, waiting, error, finished or offline."""
         await self.send(StatusChange(status, reason))
 
-    async def context(self, level: float, *, tokens_used: int | None = None, tokens_limit: int | None = None) -> None:
-        """How full the context window is, in percent (0 to 100, sent as a whole number)."""
-        await self.send(Context(round(level), tokens_used, tokens_limit))
+    async def context(
+        self, level: float | None, *, tokens_used: int | None = None, tokens_limit: int | None = None
+    ) -> None:
+        """How full the context window is, in percent (0 to 100, sent as a whole number); None: not known any more."""
+        await self.send(Context(None if level is None else round(level), tokens_used, tokens_limit))
+
+    async def session(
+        self,
+        session: str,
+        change: SessionChanged,
+        *,
+        title: str | None = None,
+        model: str | None = None,
+        cwd: str | None = None,
+        branch: str | None = None,
+    ) -> None:
+        """A session of the agent's tool was started, resumed, cleared, compacted or ended."""
+        await self.send(Session(session, change, title, model, cwd, branch))
+
+    async def plan(self, entries: Iterable[PlanEntry]) -> None:
+        """What the agent means to do, whole each time."""
+        await self.send(Plan(tuple(entries)))
+
+    async def subagent(
+        self, parent_id: str, change: SubagentChanged, name: str, *, description: str | None = None
+    ) -> None:
+        """A sub-agent was started, has ended or failed; `parent_id` is the `tool_call_id` of its own call."""
+        await self.send(Subagent(parent_id, change, name, description))
+
+    async def usage(
+        self,
+        *,
+        session: str | None = None,
+        model: str | None = None,
+        input_tokens: int | None = None,
+        cached_input_tokens: int | None = None,
+        output_tokens: int | None = None,
+        reasoning_tokens: int | None = None,
+        cost_usd: float | None = None,
+        limits: Sequence[UsageLimit] | None = None,
+        estimated: bool | None = None,
+    ) -> None:
+        """The totals of a session so far: a later report replaces this one. Without `session` they are those of the one
+        that the agent is in, or of this run."""
+        await self.send(
+            Usage(
+                session,
+                model,
+                input_tokens,
+                cached_input_tokens,
+                output_tokens,
+                reasoning_tokens,
+                cost_usd,
+                limits,
+                estimated,
+            )
+        )
 
     async def error(self, code: str, message: str) -> None:
         """Something went wrong inside the agent; `code` is short and for machines.

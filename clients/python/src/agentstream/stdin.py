@@ -27,7 +27,7 @@ class Stdin:
             view = memoryview(data)
             while view:
                 if self._descriptor is None:
-                    raise BrokenPipeError("the input has been closed")
+                    raise BrokenPipeError("the input is closed")
                 try:
                     view = view[os.write(self._descriptor, view) :]
                 except BlockingIOError:

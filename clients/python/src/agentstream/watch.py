@@ -23,10 +23,12 @@ def watch(
     *,
     agents: Iterable[str] = (),
     workspaces: Iterable[str] = (),
+    inbox: bool = False,
     since: Mapping[str, int] | int | None = None,
     insecure: bool = False,
 ) -> Watch:
-    """Every event of the given agents and workspaces (their ids), each once, in order within its stream.
+    """Every event of the given agents and workspaces (their ids), and of the user's own `inbox`, each once, in order
+    within its stream.
 
         async for event in watch("http://host:8000", token, agents=[agent_id], since=0):
             print(event.payload.get("content", ""), end="")
@@ -44,6 +46,7 @@ def watch(
     check_transport(url, insecure)
     cursors = [Cursor("agent", _id(id)) for id in agents]
     cursors += [Cursor("workspace", _id(id)) for id in workspaces]
+    cursors += [Cursor("inbox", "")] if inbox else []
     for cursor in cursors:
         cursor.since = _start(cursor, since)
     return Watch(Reconnector(url, token), cursors)
@@ -135,12 +138,16 @@ def _start(cursor: Cursor, since: Mapping[str, int] | int | None) -> int | None:
 
 def _receive(cursors: dict[str, Cursor], message: dict[str, Any]) -> Event | None:
     match message:
+        case {"type": "subscribed", "payload": {"type": "inbox"}}:
+            return cursors["inbox"].subscribed(message)
         case {"type": "subscribed", "payload": {"type": kind, "id": id}}:
             return cursors[f"{kind}.{id}"].subscribed(message)
         case {"type": "unsubscribed", "payload": {"type": kind, "id": id, "reason": reason}}:
             raise _ended(f"{kind} {id}", reason)
         case {"type": "error", "payload": {"code": code, "message": text}}:
             raise from_code(code, text)
+        case {"seq": _, "type": str(type_)} if type_.startswith("inbox:"):
+            return cursors["inbox"].advance(message)
         case {"seq": _, "payload": {"agentId": id}}:
             return cursors[f"agent.{id}"].advance(message)
         case {"seq": _, "payload": {"workspaceId": id}}:
