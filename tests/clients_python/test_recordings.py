@@ -140,9 +140,7 @@ SEEN = {
     ),
     "claude-always": Seen(
         [
-            *call(
-                "Bash", '{"command":"touch one.txt","description":"Make one"}', "(Bash completed with no output)"
-            ),
+            *call("Bash", '{"command":"touch one.txt","description":"Make one"}', "(Bash completed with no output)"),
             *call(
                 "Bash", '{"command":"touch one.txt","description":"Make it again"}', "(Bash completed with no output)"
             ),

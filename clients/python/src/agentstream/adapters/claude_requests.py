@@ -83,9 +83,7 @@ def _reasons(wish: Wish) -> str | None:
 
 
 def _options(wish: Wish, allow: str, deny: str) -> list[Option]:
-    always = [
-        Option(f"always-{number}", line(_granted(grant)), "allow_always") for number, grant in _grants(wish).items()
-    ]
+    always = [Option(f"always-{number}", _granted(grant), "allow_always") for number, grant in _grants(wish).items()]
     return [Option("allow", allow, "allow"), *always, Option("deny", deny, "deny")]
 
 
@@ -109,16 +107,16 @@ def _is_offered(suggestion: object) -> bool:
 
 def _granted(grant: dict[str, Any]) -> str:
     """What a suggestion permits, and for how long."""
-    where = _WHERE.get(str(grant.get("destination")), f"({grant.get('destination')})")
     match grant:
         case {"type": "addRules", "rules": [*rules]}:
-            return f"Always allow {', '.join(map(_rule, rules))} {where}"
+            what = f"Always allow {', '.join(map(_rule, rules))}"
         case {"type": "addDirectories", "directories": [*directories]}:
-            return f"Always allow work in {', '.join(map(as_text, directories))} {where}"
+            what = f"Always allow work in {', '.join(map(as_text, directories))}"
         case {"type": "setMode", "mode": mode}:
-            return f"{_MODES.get(str(mode), f'Use the mode {mode}')} {where}"
+            what = _MODES.get(str(mode), f"Use the mode {mode}")
         case _:
-            return f"Allow, and apply {encode(grant)}"
+            return plain(f"Allow, and apply {encode(grant)}")
+    return plain(" ".join(filter(None, (what, _WHERE.get(str(grant.get("destination")))))))
 
 
 def _rule(rule: object) -> str:

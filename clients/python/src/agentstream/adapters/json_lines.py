@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
@@ -116,7 +117,14 @@ def _lines(text: str) -> Iterator[str]:
 
 def _parse(line: str) -> Event | None:
     try:
-        event = json.loads(line)
+        event = json.loads(line, parse_constant=_finite, parse_float=_finite)
     except (ValueError, RecursionError):
         return None
     return event if isinstance(event, dict) else None
+
+
+def _finite(number: str) -> float:
+    """JSON knows no other numbers. Raises ValueError."""
+    if not math.isfinite(value := float(number)):
+        raise ValueError(number)
+    return value
