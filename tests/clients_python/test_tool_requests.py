@@ -196,6 +196,7 @@ def test_what_a_killed_runner_has_asked_is_withdrawn_by_the_next_run(place: Plac
 def test_a_tool_that_ends_withdraws_what_it_asks(place: Place, tool: Tool) -> None:
     with running(place, *tool, options=("--adapter", "claude"), stdin=subprocess.PIPE) as process:
         asked(place)
+        assert process.stdin
         process.stdin.close()
         process.stdin = None
         process.wait(20)

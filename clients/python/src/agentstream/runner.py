@@ -15,7 +15,7 @@ from agentstream.api import Api
 from agentstream.commands import commands
 from agentstream.concurrency import within
 from agentstream.credentials import TOKEN_FILE_VARIABLE, TOKEN_VARIABLE
-from agentstream.errors import Forbidden, Refused, TryLater, Unreachable
+from agentstream.errors import Refused, TryLater, Unreachable
 from agentstream.execution import Execution
 from agentstream.options import RunOptions
 from agentstream.outbox import Outbox
@@ -142,14 +142,14 @@ async def _withdraw(options: RunOptions, agent_id: str, run: str) -> None:
     """Withdraw what that run still asks of people: nobody listens to their answers any more."""
     try:
         asked = await persistently(lambda: _api(options).open_requests(agent_id))
-    except Forbidden:
-        return  # the token may publish, and not look
-    left = [request["requestId"] for request in asked if request["requestId"].startswith(f"{run}-")]
-    if left:
-        # Not under that run's own numbers, whose last one only the server knows.
-        async with _publisher(options, agent_id, Outbox()) as publisher:
-            for request_id in left:
-                publisher.put(Settle(request_id, "withdrawn"))
+        left = [request["requestId"] for request in asked if request["requestId"].startswith(f"{run}-")]
+        if left:
+            # Not under that run's own numbers, whose last one only the server knows.
+            async with _publisher(options, agent_id, Outbox()) as publisher:
+                for request_id in left:
+                    publisher.put(Settle(request_id, "withdrawn"))
+    except Refused as refused:
+        log.warning("requests of an earlier run stay open: %s", refused)
 
 
 def _publisher(options: RunOptions, agent_id: str, outbox: Outbox, lease: bool = False) -> Publisher:
