@@ -1,4 +1,4 @@
-"""The admin of agents. Every change goes through AgentService, so that open dashboards show it at once."""
+"""The admin of agents. Changes go through AgentService, so that open dashboards show them immediately."""
 
 from typing import Any
 
@@ -14,12 +14,12 @@ from agents.models import Agent, Request, Session, UsageShare
 from agents.services import AgentService
 from agents.usage_store import COUNTED
 
-# By the agent or about it, not by people.
+# Set by the agent or the server, not by people.
 REPORTED = ("key", "labels", "status", "reason", "context_level", "archived_at", "created_at", "updated_at")
 
 
 class AgentForm(NamedForm):
-    """Says of a name that is taken, which Django only does where the workspace is a field of the form."""
+    """Reports a name that is taken; Django only does if the workspace is a field of the form."""
 
     def clean_name(self) -> str:
         name = super().clean_name()
@@ -71,7 +71,7 @@ class AgentAdmin(ServiceAdmin):
 
 
 class ReportedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """What agents have told: to look at."""
+    """What agents have reported, read-only."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -102,7 +102,7 @@ class UsageShareAdmin(ReportedAdmin):
 
 @admin.register(Request)
 class RequestAdmin(ReportedAdmin):
-    """What was asked, and how it ended: to look at. Answers are people's, and are given on the agent's page."""
+    """Requests and how they ended, read-only. People answer on the agent's page."""
 
     list_display = ["title", "agent", "kind", "created_at", "outcome", "answered_by"]
     list_filter = ["kind", "outcome"]

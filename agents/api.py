@@ -31,7 +31,7 @@ from streams.transports.http import add_stream_endpoints
 
 router = Router(tags=["agents"])
 
-LISTING = Scope.WATCH | Scope.PUBLISH | Scope.MANAGE  # a token for any of these sees how the agents it is for are now
+LISTING = Scope.WATCH | Scope.PUBLISH | Scope.MANAGE  # a token with any of these sees its agents' state
 
 
 class AgentOut(Camel):
@@ -93,7 +93,7 @@ class PublishedOut(RecordedOut):
 
 
 def _require_name(request: HttpRequest, workspace_id: uuid.UUID, name: str) -> None:
-    """Raise ProtocolError (FORBIDDEN) if the caller's token is not for an agent of this name."""
+    """Raise ProtocolError (FORBIDDEN) if the caller's token doesn't allow an agent of this name."""
     limits = caller(request).limits
     if limits is not None and not limits.for_agent(workspace_id, name.strip()):
         raise ProtocolError(Code.FORBIDDEN, f"your token only allows agents whose names match {limits.agents!r}")
@@ -185,7 +185,7 @@ async def get_agent(request: HttpRequest, agent_id: uuid.UUID) -> dict[str, Any]
 async def update_agent(request: HttpRequest, agent_id: uuid.UUID, body: AgentPatch) -> dict[str, Any]:
     await authorize(request, "agent", agent_id, Access.WRITE)
     if caller(request).limits is not None and body.name is not None:
-        # Or it could take an agent out of, or into, what the token is for.
+        # Otherwise a rename could move an agent into or out of the token's limits.
         _require_name(request, uuid.UUID((await read(_state, agent_id))["workspaceId"]), body.name)
     return await write(_updated, agent_id, body.name, body.labels)
 

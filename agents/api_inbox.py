@@ -1,4 +1,4 @@
-"""The HTTP API of what somebody has seen, and of their inbox."""
+"""The HTTP API of what a user has seen, and of their inbox."""
 
 import uuid
 from typing import Annotated

@@ -27,7 +27,7 @@ from streams.protocol.text import without_nul
 
 router = Router(tags=["requests"])
 
-PAGE_BYTES = 1_048_576  # of requests in one answer; the first is whole however large it is
+PAGE_BYTES = 1_048_576  # of requests in one response, which contains at least one request
 
 _camel = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 

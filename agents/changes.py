@@ -1,4 +1,4 @@
-"""The agents that one transaction changes: locked, changed, recorded on their streams, saved."""
+"""The agents that one transaction changes: locks, changes, records and saves them."""
 
 import uuid
 from collections.abc import Collection
@@ -21,7 +21,7 @@ def agent_stream(agent_id: uuid.UUID) -> str:
 
 
 class AgentChanges:
-    """Agents whose rows are locked, by id, before any stream is."""
+    """Agents whose rows are locked, by id, before any stream."""
 
     def __init__(self, agent_ids: Collection[uuid.UUID]) -> None:
         rows = Agent.objects.select_for_update().filter(pk__in=agent_ids).order_by("pk") if agent_ids else ()
@@ -70,6 +70,6 @@ class AgentChanges:
 
 
 def record_for(writer: Writer, agent: Agent, event: AgentEvent, change: Change) -> None:
-    """Record an agent's event on its workspace's stream too."""
+    """Also record an agent's event on its workspace's stream."""
     data = {"agentId": str(agent.pk), **event.state()}
     record(writer, agent.workspace_id, change, data)

@@ -1,4 +1,4 @@
-"""What is recorded on an agent's stream, as types: payloads of the contract, checked once for every way in."""
+"""The events of an agent's stream: the payloads of the protocol, validated the same for every transport."""
 
 import uuid
 from enum import StrEnum
@@ -45,7 +45,7 @@ class Outcome(StrEnum):
 
 
 class AgentEvent(Wire):
-    """Base of the payloads; `agentId` is added when one is recorded."""
+    """Base of the payloads; `agentId` is added when an event is recorded."""
 
     type: ClassVar[str]
 
@@ -57,11 +57,11 @@ class AgentEvent(Wire):
 
     @cached_property
     def fields(self) -> str:
-        """Everything but the agent's id, as a JSON object."""
+        """The payload without the agent's id, as a JSON object."""
         return self.model_dump_json(by_alias=True, exclude_none=True)
 
     def state(self) -> dict[str, Any]:
-        """The same, ready for JSON."""
+        """The same as a JSON-serializable dict."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
     @property
@@ -83,13 +83,13 @@ NOTHING = Raw(b"null")
 
 
 class _Structured(msgspec.Struct):
-    """What of an output can hold anything, as JSON text."""
+    """The parts of an output that may contain any JSON."""
 
     toolInput: Raw = NOTHING  # noqa: N815 (as it stands in JSON)
 
 
 class Attachment(Wire):
-    """A file that belongs to an output, as its producer says; who fetches it is told what the server has found."""
+    """A file that belongs to an output, as described by its producer."""
 
     id: uuid.UUID
     name: Label
@@ -98,8 +98,8 @@ class Attachment(Wire):
 
 
 class Output(AgentEvent):
-    """`agent:output`: something the agent said, or a piece of it. What tools do stands beside it: `tool_input` on a
-    call, `is_error` and `duration_ms` on a result, `parent_id` on all that a sub-agent does."""
+    """`agent:output`: something the agent said, or a chunk of it. Tools add `tool_input` to a call, `is_error` and
+    `duration_ms` to a result, and `parent_id` to all output of a sub-agent."""
 
     type = "agent:output"
     content: Content
@@ -141,7 +141,7 @@ class StatusChange(StatusReport):
 
 
 class Context(AgentEvent):
-    """`agent:context`: how full the context window is, in whole percent. None: that is not known any more."""
+    """`agent:context`: how full the context window is, in whole percent; None: no longer known."""
 
     type = "agent:context"
     context_level: Annotated[int, Field(ge=0, le=100, strict=True)] | None
@@ -157,7 +157,7 @@ class Context(AgentEvent):
 
 
 class Trouble(Wire):
-    """What went wrong, as `agent:error` carries it."""
+    """The error in `agent:error`."""
 
     code: Label
     message: Content
@@ -171,7 +171,7 @@ class Failure(AgentEvent):
 
 
 class Terminated(AgentEvent):
-    """`agent:terminated`: the process has ended. `exit_code` is None where there is none to tell."""
+    """`agent:terminated`: the process has ended. `exit_code` is None after a signal or a lost runner."""
 
     type = "agent:terminated"
     exit_code: Annotated[int, Field(ge=-(2**31), lt=2**32, strict=True)] | None = None
@@ -180,12 +180,12 @@ class Terminated(AgentEvent):
 
     @cached_property
     def fields(self) -> str:
-        # The contract has exitCode always; null where a signal or a loss left none.
+        # The protocol always has exitCode, possibly null.
         return self.model_dump_json(by_alias=True, exclude={"signal"} if self.signal is None else None)
 
 
 class Input(AgentEvent):
-    """`agent:input`: what a person sent to the agent. Not for producers: the server says who it was."""
+    """`agent:input`: what a person sent to the agent. Only the server records it, with the sender."""
 
     type = "agent:input"
     content: Content
@@ -193,7 +193,7 @@ class Input(AgentEvent):
 
 
 class Signal(AgentEvent):
-    """`agent:signal`: what a person told the agent's process to do. Not for producers: the server says who it was."""
+    """`agent:signal`: a person interrupts or stops the agent's process. Only the server records it, with the sender."""
 
     type = "agent:signal"
     signal: Literal["interrupt", "stop"]
@@ -201,7 +201,7 @@ class Signal(AgentEvent):
 
 
 class Updated(AgentEvent):
-    """`agent:updated`: the agent has another name or other labels. Not for producers: they register."""
+    """`agent:updated`: the agent's name or labels have changed. Only the server records it."""
 
     type = "agent:updated"
     name: str
@@ -209,7 +209,7 @@ class Updated(AgentEvent):
 
 
 class Request(RequestFields, AgentEvent):
-    """`agent:request`: a person is asked."""
+    """`agent:request`: the agent asks people."""
 
     type = "agent:request"
 
@@ -219,7 +219,7 @@ class Request(RequestFields, AgentEvent):
 
 
 class ResolutionReport(Answer, AgentEvent):
-    """`agent:request_resolved` as a producer reports it: somebody answered at the terminal, or nobody needs to."""
+    """`agent:request_resolved` as a producer reports it: answered elsewhere, or withdrawn."""
 
     type = "agent:request_resolved"
     request_id: RequestId
@@ -236,7 +236,7 @@ class Resolution(Answer, AgentEvent):
 
 
 class Session(SessionFields, AgentEvent):
-    """`agent:session`: a session begins, goes on or ends."""
+    """`agent:session`: a session starts, continues or ends."""
 
     type = "agent:session"
 
@@ -248,7 +248,7 @@ class Usage(UsageFields, AgentEvent):
 
 
 class Plan(PlanFields, AgentEvent):
-    """`agent:plan`: what the agent means to do, and how far it has come."""
+    """`agent:plan`: the agent's plan and its progress."""
 
     type = "agent:plan"
 
@@ -258,7 +258,7 @@ class Plan(PlanFields, AgentEvent):
 
 
 class Subagent(SubagentFields, AgentEvent):
-    """`agent:subagent`: a sub-agent begins or ends."""
+    """`agent:subagent`: a sub-agent starts or ends."""
 
     type = "agent:subagent"
 

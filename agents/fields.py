@@ -1,4 +1,4 @@
-"""Fields that several events have: times, file changes, and objects that are kept as their producer has them."""
+"""Fields that several events share: times, file changes, and arbitrary JSON objects."""
 
 import re
 from datetime import UTC, datetime
@@ -14,7 +14,9 @@ from streams.protocol.messages import Code, ProtocolError, Wire, brief, parse_js
 from streams.protocol.text import Text
 
 MAX_CHANGES = 200  # files in one event
-MAX_PARTS = 30_000  # lists, objects and their items in an event: each may cost an object, and all are read in one turn
+MAX_PARTS = (
+    30_000  # lists, objects and their items in an event: each may cost an object, and the event loop waits for all
+)
 DOUBLE_BITS = 1024
 _STRING = re.compile(rb'"[^"]*+"')  # in JSON without escapes
 
@@ -51,8 +53,8 @@ class FileChange(Wire):
 
 
 def read_object(raw: Raw, where: str) -> dict[str, Any]:
-    """An object from JSON text. Raises ProtocolError (INVALID_JSON, INVALID_MESSAGE, TOO_LARGE) for what can't be kept
-    as it is, or costs too much: NUL, numbers beyond a double's range, JSON nested too deeply."""
+    """An object from JSON text. Raises ProtocolError (INVALID_JSON, INVALID_MESSAGE, TOO_LARGE) for what can't be
+    stored or costs too much: NUL, numbers beyond a double's range, JSON nested too deeply."""
     check_cost(raw, where)
     return check_object(raw, where)
 
@@ -86,12 +88,12 @@ def _check_numbers(value: object, where: str) -> None:
 
 
 def check_cost(raw: Raw, where: str) -> None:
-    """Raise ProtocolError (TOO_LARGE) for JSON text of so many parts that reading it takes long."""
+    """Raise ProtocolError (TOO_LARGE) for JSON text with too many parts to read quickly."""
     text = bytes(raw)
     if _parts(text) <= MAX_PARTS:
         return
     text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
-    # Of so many strings no more than two stand between two commas.
+    # There are at most two strings between two commas.
     if text.count(b'"') > 4 * (MAX_PARTS + 1) or _parts(_STRING.sub(b"", text)) > MAX_PARTS:
         expected = f"at most {MAX_PARTS} brackets, braces and commas"
         raise ProtocolError(Code.TOO_LARGE, f"{where}: expected {expected}, got more")

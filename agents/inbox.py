@@ -1,4 +1,4 @@
-"""What somebody has seen of agents, and their inbox as a kind of stream."""
+"""What users have seen of agents, and inboxes as a kind of stream."""
 
 import uuid
 from collections import defaultdict
@@ -21,7 +21,7 @@ PAGE_POSITIONS = 1_000  # of about 50 bytes each
 
 
 class InboxSeen(InboxEvent):
-    """`inbox:seen`: somebody has seen an agent's stream up to `seq`."""
+    """`inbox:seen`: the user has seen an agent's stream up to `seq`."""
 
     type = "inbox:seen"
     agent_id: uuid.UUID
@@ -30,18 +30,18 @@ class InboxSeen(InboxEvent):
 
 @transaction.atomic
 def mark_seen(user_id: int, agent_id: uuid.UUID, seq: int) -> int:
-    """Note that somebody has seen an agent up to `seq`; how far they have now, which is never less than before.
+    """Note that a user has seen an agent up to `seq`. Returns how far they have seen it, which never decreases.
 
     Raises ProtocolError: NOT_FOUND, and INVALID_MESSAGE for a seq that the agent's stream has not reached.
     """
     if not Agent.objects.select_for_update().filter(pk=agent_id).exists():
         raise ProtocolError(Code.NOT_FOUND, f"there is no agent {agent_id}")
-    with log.writing([inbox_stream(user_id)]) as writer:  # one after another for each person
+    with log.writing([inbox_stream(user_id)]) as writer:  # one at a time per user
         head = log.spans([agent_stream(agent_id)])[agent_stream(agent_id)].head
         if seq > head:
             raise ProtocolError(Code.INVALID_MESSAGE, f"seq: expected at most {head}, the newest event's; got {seq}")
         before = Seen.objects.filter(user=user_id, agent=agent_id).values_list("seq", flat=True).first() or 0
-        if seq <= before <= head:  # more than the head: of a log that has been restored from a backup since
+        if seq <= before <= head:  # beyond the head: the log has been restored from a backup since
             return before
         Seen.objects.update_or_create(user_id=user_id, agent_id=agent_id, defaults={"seq": seq})
         tell(writer, user_id, InboxSeen(agent_id=agent_id, seq=seq))
@@ -49,7 +49,7 @@ def mark_seen(user_id: int, agent_id: uuid.UUID, seq: int) -> int:
 
 
 def with_needs(states: Collection[dict[str, Any]], user_id: int) -> list[dict[str, Any]]:
-    """States of agents with what somebody has `seen` of them, and whether they need them (`needs`)."""
+    """States of agents with what a user has `seen` of them, and why they need the user's attention (`needs`)."""
     rows = Seen.objects.filter(user=user_id, agent__in=[state["id"] for state in states])
     seen = {str(agent_id): seq for agent_id, seq in rows.values_list("agent", "seq")}
     return [
@@ -58,7 +58,7 @@ def with_needs(states: Collection[dict[str, Any]], user_id: int) -> list[dict[st
 
 
 class InboxKind(Kind):
-    """Everybody's own inbox. Keys are the users' ids as UUIDs."""
+    """Users' inboxes. Keys are user ids as UUIDs."""
 
     name = "person"
     alias = "inbox"
@@ -76,7 +76,7 @@ class InboxKind(Kind):
         return [Access.READ if user_id == key.int and user_id in known else Access.NONE for user_id, key in queries]
 
     def scopes(self, queries: Sequence[tuple[Limits, uuid.UUID]]) -> list[Scope]:
-        # It tells of all workspaces and agents.
+        # It concerns all workspaces and agents.
         return [Scope.SEE | limits.scopes if limits.everywhere else Scope.SEE for limits, _ in queries]
 
     def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, State]:
@@ -88,7 +88,7 @@ class InboxKind(Kind):
 
 
 def _paged(seen: Sequence[tuple[str, int]]) -> State:
-    """The state of an inbox: as many positions as fit, the others in pages of their own."""
+    """The state of an inbox: as many positions as fit the first page, and the rest in further pages."""
     chunks = [seen[start : start + PAGE_POSITIONS] for start in range(0, len(seen) or 1, PAGE_POSITIONS)]
     pages = [
         {"seen": dict(chunk), **({"more": True} if number < len(chunks) else {})}

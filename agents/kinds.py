@@ -23,7 +23,7 @@ from streams.protocol.messages import encode
 from workspaces.access import workspace_access
 from workspaces.plugin import Section
 
-# Those that need somebody come first.
+# Those that need attention come first.
 URGENCY: dict[str, int] = {
     status: rank
     for rank, status in enumerate(
@@ -36,7 +36,7 @@ class AgentKind(Kind):
     name = "agent"
     publishable = True
     answerable = True
-    readers = Scope.WATCH | Scope.PUBLISH  # a runner has to hear what people send its agent
+    readers = Scope.WATCH | Scope.PUBLISH  # a runner receives what people send its agent
 
     def access(self, queries: Sequence[tuple[int, uuid.UUID]]) -> list[Access]:
         keys = {key for _, key in queries}

@@ -49,43 +49,43 @@ def jobs() -> Iterable[Job]:
 
 @dataclass
 class UptimeGuard:
-    """Since when this server could have received a renewal. Times are seconds since 1970, as those of leases are."""
+    """Since when this server could have received renewals. Times are seconds since 1970."""
 
     since: float
     seen: float
 
     def note(self, now: float) -> None:
-        """The server is there now. If it was not for a while, that counts from now on."""
+        """Note that the server is up. After a gap, the uptime starts anew."""
         if not 0 <= now - self.seen <= AWAY_SECONDS:
             self.since = now
         self.seen = now
 
     def long_enough(self) -> bool:
-        """Whether every runner has had the time to renew its lease here."""
+        """Whether every runner has had time to renew its lease here."""
         return self.seen - self.since >= conf().LEASE
 
 
 class LeaseGuard:
-    """Ends the agents whose runners are lost."""
+    """Reports agents whose runners are lost."""
 
     def __init__(self) -> None:
         now = clock.now() / 1000
         self._uptime = UptimeGuard(now, now)
 
     def end_lost(self) -> None:
-        waiting = expired().exists()  # costs no writer's lock
+        waiting = expired().exists()  # takes no write lock
         self._uptime.note(clock.now() / 1000)
         if waiting and self._uptime.long_enough():
             logger.info("%d runners are lost", AgentService.end_lost())
 
 
 def expire_due() -> None:
-    while due_requests().exists():  # costs no writer's lock
+    while due_requests().exists():  # takes no write lock
         AgentService.expire_requests()
 
 
 def forget_trimmed() -> int:
-    """Remove the resolved requests whose own event is no longer retained; returns how many those were."""
+    """Remove resolved requests whose event is no longer retained. Returns how many."""
     oldest: dict[uuid.UUID, int] = dict(
         Request.objects.exclude(outcome="").values_list("agent_id").annotate(Min("seq")).order_by("agent_id")
     )
@@ -108,7 +108,7 @@ def fold_sessions() -> None:
 
 
 def archive_silent() -> int:
-    """Archive the agents that aren't running and have been silent for AGENT_ARCHIVE_DAYS; returns how many."""
+    """Archive agents that aren't running and have been silent for AGENT_ARCHIVE_DAYS. Returns how many."""
     if not settings.AGENT_ARCHIVE_DAYS:
         return 0
     silent_since = clock.as_datetime(clock.now()) - timedelta(days=settings.AGENT_ARCHIVE_DAYS)
@@ -119,7 +119,7 @@ def archive_silent() -> int:
 
 
 def _candidates(silent_since: datetime) -> Iterator[list[uuid.UUID]]:
-    """Agents whose status has not changed since then, a batch at a time; their streams tell what else they reported."""
+    """Agents whose status hasn't changed since then, in batches. They may still have reported something else."""
     stale = Agent.objects.filter(**STALE, updated_at__lt=silent_since).exclude(status=Status.RUNNING).order_by("pk")
     batch = list(stale.values_list("pk", flat=True)[:ARCHIVE_BATCH])
     while batch:

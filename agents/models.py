@@ -16,7 +16,7 @@ KEY_LENGTH = 200
 
 
 class Status(models.TextChoices):
-    """What an agent is doing. Any may follow any other."""
+    """What an agent is doing. Any status may follow any other."""
 
     IDLE = "idle", "idle"
     RUNNING = "running", "running"
@@ -27,7 +27,7 @@ class Status(models.TextChoices):
 
 
 class Agent(models.Model):
-    """An agent as it is now; how it came to be so is on its stream."""
+    """An agent's current state; its history is on its stream."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="agents")
@@ -80,8 +80,8 @@ class Agent(models.Model):
 
 
 class Request(models.Model):
-    """Something asked of a person. `payload` and `resolution` are JSON text, as they stand on the agent's stream,
-    without the agent's id; `outcome` is empty while the request is open."""
+    """A request to people. `payload` and `resolution` are JSON text as on the agent's stream, without the agent's
+    id; `outcome` is empty while the request is open."""
 
     agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="requests", db_index=False)
     request_id = models.CharField(max_length=100, help_text="the producer's own name for it")
@@ -109,7 +109,7 @@ class Request(models.Model):
 
 
 class Seen(models.Model):
-    """How far somebody has seen an agent's stream."""
+    """How far a user has seen an agent's stream."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False)
     agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="+")
@@ -123,8 +123,8 @@ class Seen(models.Model):
 
 
 class Session(models.Model):
-    """A session of the agent's tool. `payload` is JSON text, as it stands in the agent's state; `outcome` is empty
-    while the session goes on. The agent is in the one that changed last."""
+    """A session of the agent's tool. `payload` is JSON text as in the agent's state; `outcome` is empty while the
+    session lasts. The agent's current session is the one that changed last."""
 
     agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="sessions", db_index=False)
     name = models.CharField(max_length=200, help_text="the tool's own name for it")
@@ -148,8 +148,8 @@ class Session(models.Model):
 
 
 class Progress(models.Model):
-    """What an agent has told last of its plan and its usage: JSON text, as it stands in the agent's state. Lists of
-    agents leave it out, so it is no part of the agent's row."""
+    """An agent's latest plan and usage: JSON text as in the agent's state. Not in the agent's row, because lists of
+    agents omit it."""
 
     agent = models.OneToOneField(Agent, on_delete=models.CASCADE, primary_key=True, related_name="progress")
     plan = models.TextField(blank=True)

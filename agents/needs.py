@@ -1,4 +1,4 @@
-"""Whether an agent needs somebody, derived from its state and what they have seen; clients derive the same."""
+"""Whether an agent needs a user's attention, derived from its state and what they have seen, as clients do."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -8,7 +8,7 @@ from agents.models import Status
 
 
 class Need(StrEnum):
-    """Why an agent needs somebody; docs/reference/protocol.md has the table."""
+    """Why an agent needs attention; docs/reference/protocol.md has the table."""
 
     REQUEST = "request"
     WAITING = "waiting"
@@ -17,7 +17,7 @@ class Need(StrEnum):
 
 
 def needs(state: Mapping[str, Any], seen: int) -> Need | None:
-    """Why the agent in this state needs somebody who has seen its stream up to `seen`; None: it doesn't."""
+    """Why an agent in this state needs a user who has seen its stream up to `seen`; None if it doesn't."""
     if state["requests"] or state.get("moreRequests"):
         return Need.REQUEST
     match state["status"]:

@@ -1,4 +1,4 @@
-"""What an agent is in the middle of, as types: its session, its plan, its sub-agents, and what it has used."""
+"""The fields of an agent's progress: its session, plan, sub-agents and usage."""
 
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -10,8 +10,8 @@ from streams.protocol.messages import Wire
 from streams.protocol.text import Text
 
 MAX_ENTRIES = 200  # of a plan
-PLAN_BYTES = 65_536  # as JSON: it is in the agent's state, which must fit one WebSocket frame
-MAX_LIMITS = 10  # that one report of usage tells of
+PLAN_BYTES = 65_536  # as JSON, because the agent's state must fit one WebSocket frame
+MAX_LIMITS = 10  # in one usage report
 MAX_TOKENS = 10**15  # of one session
 MAX_COST = 1_000_000  # US dollars of one session
 
@@ -21,7 +21,7 @@ Flag = Annotated[bool, Field(strict=True)]
 
 
 class SessionChange(StrEnum):
-    """What happened to a session: one begins or goes on, loses its context, or ends."""
+    """What happened to a session."""
 
     STARTED = "started"
     RESUMED = "resumed"
@@ -31,7 +31,7 @@ class SessionChange(StrEnum):
 
 
 class SessionFields(Wire):
-    """A session of the agent's tool, by the tool's own name for it."""
+    """A session of the agent's tool, by the tool's own identifier."""
 
     session: Name
     change: SessionChange
@@ -55,7 +55,7 @@ class PlanFields(Wire):
 
 
 class SubagentFields(Wire):
-    """A sub-agent, which the tool call `parentId` has started."""
+    """A sub-agent started by the tool call `parentId`."""
 
     parent_id: Name
     change: Literal["started", "ended", "failed"]
@@ -64,7 +64,7 @@ class SubagentFields(Wire):
 
 
 class UsageLimit(Wire):
-    """How much of an allowance is used, in percent; more than 100 where it may be exceeded."""
+    """How much of an allowance is used, in percent; may exceed 100."""
 
     name: Annotated[Text, StringConstraints(min_length=1, max_length=100)]
     used_percent: Annotated[float, Field(ge=0, le=100_000, strict=True, allow_inf_nan=False)]
@@ -72,7 +72,7 @@ class UsageLimit(Wire):
 
 
 class UsageFields(Wire):
-    """The totals of a session so far, as the tool says them; `estimated` where somebody else reckons."""
+    """A session's totals so far; `estimated` unless the tool itself reported them."""
 
     session: Name | None = None
     model: Name | None = None

@@ -1,4 +1,4 @@
-"""What agents are in the middle of, for one transaction: recorded on their streams, kept for their states, saved."""
+"""The sessions, plans and usage of agents in one transaction: recorded on their streams and saved."""
 
 import json
 import uuid
@@ -20,14 +20,14 @@ from streams.log import Writer
 from streams.protocol import clock
 
 RUN = "run:"  # begins the name of a session that is a producer's run
-REPLACED = "replaced"  # the outcome of a session in whose place another began
+REPLACED = "replaced"  # the outcome of a session that was replaced by another
 KEPT = ["payload", "first_seq", "changed_seq", "last_seq", "started_at", "ended_at", "outcome"]
 
 ProgressEvent = Session | Plan | Usage
 
 
 class ProgressStore:
-    """Sessions, plans and usage of agents that the transaction has locked."""
+    """The sessions, plans and usage of agents locked by the transaction."""
 
     def __init__(self) -> None:
         self._sessions: defaultdict[uuid.UUID, dict[str, StoredSession]] = defaultdict(dict)
@@ -76,13 +76,13 @@ class ProgressStore:
         self._usage.record(agent.pk, name, clock.as_datetime(writer.time).date(), model, event)
 
     def end(self, writer: Writer, agent: Agent, end: Terminated) -> None:
-        """The agent's process has ended, and with it the session it was in."""
+        """End the agent's current session with its process."""
         row = self._current[agent.pk]
         if row is not None and row.outcome in ("", SessionChange.ENDED):
             self._close(writer, row, end.reason, writer.head(agent_stream(agent.pk)))
 
     def _completed(self, agent: Agent, event: Session) -> Session:
-        """The event with what was told of its session before, so that it alone is the agent's state."""
+        """The event with its session's earlier fields, so that it is the agent's whole `session` state."""
         row = self._sessions[agent.pk].get(event.session)
         return Session.model_validate(json.loads(row.payload) | event.state()) if row else event
 
@@ -118,7 +118,7 @@ class ProgressStore:
 
 
 def progress_of(agent_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, dict[str, Any]]:
-    """What the agents' own states say beside what lists show: `session`, `plan`, `usage`, each where it is known."""
+    """The parts of agents' states that lists omit: `session`, `plan` and `usage`, where known."""
     newest = StoredSession.objects.filter(agent=OuterRef("pk")).order_by("-changed_seq")
     agents = Agent.objects.filter(pk__in=agent_ids).annotate(session=Subquery(newest.values("payload")[:1]))
     rows = agents.values_list("pk", "session", "progress__plan", "progress__usage")

@@ -55,7 +55,7 @@ class Publication:
     """Events for one agent. With a producer, `n` is the number of the first; the others follow it.
 
     `lease` renews the producer's lease on the agent, which `agent:terminated` from the same producer ends. `actor` is
-    who sends input or a signal, for the audit log: what is stored together comes from many.
+    who sends input or a signal, for the audit log; each publication of a batch has its own.
     """
 
     agent_id: uuid.UUID
@@ -88,14 +88,14 @@ class Publication:
 
     @property
     def renews(self) -> bool:
-        # Not even a retry of its last words brings back a runner that has ended.
+        # A retry of the final events must not revive a runner that has ended.
         return self.lease and not any(isinstance(event, Terminated) for event in self.events)
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What has been stored: the producer's highest number (0 without one), the last event's seq, and for how many
-    seconds the lease holds, if one was renewed."""
+    """What has been stored: the producer's highest number (0 without one), the last event's seq, and the seconds until
+    the lease expires, if one was renewed."""
 
     agent_id: uuid.UUID
     n: int
@@ -126,7 +126,7 @@ async def read_publication(agent_id: uuid.UUID, text: bytes | Raw) -> Publicatio
 
 
 async def read_lines(agent_id: uuid.UUID, producer: str, text: bytes) -> Publication:
-    """A publication from NDJSON, an event a line. Raises ProtocolError like `read_publication`."""
+    """A publication from NDJSON, one event per line. Raises ProtocolError like `read_publication`."""
     _check_count(text.count(b"\n"))
     lines = [line for line in text.split(b"\n") if line.strip()]
     items = [decode(Item, line, f"events.{index}") for index, line in enumerate(lines)]
@@ -158,14 +158,14 @@ async def _read_events(agent_id: uuid.UUID, items: Sequence[Item]) -> list[Agent
     turn = Turn()
     for index, item in enumerate(items):
         event = parse_event(item.type, item.payload, f"events.{index}")
-        event.encode(agent_id)  # too large is found out now, not in the middle of somebody's transaction
+        event.encode(agent_id)  # raises if it is too large, before the transaction that it shares
         events.append(event)
         await turn.passed_on()
     return events
 
 
 class Store:
-    """One transaction's work. Rows are locked in one order by everyone: agents by id, then streams by name."""
+    """One transaction's work. Every transaction locks rows in the same order: agents by id, then streams by name."""
 
     def __init__(self, publications: Sequence[Publication], committed: Committed | None = None) -> None:
         self._publications = publications
@@ -205,7 +205,7 @@ class Store:
         return outcomes
 
     def _deeds(self) -> list[Deed]:
-        """What people have told agents, for the audit log."""
+        """The inputs and signals that people sent, for the audit log."""
         agents = Agent.objects.filter(pk__in={publication.agent_id for publication, _, _ in self._told})
         known = {agent.pk: agent for agent in agents}
         return [_deed(known[publication.agent_id], publication, event, seq) for publication, event, seq in self._told]
@@ -230,7 +230,7 @@ class Store:
                 raise ProtocolError(
                     Code.INVALID_MESSAGE, f"expected n {expected} next from this producer, got {publication.n}"
                 )
-            if publication.last_n < expected:  # a retry: stored already
+            if publication.last_n < expected:  # a retry that is already stored
                 self._renew(writer, publication)
                 return Published(publication.agent_id, progress.n, progress.seq, lease)
             events = events[expected - publication.n :]
@@ -298,7 +298,7 @@ class Store:
             self._changes.set_lease(self._agent(publication), publication.producer, until)
 
     def _end(self, writer: Writer, publication: Publication, event: Terminated) -> None:
-        """The end of a run, unless another has taken over. Without a producer it is the server's own word."""
+        """End a run, unless another has taken over. Without a producer, the server itself ends it."""
         agent = self._agent(publication)
         if publication.producer in (None, agent.lease_holder):
             self._changes.set_lease(agent, "", None)
@@ -308,7 +308,7 @@ class Store:
 
 
 def _deed(agent: Agent, publication: Publication, event: Input | Signal, seq: int) -> Deed:
-    """What somebody has told an agent; not in which words, which may be secret: the agent's stream has them."""
+    """An input or signal as an audit entry. The text of an input may be secret, so it isn't included."""
     detail: dict[str, Any] = {"agentId": str(agent.pk), "seq": seq}
     match event:
         case Input():
@@ -321,7 +321,7 @@ def _deed(agent: Agent, publication: Publication, event: Input | Signal, seq: in
 
 
 def restore(writer: Writer, agent: Agent) -> None:
-    """Bring a locked agent back from the archive: it has been heard of. Its workspace's stream must be locked."""
+    """Restore a locked agent from the archive, because it has published. Its workspace's stream must be locked."""
     agent.archived_at = None
     agent.save(update_fields=["archived_at"])
     record(writer, agent.workspace_id, Change.AGENT_ADDED, agent_state(agent))

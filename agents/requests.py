@@ -1,4 +1,4 @@
-"""Requests to a person, as types: what is asked, what may be answered, and whether an answer fits its question."""
+"""Requests to people: their fields, their answers, and whether an answer is valid for its question."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -21,7 +21,7 @@ Title = Annotated[Text, StringConstraints(min_length=1, max_length=TITLE_LENGTH)
 
 
 class RequestKind(StrEnum):
-    """What a person is asked for."""
+    """What a request asks for."""
 
     PERMISSION = "permission"
     QUESTION = "question"
@@ -30,12 +30,12 @@ class RequestKind(StrEnum):
 
     @property
     def reason(self) -> str:
-        """Why the agent waits."""
+        """The agent's status reason while it waits."""
         return "awaiting_approval" if self in (RequestKind.PERMISSION, RequestKind.PLAN) else "awaiting_input"
 
 
 class ResolutionOutcome(StrEnum):
-    """How a request came to its end."""
+    """How a request ended."""
 
     ANSWERED = "answered"
     ANSWERED_ELSEWHERE = "answered_elsewhere"
@@ -44,7 +44,7 @@ class ResolutionOutcome(StrEnum):
 
 
 class Option(Wire):
-    """One way to answer a request, and what it lets the agent do."""
+    """A way to answer a request, and its effect."""
 
     id: RequestId
     label: Title
@@ -52,7 +52,7 @@ class Option(Wire):
 
 
 class Choice(Wire):
-    """One answer to choose to a question."""
+    """An answer to choose from."""
 
     id: RequestId
     label: Title
@@ -60,7 +60,7 @@ class Choice(Wire):
 
 
 class Question(Wire):
-    """One of several things asked at once. `multiple`: several may be chosen; `free`: a text of one's own will do."""
+    """One of a request's questions. `multiple`: several options may be chosen; `free`: free text is accepted."""
 
     id: RequestId
     header: Title | None = None
@@ -79,7 +79,7 @@ class Question(Wire):
         return self
 
     def check(self, given: Sequence[str]) -> None:
-        """Raise ProtocolError (INVALID_MESSAGE) unless this answers the question."""
+        """Raise ProtocolError (INVALID_MESSAGE) unless this is a valid answer to the question."""
         where = f"answers.{self.id}"
         most = MAX_OPTIONS if self.multiple else 1
         if not 1 <= len(given) <= most:
@@ -91,7 +91,7 @@ class Question(Wire):
 
 
 class Tool(Wire):
-    """What would be done exactly: the tool and its input, as the tool has it."""
+    """The exact action that needs permission: the tool and its input."""
 
     name: Title
     tool_call_id: Annotated[Text, StringConstraints(min_length=1, max_length=200)] | None = None
@@ -100,7 +100,7 @@ class Tool(Wire):
 
 
 class RequestFields(Wire):
-    """What is asked of a person."""
+    """The fields of a request."""
 
     request_id: RequestId
     kind: RequestKind
@@ -124,7 +124,7 @@ class RequestFields(Wire):
         return self
 
     def check(self, answer: "Answer") -> None:
-        """Raise ProtocolError (INVALID_MESSAGE) unless this answers what is asked."""
+        """Raise ProtocolError (INVALID_MESSAGE) unless this is a valid answer to the request."""
         known = [option.id for option in self.options]
         if answer.option is not None and answer.option not in known:
             raise _invalid(f"option: expected {_any_of(known)}; got {brief(answer.option)}")
@@ -151,7 +151,7 @@ class RequestFields(Wire):
 
 
 class Answer(Wire):
-    """What a person answers: an option, answers to the questions (option ids or texts), a text."""
+    """A person's answer: an option, answers to the questions (option ids or texts), or a text."""
 
     option: RequestId | None = None
     answers: dict[RequestId, Annotated[list[Text], Field(max_length=MAX_OPTIONS)]] | None = None
@@ -173,12 +173,12 @@ def _invalid(message: str) -> ProtocolError:
 
 
 class NamedAnswer(Answer):
-    """Payload of `answer:agent`, beside the agent's id."""
+    """Payload of `answer:agent` without the agent's id."""
 
     request_id: RequestId
 
 
 def read_named_answer(raw: Raw) -> tuple[str, Answer]:
-    """A request's id and the answer to it, from JSON text. Raises ProtocolError (INVALID_JSON, INVALID_MESSAGE)."""
+    """A request's id and answer from JSON text. Raises ProtocolError (INVALID_JSON, INVALID_MESSAGE)."""
     named = parse(NamedAnswer, raw, "payload")
     return named.request_id, Answer(option=named.option, answers=named.answers, text=named.text)

@@ -23,7 +23,7 @@ PAGE = 1_000
 
 
 class AgentQuery(Schema):
-    """Which agents of a workspace."""
+    """Filters a workspace's agents."""
 
     status: list[Status] = Field([], description="only agents with one of these statuses; may be repeated")
     label: list[str] = Field(
@@ -44,7 +44,7 @@ class AgentPage:
 
 
 class Position(msgspec.Struct, array_like=True, frozen=True):
-    """The last agent of a page, in the order of names."""
+    """The last agent of a page, ordered by name."""
 
     name: str
     id: uuid.UUID

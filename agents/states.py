@@ -1,4 +1,4 @@
-"""Agents as the API and subscribers get them."""
+"""Agents as the API and subscriptions return them."""
 
 import uuid
 from collections.abc import Collection, Mapping
@@ -14,13 +14,13 @@ Asked = Mapping[uuid.UUID, dict[str, Any]]
 
 
 def agent_states(agents: Collection[Agent]) -> dict[uuid.UUID, dict[str, Any]]:
-    """Agents with what they ask of people, read in one query for all."""
+    """Agents with their open requests, read in one query for all."""
     asked = open_requests(agent__in=[agent.pk for agent in agents]) if agents else {}
     return {agent.pk: agent_state(agent, asked) for agent in agents}
 
 
 def whole_states(agents: Collection[Agent]) -> dict[uuid.UUID, dict[str, Any]]:
-    """Agents as their own streams' subscribers get them: also with their sessions, plans and usage."""
+    """Agents as subscriptions to them return them: with sessions, plans and usage."""
     progress = progress_of([agent.pk for agent in agents]) if agents else {}
     return {pk: state | progress.get(pk, {}) for pk, state in agent_states(agents).items()}
 
@@ -30,7 +30,7 @@ def whole_state(agent: Agent) -> dict[str, Any]:
 
 
 def agent_state(agent: Agent, asked: Asked | None = None) -> dict[str, Any]:
-    """One agent as lists show it; `asked` is what `open_requests` found for it and others, if that is known."""
+    """One agent as in lists; `asked` is the result of `open_requests` for it and others, if known."""
     if asked is None:
         asked = open_requests(agent=agent)
     state: dict[str, Any] = {

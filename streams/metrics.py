@@ -18,4 +18,7 @@ CONNECTIONS = Gauge("agentstream_connections", "Viewers connected")
 SUBSCRIPTIONS = Gauge("agentstream_subscriptions", "Subscriptions of all viewers")
 FEEDS = Gauge("agentstream_feeds", "Streams that this process watches")
 WINDOW_BYTES = Gauge("agentstream_window_bytes", "Recent events held in memory")
+FOLLOWER_LAG = Gauge(
+    "agentstream_follower_lag", "Retained events that a follower has not handled yet, every few seconds", ["follower"]
+)
 BEHIND = Gauge("agentstream_behind", "Cursors that have not caught up with their stream")

@@ -24,10 +24,11 @@ from streams.broker import (
     configured_broker,
 )
 from streams.database import Database
+from streams.followers import Followers, installed_followers
 from streams.hub.hub import Hub
 from streams.hub.reader import Reader
 from streams.maintenance import installed_jobs, maintain
-from streams.plugin import Job, StreamApp, installed
+from streams.plugin import Follower, Job, StreamApp, installed
 from streams.protocol.kinds import Kind
 from streams.signals import EventBatch, access_changed, events_appended, streams_dropped
 
@@ -38,29 +39,41 @@ _runtimes: WeakKeyDictionary[asyncio.AbstractEventLoop, "Runtime"] = WeakKeyDict
 
 
 class Runtime:
-    """The kinds of streams, database threads, broker, hub and maintenance of one event loop.
+    """The kinds of streams, database threads, broker, hub, followers and maintenance of one event loop.
 
     A server calls `start` and `close`. `current` also starts one, for ASGI servers that have no hook for that.
     """
 
-    def __init__(self, kinds: Iterable[Kind] | None = None, jobs: Sequence[Job] | None = None) -> None:
-        """`kinds` and `jobs`: those of the installed apps, unless given."""
+    def __init__(
+        self,
+        kinds: Iterable[Kind] | None = None,
+        jobs: Sequence[Job] | None = None,
+        followers: Sequence[Follower] | None = None,
+    ) -> None:
+        """`kinds`, `jobs` and `followers`: those of the installed apps, unless given."""
         found = [kind for app in installed(StreamApp) for kind in app.stream_kinds()] if kinds is None else kinds
         self.kinds: dict[str, Kind] = {kind.name: kind for kind in found}
         self.kinds_on_wire: dict[str, Kind] = {kind.wire_name: kind for kind in self.kinds.values()}
         self.database = Database()
         self.broker: Broker = configured_broker()
         self.hub = Hub(self.broker, Reader(self.database, self.kinds))
+        self.followers = Followers(installed_followers() if followers is None else followers, self.broker)
+        self.hub.on_grown = self.followers.wake
         self._parts: dict[type, Any] = {}
         self._loop = asyncio.get_running_loop()
         self._maintenance = asyncio.create_task(maintain(installed_jobs() if jobs is None else jobs))
 
     @classmethod
-    def start(cls, kinds: Iterable[Kind] | None = None, jobs: Sequence[Job] | None = None) -> "Runtime":
+    def start(
+        cls,
+        kinds: Iterable[Kind] | None = None,
+        jobs: Sequence[Job] | None = None,
+        followers: Sequence[Follower] | None = None,
+    ) -> "Runtime":
         """Start the runtime of the running event loop, which must not have one."""
         loop = asyncio.get_running_loop()
         assert loop not in _runtimes, "this event loop has a runtime"
-        runtime = _runtimes[loop] = cls(kinds, jobs)
+        runtime = _runtimes[loop] = cls(kinds, jobs, followers)
         return runtime
 
     @classmethod
@@ -87,10 +100,15 @@ class Runtime:
         """Publish messages, from any thread."""
         self._loop.call_soon_threadsafe(self.broker.publish_many, messages)
 
+    def note_grown(self, names: Sequence[str]) -> None:
+        """Streams have grown; from any thread."""
+        self._loop.call_soon_threadsafe(self.followers.note, names)
+
     async def close(self) -> None:
         """Stop listening, send what is waiting, end the threads."""
         _runtimes.pop(self._loop, None)
         self._maintenance.cancel()
+        await self.followers.close()
         await asyncio.gather(self._maintenance, return_exceptions=True)
         await self.hub.close()
         await self.broker.close()
@@ -100,6 +118,9 @@ class Runtime:
 @receiver(events_appended)
 def broadcast_events(batches: list[EventBatch], **kwargs: Any) -> None:
     _broadcast([(batch.stream, StreamAppended.of(batch)) for batch in batches])
+    runtime = Runtime.of_process()
+    if runtime is not None:
+        runtime.note_grown([batch.stream for batch in batches])
 
 
 @receiver(streams_dropped)

@@ -58,7 +58,7 @@ class WorkspaceService:
     @staticmethod
     @transaction.atomic
     def create(name: str, slug: str = "", owner_id: int | None = None) -> Workspace:
-        """Create a workspace; the owner, if given, becomes its first member. `slug` defaults to one made of the name.
+        """Create a workspace; the owner, if given, becomes a member. `slug` is derived from the name by default.
 
         Raises ProtocolError (FORBIDDEN) if the owner may not create workspaces, or owns too many.
         """

@@ -14,7 +14,7 @@ from streams.metrics import FOREIGN_MESSAGES
 
 logger = logging.getLogger(__name__)
 
-COMPLAIN_EVERY = 60.0  # seconds between two lines of log about messages that are not ours
+COMPLAIN_EVERY = 60.0  # seconds between two log lines about foreign messages
 
 
 class SharedLayer(RedisPubSubChannelLayer):  # type: ignore[misc]
@@ -30,13 +30,13 @@ class SharedLayer(RedisPubSubChannelLayer):  # type: ignore[misc]
         self._complain_at = 0.0
 
     async def receive(self, channel: str) -> dict[str, Any]:
-        """The next message to `channel` that one of our processes has sent."""
+        """The next message to `channel` from one of our processes."""
         while True:
             try:
                 message: dict[str, Any] = await self._get_layer().receive(channel)
             except ForeignMessageError:
                 self._note_foreign()
-                await asyncio.sleep(0)  # a flood of them must not hold the event loop
+                await asyncio.sleep(0)  # a flood of them must not block the event loop
             else:
                 return message
 

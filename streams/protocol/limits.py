@@ -1,4 +1,4 @@
-"""Rate limits, and fair turns on the event loop."""
+"""Rate limits, and yielding on the event loop."""
 
 import asyncio
 import time
@@ -34,12 +34,12 @@ class Bucket:
 
     @property
     def wait(self) -> float:
-        """Seconds until anything is left; 0 if something is."""
+        """Seconds until something is available; 0 if it is now."""
         self._refill()
         return 0.0 if self._level > 0 else max(-self._level / self.rate, 0.001)
 
     def spend(self, amount: float) -> None:
-        """Take `amount`, be it more than is left: what is owed is waited for."""
+        """Take `amount`, even if that is more than is left; later calls then have to wait longer."""
         self._refill()
         self._level -= amount
 
@@ -67,7 +67,7 @@ class Buckets:
 
 
 class Turn:
-    """A task's turn on the event loop: `passed_on` lets others run once it has taken longer than TURN_SECONDS."""
+    """A task's turn on the event loop: `passed_on` yields once the turn has taken longer than TURN_SECONDS."""
 
     def __init__(self) -> None:
         self._until = time.perf_counter() + TURN_SECONDS

@@ -1,4 +1,4 @@
-"""An HTTP connection of Twisted's that tells what it is waiting for, and the answer to one too many."""
+"""Twisted's HTTP connections, tracked by what they are waiting for, and the response to one too many."""
 
 from typing import Any, ClassVar
 
@@ -17,7 +17,7 @@ CLOSING = b"\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length:
 
 
 class StreamChannel(HTTPChannel):  # type: ignore[misc]
-    """Twisted's HTTP channel, which is a connection among others until it becomes a WebSocket."""
+    """Twisted's HTTP channel, tracked as a connection until it becomes a WebSocket."""
 
     connection: Connection
 
@@ -52,8 +52,8 @@ class StreamChannel(HTTPChannel):  # type: ignore[misc]
         super().requestDone(request)
 
     def lineLengthExceeded(self, line: bytes) -> None:  # noqa: N802
-        """Answer, where Twisted would only close the connection."""
-        if self.requests:  # its first line has come, so it is a header that is too long
+        """Respond with an error; Twisted would just close the connection."""
+        if self.requests:  # the request line has been read, so this is a header
             status, what = b"431 Request Header Fields Too Large", b"header"
         else:
             status, what = b"414 URI Too Long", b"request line"
@@ -67,7 +67,7 @@ class StreamChannel(HTTPChannel):  # type: ignore[misc]
 
 
 class RefusedConnection(Protocol):  # type: ignore[misc]
-    """One too many: told so, and closed."""
+    """A connection beyond the limit: gets an error and is closed."""
 
     count: ClassVar[int] = 0
 

@@ -1,4 +1,4 @@
-"""`manage.py restore FILE`: put a backup in the place of the SQLite database."""
+"""`manage.py restore FILE`: replaces the SQLite database with a backup."""
 
 import sqlite3
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Show people live what your AI agents do: publish, watch and run from Python."""
+"""Show people, live, what your AI agents are doing: publish, watch and run from Python."""
 
 from agentstream.api import Api
 from agentstream.blocking import Publisher as BlockingPublisher

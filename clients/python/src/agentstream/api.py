@@ -21,7 +21,7 @@ TIMEOUT_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Workspace:
-    """A workspace the token's user can see."""
+    """A workspace the token has access to."""
 
     id: str
     slug: str
@@ -40,8 +40,8 @@ class Agent:
 class Api:
     """A server's HTTP API; `url` is its base, like ``https://agents.example.com``.
 
-    Every call raises `Unreachable` or a `Refused`. Raises ValueError for a wrong url or token, and for a url that would
-    send the token unencrypted to another host, unless `insecure` permits that.
+    Every call raises `Unreachable` or a `Refused`. Raises ValueError for an invalid url or token, and for a url that
+    would send the token unencrypted to another host, unless `insecure` permits that.
     """
 
     url: str
@@ -56,7 +56,7 @@ class Api:
         check_transport(self.url, self.insecure)
 
     async def workspaces(self) -> list[Workspace]:
-        """All workspaces the token's user can see."""
+        """All workspaces the token has access to."""
         return [Workspace(found["id"], found["slug"], found["name"]) for found in await self._call("GET", "workspaces")]
 
     async def workspace(self, slug: str | None = None) -> Workspace:
@@ -73,7 +73,7 @@ class Api:
         raise errors.NotFound("NOT_FOUND", f"expected the slug of a workspace you can see ({known}); got {got}")
 
     async def agent(self, workspace_id: str, name: str) -> Agent:
-        """The workspace's agent with that name, created if there is none."""
+        """The workspace's agent with that name, created if it doesn't exist."""
         path = f"workspaces/{quote(workspace_id)}/agents"
         if found := await self._find_agent(path, name):
             return found
@@ -89,9 +89,9 @@ class Api:
     async def register(
         self, workspace_id: str, key: str, name: str | None = None, labels: Mapping[str, str] | None = None
     ) -> Agent:
-        """The workspace's agent that its producer calls `key`, created if there is none; its labels gain `labels`.
+        """The workspace's agent with that key, created if it doesn't exist; `labels` are merged into its own.
 
-        `name` is what people see; without one it is made of the key. A name that a person chose stays.
+        `name` is what people see; by default it is derived from the key. A name that a person chose stays.
         """
         body = {"key": key, "labels": dict(labels or {})} | ({} if name is None else {"name": name})
         made = await self._call("POST", f"workspaces/{quote(workspace_id)}/agents", body)
@@ -103,7 +103,7 @@ class Api:
         return int(page["seq"])
 
     async def events(self, agent_id: str, since: int, limit: int, types: Iterable[str] = ()) -> list[Event]:
-        """At most `limit` events of the agent's log after `since`, of these types alone if any are given.
+        """At most `limit` events of the agent's log after `since`, only of these types, if any are given.
 
         This reads the server's database, and so returns nothing that was not stored.
         """
@@ -121,7 +121,7 @@ class Api:
         return asked
 
     async def request(self, agent_id: str, request_id: str) -> dict[str, Any]:
-        """A request as it is now."""
+        """A request in its current state."""
         path = f"agents/{quote(agent_id)}/requests/{quote(request_id, safe='')}"
         found: dict[str, Any] = await self._call("GET", path)
         return found
@@ -137,13 +137,13 @@ class Api:
                 return found
 
     async def answer(self, agent_id: str, request_id: str, answer: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer a request (`option`, `answers`, `text`); its resolution. Raises `Conflict` if somebody was first."""
+        """Answer a request, and return its resolution. Raises `Conflict` if someone was first."""
         path = f"agents/{quote(agent_id)}/requests/{quote(request_id, safe='')}/answer"
         resolution: dict[str, Any] = (await self._call("POST", path, dict(answer)))["resolution"]
         return resolution
 
     async def mark_seen(self, agent_id: str, seq: int) -> int:
-        """Say that the user has seen the agent's stream up to `seq`; how far they have now, which is never less."""
+        """Report that the user has seen the agent's stream up to `seq`. Returns how far they have seen it."""
         answer = await self._call("POST", f"agents/{quote(agent_id)}/seen", {"seq": seq})
         return int(answer["seq"])
 
@@ -186,7 +186,7 @@ def _refusal(answer: HTTPError) -> errors.AgentstreamError:
 
 
 class _NoRedirect(HTTPRedirectHandler):
-    """Following a redirect would hand the token to whatever host it names."""
+    """Refuses redirects, which would send the token to whatever host they name."""
 
     def redirect_request(
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str

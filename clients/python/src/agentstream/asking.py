@@ -1,4 +1,4 @@
-"""Ask a person, and wait for the answer: over restarts of the server, and of the program that asks."""
+"""Ask a person and wait for the answer, through restarts of the server and of the asking program."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from agentstream.watch import Watch
 
 
 async def ask(api: Api, agent_id: str, request: Request) -> Resolution:
-    """Ask, and wait until the request is resolved. Raises `Refused` if the server does not take it."""
+    """Ask, and wait until the request is resolved. Raises `Refused` if the server refuses it."""
     since = await persistently(lambda: api.newest(agent_id))
     payload = request.payload()  # once: a retry asks the same, with the same end
     asked = await persistently(lambda: api.ask(agent_id, payload))

@@ -44,13 +44,13 @@ def agent_id(url: str, token: str, name: str, workspace: str | None = None, *, i
 
 
 class Publisher:
-    """`agentstream.Publisher` for plain code: the same calls, each of which returns when the event is queued.
+    """`agentstream.Publisher` without asyncio: the same calls, each of which returns when the event is queued.
 
         with Publisher("http://host:8000", token, agent_id) as publisher:
             publisher.output("Hello")
 
-    An event loop in a thread of its own does the work. Calls may come from any thread; they raise as those of the
-    asynchronous publisher do. Leaving the block waits until everything is acknowledged.
+    An event loop in a separate thread does the work. Calls may come from any thread and raise the same errors as the
+    asynchronous publisher. Leaving the block waits until everything is acknowledged.
     """
 
     def __init__(self, url: str, token: str, agent_id: str, *, lease: bool = False, insecure: bool = False) -> None:
@@ -76,7 +76,7 @@ class Publisher:
 
     @property
     def pending(self) -> int:
-        """How many events are not acknowledged yet."""
+        """How many events aren't acknowledged yet."""
         return self._publisher.pending
 
     def output(
@@ -97,7 +97,7 @@ class Publisher:
         parent_id: str | None = None,
         attachments: Sequence[Attachment] | None = None,
     ) -> None:
-        """Text the agent produced."""
+        """Publish text the agent produced."""
         self._do(
             self._publisher.output(
                 content,
@@ -118,11 +118,11 @@ class Publisher:
         )
 
     def status(self, status: Status, *, reason: str | None = None) -> None:
-        """What the agent does now: idle, running, waiting, error, finished or offline."""
+        """Publish the agent's status: idle, running, waiting, error, finished or offline."""
         self._do(self._publisher.status(status, reason=reason))
 
     def context(self, level: float | None, *, tokens_used: int | None = None, tokens_limit: int | None = None) -> None:
-        """How full the context window is, in percent (0 to 100, sent as a whole number); None: not known any more."""
+        """Publish how full the context window is, in whole percent (0 to 100); None: no longer known."""
         self._do(self._publisher.context(level, tokens_used=tokens_used, tokens_limit=tokens_limit))
 
     def session(
@@ -135,15 +135,15 @@ class Publisher:
         cwd: str | None = None,
         branch: str | None = None,
     ) -> None:
-        """A session of the agent's tool was started, resumed, cleared, compacted or ended."""
+        """Publish that a session of the agent's tool has started, resumed, been cleared or compacted, or ended."""
         self._do(self._publisher.session(session, change, title=title, model=model, cwd=cwd, branch=branch))
 
     def plan(self, entries: Iterable[PlanEntry]) -> None:
-        """What the agent means to do, whole each time."""
+        """Publish the agent's whole plan."""
         self._do(self._publisher.plan(entries))
 
     def subagent(self, parent_id: str, change: SubagentChanged, name: str, *, description: str | None = None) -> None:
-        """A sub-agent was started, has ended or failed."""
+        """Publish that a sub-agent has started, ended or failed."""
         self._do(self._publisher.subagent(parent_id, change, name, description=description))
 
     def usage(
@@ -159,7 +159,7 @@ class Publisher:
         limits: Sequence[UsageLimit] | None = None,
         estimated: bool | None = None,
     ) -> None:
-        """The totals of a session so far: a later report replaces this one."""
+        """Publish a session's totals so far; a later report replaces this one."""
         self._do(
             self._publisher.usage(
                 session=session,
@@ -175,11 +175,11 @@ class Publisher:
         )
 
     def error(self, code: str, message: str) -> None:
-        """Something went wrong inside the agent."""
+        """Publish an error of the agent."""
         self._do(self._publisher.error(code, message))
 
     def terminated(self, exit_code: int, *, signal: str | None = None, reason: Ending = "completed") -> None:
-        """The agent's process is over."""
+        """Publish that the agent's process has ended."""
         self._do(self._publisher.terminated(exit_code, signal=signal, reason=reason))
 
     def ask(self, request: Request) -> Resolution:
@@ -187,7 +187,7 @@ class Publisher:
         return self._do(self._publisher.ask(request))
 
     def flush(self) -> None:
-        """Wait until the server has acknowledged everything said so far."""
+        """Wait until the server has acknowledged everything published so far."""
         self._do(self._publisher.flush())
 
     def _do(self, work: Coroutine[Any, Any, Result]) -> Result:
@@ -195,6 +195,6 @@ class Publisher:
         try:
             return future.result()
         except BaseException:
-            # Of no use to the caller any more, who was interrupted.
+            # The caller was interrupted and no longer needs it.
             future.cancel()
             raise

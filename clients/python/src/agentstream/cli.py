@@ -26,7 +26,7 @@ INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code: that of the command that was run, or 1 if none was."""
+    """Run the command line. Returns the exit code of the command that was run, or 1 if none was."""
     logging.basicConfig(level=logging.WARNING, format="agentstream: %(message)s", stream=sys.stderr)
     given = _parser().parse_args(arguments)
     try:
@@ -87,7 +87,7 @@ def _logout(given: argparse.Namespace) -> int:
 
 
 def _read_token(url: str) -> str:
-    """From a prompt that does not echo, or the first line of a pipe."""
+    """Reads a token from a prompt without echo, or the first line of a pipe."""
     token = getpass(f"Token for {url}: ") if sys.stdin.isatty() else sys.stdin.readline()
     return token.strip()
 

@@ -75,7 +75,7 @@ class FileChange:
     patch: str
 
     def payload(self) -> dict[str, str]:
-        """As the server takes it."""
+        """The JSON that the server expects."""
         return {"path": self.path, "patch": self.patch}
 
 
@@ -89,7 +89,7 @@ class Attachment:
     size: int
 
     def payload(self) -> dict[str, Any]:
-        """As the server takes it."""
+        """The JSON that the server expects."""
         return {"id": self.id, "name": self.name, "mediaType": self.media_type, "size": self.size}
 
 
@@ -291,7 +291,7 @@ class PlanEntry:
         one_of("status", self.status, EntryStatus)
 
     def payload(self) -> dict[str, str]:
-        """As the server takes it."""
+        """The JSON that the server expects."""
         return {"content": self.content, "status": self.status}
 
 
@@ -337,7 +337,7 @@ class UsageLimit:
             raise ValueError(f"resets_at: expected a time with an offset; got {self.resets_at}")
 
     def payload(self) -> dict[str, Any]:
-        """As the server takes it."""
+        """The JSON that the server expects."""
         resets_at = self.resets_at and self.resets_at.isoformat()
         return {"name": self.name, "usedPercent": self.used_percent, **_present(resetsAt=resets_at)}
 

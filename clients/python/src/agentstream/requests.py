@@ -16,20 +16,20 @@ SettledOutcome = Literal["answered_elsewhere", "withdrawn"]
 
 @dataclass(frozen=True)
 class Option:
-    """One way to answer; `effect` is what it lets the program do."""
+    """One way to answer, and its `effect`."""
 
     id: str
     label: str
     effect: Effect = "other"
 
     def payload(self) -> dict[str, str]:
-        """As the server takes it."""
+        """The JSON that the server expects."""
         return {"id": self.id, "label": self.label, "effect": self.effect}
 
 
 @dataclass(frozen=True)
 class Resolution:
-    """How a request ended. `option`, `answers` and `text` are what was answered, `by` the user who did."""
+    """How a request ended. `option`, `answers` and `text` are the answer, `by` the user who gave it."""
 
     outcome: Outcome
     option: str | None = None
@@ -45,10 +45,10 @@ class Resolution:
 
 @dataclass(frozen=True)
 class Request:
-    """What to ask. Asking again with the same `id` asks nobody twice: it waits for the answer to the first.
+    """What to ask. Asking again with the same `id` doesn't ask twice; it waits for the answer to the first.
 
-    `tool` is `{"name", "input", "changes"}`, exactly what would be done; `questions` are those of the protocol. After
-    `expires_in` seconds the request expires, by the server's clock.
+    `tool` is `{"name", "input", "changes"}`, the exact action; `questions` are those of the protocol. After
+    `expires_in` seconds, by the server's clock, the request expires.
     """
 
     title: str
@@ -61,7 +61,7 @@ class Request:
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     def payload(self) -> dict[str, Any]:
-        """As the server takes it."""
+        """The JSON that the server expects."""
         expires_at = None
         if self.expires_in is not None:
             expires_at = (datetime.now(timezone.utc) + timedelta(seconds=self.expires_in)).isoformat()

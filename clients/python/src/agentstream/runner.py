@@ -31,19 +31,19 @@ log = logging.getLogger("agentstream")
 # How often to ask for the agent while the server does not answer: about 15 s, enough for a restart.
 MAX_ATTEMPTS = 6
 
-# How long a run tries to deliver what earlier runs left.
+# How long a run tries to deliver events left by earlier runs.
 RECOVERY_SECONDS = 30.0
 
-# Tells programs that nothing draws the terminal they write to.
+# Tells programs that their terminal has no display.
 DUMB_TERMINAL = {"TERM": "dumb", "NO_COLOR": "1", "PAGER": "cat", "GIT_PAGER": "cat"}
 
 
 async def run(options: RunOptions) -> int:
     """Run the command to its end; returns its exit code, 128 + n if signal n killed it, 127 if there is none.
 
-    On return the server has acknowledged everything, or was away for longer than `options.wait`, and the rest is kept
-    for the agent's next run. In the main thread, SIGINT, SIGTERM and SIGHUP are passed on to the command; a second
-    SIGINT kills it. If the server refuses the events, that is logged, and the command runs on unwatched.
+    On return the server has acknowledged everything, or was unreachable for longer than `options.wait`; the rest
+    is stored for the agent's next run. In the main thread, SIGINT, SIGTERM and SIGHUP are passed on to the command; a
+    second SIGINT kills it. If the server refuses the events, that is logged, and the command runs on unwatched.
 
     Raises `Refused` or `Unreachable`, before anything is started, if the agent cannot be found or created.
     """
@@ -99,10 +99,10 @@ def _stdio(options: RunOptions, adapter: Adapter) -> Stdio:
 
 
 def _environment(hidden: Collection[str], pty: bool) -> dict[str, str]:
-    # An agent can print whatever it can read, and its viewers must not see the runner's token.
+    # An agent can print whatever it can read, and viewers must not see the runner's token.
     secret = {TOKEN_VARIABLE, TOKEN_FILE_VARIABLE, *hidden}
     mine = {key: value for key, value in os.environ.items() if key not in secret}
-    # Without this, a Python program on a pipe prints nothing until it has written 8 KiB.
+    # Otherwise a Python program on a pipe buffers 8 KiB before it prints anything.
     return {**mine, "PYTHONUNBUFFERED": "1", **(DUMB_TERMINAL if pty else {})}
 
 
