@@ -129,6 +129,16 @@ class Api:
         found: dict[str, Any] = await self._call("GET", path)
         return found
 
+    async def open_requests(self, agent_id: str) -> list[dict[str, Any]]:
+        """What the agent asks of people at the moment."""
+        found: list[dict[str, Any]] = []
+        while True:
+            since = found[-1]["seq"] if found else 0
+            page = await self._call("GET", f"agents/{quote(agent_id)}/requests?since={since}")
+            found += page["requests"]
+            if not page["more"]:
+                return found
+
     async def answer(self, agent_id: str, request_id: str, answer: Mapping[str, Any]) -> dict[str, Any]:
         """Answer a request, and return its resolution. Raises `Conflict` if someone was first."""
         path = f"agents/{quote(agent_id)}/requests/{quote(request_id, safe='')}/answer"

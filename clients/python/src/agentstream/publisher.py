@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, cast
 
 from agentstream.api import Api
+from agentstream.asking import ask
 from agentstream.concurrency import within
 from agentstream.connection import socket_url
 from agentstream.credentials import authorization, check_transport
@@ -41,8 +42,8 @@ from agentstream.messages import (
     UsageLimit,
 )
 from agentstream.outbox import Outbox
-from agentstream.reconnection import Reconnector
-from agentstream.requests import Request, Resolution, ask, persistently
+from agentstream.reconnection import Reconnector, persistently
+from agentstream.requests import Request, Resolution
 
 # How long a failed block may take to send what it published before.
 FAILED_FLUSH_SECONDS = 5.0

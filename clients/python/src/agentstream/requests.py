@@ -1,27 +1,17 @@
-"""Ask a person and wait for the answer, through restarts of the server and of the asking program."""
+"""What is asked of a person, and how that ended."""
 
 from __future__ import annotations
 
-import logging
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal
 
-from agentstream.api import Api
-from agentstream.errors import NotFound, TryLater, Unreachable
-from agentstream.events import Cursor, Gap
-from agentstream.reconnection import Backoff, Reconnector
-from agentstream.watch import Watch
-
-log = logging.getLogger("agentstream")
-
-Result = TypeVar("Result")
 Effect = Literal["allow", "allow_always", "deny", "other"]
 RequestKind = Literal["permission", "question", "plan", "input"]
 Outcome = Literal["answered", "answered_elsewhere", "expired", "withdrawn"]
+SettledOutcome = Literal["answered_elsewhere", "withdrawn"]
 
 
 @dataclass(frozen=True)
@@ -88,6 +78,24 @@ class Request:
         return {name: value for name, value in asked.items() if value is not None}
 
 
-async def ask(api: Api, agent_id: str, request: Request) -> Resolution:
-async def persistently(call: Callable[[], Awaitable[Result]]) -> Result:
-    """What `call` returns, retried while the server is unreachable."""
+@dataclass(frozen=True)
+class Ask:
+    """`agent:request`: a person is asked."""
+
+    type: ClassVar[str] = "agent:request"
+    request: Request
+
+    def payload(self) -> dict[str, Any]:
+        return self.request.payload()
+
+
+@dataclass(frozen=True)
+class Settle:
+    """`agent:request_resolved` as a producer says it: answered at the terminal, or not asked any more."""
+
+    type: ClassVar[str] = "agent:request_resolved"
+    request_id: str
+    outcome: SettledOutcome
+
+    def payload(self) -> dict[str, Any]:
+        return {"requestId": self.request_id, "outcome": self.outcome}
