@@ -55,7 +55,7 @@ class UptimeGuard:
     seen: float
 
     def note(self, now: float) -> None:
-        """Note that the server is up. After a gap, the uptime starts anew."""
+        """Note that the server is up. After a gap, the uptime starts over."""
         if not 0 <= now - self.seen <= AWAY_SECONDS:
             self.since = now
         self.seen = now
@@ -102,7 +102,7 @@ def forget_trimmed() -> int:
 
 def fold_sessions() -> None:
     for agent_id in sorted(overfull()):
-        with suppress(ProtocolError):  # deleted meanwhile
+        with suppress(ProtocolError):  # deleted in the meantime
             while AgentService.fold(agent_id):
                 pass
 

@@ -64,7 +64,7 @@ class AgentService:
     its workspace's. The log signals what was appended after the commit, so a rolled-back transaction is silent.
 
     The methods are for synchronous code in any thread; `apublish` and `areport` are for asynchronous code and share
-    commits with whatever else arrives meanwhile. All raise ProtocolError: INVALID_MESSAGE or TOO_LARGE for invalid
+    commits with concurrent calls. All raise ProtocolError: INVALID_MESSAGE or TOO_LARGE for invalid
     values, NOT_FOUND for what doesn't exist, UNAVAILABLE while the database is down.
     """
 

@@ -126,8 +126,8 @@ def _database(url: str) -> dict[str, Any]:
         config["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}  # a file: live servers open it too
     else:
         config["CONN_HEALTH_CHECKS"] = True
-        # A short wait: while the database is away, whoever asks is told so in time to hear it.
-        # (reconnect_timeout ends the pool's growing pauses between attempts: the next to ask starts anew.)
+        # A short wait, so that callers get an error before their own timeout while the database is down.
+        # (reconnect_timeout ends the pool's growing pauses between attempts; the next caller starts over.)
         options["pool"] = {
             "min_size": 1,
             "max_size": env.int("DATABASE_POOL", default=10),

@@ -1,4 +1,4 @@
-"""HTTP requests as the server takes them: bounded bodies, and no upgrade but that of RFC 6455."""
+"""HTTP requests: bounded bodies, and no upgrade except that of RFC 6455."""
 
 from typing import Any
 
@@ -44,7 +44,7 @@ class StreamRequest(WebRequest):  # type: ignore[misc]
         return super().process()
 
     def _one_too_many(self) -> str | None:
-        """Behind a proxy a client is known, and limited, by what the proxy says of it."""
+        """Behind a proxy, clients are identified and limited by the address in the proxy's header."""
         header, connections = self.channel.factory.server.proxy_forwarded_address_header, self.channel.connections
         if not header:
             return None
@@ -60,7 +60,7 @@ class StreamRequest(WebRequest):  # type: ignore[misc]
         return length > conf().BODY_BYTES
 
     def _refuse(self, length: int) -> None:
-        """Answer at once, and read nothing more: the rest of the body would have to be taken from the line."""
+        """Answer immediately and close the connection, without reading the rest of the body."""
         self._refused = True
         text = f"expected a body of at most {conf().BODY_BYTES} bytes, got {length} or more\n".encode()
         head = (
