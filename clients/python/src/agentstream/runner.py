@@ -17,6 +17,7 @@ from agentstream.concurrency import within
 from agentstream.credentials import TOKEN_FILE_VARIABLE, TOKEN_VARIABLE
 from agentstream.errors import Refused, TryLater, Unreachable
 from agentstream.execution import Execution
+from agentstream.labels import describe
 from agentstream.options import RunOptions
 from agentstream.outbox import Outbox
 from agentstream.process import Stdio
@@ -82,8 +83,12 @@ async def _agent(options: RunOptions) -> tuple[str, int]:
     """The agent's id, and its newest event: commands up to there were meant for earlier runs."""
     api = _api(options)
     workspace = await api.workspace(options.workspace)
-    name = options.name or program(options.command) or options.command[0]
-    agent = await api.agent(workspace.id, name)
+    if options.key:
+        labels = await describe(options.command, _environment(options.hidden, pty=False))
+        agent = await api.register(workspace.id, options.key, options.name, labels)
+    else:
+        name = options.name or program(options.command) or options.command[0]
+        agent = await api.agent(workspace.id, name)
     return agent.id, await api.newest(agent.id)
 
 

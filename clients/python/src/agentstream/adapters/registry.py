@@ -43,6 +43,8 @@ ADAPTERS: dict[str, Callable[[str, Sequence[str]], Adapter]] = {
     "opencode": lambda run, command: JsonLinesAdapter(run, OpenCode(run)),
 }
 NAMES = (AUTO, *ADAPTERS)
+# The programs whose events are understood.
+TOOLS = ADAPTERS.keys() - {"text"}
 
 
 def _recognized(command: Sequence[str]) -> str:
