@@ -191,6 +191,11 @@ def refuse_request(request: Any, status: int, reason: bytes, text: str) -> None:
     request.basic_error(status, reason, text)
 
 
+def request_line(request: Any) -> tuple[bytes, bytes]:
+    """Method and target of an HTTP request whose body has not begun; empty where it has none of them."""
+    return getattr(request.channel, "_command", b""), getattr(request.channel, "_path", b"")
+
+
 def channel_transport(request: Any) -> Any:
     """The transport below daphne's HTTP request, past Twisted's HTTP channel."""
     return request.channel.transport
