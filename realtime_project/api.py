@@ -20,6 +20,7 @@ from agents.api import router as agents
 from agents.api_inbox import router as inbox
 from agents.api_requests import router as requests
 from agents.api_usage import router as usage
+from search.api import router as search
 from streams.protocol.messages import Code, ProtocolError, brief, parse_json
 from streams.protocol.text import refuse_nul
 from workspaces.api import router as workspaces
@@ -72,6 +73,7 @@ api.add_router("", agents)
 api.add_router("", requests)
 api.add_router("", usage)
 api.add_router("", inbox)
+api.add_router("", search)
 api.add_router("", tokens)
 api.add_router("", audit)
 

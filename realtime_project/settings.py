@@ -63,6 +63,7 @@ INSTALLED_APPS = [
     "accounts",
     "workspaces",
     "agents",
+    "search",
     "realtime_project",
 ]
 
