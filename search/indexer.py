@@ -19,7 +19,7 @@ from streams.protocol import clock
 PIECE = 16_384  # characters from which an entry takes no more chunks
 STEP = 500  # entries removed in one transaction
 STEP_PAUSE = 0.02  # seconds between two, for others to write
-SET_WORDS = "UPDATE search_entry SET words = to_tsvector('simple', %s) WHERE id = %s"
+SET_WORDS = "UPDATE search_entry SET words = to_tsvector('simple', %s) WHERE stream_id = %s AND seq = %s"
 
 
 class Indexer(Follower):
@@ -88,13 +88,15 @@ def _joined(last: Entry | None, parts: Iterable[Entry]) -> list[Entry]:
 def _store(entries: Sequence[Entry]) -> None:
     known = [entry for entry in entries if entry.pk is not None]
     new = [entry for entry in entries if entry.pk is None]
+    words = [(plain(entry.text), entry.stream_id, entry.seq) for entry in entries]
+    if not entries:
+        return
     with transaction.atomic():
         Entry.objects.bulk_update(known, ["text", "last_seq"])
-        for entry in new:
-            entry.save(force_insert=True)
-        if connection.vendor == "postgresql" and entries:
+        Entry.objects.bulk_create(new, ignore_conflicts=True)  # of a process whose lease ran out while it worked
+        if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
-                cursor.executemany(SET_WORDS, [(plain(entry.text), entry.pk) for entry in entries])
+                cursor.executemany(SET_WORDS, words)
 
 
 def _remove(entries: QuerySet[Entry]) -> None:

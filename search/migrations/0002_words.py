@@ -2,7 +2,7 @@ from django.db import migrations
 
 SQLITE = [
     "CREATE VIRTUAL TABLE search_words USING fts5(text, content='search_entry', content_rowid='id', "
-    "tokenize='unicode61 remove_diacritics 2', prefix='2 3')",
+    "tokenize='unicode61 remove_diacritics 2')",
     "CREATE TRIGGER search_entry_added AFTER INSERT ON search_entry BEGIN "
     "INSERT INTO search_words (rowid, text) VALUES (new.id, new.text); END",
     "CREATE TRIGGER search_entry_removed AFTER DELETE ON search_entry BEGIN "
