@@ -108,7 +108,7 @@ class TokenAdmin(AutocompleteMixin, admin.ModelAdmin):  # type: ignore[type-arg]
         return ["user"] if obj else []
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        # A token acts as its user, so only superusers may create one for somebody else.
+        # A token acts as its user, so only superusers may create one for another user.
         if db_field.name == "user" and not _superuser(request):
             kwargs["queryset"] = get_user_model()._default_manager.filter(username=request.user.get_username())
         return super().formfield_for_foreignkey(db_field, request, **kwargs)

@@ -22,7 +22,7 @@ def inbox_stream(user_id: int) -> str:
 
 
 def tell(writer: Writer, user_id: int, event: InboxEvent) -> None:
-    """Append an event to somebody's inbox, which `writer` must have locked; for nobody once their account is gone."""
+    """Append an event to a user's inbox, which `writer` must have locked. Does nothing once the account is gone."""
     name = inbox_stream(user_id)
     if name in writer:
         writer.append(name, event.type, event.model_dump_json(by_alias=True))
@@ -37,7 +37,7 @@ def superuser_ids() -> set[int]:
 def open_inbox(user_id: int) -> None:
     """See that there is one."""
     if not log.spans([inbox_stream(user_id)]):
-        with suppress(IntegrityError), transaction.atomic():  # somebody else has opened it at this moment
+        with suppress(IntegrityError), transaction.atomic():  # it has just been created concurrently
             log.open_stream(inbox_stream(user_id))
 
 

@@ -113,7 +113,7 @@ class AppendOnly(models.QuerySet["AuditEntry"]):
 
 
 class AuditEntry(models.Model):
-    """An action of somebody. Names are copies, so that entries outlive accounts, workspaces and agents."""
+    """An action of a user or program. Names are copies, so that entries outlive accounts, workspaces and agents."""
 
     time = models.DateTimeField(db_index=True)
     actor_id = models.BigIntegerField(null=True)

@@ -14,7 +14,7 @@ from streams.protocol.text import NAME_LENGTH
 FULL_ACCESS = "full"  # stored in `scopes`: the token may do whatever its user may
 CHOICES = (Scope.WATCH, Scope.PUBLISH, Scope.ANSWER, Scope.MANAGE)
 NAMES = {str(scope.name).lower(): scope for scope in CHOICES}
-DEFAULT = Scope.WATCH | Scope.PUBLISH  # of a token made without scopes: what clients of before those did with one
+DEFAULT = Scope.WATCH | Scope.PUBLISH  # of a token created without scopes, by older clients
 PATTERN_LENGTH = NAME_LENGTH
 WILDCARDS = 8  # in a pattern: matching tries each at every position
 
@@ -61,7 +61,7 @@ class Limits:
         return Scope.SEE | self.scopes
 
 
-FULL = Limits(Scope.ALL)  # what None stands for, where somebody has to ask
+FULL = Limits(Scope.ALL)  # what None stands for
 
 
 def parse_scopes(names: Collection[str]) -> Scope:

@@ -3,8 +3,8 @@
 Passwords are counted in the database: by account and address, by account, by address. An attempt counts as a failure
 before the password is checked, and is forgiven if it was right, so parallel attempts gain nothing.
 
-Secrets (tokens, tickets, sign-in links, invitations) are too long to guess, so valid ones always work, whoever else
-fails at the same address. An address that keeps sending invalid ones has to wait.
+Secrets (tokens, tickets, sign-in links, invitations) are too long to guess, so valid ones always work, even if others
+fail at the same address. An address that keeps sending invalid ones has to wait.
 """
 
 import logging
@@ -26,7 +26,7 @@ from streams.protocol.messages import Code, ProtocolError
 logger = logging.getLogger(__name__)
 
 FORGET = timedelta(hours=1)  # after the last failure
-KNOWN = timedelta(days=30)  # from which somebody has signed in
+KNOWN = timedelta(days=30)  # within which the user has signed in at an address
 SECRETS_BURST = 100  # bad secrets from one address
 SECRETS_PER_SECOND = 1.0
 SECRETS_ADDRESSES = 10_000  # remembered, the latest ones

@@ -67,9 +67,9 @@ def tokens_of(user_id: int) -> list[Token]:
 
 
 def make_token(identity: Identity, name: str, days: int | None, limits: Limits = BY_DEFAULT) -> tuple[Token, str]:
-    """Make a token for whoever is signed in, which holds for some days or until it is deleted; and its secret.
+    """Create a token for the signed-in user, valid for `days` or until it is deleted. Returns it with its secret.
 
-    Raises ProtocolError: FORBIDDEN for who shows a token, INVALID_MESSAGE for a name that will not do or one too many.
+    Raises ProtocolError: FORBIDDEN for a caller with a token, INVALID_MESSAGE for an invalid name or too many tokens.
     """
     # A leaked token must not be able to create others that survive its deletion.
     if not isinstance(identity.grant, SessionGrant):

@@ -56,7 +56,7 @@ class SignOut(LogoutView):
 @require_POST
 @login_required
 def sign_out_everywhere(request: HttpRequest) -> HttpResponse:
-    """End all sessions of whoever asks, on every device."""
+    """End all sessions of the user, on every device."""
     user_id = request.user.pk
     assert user_id is not None
     logout(request)

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 
 from accounts.admin import NamedForm, ServiceAdmin
-from agents.models import Agent, Request, Session, UsageShare
+from agents.models import Agent, Attachment, Request, Session, UsageShare
 from agents.services import AgentService
 from agents.usage_store import COUNTED
 
@@ -97,6 +97,14 @@ class UsageShareAdmin(ReportedAdmin):
     list_display = ["agent", "session", "day", "model", *COUNTED, "estimated"]
     list_filter = ["day"]
     search_fields = ["session", "model", "agent__name"]
+    list_select_related = ["agent"]
+
+
+@admin.register(Attachment)
+class AttachmentAdmin(ReportedAdmin):
+    list_display = ["name", "agent", "media_type", "size", "created_at"]
+    list_filter = ["media_type"]
+    search_fields = ["name", "agent__name"]
     list_select_related = ["agent"]
 
 

@@ -37,7 +37,7 @@ class SessionOut(SessionFields):
     first_seq: int = Field(description="of its first event on the agent's stream")
     last_seq: int = Field(description="of its last event so far")
     started_at: str
-    ended_at: str | None = Field(None, description="left out while it goes on, as is outcome")
+    ended_at: str | None = Field(None, description="omitted while it lasts, like outcome")
     outcome: str | None = Field(None, description="ended, replaced, completed, error, user_stopped or lost")
     usage: UsageOut
 

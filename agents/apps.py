@@ -20,6 +20,9 @@ class AgentsConfig(StreamApp, WorkspaceApp):
 
         return [AgentSection()]
 
+    def upload_paths(self) -> Iterable[str]:
+        return [r"/api/agents/[0-9a-fA-F-]{36}/attachments"]
+
     def maintenance(self) -> Iterable[Job]:
         from agents.maintenance import jobs
 

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Min
 
+from agents import attachments
 from agents.changes import agent_stream
 from agents.folding import overfull
 from agents.models import Agent, Request, Status
@@ -44,6 +45,7 @@ def jobs() -> Iterable[Job]:
         Job(expire_due, REQUEST_SECONDS),
         Job(forget_trimmed, conf().TRIM_EVERY),
         Job(fold_sessions, FOLD_SECONDS),
+        Job(remove_attachments, conf().TRIM_EVERY),
     ]
 
 
@@ -55,7 +57,7 @@ class UptimeGuard:
     seen: float
 
     def note(self, now: float) -> None:
-        """Note that the server is up. After a gap, the uptime starts anew."""
+        """Note that the server is up. After a gap, the uptime starts over."""
         if not 0 <= now - self.seen <= AWAY_SECONDS:
             self.since = now
         self.seen = now
@@ -102,9 +104,17 @@ def forget_trimmed() -> int:
 
 def fold_sessions() -> None:
     for agent_id in sorted(overfull()):
-        with suppress(ProtocolError):  # deleted meanwhile
+        with suppress(ProtocolError):  # deleted in the meantime
             while AgentService.fold(agent_id):
                 pass
+
+
+def remove_attachments() -> None:
+    """Remove the attachments that no event names any more, and those of agents that are gone."""
+    for agent_id in list(attachments.agents_to_look_at()):
+        AgentService.give_up_attachments(agent_id)
+    while attachments.remove():
+        pass
 
 
 def archive_silent() -> int:

@@ -182,3 +182,23 @@ class UsageShare(models.Model):
 
     def __str__(self) -> str:
         return f"{self.session} {self.day} {self.model}"
+
+
+class Attachment(models.Model):
+    """A file that outputs name; its content is in the storage for attachments, at `place`. It is its agent's as long as
+    the event that names it is retained; without an agent it is about to be removed."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    agent = models.ForeignKey(Agent, on_delete=models.SET_NULL, null=True, related_name="attachments")
+    name = models.CharField(max_length=200)
+    media_type = models.CharField(max_length=40)
+    size = models.PositiveIntegerField()
+    created_at = models.DateTimeField()
+    seq = models.BigIntegerField(null=True, help_text="of the newest event that names it")
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def place(self) -> str:
+        return f"{self.pk.hex[:2]}/{self.pk.hex}"

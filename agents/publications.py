@@ -5,6 +5,7 @@ A publication that is refused doesn't affect the others in its transaction.
 
 import re
 import uuid
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,11 +18,13 @@ from msgspec import Meta, Raw
 from accounts import audit
 from accounts.actor import Actor
 from accounts.audit import Action, Deed
+from agents.attachments import note_named
 from agents.changes import AgentChanges, agent_stream
 from agents.events import (
     AgentEvent,
     Context,
     Input,
+    Output,
     Plan,
     Request,
     ResolutionReport,
@@ -175,6 +178,7 @@ class Store:
         self._requests = RequestStore(self._changes)
         self._progress = ProgressStore()
         self._heard: set[uuid.UUID] = set()
+        self._attached: defaultdict[uuid.UUID, dict[uuid.UUID, int]] = defaultdict(dict)  # ids with seqs, by agent
         self._homes = find_homes({publication.agent_id for publication in publications if publication.events})
         self._tally = Tally(committed or Committed.known())
         self._told: list[tuple[Publication, Input | Signal, int]] = []  # with the seq of each
@@ -197,6 +201,8 @@ class Store:
         self._changes.save()
         self._requests.save()
         self._progress.save()
+        for agent_id, named in self._attached.items():
+            note_named(agent_id, named)
         for pk in sorted(self._heard & self._changes.agents.keys()):
             if self._changes.agents[pk].archived_at is not None:
                 restore(writer, self._changes.agents[pk])
@@ -284,6 +290,9 @@ class Store:
             case Terminated():
                 writer.append(publication.stream, event.type, event.encode(publication.agent_id))
                 self._end(writer, publication, event)
+            case Output(attachments=[*files]):
+                seq = writer.append(publication.stream, event.type, event.encode(publication.agent_id))
+                self._attached[publication.agent_id] |= {file.id: seq for file in files}
             case _:
                 writer.append(publication.stream, event.type, event.encode(publication.agent_id))
         if isinstance(event, Input | Signal):

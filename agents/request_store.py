@@ -40,7 +40,7 @@ class GivenAnswer:
 
 
 class RequestStore:
-    """The requests of agents locked by the transaction, so that nobody else asks or answers meanwhile."""
+    """The requests of agents locked by the transaction, so that nobody else asks or answers at the same time."""
 
     def __init__(self, changes: AgentChanges) -> None:
         self._changes = changes

@@ -15,12 +15,12 @@ from accounts import audit
 from accounts.actor import Actor
 from accounts.audit import Action
 from accounts.tokens import recheck_patterns
-from agents import folding
+from agents import attachments, folding, media
 from agents.changes import AgentChanges, agent_stream
 from agents.events import AgentEvent, Outcome, StatusReport, Terminated, Updated
 from agents.inbox import mark_seen
 from agents.labels import Labels, merged
-from agents.models import KEY_LENGTH, Agent, Request, Status
+from agents.models import KEY_LENGTH, Agent, Attachment, Request, Status
 from agents.publications import Publication, Published, Store, restore
 from agents.request_store import GivenAnswer, RequestStore
 from agents.states import agent_state
@@ -64,7 +64,7 @@ class AgentService:
     its workspace's. The log signals what was appended after the commit, so a rolled-back transaction is silent.
 
     The methods are for synchronous code in any thread; `apublish` and `areport` are for asynchronous code and share
-    commits with whatever else arrives meanwhile. All raise ProtocolError: INVALID_MESSAGE or TOO_LARGE for invalid
+    commits with concurrent calls. All raise ProtocolError: INVALID_MESSAGE or TOO_LARGE for invalid
     values, NOT_FOUND for what doesn't exist, UNAVAILABLE while the database is down.
     """
 
@@ -157,6 +157,31 @@ class AgentService:
             requests.save()
             changes.save()
         return count
+
+    # Attachments
+
+    @staticmethod
+    @transaction.atomic
+    def attach(agent_id: uuid.UUID, name: str, media_type: str, size: int) -> Attachment:
+        """Make room for a file. Raises ProtocolError (TOO_LARGE) where the agent has too many, or too much of them."""
+        agent = _lock(agent_id)
+        count, total = attachments.used(agent_id)
+        if count >= settings.AGENT_ATTACHMENTS or total + size > settings.AGENT_ATTACHMENT_BYTES:
+            expected = f"at most {settings.AGENT_ATTACHMENTS} attachments of {settings.AGENT_ATTACHMENT_BYTES} bytes"
+            raise ProtocolError(Code.TOO_LARGE, f"expected {expected} of an agent, got {count + 1} of {total + size}")
+        total = attachments.used_in_workspace(agent.workspace_id)
+        if total + size > settings.WORKSPACE_ATTACHMENT_BYTES:
+            expected = f"at most {settings.WORKSPACE_ATTACHMENT_BYTES} bytes of attachments in a workspace"
+            raise ProtocolError(Code.TOO_LARGE, f"expected {expected}, got {total + size}")
+        name = media.clean_name(name, media_type)
+        now = clock.as_datetime(clock.now())
+        return Attachment.objects.create(agent=agent, name=name, media_type=media_type, size=size, created_at=now)
+
+    @staticmethod
+    @transaction.atomic
+    def give_up_attachments(agent_id: uuid.UUID) -> int:
+        """Take from an agent what no event names any more; returns how many that were."""
+        return attachments.give_up(agent_id)
 
     # Sessions and usage
 

@@ -17,6 +17,7 @@ from accounts.api import router as tokens
 from accounts.api_audit import router as audit
 from accounts.requests import Caller
 from agents.api import router as agents
+from agents.api_attachments import router as attachments
 from agents.api_inbox import router as inbox
 from agents.api_requests import router as requests
 from agents.api_usage import router as usage
@@ -74,6 +75,7 @@ api.add_router("", requests)
 api.add_router("", usage)
 api.add_router("", inbox)
 api.add_router("", search)
+api.add_router("", attachments)
 api.add_router("", tokens)
 api.add_router("", audit)
 

@@ -71,7 +71,7 @@ class CompressedPageMiddleware(GZipMiddleware):
     """Django's compression, of HTML only: what streams must not wait for a compressor, and what the API answers may
     hold secrets, such as a new token, and is small.
 
-    A page says nothing by its length that is worth knowing (BREACH): the CSRF token in it is masked anew each time,
+    A page's length reveals nothing useful (BREACH): its CSRF token is masked differently each time,
     Django adds random bytes, and no page has both a secret that stays the same and words that a stranger chose.
     """
 

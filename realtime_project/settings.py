@@ -33,6 +33,30 @@ ALLOWED_ORIGINS = env.list("ALLOWED_ORIGINS", default=[])
 AGENT_ARCHIVE_DAYS = env.float("AGENT_ARCHIVE_DAYS", default=14.0)
 WORKSPACE_AGENTS = env.int("WORKSPACE_AGENTS", default=20_000)
 
+# Of one agent; one attachment has at most 10 MiB.
+AGENT_ATTACHMENTS = env.int("AGENT_ATTACHMENTS", default=5_000)
+AGENT_ATTACHMENT_BYTES = env.int("AGENT_ATTACHMENT_BYTES", default=524_288_000)
+WORKSPACE_ATTACHMENT_BYTES = env.int("WORKSPACE_ATTACHMENT_BYTES", default=10_737_418_240)
+# Another storage of Django's, such as storages.backends.s3.S3Storage, and its options as JSON.
+ATTACHMENT_STORAGE = env.str("ATTACHMENT_STORAGE", default="")
+ATTACHMENT_STORAGE_OPTIONS = env.json("ATTACHMENT_STORAGE_OPTIONS", default={})
+STORAGES: dict[str, Any] = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "attachments": (
+        {"BACKEND": ATTACHMENT_STORAGE, "OPTIONS": ATTACHMENT_STORAGE_OPTIONS}
+        if ATTACHMENT_STORAGE
+        else {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {
+                "location": DATA_DIR / "attachments",
+                "file_permissions_mode": 0o600,
+                "directory_permissions_mode": 0o700,
+            },
+        }
+    ),
+}
+
 # Quotas; 0: unlimited. Superusers may create any number of workspaces.
 WORKSPACE_CREATION = env.str("WORKSPACE_CREATION", default="everyone")
 if WORKSPACE_CREATION not in ("everyone", "staff", "superusers"):
@@ -127,8 +151,8 @@ def _database(url: str) -> dict[str, Any]:
         config["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}  # a file: live servers open it too
     else:
         config["CONN_HEALTH_CHECKS"] = True
-        # A short wait: while the database is away, whoever asks is told so in time to hear it.
-        # (reconnect_timeout ends the pool's growing pauses between attempts: the next to ask starts anew.)
+        # A short wait, so that callers get an error before their own timeout while the database is down.
+        # (reconnect_timeout ends the pool's growing pauses between attempts; the next caller starts over.)
         options["pool"] = {
             "min_size": 1,
             "max_size": env.int("DATABASE_POOL", default=10),

@@ -70,6 +70,10 @@ class StreamApp(AppConfig):
         """The jobs of each server process. A job must check whether another process has done its work."""
         return ()
 
+    def upload_paths(self) -> Iterable[str]:
+        """Patterns of the paths, in full, to which a POST brings a file: its body may have UPLOAD_BYTES."""
+        return ()
+
     def redacted(self, address: str) -> str:
         """A request's path for the log, with this app's secrets masked."""
         return address

@@ -38,7 +38,7 @@ class WorkspaceUpdated(Wire):
 
 
 class InboxWorkspace(InboxEvent):
-    """`inbox:workspace`: somebody sees a workspace from now on, or no more, or has another role there."""
+    """`inbox:workspace`: the user has gained or lost access to a workspace, or has another role there."""
 
     type = "inbox:workspace"
     workspace_id: uuid.UUID

@@ -18,7 +18,7 @@ from workspaces.models import DailyVolume
 KEPT_DAYS = 31
 MAX_KNOWN = 10_000
 
-# One statement, which also locks: whoever else writes for these workspaces waits until this transaction has ended.
+# One statement, which also locks: other writers for these workspaces wait until this transaction has ended.
 ADD = (
     "INSERT INTO workspaces_dailyvolume (workspace_id, day, events, bytes) VALUES {} "
     "ON CONFLICT (workspace_id, day) DO UPDATE SET events = workspaces_dailyvolume.events + excluded.events, "

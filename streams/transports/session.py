@@ -1,4 +1,4 @@
-"""A client's session, whatever its transport: handles its requests and sends the answers."""
+"""A client's session, whatever its transport: handles its messages and sends the answers."""
 
 import asyncio
 import logging
@@ -43,9 +43,9 @@ MAX_REJECTED = 200  # messages over the limit that are answered with RATE_LIMITE
 
 
 class ClientSession:
-    """Answers one client; the listener of its connection.
+    """Serves one client, and listens to its connection.
 
-    `viewer` is who it is. Frames go to `sink`; with `merge` one may carry several messages.
+    `viewer` is the authenticated user. Frames go to `sink`; with `merge` one may carry several messages.
     """
 
     def __init__(self, viewer: Viewer, sink: Sink, merge: bool) -> None:
@@ -83,7 +83,7 @@ class ClientSession:
             self.end()
             self._sink.close(int(code))  # autobahn takes no other integer
 
-    # What the client asks
+    # Messages from the client
 
     async def handle(self, text: str | None, binary: bytes | None) -> None:
         """Answer one message."""
@@ -138,8 +138,8 @@ class ClientSession:
     async def subscribe(
         self, kind: Kind, key: uuid.UUID, wish: Subscribe, request: Request | None = None, *, again: bool = False
     ) -> None:
-        """Follow a stream from where `wish` says; or `again` from its oldest event, because the log does not hold what
-        the client should have had next.
+        """Follow a stream from where `wish` says, or `again` from its oldest event, because the log no longer has what
+        should come next.
 
         Raises ProtocolError (NOT_FOUND, TOO_MANY_SUBSCRIPTIONS, UNAVAILABLE).
         """
@@ -150,7 +150,7 @@ class ClientSession:
         snapshot, feed = await self._open(kind, key, (wish.since or 0) if wish.at else 0)
         name = feed.name  # one text for all who follow
         if again and (name not in self._subjects or name in self._connection.cursors or name in self._paging):
-            return  # the client has unsubscribed, or subscribed itself, meanwhile
+            return  # the client has unsubscribed or subscribed in the meantime
         self._stop_paging(name)
         span = snapshot.span
         start = Start(span.floor, complete=False) if again else start_at(wish, span, snapshot.time)
@@ -163,7 +163,7 @@ class ClientSession:
             self._connection.follow(feed, start.seq)
 
     def _continue(self, kind: Kind, key: uuid.UUID, pages: Sequence[tuple[str, str]], seq: int) -> None:
-        """Send the pages of a state, at the reader's pace, and only then the events after it."""
+        """Send the pages of a state at the reader's pace, and then the events after it."""
 
         async def send() -> None:
             for type_, payload in pages:
@@ -176,7 +176,7 @@ class ClientSession:
     async def _open(self, kind: Kind, key: uuid.UUID, seq: int) -> tuple[Snapshot, Feed]:
         """A snapshot of the stream, with the time of its event `seq`, and its feed.
 
-        Asked again where rights changed meanwhile: what is granted here must still be when the cursor is made.
+        Repeated if rights have changed in the meantime, because they must still hold when the cursor is created.
         """
         while True:
             grants = self._grants
@@ -220,7 +220,7 @@ class ClientSession:
     def _query(self, kind: Kind, key: uuid.UUID) -> AccessQuery:
         return AccessQuery(kind.name, key, self._viewer.id, self._viewer.limits)
 
-    # What the client is told
+    # Messages to the client
 
     def _answer(self, type_: str, payload: dict[str, Any], request: Request | None) -> None:
         self._send(type_, encode(payload), request)
@@ -240,13 +240,13 @@ class ClientSession:
             self.close(Close.TOO_MANY_BAD_MESSAGES, "too many bad messages")
 
     def _beat(self) -> None:
-        """The heartbeat; also when rights are asked for again, should word of a change have been lost."""
+        """The heartbeat, which also rechecks access in case an announcement was lost."""
         self._heartbeat = asyncio.get_running_loop().call_later(conf().HEARTBEAT, self._beat)
         self._answer("pong", {}, None)
         self.access_changed()
 
     def _watch_expiry(self) -> None:
-        """See that the session ends with its credential."""
+        """End the session when its credential expires."""
         if self._expiry is not None:
             self._expiry.cancel()
         expires_at = self._viewer.expires_at
@@ -254,7 +254,7 @@ class ClientSession:
             left = min(max(expires_at.timestamp() - clock.now() / 1000, 0), MAX_TIMER_SECONDS)
             self._expiry = asyncio.get_running_loop().call_later(left + EXPIRY_SECONDS, self.access_changed)
 
-    # What the connection tells (SessionListener)
+    # Events of the connection (SessionListener)
 
     def lost(self, cursor: Cursor) -> None:
         kind, key = self._subjects[cursor.feed.name]
@@ -285,7 +285,7 @@ class ClientSession:
             await asyncio.sleep(conf().POLL)
 
     async def _why_not_found(self, kind: Kind, key: uuid.UUID) -> Reason:
-        """Whether a stream that was followed has ended, or may no longer be seen."""
+        """Whether a followed stream has ended, or may no longer be seen."""
         name = kind.stream(key)
         try:
             return Reason.FORBIDDEN if name in await self._reader.spans([name]) else Reason.DELETED
@@ -296,7 +296,7 @@ class ClientSession:
             return Reason.FORBIDDEN
 
     async def _recheck(self) -> None:
-        """End what the viewer may no longer have."""
+        """End subscriptions that the viewer may no longer have."""
         try:
             viewer = await self._reader.renewed(self._viewer)
             if viewer is None:
@@ -355,7 +355,7 @@ def _parse(text: str | None, binary: bytes | None) -> Request:
 
 
 def _key(kind: Kind, request: Request) -> uuid.UUID:
-    """The id in the request's payload, of which nothing else is read."""
+    """The id in the request's payload; nothing else of it is parsed."""
     given = bytes(getattr(decode(_key_shape(kind.id_key), request.payload, "payload"), kind.id_key))
     try:
         return uuid.UUID(msgspec.json.decode(given, type=str))
@@ -385,7 +385,7 @@ def _not_found(kind: Kind, key: uuid.UUID) -> ProtocolError:
 
 
 def _subject(kind: Kind, key: uuid.UUID) -> dict[str, str]:
-    """How answers name a stream."""
+    """The fields that identify a stream in answers."""
     return {"type": kind.wire_name, "id": kind.key_text(key)}
 
 

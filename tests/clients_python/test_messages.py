@@ -2,10 +2,20 @@
 
 import math
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
-from agentstream import Attachment, BlockingPublisher, FileChange, PlanEntry, Publisher, UsageLimit
+from agentstream import (
+    Api,
+    Attachment,
+    BlockingPublisher,
+    FileChange,
+    InvalidMessage,
+    PlanEntry,
+    Publisher,
+    UsageLimit,
+)
 from agentstream.messages import MAX_BESIDE, Output, Session, Subagent
 
 from .place import Place
@@ -124,6 +134,26 @@ def test_the_blocking_publisher_tells_the_same(place: Place) -> None:
         said.usage(**USAGE)
         said.context(None)
     assert told(place) == TOLD
+
+
+def test_an_attachment_is_kept_and_named(place: Place, tmp_path: Path) -> None:
+    image = b"\x89PNG\r\n\x1a\n"
+    (tmp_path / "a.png").write_bytes(image)
+
+    async def go() -> tuple[Attachment, bytes]:
+        async with Publisher(place.url, place.token, place.agent) as said:
+            kept = await said.attach(tmp_path / "a.png")
+            await said.output("", attachments=[kept])
+            with pytest.raises(InvalidMessage, match="image/png"):
+                await said.attach(image, media_type="image/gif")
+        return kept, await Api(place.url, place.token).attachment(kept.id)
+
+    kept, content = within(30, go())
+    assert (kept.name, kept.media_type, kept.size, content) == ("a.png", "image/png", len(image), image)
+    with BlockingPublisher(place.url, place.token, place.agent) as said:
+        assert said.attach(image, name="b.png").name == "b.png"
+    [(_, output)] = told(place)
+    assert output["attachments"] == [kept.payload()]
 
 
 def test_a_long_result_with_a_large_patch_arrives_whole(place: Place) -> None:

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import time
+import urllib.request
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -268,6 +269,27 @@ def test_a_publication_of_as_many_sessions_as_may_be_does_not_hold_the_event_loo
 
     longest = longest_of(server, publish)
     assert longest < LIMIT_SECONDS, f"{longest * 1000:.1f} ms"
+
+
+def test_the_largest_attachment_does_not_hold_the_event_loop(server: ObservedServer, agent_id: str) -> None:
+    root = Api(server.url, server.token("root", "--create", "--superuser"))
+    image = b"\x89PNG\r\n\x1a\n" + bytes(10 * MIB - 8)
+    kept = []
+
+    def send() -> None:
+        made = root.call("POST", f"/agents/{agent_id}/attachments", image, Content_Type="image/png")
+        assert made.status == 201, made
+        kept.append(made.data["id"])
+
+    def fetch() -> None:
+        headers = {"Authorization": f"Bearer {root.token}"}
+        request = urllib.request.Request(f"{server.url}/api/attachments/{kept[0]}", headers=headers)
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            assert len(answer.read()) == len(image)
+
+    for attack in (send, fetch):
+        longest = longest_of(server, attack)
+        assert longest < LIMIT_SECONDS, f"{attack.__name__}: {longest * 1000:.1f} ms"
 
 
 FILL = """

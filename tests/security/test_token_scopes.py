@@ -76,6 +76,8 @@ ROUTES = {
     ("GET", f"{AGENT}/events"): Route(READERS),
     ("GET", f"{AGENT}/stream"): Route(READERS),
     ("GET", f"{AGENT}/sessions"): Route(READERS),
+    ("POST", f"{AGENT}/attachments"): Route({"publish"}, "as JSON, which no attachment is"),
+    ("GET", "/attachments/{attachment_id}"): Route(READERS),
     ("GET", f"{AGENT}/viewers"): Route({"watch"}),
     ("GET", "/tokens"): Route(set()),
     ("POST", "/tokens"): Route(set(), {"name": "child"}),
@@ -107,11 +109,13 @@ class Place:
         workspace = admin.workspace(f"w {uuid.uuid4()}")["id"]
         agent_id = admin.agent(workspace, agent)["id"]
         assert admin.post(f"/agents/{agent_id}/requests", QUESTION).status == 201
+        attached = admin.call("POST", f"/agents/{agent_id}/attachments", b"text", Content_Type="text/plain")
         return cls(
             {
                 "workspace_id": workspace,
                 "agent_id": agent_id,
                 "request_id": "r1",
+                "attachment_id": attached.data["id"],
                 "member_id": admin.get(f"/workspaces/{workspace}/members").data[0]["id"],
                 "invitation_id": admin.post(f"/workspaces/{workspace}/invitations", {"role": "viewer"}).data["id"],
                 "token_id": str(uuid.uuid4()),

@@ -15,8 +15,11 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from agentstream import errors
 from agentstream.credentials import authorization, check_transport
 from agentstream.events import Event
+from agentstream.messages import Attachment
 
 TIMEOUT_SECONDS = 10.0
+UPLOAD_SECONDS = 60.0  # for a file
+JSON = "application/json"
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,16 @@ class Api:
         found: dict[str, Any] = await self._call("GET", path)
         return found
 
+    async def open_requests(self, agent_id: str) -> list[dict[str, Any]]:
+        """What the agent asks of people at the moment."""
+        found: list[dict[str, Any]] = []
+        while True:
+            since = found[-1]["seq"] if found else 0
+            page = await self._call("GET", f"agents/{quote(agent_id)}/requests?since={since}")
+            found += page["requests"]
+            if not page["more"]:
+                return found
+
     async def answer(self, agent_id: str, request_id: str, answer: Mapping[str, Any]) -> dict[str, Any]:
         """Answer a request, and return its resolution. Raises `Conflict` if someone was first."""
         path = f"agents/{quote(agent_id)}/requests/{quote(request_id, safe='')}/answer"
@@ -137,6 +150,24 @@ class Api:
         answer = await self._call("POST", f"agents/{quote(agent_id)}/seen", {"seq": seq})
         return int(answer["seq"])
 
+    async def attach(
+        self, agent_id: str, content: bytes, name: str = "", media_type: str = "application/octet-stream"
+    ) -> Attachment:
+        """Keep a file (png, jpeg, gif, webp, pdf, text; at most 10 MiB) for an output of the agent to name.
+
+        The server finds out its type, unless `media_type` says what it has to be. One that no output names is removed
+        after a day.
+        """
+        path = f"agents/{quote(agent_id)}/attachments?{urlencode({'name': name})}"
+        kept = await asyncio.to_thread(self._request, "POST", path, content, media_type, UPLOAD_SECONDS)
+        return Attachment(kept["id"], kept["name"], kept["mediaType"], kept["size"])
+
+    async def attachment(self, attachment_id: str) -> bytes:
+        """The content of a file that an output names: what an agent has published, so be careful with it."""
+        path = f"attachments/{quote(attachment_id)}"
+        content: bytes = await asyncio.to_thread(self._send, "GET", path, None, JSON, UPLOAD_SECONDS)
+        return content
+
     async def _find_agent(self, path: str, name: str) -> Agent | None:
         for archived in ("false", "true"):
             agents = await self._call("GET", f"{path}?{urlencode({'q': name, 'archived': archived})}")
@@ -145,21 +176,28 @@ class Api:
         return None
 
     async def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        return await asyncio.to_thread(self._request, method, path, body)
+        data = None if body is None else json.dumps(body).encode()
+        return await asyncio.to_thread(self._request, method, path, data)
 
-    def _request(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
-        request = Request(
-            f"{self.url.rstrip('/')}/api/{path}",
-            data=None if body is None else json.dumps(body).encode(),
-            headers={**authorization(self.token), "Content-Type": "application/json"},
-            method=method,
-        )
+    def _request(
+        self, method: str, path: str, data: bytes | None, media_type: str = JSON, seconds: float = TIMEOUT_SECONDS
+    ) -> Any:
+        answer = self._send(method, path, data, media_type, seconds)
         try:
-            with _opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
-                return json.load(answer)
+            return json.loads(answer)
+        except ValueError as failed:
+            raise errors.Unreachable(f"{self.url}: {failed}") from failed
+
+    def _send(self, method: str, path: str, data: bytes | None, media_type: str, seconds: float) -> bytes:
+        headers = {**authorization(self.token), "Content-Type": media_type}
+        request = Request(f"{self.url.rstrip('/')}/api/{path}", data=data, headers=headers, method=method)
+        try:
+            with _opener.open(request, timeout=seconds) as answer:
+                content: bytes = answer.read()
+                return content
         except HTTPError as refused:
             raise _refusal(refused) from None
-        except (OSError, HTTPException, json.JSONDecodeError) as failed:
+        except (OSError, HTTPException) as failed:
             raise errors.Unreachable(f"{request.full_url}: {getattr(failed, 'reason', failed)}") from failed
 
 

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from os import PathLike
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -181,6 +182,12 @@ class Publisher:
     def terminated(self, exit_code: int, *, signal: str | None = None, reason: Ending = "completed") -> None:
         """Publish that the agent's process has ended."""
         self._do(self._publisher.terminated(exit_code, signal=signal, reason=reason))
+
+    def attach(
+        self, file: bytes | PathLike[str], *, name: str = "", media_type: str = "application/octet-stream"
+    ) -> Attachment:
+        """Keep a file for an output to name."""
+        return self._do(self._publisher.attach(file, name=name, media_type=media_type))
 
     def ask(self, request: Request) -> Resolution:
         """Ask a person, and wait for the answer."""

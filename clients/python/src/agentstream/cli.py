@@ -12,11 +12,12 @@ from getpass import getpass
 
 from agentstream import __version__
 from agentstream.api import Api
+from agentstream.asking import ask
 from agentstream.credentials import TOKEN_VARIABLE, TokenStore
 from agentstream.errors import AgentstreamError
 from agentstream.hardening import harden
 from agentstream.options import USAGE, add_ask_options, add_run_options, add_server_options, given_token, run_options
-from agentstream.requests import Option, Request, ask
+from agentstream.requests import Option, Request
 from agentstream.runner import run
 
 FAILED = 1

@@ -6,10 +6,13 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from os import PathLike
+from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
 
 from agentstream.api import Api
+from agentstream.asking import ask
 from agentstream.concurrency import within
 from agentstream.connection import socket_url
 from agentstream.credentials import authorization, check_transport
@@ -39,8 +42,8 @@ from agentstream.messages import (
     UsageLimit,
 )
 from agentstream.outbox import Outbox
-from agentstream.reconnection import Reconnector
-from agentstream.requests import Request, Resolution, ask
+from agentstream.reconnection import Reconnector, persistently
+from agentstream.requests import Request, Resolution
 
 # How long a failed block may take to send what it published before.
 FAILED_FLUSH_SECONDS = 5.0
@@ -255,6 +258,20 @@ class Publisher:
         """
         await self.flush()
         return await ask(self._api, self._agent_id, request)
+
+    async def attach(
+        self, file: bytes | PathLike[str], *, name: str = "", media_type: str = "application/octet-stream"
+    ) -> Attachment:
+        """Keep a file for an output to name: an image (png, jpeg, gif, webp), a pdf or a text of at most 10 MiB, as
+        bytes or by its path. Waits for a server that is away. Raises `Refused`, and OSError for a file that can't be
+        read.
+
+            image = await publisher.attach(Path("chart.png"))
+            await publisher.output("The chart", attachments=[image])
+        """
+        content = file if isinstance(file, bytes) else await asyncio.to_thread(Path(file).read_bytes)
+        name = name or ("" if isinstance(file, bytes) else Path(file).name)
+        return await persistently(lambda: self._api.attach(self._agent_id, content, name, media_type))
 
     async def send(self, message: Message) -> None:
         """Queue any message; waits while the queue is full."""

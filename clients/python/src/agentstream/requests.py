@@ -1,27 +1,17 @@
-"""Ask a person and wait for the answer, through restarts of the server and of the asking program."""
+"""What is asked of a person, and how that ended."""
 
 from __future__ import annotations
 
-import logging
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal
 
-from agentstream.api import Api
-from agentstream.errors import NotFound, TryLater, Unreachable
-from agentstream.events import Cursor, Gap
-from agentstream.reconnection import Backoff, Reconnector
-from agentstream.watch import Watch
-
-log = logging.getLogger("agentstream")
-
-Result = TypeVar("Result")
 Effect = Literal["allow", "allow_always", "deny", "other"]
 RequestKind = Literal["permission", "question", "plan", "input"]
 Outcome = Literal["answered", "answered_elsewhere", "expired", "withdrawn"]
+SettledOutcome = Literal["answered_elsewhere", "withdrawn"]
 
 
 @dataclass(frozen=True)
@@ -88,31 +78,24 @@ class Request:
         return {name: value for name, value in asked.items() if value is not None}
 
 
-async def ask(api: Api, agent_id: str, request: Request) -> Resolution:
-    """Ask, and wait until the request is resolved. Raises `Refused` if the server refuses it."""
-    since = await _persistently(lambda: api.newest(agent_id))
-    payload = request.payload()  # once: a retry asks the same, with the same end
-    asked = await _persistently(lambda: api.ask(agent_id, payload))
-    if "resolution" in asked:
-        return Resolution.of(asked["resolution"])
-    watch = Watch(Reconnector(api.url, api.token), [Cursor("agent", agent_id, since)])
-    async with aclosing(watch) as events:
-        async for event in events:
-            if isinstance(event, Gap):
-                state = await _persistently(lambda: api.request(agent_id, request.id))
-                if "resolution" in state:
-                    return Resolution.of(state["resolution"])
-            elif event.type == "agent:request_resolved" and event.payload.get("requestId") == request.id:
-                return Resolution.of(event.payload)
-    raise NotFound("NOT_FOUND", f"agent {agent_id} was deleted")
+@dataclass(frozen=True)
+class Ask:
+    """`agent:request`: a person is asked."""
+
+    type: ClassVar[str] = "agent:request"
+    request: Request
+
+    def payload(self) -> dict[str, Any]:
+        return self.request.payload()
 
 
-async def _persistently(call: Callable[[], Awaitable[Result]]) -> Result:
-    """What `call` returns, retried while the server is unreachable."""
-    backoff = Backoff()
-    while True:
-        try:
-            return await call()
-        except (Unreachable, TryLater) as failed:
-            log.log(logging.DEBUG if backoff.attempt else logging.WARNING, "%s; trying again", failed)
-            await backoff.sleep()
+@dataclass(frozen=True)
+class Settle:
+    """`agent:request_resolved` as a producer says it: answered at the terminal, or not asked any more."""
+
+    type: ClassVar[str] = "agent:request_resolved"
+    request_id: str
+    outcome: SettledOutcome
+
+    def payload(self) -> dict[str, Any]:
+        return {"requestId": self.request_id, "outcome": self.outcome}

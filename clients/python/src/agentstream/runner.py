@@ -17,12 +17,14 @@ from agentstream.concurrency import within
 from agentstream.credentials import TOKEN_FILE_VARIABLE, TOKEN_VARIABLE
 from agentstream.errors import Refused, TryLater, Unreachable
 from agentstream.execution import Execution
+from agentstream.labels import describe
 from agentstream.options import RunOptions
 from agentstream.outbox import Outbox
 from agentstream.process import Stdio
 from agentstream.publisher import Publisher
-from agentstream.reconnection import Backoff
+from agentstream.reconnection import Backoff, persistently
 from agentstream.report import reporting
+from agentstream.requests import Settle
 from agentstream.spool import Spool, abandoned_spools
 
 log = logging.getLogger("agentstream")
@@ -60,7 +62,7 @@ async def run(options: RunOptions) -> int:
             stdio,
             adapter,
             report,
-            commands(_api(options), agent_id, newest),
+            commands(_api(options), agent_id, newest, adapter.requests),
             options.quiet,
         ).run()
 
@@ -81,8 +83,12 @@ async def _agent(options: RunOptions) -> tuple[str, int]:
     """The agent's id, and its newest event: commands up to there were meant for earlier runs."""
     api = _api(options)
     workspace = await api.workspace(options.workspace)
-    name = options.name or program(options.command) or options.command[0]
-    agent = await api.agent(workspace.id, name)
+    if options.key:
+        labels = await describe(options.command, _environment(options.hidden, pty=False))
+        agent = await api.register(workspace.id, options.key, options.name, labels)
+    else:
+        name = options.name or program(options.command) or options.command[0]
+        agent = await api.agent(workspace.id, name)
     return agent.id, await api.newest(agent.id)
 
 
@@ -129,11 +135,26 @@ async def _resend(options: RunOptions, agent_id: str, spool: Spool) -> None:
     try:
         async with _publisher(options, agent_id, outbox):
             pass
+        await _withdraw(options, agent_id, spool.producer)
     except Refused as refused:
         log.error("the server refused the events of an earlier run, which are kept as %s: %s", spool.path.name, refused)
         spool.quarantine()
     finally:
         outbox.close(keep=True)
+
+
+async def _withdraw(options: RunOptions, agent_id: str, run: str) -> None:
+    """Withdraw what that run still asks of people: nobody listens to their answers any more."""
+    try:
+        asked = await persistently(lambda: _api(options).open_requests(agent_id))
+        left = [request["requestId"] for request in asked if request["requestId"].startswith(f"{run}-")]
+        if left:
+            # Not under that run's own numbers, whose last one only the server knows.
+            async with _publisher(options, agent_id, Outbox()) as publisher:
+                for request_id in left:
+                    publisher.put(Settle(request_id, "withdrawn"))
+    except Refused as refused:
+        log.warning("requests of an earlier run stay open: %s", refused)
 
 
 def _publisher(options: RunOptions, agent_id: str, outbox: Outbox, lease: bool = False) -> Publisher:

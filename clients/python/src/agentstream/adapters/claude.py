@@ -6,13 +6,15 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from agentstream.adapters.builder import MessageBuilder, Speaker, StreamedMessage, as_text
+from agentstream.adapters.claude_requests import asked
 from agentstream.adapters.context_window import ContextWindow
 from agentstream.adapters.json_lines import Event
 from agentstream.adapters.notices import Notices, limit
-from agentstream.adapters.permissions import Permissions, questions
+from agentstream.adapters.open_requests import OpenRequests
 from agentstream.messages import Kind, Message, Role, encode
 
 # Parts of a message as it is streamed that say nothing to people, or that a later line says again.
@@ -50,7 +52,7 @@ class Claude:
         self.accepts_input = interactive
         self._builder = MessageBuilder(run)
         self._context = ContextWindow()
-        self._permissions = Permissions()
+        self.requests = OpenRequests(self._builder)
         self._threads: dict[str | None, Thread] = {}
         self._spoken = False
         self._sent: list[str] = []
@@ -80,7 +82,7 @@ class Claude:
             }:
                 return self._ask(id_, wish)
             case {"type": "control_cancel_request", "request_id": str(id_)}:
-                return self._settle(self._permissions.drop(id_))
+                return self.requests.settle(id_, "withdrawn")
             case {"type": "rate_limit_event", "rate_limit_info": dict() as info}:
                 return self._builder.say(limit(info), Speaker("system"))
             case {"type": "control_response" | "keep_alive" | "tool_progress" | "rate_limit_event"}:
@@ -89,12 +91,11 @@ class Claude:
                 return None
 
     def close(self) -> Iterable[Message]:
-        return self._builder.end()
+        yield from self._builder.end()
+        yield from self.requests.close()
 
     def reply(self, content: str) -> str:
-        """An answer to the permission asked for, if one is; else a message of the user."""
-        if answer := self._permissions.answer(content):
-            return encode(answer) + "\n"
+        """A message of the user. It answers no request, whatever it says."""
         self._sent = [*self._sent[-20:], content]
         return encode({"type": "user", "message": {"role": "user", "content": content}}) + "\n"
 
@@ -105,7 +106,7 @@ class Claude:
             case "init", _:
                 return self._init(event.get("session_id"), event.get("model"))
             case "session_state_changed", {"state": "running"}:
-                return self._settle(self._permissions.clear())
+                return () if self.requests else self._builder.status("running")
             case "session_state_changed", {"state": "requires_action"}:
                 return self._builder.status("waiting", "awaiting_approval")
             case "session_state_changed", {"state": "idle"}:
@@ -124,21 +125,19 @@ class Claude:
         self._session = session
         yield from self._builder.status("running")
 
-    def _ask(self, id_: str, wish: dict[str, Any]) -> Iterator[Message]:
-        self._permissions.ask(id_, wish)
-        asked = questions(wish)
-        lines = [f"{question} ({', '.join(offered)})" if offered else question for question, offered in asked.items()]
-        text = "\n".join(lines) or f"May {wish.get('tool_name')} be used?"
-        hint = self._permissions.hint if self.accepts_input else ""
-        yield from self._builder.say(("\n" if asked else " ").join(filter(None, (text, hint))), Speaker("system"))
-        yield from self._builder.status("waiting", "awaiting_input" if asked else "awaiting_approval")
-
-    def _settle(self, settled: bool) -> Iterator[Message]:
-        if settled:
-            yield from self._builder.status("running")
+    def _ask(self, id_: str, wish: dict[str, Any]) -> Iterable[Message]:
+        if self.accepts_input:
+            return self.requests.ask(asked(id_, wish))
+        return chain(
+            self._builder.say(
+                f"{wish.get('tool_name')} needs a permission, which nobody can give: Claude was started without"
+                " --input-format stream-json.",
+                Speaker("system"),
+            ),
+            self._builder.status("waiting", "awaiting_approval"),
+        )
 
     def _result(self, subtype: str, event: Event) -> Iterator[Message]:
-        self._permissions.clear()
         self._threads.clear()
         yield from self._builder.end()
         text = event.get("result")
@@ -150,7 +149,8 @@ class Claude:
             yield from self._builder.say(text)
         self._spoken = False
         yield from self._context.learn(event.get("modelUsage"))
-        yield from self._builder.status("error" if failed else "idle")
+        if failed or not self.requests:
+            yield from self._builder.status("error" if failed else "idle")
 
     # What is said
 
@@ -185,8 +185,8 @@ class Claude:
         for block in thread.blocks.values():
             yield from block.end()
         if parent is None:
-            self._permissions.clear()
-            yield from self._builder.status("running")
+            if not self.requests:
+                yield from self._builder.status("running")
             match inner:
                 case {"message": {"id": id_, "usage": usage}}:
                     yield from self._context.used(id_, usage)
@@ -198,7 +198,7 @@ class Claude:
         yield from thread.blocks[index].add(text)
 
     def _assistant(self, blocks: list[Any], message: dict[str, Any], parent: str | None) -> Iterator[Message]:
-        if parent is None and not self._permissions.pending:
+        if parent is None and not self.requests:
             yield from self._builder.status("running")
         for block in blocks:
             if block != _NOTHING:
@@ -249,7 +249,7 @@ class Claude:
             match block:
                 case {"type": "tool_result", "tool_use_id": id_}:
                     yield from self._builder.result(id_, _result_text(block.get("content")))
-                    yield from self._settle(self._permissions.used(id_))
+                    yield from self.requests.settle_call(id_)
                 case {"type": "text", "text": str(text)} if text in self._sent:
                     self._sent.remove(text)  # on the transcript already, as what a person has sent
                 case {"type": "text", "text": str(text)} if told := _COMMAND.fullmatch(text):

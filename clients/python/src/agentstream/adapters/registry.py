@@ -32,7 +32,8 @@ def select_adapter(name: str, command: Sequence[str], run: str) -> Adapter:
 
 
 def _claude(run: str, command: Sequence[str]) -> Adapter:
-    return JsonLinesAdapter(run, Claude(run, _has(command, "--input-format", "stream-json")))
+    claude = Claude(run, _has(command, "--input-format", "stream-json"))
+    return JsonLinesAdapter(run, claude, claude.requests)
 
 
 ADAPTERS: dict[str, Callable[[str, Sequence[str]], Adapter]] = {
@@ -42,6 +43,8 @@ ADAPTERS: dict[str, Callable[[str, Sequence[str]], Adapter]] = {
     "opencode": lambda run, command: JsonLinesAdapter(run, OpenCode(run)),
 }
 NAMES = (AUTO, *ADAPTERS)
+# The programs whose events are understood.
+TOOLS = ADAPTERS.keys() - {"text"}
 
 
 def _recognized(command: Sequence[str]) -> str:
