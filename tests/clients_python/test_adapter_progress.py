@@ -148,7 +148,7 @@ def test_the_accounts_limits_are_told_with_the_usage() -> None:
     strange = {"rateLimitType": "x", "utilization": -1}
     events = [line(type="rate_limit_event", rate_limit_info=told) for told in (info, strange)]
     [usage] = of(tell(made("claude"), b"".join(events) + line(**result)), Usage)
-    [limit] = usage.limits or ()
+    [limit] = usage.limits
     assert limit.payload() == {"name": "five_hour", "usedPercent": 94.0, "resetsAt": "2026-08-06T14:50:00+00:00"}
 
 
