@@ -3,6 +3,7 @@
 import base64
 import binascii
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -71,14 +72,20 @@ def _filtered(workspace_id: uuid.UUID, query: AgentQuery) -> QuerySet[Agent]:
     agents = Agent.objects.filter(workspace=workspace_id, archived_at__isnull=not query.archived)
     if query.status:
         agents = agents.filter(status__in=query.status)
-    for number, label in enumerate(query.label):
+    agents = with_labels(agents, query.label)
+    if query.q:
+        agents = agents.alias(label_text=Cast(F("labels"), TextField()))
+        agents = agents.filter(Q(name__icontains=query.q) | Q(label_text__icontains=query.q))
+    return agents
+
+
+def with_labels(agents: QuerySet[Agent], labels: Sequence[str]) -> QuerySet[Agent]:
+    """Those that have all of these labels, each `name:value`. Raises ProtocolError (INVALID_MESSAGE)."""
+    for number, label in enumerate(labels):
         name, colon, value = label.partition(":")
         if not colon or not NAME.fullmatch(name):
             raise ProtocolError(Code.INVALID_MESSAGE, f"label: expected name:value, got {brief(label)}")
         agents = agents.alias(**{f"label{number}": KeyTransform(name, "labels")}).filter(**{f"label{number}": value})
-    if query.q:
-        agents = agents.alias(label_text=Cast(F("labels"), TextField()))
-        agents = agents.filter(Q(name__icontains=query.q) | Q(label_text__icontains=query.q))
     return agents
 
 

@@ -87,6 +87,7 @@ INSTALLED_APPS = [
     "accounts",
     "workspaces",
     "agents",
+    "search",
     "realtime_project",
 ]
 

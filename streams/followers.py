@@ -9,6 +9,7 @@ import logging
 import os
 import random
 import threading
+import time
 import uuid
 from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -26,8 +27,10 @@ from streams.protocol.messages import ProtocolError
 logger = logging.getLogger(__name__)
 
 STEP_EVENTS = 100  # handed over at once
-STEP_PAUSE = 0.02  # seconds between two steps, for others to write
-GATHER_SECONDS = 0.2  # for which names of grown streams are gathered before they are told or followed
+STEP_PAUSE = 0.02  # seconds between two steps at least, for others to write
+REST = 4.0  # times as long as a step took is paused after it: publishers get most of the machine and of the database
+TELL_SECONDS = 0.2  # for which names of grown streams are gathered before other processes are told
+GATHER_SECONDS = 0.5  # likewise, before they are followed: one step for many small publications
 MAX_NAMES = 1_000  # more are found by looking at all streams
 
 Names = set[str] | None  # of streams that have grown; None: any may have
@@ -72,11 +75,12 @@ class Worker:
         while found and not self._stopping.is_set():
             rest: list[str] = []
             for stream in found:
+                began = time.monotonic()
                 count = self._step(stream)
                 total += count
                 if count == STEP_EVENTS:
                     rest.append(stream.stream)
-                if self._stopping.wait(STEP_PAUSE):
+                if self._stopping.wait(max(STEP_PAUSE, REST * (time.monotonic() - began))):
                     break
             found = list(store.behind(self.follower.name, self.follower.kinds, rest))
         return total
@@ -133,7 +137,7 @@ class Followers:
             return
         self._untold |= followed
         if self._telling is None:
-            self._telling = asyncio.get_running_loop().call_later(GATHER_SECONDS, self._tell)
+            self._telling = asyncio.get_running_loop().call_later(TELL_SECONDS, self._tell)
 
     def wake(self, names: Collection[str] | None) -> None:
         """Streams have grown: these, or (None) any."""

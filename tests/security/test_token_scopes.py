@@ -63,6 +63,7 @@ ROUTES = {
     ("POST", f"{AGENT}/status"): Route({"publish"}, {"status": "running"}),
     ("POST", f"{AGENT}/context"): Route({"publish"}, {"contextLevel": 1}),
     ("POST", f"{AGENT}/seen"): Route({"watch"}, {"seq": 1}),
+    ("GET", "/search"): Route({"watch"}),
     ("GET", "/inbox/events"): Route({"watch"}),
     ("GET", "/inbox/stream"): Route({"watch"}),
     ("POST", f"{AGENT}/input"): Route({"answer"}, {"content": "hello"}),
