@@ -144,7 +144,7 @@ def test_a_workspace_holds_so_many_agents(api: Api, agents: str) -> None:
     for number in range(150):
         assert api.post(agents, {"name": f"agent {number}"}).status == 201
     refused = api.post(agents, {"key": "one more"})
-    assert (refused.status, refused.data["message"]) == (400, "expected at most 150 agents in a workspace")
+    assert (refused.status, refused.data["message"]) == (400, "expected at most 150 agents per workspace")
 
 
 async def pages_of(one: Viewer, workspace_id: str) -> tuple[Message, list[Message]]:

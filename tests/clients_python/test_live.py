@@ -235,7 +235,7 @@ def test_a_viewer_may_watch_but_not_publish(live: LiveServer, place: Place) -> N
         async with publisher(place) as said:
             await said.output("end")
         assert len(await until("end", watch(place.url, token, agents=[place.agent], since=0))) == 1
-        with pytest.raises(Forbidden, match="not publish"):
+        with pytest.raises(Forbidden, match="allow you to publish"):
             await say()
 
     within(20, go())

@@ -165,7 +165,7 @@ def test_createtoken_prints_a_token_alone(own_live: LiveServer) -> None:
     token = own_live.manage("createtoken", "ada", "--create")
     assert re.fullmatch(r"ags_[\w-]{43}", token)
     assert Api(own_live.url, token).get("/workspaces").data == []
-    with pytest.raises(RuntimeError, match="--create makes one"):
+    with pytest.raises(RuntimeError, match="--create creates one"):
         own_live.manage("createtoken", "nobody")
 
 

@@ -149,7 +149,7 @@ def test_state_is_that_after_seq(live: LiveServer, root: Api) -> None:
             case "agent_removed":
                 del agents[data["agentId"]]
             case "agent_status":
-                agents[data["agentId"]]["status"] = data["status"]
+                agents[data["agentId"]].update(status=data["status"], statusSeq=data["statusSeq"])
                 agents[data["agentId"]].pop("reason", None)
                 agents[data["agentId"]].update({"reason": data["reason"]} if "reason" in data else {})
             case "agent_context":

@@ -17,6 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.support.commands import CommandRunner
+
 ROOT = Path(__file__).resolve().parents[2]
 DATABASE = "db.sqlite3"
 SHARED_KEY = "for-tests-alone-Zk3vQ9xT7mLw2RbY"  # a SECRET_KEY for several servers
@@ -79,6 +81,7 @@ class LiveServer:
         self.env = {**os.environ, "DATA_DIR": str(data_dir), "HOST": "127.0.0.1", "PORT": str(self.port), **env}
         self._process: subprocess.Popen[bytes] | None = None
         self._root_token: str | None = None
+        self._commands = CommandRunner(self.env)
 
     def __enter__(self) -> Self:
         self.prepare()
@@ -102,6 +105,7 @@ class LiveServer:
             self._root_token = template.token
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._commands.close()
         self.stop()
 
     @property
@@ -173,4 +177,4 @@ class LiveServer:
         """A token of a user, who is made if need be."""
         if self._root_token and (username, set(options) - {"--create"}) == ("root", {"--superuser"}):
             return self._root_token
-        return self.manage("createtoken", username, *{"--create", *options})
+        return self._commands.run("createtoken", username, *{"--create", *options})

@@ -90,7 +90,7 @@ def test_who_is_removed_loses_the_stream_at_once(
 @pytest.mark.parametrize(
     ("body", "why"),
     [
-        ({"user": "nobody of this name", "role": "viewer"}, "expected the name of an account"),
+        ({"user": "nobody of this name", "role": "viewer"}, "expected the user name or email address of one account"),
         ({"user": "root", "role": "emperor"}, "role"),
         ({"role": "viewer"}, "user"),
     ],

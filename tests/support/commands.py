@@ -1,0 +1,83 @@
+"""Management commands for tests, in a process that stays: each start of one takes a second of processor time.
+
+Run as `python -m tests.support.commands`, it reads the arguments of a command, a JSON list, from each line of its input
+and answers with a line: what the command printed, and how it failed.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class CommandRunner:
+    """The process, started by the first command; it ends with this one, or by `close`."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._env = env
+        self._process: subprocess.Popen[str] | None = None
+
+    def run(self, *arguments: str) -> str:
+        """Run `manage.py …`; its standard output, stripped. Raises RuntimeError if it fails."""
+        if self._process is None:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.support.commands"],
+                cwd=ROOT,
+                env=dict(self._env),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(json.dumps(arguments) + "\n")
+        self._process.stdin.flush()
+        printed, failed = json.loads(self._process.stdout.readline())
+        if failed:
+            raise RuntimeError(f"manage.py {' '.join(arguments)} failed:\n{printed}{failed}")
+        return str(printed).strip()
+
+    def close(self) -> None:
+        if self._process is not None:
+            self._process.communicate()
+            self._process = None
+
+
+def main() -> None:
+    import os
+
+    import django
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "realtime_project.settings")
+    answers = sys.stdout
+    with redirect_stdout(sys.stderr):
+        django.setup()
+    for line in sys.stdin:
+        print(json.dumps(_run(json.loads(line))), file=answers, flush=True)
+
+
+def _run(arguments: list[str]) -> tuple[str, str]:
+    from django.core.management import CommandError, ManagementUtility
+    from django.db import connections
+
+    out, err = StringIO(), StringIO()
+    try:
+        with redirect_stdout(out), redirect_stderr(err):
+            utility = ManagementUtility(["manage.py", *arguments])
+            command = utility.fetch_command(arguments[0])
+            options = vars(command.create_parser("manage.py", arguments[0]).parse_args(arguments[1:]))
+            args = options.pop("args", ())
+            command.execute(*args, **options)
+    except (CommandError, SystemExit) as failed:
+        return out.getvalue(), f"{err.getvalue()}{failed}"
+    finally:
+        connections.close_all()
+    return out.getvalue(), ""
+
+
+if __name__ == "__main__":
+    main()
