@@ -133,6 +133,12 @@ def test_the_window_is_learned_from_the_result_and_compacting_empties_it() -> No
     assert levels(messages) == [(40, 160_000, 400_000), (5, 20_000, 400_000)]
 
 
+def test_after_compacting_without_a_figure_the_level_is_not_known() -> None:
+    compacted = {"type": "system", "subtype": "compact_boundary", "compact_metadata": {"trigger": "auto"}}
+    messages = claude(init("claude-opus-4-1"), assistant("x", input_tokens=100_000), compacted, compacted)
+    assert [message.level for message in messages if isinstance(message, Context)] == [50, None]
+
+
 @pytest.mark.parametrize(
     ("model", "used", "level"),
     [

@@ -142,6 +142,16 @@ def test_totals_of_a_resumed_session_do_not_replace_those_of_before(adapter: str
     assert {usage.session for usage in of(messages, Usage)} == {f"{session.session}/run"}
 
 
+def test_the_accounts_limits_are_told_with_the_usage() -> None:
+    info = {"status": "allowed_warning", "rateLimitType": "five_hour", "utilization": 0.94, "resetsAt": 1_786_027_800}
+    result = {"type": "result", "subtype": "success", "modelUsage": {"m": {"inputTokens": 1}}}
+    strange = {"rateLimitType": "x", "utilization": -1}
+    events = [line(type="rate_limit_event", rate_limit_info=told) for told in (info, strange)]
+    [usage] = of(tell(made("claude"), b"".join(events) + line(**result)), Usage)
+    [limit] = usage.limits
+    assert limit.payload() == {"name": "five_hour", "usedPercent": 94.0, "resetsAt": "2026-08-06T14:50:00+00:00"}
+
+
 def test_plans_are_told_whole() -> None:
     first, second = of(told("codex-lists"), Plan)
     assert first == Plan((PlanEntry("Fix total()"), PlanEntry("Run tests")))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -11,13 +10,14 @@ from typing import Any
 
 from agentstream.adapters.bounds import line, plain
 from agentstream.adapters.builder import LABEL, MessageBuilder, Speaker, StreamedMessage, as_text, label
+from agentstream.adapters.claude_blocks import block_text, listed, result_text, type_of
 from agentstream.adapters.claude_requests import asked
 from agentstream.adapters.context_window import ContextWindow
 from agentstream.adapters.json_lines import Event
 from agentstream.adapters.notices import Notices, limit
 from agentstream.adapters.open_requests import OpenRequests
-from agentstream.adapters.progress import Sessions, plan, total, usage
-from agentstream.messages import Kind, Message, Role, Subagent, encode
+from agentstream.adapters.progress import MAX_LIMITS, Sessions, allowance, plan, total, usage
+from agentstream.messages import Kind, Message, Role, Subagent, UsageLimit, encode
 
 # Parts of a message as it is streamed that say nothing to people, or that a later line says again.
 _SILENT = {"content_block_start", "content_block_stop", "message_stop", "ping"}
@@ -65,6 +65,7 @@ class Claude:
         self._sessions = Sessions(run, resumed)
         self._subagents: dict[str, Subagent] = {}
         self._background: set[str] = set()
+        self._limits: dict[str, UsageLimit] = {}
 
     def translate(self, event: Event) -> Iterable[Message] | None:
         match event:
@@ -91,7 +92,7 @@ class Claude:
             case {"type": "control_cancel_request", "request_id": str(id_)}:
                 return self.requests.settle(id_, "withdrawn")
             case {"type": "rate_limit_event", "rate_limit_info": dict() as info}:
-                return self._builder.say(limit(info), Speaker("system"))
+                return self._limit(info)
             case {"type": "control_response" | "keep_alive" | "tool_progress" | "rate_limit_event"}:
                 return ()
             case _:
@@ -155,7 +156,7 @@ class Claude:
         text = event.get("result")
         failed = _failed(subtype, event)
         if failed:
-            said = text or _listed(event.get("errors")) or subtype
+            said = text or listed(event.get("errors")) or subtype
             yield from self._builder.failed(subtype if subtype != "success" else "api_error", said)
         elif isinstance(text, str) and not self._spoken:
             yield from self._builder.say(text)
@@ -165,6 +166,11 @@ class Claude:
         if failed or not self.requests:
             yield from self._builder.status("error" if failed else "idle")
 
+    def _limit(self, info: dict[str, Any]) -> Iterable[Message]:
+        if (allowed := allowance(info)) and len(self._limits | {allowed.name: allowed}) <= MAX_LIMITS:
+            self._limits[allowed.name] = allowed
+        return self._builder.say(limit(info), Speaker("system"))
+
     def _used(self, result: Event) -> Iterator[Message]:
         """What the session has used, sub-agents included."""
         match result.get("modelUsage"):
@@ -172,7 +178,7 @@ class Claude:
                 used = [entry for entry in models.values() if isinstance(entry, dict)]
                 cached = total(*(entry.get("cacheReadInputTokens") for entry in used))
                 read = total(*(entry.get(name) for entry in used for name in _READ))
-                yield usage(
+                told = usage(
                     self._sessions.counted,
                     self._context.model,
                     input_tokens=read + cached,
@@ -180,6 +186,7 @@ class Claude:
                     output_tokens=total(*(entry.get("outputTokens") for entry in used)),
                     cost_usd=result.get("total_cost_usd"),
                 )
+                yield replace(told, limits=tuple(self._limits.values()) or None)
 
     # What is said
 
@@ -239,7 +246,7 @@ class Claude:
         """The API's error, for which Claude Code has the assistant speak; the result says the same again."""
         self._spoken = True
         yield from self._builder.status("running")
-        said = "\n".join(_block_text(block) for block in blocks)
+        said = "\n".join(block_text(block) for block in blocks)
         yield from self._builder.failed(code if code != "unknown" else "api_error", said)
 
     def _block(self, block: Any, parent: str | None) -> Iterator[Message]:
@@ -277,7 +284,7 @@ class Claude:
 
     def _tool_result(self, block: dict[str, Any], parent: str | None) -> Iterator[Message]:
         id_, failed = block["tool_use_id"], block.get("is_error") is True
-        told = _result_text(block.get("content"))
+        told = result_text(block.get("content"))
         yield from self._builder.result(id_, told, is_error=failed, parent=label(parent))
         # One in the background has only started by then.
         if failed or label(id_) not in self._background:
@@ -314,7 +321,7 @@ class Claude:
                 case {"type": "text", "text": str(text)}:
                     yield from self._builder.say(text, voice)
                 case _:
-                    yield from self._builder.say(f"({_type(block)})", voice)
+                    yield from self._builder.say(f"({type_of(block)})", voice)
 
 
 def _parent(event: Event) -> str | None:
@@ -331,37 +338,3 @@ def _failed(subtype: str, result: Event) -> bool:
     """Whether a turn has ended by an error; that a person ended it, is none."""
     aborted = as_text(result.get("terminal_reason")).startswith("aborted")
     return not aborted and (subtype != "success" or result.get("is_error") is True)
-
-
-def _listed(errors: object) -> object:
-    match errors:
-        case [*lines]:
-            return "\n".join(as_text(line) for line in lines)
-        case _:
-            return errors
-
-
-def _result_text(content: object) -> str:
-    match content:
-        case None:
-            return ""
-        case [*blocks]:
-            return "\n".join(_block_text(block) for block in blocks)
-        case _:
-            return as_text(content)
-
-
-def _block_text(block: object) -> str:
-    match block:
-        case {"type": "text", "text": str(text)}:
-            return text
-        case _:
-            return f"({_type(block)})"
-
-
-def _type(block: object) -> str:
-    match block:
-        case {"type": str(type_)}:
-            return type_
-        case _:
-            return json.dumps(block)[:200]

@@ -70,12 +70,23 @@ class ContextWindow:
             case {"post_tokens": left} if _is_count(left):
                 self._used = left
                 yield from self._tell()
+            case _:
+                yield from self._forget()
 
     def emptied(self) -> Iterator[Context]:
         """A conversation has begun anew, with nothing in it."""
-        self._usage, self._used, self._told = {}, 0, None
+        self._usage, self._used = {}, 0
         if window := self._window():
+            self._told = None
             yield Context(0, 0, window)
+        else:
+            yield from self._forget()
+
+    def _forget(self) -> Iterator[Context]:
+        """What was told holds no more, and what does is not known."""
+        if self._told is not None:
+            self._told = None
+            yield Context(None)
 
     def _tell(self) -> Iterator[Context]:
         window = self._window()

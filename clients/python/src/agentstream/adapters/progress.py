@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Any
 
 from agentstream.adapters.bounds import plain
 from agentstream.adapters.builder import label
-from agentstream.messages import EntryStatus, Plan, PlanEntry, Session, Usage
+from agentstream.messages import EntryStatus, Plan, PlanEntry, Session, Usage, UsageLimit
 
 MAX_ENTRIES = 200
 MAX_STEP = 4_000
 MAX_TOKENS = 10**15
 MAX_COST = 1_000_000.0
 MAX_FOLDER = 4_096
+MAX_SHARE = 1_000.0
+MAX_LIMITS = 10
 
 
 @dataclass
@@ -56,6 +59,18 @@ def usage(session: str | None, model: object, **told: object) -> Usage:
     cost = told.get("cost_usd")
     is_cost = isinstance(cost, (int, float)) and not isinstance(cost, bool) and 0 <= cost <= MAX_COST
     return Usage(session and plain(session), label(model), cost_usd=float(cost) if is_cost else None, **tokens)  # type: ignore[arg-type]
+
+
+def allowance(info: dict[str, Any]) -> UsageLimit | None:
+    """What Claude Code says of one of the account's allowances, if it says how much of it is used."""
+    name, share, resets_at = (info.get(key) for key in ("rateLimitType", "utilization", "resetsAt"))
+    if not isinstance(name, str) or not name or not isinstance(share, (int, float)) or not 0 <= share <= MAX_SHARE:
+        return None
+    try:
+        moment = datetime.fromtimestamp(resets_at, timezone.utc) if type(resets_at) is int and resets_at >= 0 else None
+    except (OverflowError, ValueError, OSError):
+        moment = None
+    return UsageLimit(plain(name[:100]), 100.0 * share, moment)
 
 
 def total(*counts: object) -> int:
