@@ -3,7 +3,7 @@ import { Board } from "./board/board.js";
 import { arrange, element, partsOf } from "./lib/dom.js";
 import { plural } from "./lib/format.js";
 import { shortcuts } from "./lib/shortcuts.js";
-import { attention, statusText } from "./lib/status.js";
+import { attention, reasonName } from "./lib/status.js";
 import { followWorkspaces } from "./lib/workspaces.js";
 
 const home = document.getElementById("home");
@@ -45,11 +45,11 @@ function show(id, workspace) {
 /** How many agents need attention, by reason. */
 function urgentCounts(agents) {
   const reasons = agents.map(attention);
-  return ["error", "waiting", "context"]
+  return ["asks", "error", "waiting", "context"]
     .map((reason) => [reason, reasons.filter((one) => one === reason).length])
     .filter(([, count]) => count)
     .map(([reason, count]) => {
-      const text = `${count} ${reason === "context" ? "nearly out of context" : statusText(reason).toLowerCase()}`;
+      const text = `${count} ${reasonName(reason, count)}`;
       return element("li", { "data-status": reason, "data-urgent": true }, element("span", { class: "shape" }), text);
     });
 }
@@ -70,5 +70,10 @@ function showEmpty() {
   part("empty").hidden = agentCounts.size < cards.size || [...agentCounts.values()].some(Boolean);
 }
 
-followWorkspaces([...cards.keys()], { onlist: list, onchange: show, onended: end });
+followWorkspaces([...cards.keys()], {
+  onlist: list,
+  onchange: show,
+  onupdate: (update) => board.updated(update),
+  onended: end,
+});
 shortcuts({ "/": ["Search agents", () => part("filter-words").focus()] });

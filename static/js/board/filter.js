@@ -1,5 +1,5 @@
 import { element } from "../lib/dom.js";
-import { STATUSES, attention, statusText } from "../lib/status.js";
+import { STATUSES, attention, reasonName } from "../lib/status.js";
 
 /** Which agents are shown: by words in their name (or their workspace's, if there are several) and by status. The address holds both. */
 export class Filter {
@@ -44,7 +44,7 @@ export class Filter {
    * @param {number} shown
    */
   draw(agents, shown) {
-    const counts = new Map([...Object.keys(STATUSES), "context", "silent"].map((status) => [status, 0]));
+    const counts = new Map(["asks", ...Object.keys(STATUSES), "context", "silent"].map((status) => [status, 0]));
     for (const kind of agents.flatMap(kinds)) counts.set(kind, (counts.get(kind) ?? 0) + 1);
     for (const status of this.#statuses) if (!counts.has(status)) counts.set(status, 0);
     const wanted = [...counts].filter(([status, count]) => count || this.#statuses.has(status));
@@ -58,9 +58,9 @@ export class Filter {
   }
 
   #chip(status, count) {
-    const text = `${count} ${OTHER_REASONS[status] ?? statusText(status).toLowerCase()}`;
+    const text = `${count} ${reasonName(status, count)}`;
     const pressed = String(this.#statuses.has(status));
-    const urgent = STATUSES[status]?.attention || status in OTHER_REASONS;
+    const urgent = STATUSES[status]?.attention || OTHER_REASONS.includes(status);
     return element(
       "button",
       { type: "button", "data-status": status, "data-urgent": urgent, "aria-pressed": pressed },
@@ -91,7 +91,7 @@ export class Filter {
   }
 }
 
-const OTHER_REASONS = { context: "nearly out of context", silent: "silent" };
+const OTHER_REASONS = ["asks", "context", "silent"];
 
 /** An agent counts under its status, and under any other reason to look at it. */
 function kinds(agent) {

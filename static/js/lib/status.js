@@ -36,22 +36,57 @@ export function reasonText(reason) {
 }
 
 /**
- * Why an agent needs attention: its status, `context` when that is nearly full, `silent` when it is running but has reported
- * nothing for a while; null if it needs none.
- * @param {{status: string, contextLevel: number | null, silentFor?: number}} agent
+ * What those are called that have this status, or this reason to look at them: "2 need you", "1 waiting".
+ * @param {string} reason
+ * @param {number} count
  */
-export function attention({ status, contextLevel, silentFor }) {
+export function reasonName(reason, count) {
+  if (reason === "asks") return count === 1 ? "needs you" : "need you";
+  return reason === "context" ? "nearly out of context" : statusText(reason).toLowerCase();
+}
+
+/** @param {{requests?: any[], moreRequests?: number}} agent */
+export function openRequests({ requests = [], moreRequests = 0 }) {
+  return requests.length + moreRequests;
+}
+
+/** Since when it has been asking; "" if that isn't known, or it asks nothing. @returns {string} */
+export const askingSince = (agent) => agent?.keptSince ?? agent?.requests?.[0]?.createdAt ?? "";
+
+/**
+ * Why an agent needs attention: `asks` when it has open requests, its status, `context` when that is nearly full, `silent` when it
+ * is running but has reported nothing for a while; null if it needs none.
+ * @param {any} agent of a workspace's state; `silentFor` in milliseconds, `keptSince` if it has only just been answered
+ */
+export function attention(agent) {
+  const { status, contextLevel, silentFor } = agent;
+  if (openRequests(agent) || agent.keptSince !== undefined) return "asks";
   if (STATUSES[status]?.attention) return status;
   if (contextLevel > HIGH_CONTEXT) return "context";
   return silentFor ? "silent" : null;
 }
 
-const URGENCY = [...Object.keys(STATUSES).slice(0, 2), "context", "silent", ...Object.keys(STATUSES).slice(2)];
+const URGENCY = ["asks", ...Object.keys(STATUSES).slice(0, 2), "context", "silent", ...Object.keys(STATUSES).slice(2)];
 
 const collator = new Intl.Collator();
 
-/** Most urgent first, then by name. */
-export function byUrgency(one, other) {
-  const rank = (agent) => URGENCY.indexOf(attention(agent) ?? agent.status);
-  return rank(one) - rank(other) || collator.compare(one.name, other.name) || (one.id < other.id ? -1 : 1);
+/**
+ * Sorts agents in place: most urgent first, then by name; those that ask by how long they have.
+ * @param {any[]} agents
+ */
+export function sortByUrgency(agents) {
+  const keys = new Map(agents.map((agent) => [agent, keyOf(agent)]));
+  return agents.sort((one, other) => {
+    const [rank, asked] = keys.get(one);
+    const [otherRank, otherAsked] = keys.get(other);
+    if (rank !== otherRank) return rank - otherRank;
+    if (asked !== otherAsked) return asked < otherAsked ? -1 : 1;
+    return collator.compare(one.name, other.name) || (one.id < other.id ? -1 : 1);
+  });
+}
+
+/** @returns {[number, string]} */
+function keyOf(agent) {
+  const reason = attention(agent);
+  return [URGENCY.indexOf(reason ?? agent.status), reason === "asks" ? askingSince(agent) : ""];
 }
