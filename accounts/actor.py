@@ -1,7 +1,7 @@
-"""Who is behind a change: found out where a request comes in, and asked for where the change is made.
+"""The actor behind a change: determined where a request arrives, and read where the change is made.
 
-A request's actor lies in a context variable, so that services need no parameter for it. Threads and tasks that work for
-several callers at once have none: what reaches them carries its own.
+A request's actor is in a context variable, so services need no parameter for it. Threads and tasks that work for
+several callers at once have none; the items they work on carry their own.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ class Actor:
 
     @classmethod
     def on_page(cls, request: HttpRequest) -> Self:
-        """Who uses a page; somebody without a name if they are not signed in."""
+        """The user of a page; without a name if they aren't signed in."""
         address = address_of(request)
         user = getattr(request, "user", None)
         if user is None or not user.is_authenticated:
@@ -47,18 +47,18 @@ _actor: ContextVar[Callable[[], Actor]] = ContextVar("actor", default=Actor)
 
 
 def present_actor() -> Actor:
-    """Who is behind what is done now: the server itself, if nobody has said so."""
+    """The current actor: the server itself, unless one has been set."""
     return _actor.get()()
 
 
 def set_actor(actor: Actor) -> None:
-    """Say who is behind what the rest of this task does."""
+    """Set the actor for the rest of this task."""
     _actor.set(lambda: actor)
 
 
 @contextmanager
 def acting(actor: Actor | Callable[[], Actor]) -> Iterator[None]:
-    """Say who is behind what is done in this block. A function is asked when it matters: it may read the database."""
+    """Set the actor for this block. A function is called only when the actor is needed; it may read the database."""
     token = _actor.set(actor if callable(actor) else lambda: actor)
     try:
         yield
@@ -67,5 +67,5 @@ def acting(actor: Actor | Callable[[], Actor]) -> Iterator[None]:
 
 
 def address_of(request: HttpRequest) -> str:
-    """The address of the client; empty where the server does not know it."""
+    """The client's address; empty if unknown."""
     return str(request.META.get("REMOTE_ADDR") or "")

@@ -1,9 +1,11 @@
-"""The admin of tokens, and what the admin of other named things shares with it."""
+"""The admin of tokens and of the audit log, and base classes for the other admins."""
 
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.options import BaseModelAdmin
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
@@ -12,13 +14,36 @@ from django.template.response import TemplateResponse
 
 from accounts.models import AuditEntry, Token
 from accounts.scopes import FULL_ACCESS, NAMES, clean_pattern
-from accounts.text import clean_name
 from accounts.tokens import issue_token
 from streams.protocol.messages import ProtocolError
+from streams.protocol.text import clean_name
 
 
-class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """An admin whose changes a service makes: what that refuses is said on the page."""
+class ForeignKeySelect(AutocompleteSelect):
+    """Django's, which raises for an id that isn't valid for the field, where the form should report it."""
+
+    def optgroups(self, name: str, value: list[Any], attrs: Any = None) -> Any:  # type: ignore[override]
+        return super().optgroups(name, [one for one in value if self._valid(one)], attrs)
+
+    def _valid(self, value: Any) -> bool:
+        try:
+            self.field.remote_field.model._meta.pk.clean(value, None)
+        except ValidationError:
+            return value in self.choices.field.empty_values
+        return True
+
+
+class AutocompleteMixin(BaseModelAdmin):  # type: ignore[type-arg]
+    """Makes `autocomplete_fields` report an invalid id as a form error."""
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs.setdefault("widget", ForeignKeySelect(db_field, self.admin_site))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+
+class ServiceAdmin(AutocompleteMixin, admin.ModelAdmin):  # type: ignore[type-arg]
+    """An admin whose changes are made by a service; the page shows the service's errors."""
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
@@ -29,7 +54,7 @@ class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 class NamedForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A form whose `name` keeps to what the services accept."""
+    """A form that validates `name` as the services do."""
 
     def clean_name(self) -> str:
         try:
@@ -63,14 +88,14 @@ class TokenForm(NamedForm):
         scopes = cleaned.get("scopes", [])
         limited = len(scopes) > 1 or cleaned.get("workspace_id") or cleaned.get("agents")
         if FULL_ACCESS in scopes and limited:
-            raise ValidationError("expected full access alone: no other scope, no workspace, no agents")
+            raise ValidationError("expected full access without other scopes, a workspace or agents")
         cleaned["scopes"] = " ".join(scopes)
         return cleaned
 
 
 @admin.register(Token)
-class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Tokens are made here and shown once; afterwards only their beginning is known."""
+class TokenAdmin(AutocompleteMixin, admin.ModelAdmin):  # type: ignore[type-arg]
+    """Creates tokens, which are shown once; afterwards only their first characters are known."""
 
     form = TokenForm
     list_display = ["name", "user", "hint", "allowed", "created_at", "expires_at", "last_used_at", "last_address"]
@@ -83,7 +108,7 @@ class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return ["user"] if obj else []
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        # A token acts as its user: making another's is for those who may do everything anyway.
+        # A token acts as its user, so only superusers may create one for another user.
         if db_field.name == "user" and not _superuser(request):
             kwargs["queryset"] = get_user_model()._default_manager.filter(username=request.user.get_username())
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
@@ -105,7 +130,7 @@ class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         request.token_secret = secret  # type: ignore[attr-defined]
 
     def response_add(self, request: HttpRequest, obj: Token, post_url_continue: str | None = None) -> HttpResponse:
-        # Shown in the answer itself: a message carried to the next page would lie in a cookie meanwhile.
+        # Shown in the response itself: a message for the next page would be stored in a cookie.
         context = {
             **self.admin_site.each_context(request),
             "title": "The new token",
@@ -120,7 +145,7 @@ class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """The audit log, to read."""
+    """The audit log, read-only."""
 
     list_display = ["time", "actor", "action", "target", "via", "address"]
     list_filter = ["action"]

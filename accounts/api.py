@@ -20,33 +20,39 @@ router = Router(tags=["tokens"])
 class TokenOut(Camel):
     id: uuid.UUID
     name: str
-    hint: str = Field(description="the token's beginning, to tell tokens apart")
+    hint: str = Field(description="the first characters of the token, to tell tokens apart")
     created_at: datetime
     expires_at: datetime | None
-    full_access: bool = Field(description="whether it does whatever its user may do, as tokens without scopes did")
+    full_access: bool = Field(
+        description="whether it may do whatever its user may, like tokens created before there were scopes"
+    )
     scopes: list[str] = Field(description="any of watch, publish, answer and manage; empty with full access")
-    workspace: uuid.UUID | None = Field(description="the only workspace it is for; null: all of the user's")
-    agents: str = Field(description="a pattern of the names of the agents it is for; empty: all")
+    workspace: uuid.UUID | None = Field(description="the only workspace it may access; null: all of the user's")
+    agents: str = Field(description="a pattern of the names of the agents it may access; empty: all")
     last_used_at: datetime | None = Field(description="to the minute")
     last_address: str
 
 
 class TokenIn(Camel):
-    name: str = Field(description="what it is for, such as the machine that uses it")
-    days: int | None = Field(None, ge=1, le=3650, description="for which it holds; left out: until it is deleted")
+    name: str = Field(description="its purpose, such as the machine that uses it")
+    days: int | None = Field(None, ge=1, le=3650, description="how many days it is valid; omitted: until it is deleted")
     scopes: list[str] | None = Field(
-        None, max_length=10, description="any of watch, publish, answer and manage; left out: watch and publish"
+        None, max_length=10, description="any of watch, publish, answer and manage; omitted: watch and publish"
     )
-    workspace: uuid.UUID | None = Field(None, description="the only workspace it is for; left out: all of the user's")
-    agents: str = Field("", description="a pattern of the names of agents it is for, such as `ci-*`; left out: all")
+    workspace: uuid.UUID | None = Field(
+        None, description="the only workspace it may access; omitted: all of the user's"
+    )
+    agents: str = Field(
+        "", description="a pattern of the names of the agents it may access, such as `ci-*`; omitted: all"
+    )
 
 
 class TokenMade(TokenOut):
-    token: str = Field(description="for `Authorization: Bearer`; it is shown this once")
+    token: str = Field(description="for `Authorization: Bearer`; shown only this once")
 
 
 class TicketOut(Camel):
-    ticket: str = Field(description="for the query of one WebSocket handshake: /ws/?ticket=…")
+    ticket: str = Field(description="for one WebSocket handshake: /ws/?ticket=…")
     expires_in: int = Field(description="seconds")
 
 
@@ -72,7 +78,7 @@ async def list_tokens(request: HttpRequest) -> list[TokenOut]:
     return [_out(token) for token in await read(tokens.tokens_of, caller(request).id)]
 
 
-@router.post("/tokens", response={201: TokenMade}, by_alias=True, summary="Make a token; needs a session")
+@router.post("/tokens", response={201: TokenMade}, by_alias=True, summary="Create a token; requires a session")
 async def make_token(request: HttpRequest, body: TokenIn) -> tuple[int, TokenMade]:
     scopes = DEFAULT if body.scopes is None else parse_scopes(body.scopes)
     limits = Limits(scopes, body.workspace, clean_pattern(body.agents))
@@ -82,7 +88,7 @@ async def make_token(request: HttpRequest, body: TokenIn) -> tuple[int, TokenMad
     return 201, TokenMade(**_out(made).model_dump(), token=secret)
 
 
-@router.delete("/tokens/{uuid:token_id}", response={204: None}, summary="Delete a token of the caller's")
+@router.delete("/tokens/{uuid:token_id}", response={204: None}, summary="Delete one of the caller's tokens")
 async def delete_token(request: HttpRequest, token_id: uuid.UUID) -> tuple[int, None]:
     await write(tokens.delete_token, caller(request).id, token_id)
     return 204, None

@@ -18,19 +18,19 @@ router = Router(tags=["audit"])
 
 
 class AuditQuery(Schema):
-    workspace: uuid.UUID | None = Field(None, description="left out: all of them, for superusers")
-    actor: str | None = Field(None, max_length=200, description="the name of who did it")
+    workspace: uuid.UUID | None = Field(None, description="omitted: all workspaces (superusers only)")
+    actor: str | None = Field(None, max_length=200, description="the user name of the actor")
     action: Action | None = None
     from_: AwareDatetime | None = Field(None, alias="from", ge=EARLIEST, le=LATEST)
-    to: AwareDatetime | None = Field(None, ge=EARLIEST, le=LATEST, description="entries of before this time")
-    cursor: int | None = Field(None, ge=1, le=BIGINT, description="`next` of the page before")
+    to: AwareDatetime | None = Field(None, ge=EARLIEST, le=LATEST, description="only entries before this time")
+    cursor: int | None = Field(None, ge=1, le=BIGINT, description="`next` of the previous page")
     limit: int = Field(PAGE, ge=1, le=MAX_PAGE)
 
 
 class AuditEntryOut(Camel):
     id: int
     time: datetime
-    actor: str = Field(description="the name; empty: nobody known")
+    actor: str = Field(description="the user name; empty: unknown")
     actor_id: int | None
     via: str = Field(description="session, page (not signed in), token HINT, command NAME, or server")
     address: str
@@ -42,14 +42,14 @@ class AuditEntryOut(Camel):
 
 class AuditPage(Camel):
     entries: list[AuditEntryOut] = Field(description="newest first")
-    next: int | None = Field(description="the cursor of the next, older page; null: there is none")
+    next: int | None = Field(description="the cursor of the next (older) page; null on the last page")
 
 
 @router.get(
     "/audit",
     response=AuditPage,
     by_alias=True,
-    summary="Who did what: owners and superusers",
+    summary="The audit log, for owners and superusers",
     auth=Caller(Scope.MANAGE),
 )
 async def audit(request: HttpRequest, query: Query[AuditQuery]) -> dict[str, Any]:
@@ -61,12 +61,14 @@ async def audit(request: HttpRequest, query: Query[AuditQuery]) -> dict[str, Any
 
 
 async def _authorize(request: HttpRequest, workspace_id: uuid.UUID | None) -> None:
-    """Owners see their workspace's entries; superusers all, also those of workspaces that are gone."""
+    """Owners see their workspace's entries, superusers all, including those of deleted workspaces."""
     if await read(is_superuser, caller(request).id):
         limits = caller(request).limits
         if limits is None or limits.everywhere:
             return
     if workspace_id is None:
         authorize_everywhere(request)
-        raise ProtocolError(Code.FORBIDDEN, "expected a workspace: only superusers see the entries of all")
+        raise ProtocolError(
+            Code.FORBIDDEN, "expected a workspace: only superusers may read the entries of all workspaces"
+        )
     await authorize(request, "workspace", workspace_id, Access.MANAGE)

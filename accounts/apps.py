@@ -3,7 +3,7 @@ from collections.abc import Iterable
 from streams.conf import conf
 from streams.plugin import Job, StreamApp
 
-USES_EVERY = 2.0  # seconds between two looks for uses of tokens to be written
+USES_EVERY = 2.0  # seconds between two writes of token uses
 
 
 class AccountsConfig(StreamApp):
@@ -13,10 +13,10 @@ class AccountsConfig(StreamApp):
     def ready(self) -> None:
         from django.contrib import admin
 
-        from accounts import receivers, redaction  # noqa: F401 (connects the receivers)
+        from accounts import logs, receivers  # noqa: F401 (connects the receivers)
         from accounts.forms import AdminSignInForm
 
-        redaction.install()
+        logs.install()
         admin.site.login_form = AdminSignInForm
 
     def maintenance(self) -> Iterable[Job]:
@@ -33,6 +33,6 @@ class AccountsConfig(StreamApp):
         ]
 
     def redacted(self, address: str) -> str:
-        from accounts.redaction import redacted
+        from accounts.logs import redacted
 
         return redacted(address)

@@ -1,5 +1,5 @@
-"""The audit log: who did what, when, with what and from where. Entries are added and read, never changed; retention
-removes those that are too old."""
+"""The audit log: who did what, when, with which credential and from which address. Entries are never changed; retention
+removes old ones."""
 
 import json
 import logging
@@ -21,16 +21,16 @@ from streams.log.retention import TrustedClock
 
 logger = logging.getLogger("agentstream.audit")
 
-TEXT_LENGTH = 200  # of names and targets, whoever chose them
+TEXT_LENGTH = 200  # of names and targets
 STEP = 1_000  # entries removed in one transaction
-SHARE = 20  # one in so many is removed at most in a round, beside a step's worth
-EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)  # of times that are searched for
+SHARE = 20  # a round removes at most one entry in this many, but always up to STEP
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)  # of times in searches
 PAGE = 100
 MAX_PAGE = 500
 
 
 class Action(StrEnum):
-    """What is recorded."""
+    """The actions that are recorded."""
 
     SIGNED_IN = auto()
     SIGN_IN_FAILED = auto()
@@ -41,6 +41,7 @@ class Action(StrEnum):
     TOKEN_DELETED = auto()
     INVITED = auto()
     INVITATION_REVOKED = auto()
+    INVITATION_FAILED = auto()
     JOINED = auto()
     MEMBER_ADDED = auto()
     ROLE_CHANGED = auto()
@@ -59,7 +60,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class Deed:
-    """Something to be recorded. `target` names what it was done to; `detail` is small and ready for JSON."""
+    """An action to record. `target` names its object; `detail` is small and JSON-serializable."""
 
     action: Action
     workspace_id: uuid.UUID | None = None
@@ -76,13 +77,13 @@ def record(
     detail: dict[str, Any] | None = None,
     actor: Actor | None = None,
 ) -> None:
-    """Record what somebody did: the present actor, unless another is given. To be called in the transaction of the
-    change, so that there is no change without its entry and no entry without its change."""
+    """Record an action of the current actor, or of the one given. Call this in the transaction of the change, so that
+    neither is stored without the other."""
     record_many([Deed(action, workspace_id, target, detail or {}, actor)])
 
 
 def record_many(deeds: Sequence[Deed]) -> None:
-    """Record several at once."""
+    """Record several actions at once."""
     if not deeds:
         return
     now = timezone.now()
@@ -105,7 +106,7 @@ def _entry(deed: Deed, actor: Actor, now: datetime) -> AuditEntry:
 
 
 def bounded(text: str) -> str:
-    """Text that strangers may have chosen, as the log takes it: of bounded length, and with nothing unprintable."""
+    """Untrusted text as the log stores it: truncated, and without unprintable characters."""
     text = text[:TEXT_LENGTH]
     return text if text.isprintable() else "".join(one if one.isprintable() else "\ufffd" for one in text)
 
@@ -116,7 +117,7 @@ def _log(entries: Sequence[AuditEntry]) -> None:
 
 
 def as_json(entry: AuditEntry) -> dict[str, Any]:
-    """An entry as the API, exports and the log's lines have it."""
+    """An entry as in the API, exports and log lines."""
     return {
         "id": entry.pk,
         "time": entry.time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -133,7 +134,7 @@ def as_json(entry: AuditEntry) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Search:
-    """Which entries are asked for; None: whatever it is. `until` is exclusive."""
+    """Selects entries; None matches anything. `until` is exclusive."""
 
     workspace_id: uuid.UUID | None = None
     actor: str | None = None
@@ -142,7 +143,7 @@ class Search:
     until: datetime | None = None
 
     def entries(self, before: int | None = None, limit: int = PAGE) -> list[AuditEntry]:
-        """The newest `limit` that match, newest first; with `before` those with smaller ids."""
+        """The newest `limit` matching entries, newest first; `before` selects smaller ids."""
         found: QuerySet[AuditEntry] = AuditEntry.objects.order_by("-pk")
         given = {
             "workspace_id": self.workspace_id,
@@ -156,7 +157,7 @@ class Search:
 
 
 class AuditRetention:
-    """Removes entries older than AUDIT_DAYS, a bounded share at a time, and none while the clock is distrusted."""
+    """Removes entries older than AUDIT_DAYS, a bounded share at a time, and none while the clock isn't trusted."""
 
     def __init__(self) -> None:
         self._clock = TrustedClock()

@@ -9,11 +9,11 @@ from accounts.audit import as_json
 from accounts.models import AuditEntry
 
 COLUMNS = ("id", "time", "actor", "actorId", "via", "address", "action", "workspace", "target", "detail")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet calculate a cell
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a cell beginning with these is a formula to a spreadsheet
 
 
 def as_csv(entries: Sequence[AuditEntry]) -> str:
-    """The entries, a line each. Text that a spreadsheet would take for a formula begins with an apostrophe."""
+    """One line per entry. Text that a spreadsheet would take for a formula gets a leading apostrophe."""
     file = io.StringIO()
     writer = csv.writer(file)
     writer.writerow(COLUMNS)
@@ -26,7 +26,7 @@ def as_csv(entries: Sequence[AuditEntry]) -> str:
 
 def _cell(value: object) -> str:
     text = "" if value is None else str(value)
-    # Spreadsheets take white space off first, and full-width signs for the plain ones.
+    # Spreadsheets strip white space first, and accept full-width signs.
     bare = text.lstrip().translate({0xFF1D: "=", 0xFF0B: "+", 0xFF0D: "-", 0xFF20: "@"})
     return f"'{text}" if text.startswith(FORMULA) or bare.startswith(FORMULA) else text
 

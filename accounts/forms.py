@@ -10,9 +10,9 @@ from accounts.actor import address_of
 
 
 class Throttled(AuthenticationForm):
-    """Looks at a password only if there have not been too many wrong ones.
+    """Checks a password only if there haven't been too many wrong ones.
 
-    Raises ProtocolError (RATE_LIMITED) otherwise, which a page's middleware answers.
+    Otherwise raises ProtocolError (RATE_LIMITED), which ThrottleMiddleware turns into a page.
     """
 
     def clean(self) -> dict[str, Any]:
@@ -27,8 +27,8 @@ class Throttled(AuthenticationForm):
 
 
 class SignInForm(Throttled):
-    """The form of the page for signing in."""
+    """The form of the sign-in page."""
 
 
 class AdminSignInForm(Throttled, AdminAuthenticationForm):
-    """The form of the admin's page for signing in."""
+    """The form of the admin's sign-in page."""

@@ -14,8 +14,8 @@ from streams.protocol.messages import Close, Code, ProtocolError
 class Handshake:
     """ASGI middleware that refuses foreign origins (HTTP 403) and puts the `viewer` into the scope.
 
-    A ticket counts before a bearer token and that before a session; one that does not hold is not made up
-    for by another. Without any, `viewer` is None.
+    A ticket takes precedence over a bearer token, and that over a session; if it is invalid, the others aren't
+    tried. Without any, `viewer` is None.
     """
 
     def __init__(self, application: ASGIApp) -> None:
@@ -46,7 +46,7 @@ class Handshake:
 
 
 def credential_of(headers: dict[str, str], query: bytes) -> Credential | None:
-    """The credential that a handshake carries."""
+    """The credential in a handshake."""
     tickets = parse_qs(query.decode("latin1")).get("ticket")
     if tickets:
         return Credential(Scheme.TICKET, tickets[0])
@@ -57,7 +57,7 @@ def credential_of(headers: dict[str, str], query: bytes) -> Credential | None:
 
 
 def address_of(scope: Scope) -> str:
-    """The address of the client; empty where the server does not know it."""
+    """The client's address; empty if unknown."""
     client = scope.get("client")
     return str(client[0]) if client else ""
 
@@ -65,7 +65,7 @@ def address_of(scope: Scope) -> str:
 def origin_allowed(headers: dict[str, str]) -> bool:
     """Whether a page of this origin may open a socket here: our own pages, and those in ALLOWED_ORIGINS.
 
-    No Origin header means no browser, and nobody's cookies.
+    Without an Origin header the client isn't a browser, so no cookies are sent on a user's behalf.
     """
     origin = headers.get("origin")
     if origin is None:

@@ -3,54 +3,35 @@
 import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime
-from importlib import import_module
-from typing import Any, Self
+from typing import Self
 
-from django.conf import settings
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model, load_backend
+from django.contrib.auth import get_user_model
 from django.utils import timezone
-from django.utils.crypto import constant_time_compare
 
-from accounts import usage
 from accounts.models import Token
 from accounts.scopes import Limits
-
-
-def session_user(key: str) -> Any:
-    """The active user who is signed in to a session; None for nobody, and where their password has changed since.
-
-    Django's `get_user` without what that changes: it ends sessions, and gives them new keys. Reads the database.
-    """
-    session = import_module(settings.SESSION_ENGINE).SessionStore(key)
-    backend = session.get(BACKEND_SESSION_KEY)
-    if backend not in settings.AUTHENTICATION_BACKENDS:
-        return None
-    user = load_backend(backend).get_user(session[SESSION_KEY])  # None also for one who is not active
-    if user is None:
-        return None
-    given = session.get(HASH_SESSION_KEY, "")
-    valid = (user.get_session_auth_hash(), *user.get_session_auth_fallback_hash())
-    return user if any(constant_time_compare(given, one) for one in valid) else None
+from accounts.sessions import session_user
+from accounts.usage import token_uses
 
 
 @dataclass(frozen=True, slots=True)
 class SessionGrant:
-    """Access by a browser's session, for as long as that lasts."""
+    """Access by a browser's session while that lasts."""
 
     key: str
 
     @property
     def expires_at(self) -> datetime | None:
-        return None  # it is put off whenever the session is used; the heartbeat finds it expired
+        return None  # using the session extends it; the heartbeat notices when it has expired
 
     def renewed(self) -> Self | None:
-        """The grant as it is now; None if it no longer holds. Reads the database."""
+        """The grant as it is now; None if it is no longer valid. Reads the database."""
         return self if session_user(self.key) is not None else None
 
 
 @dataclass(frozen=True, slots=True)
 class TokenGrant:
-    """Access by a bearer token, for as long as that holds. Without `limits` it is for all that its user may do."""
+    """Access by a bearer token while that is valid. Without `limits` it allows whatever its user may do."""
 
     token_id: uuid.UUID
     hint: str = ""
@@ -66,7 +47,7 @@ class TokenGrant:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A user, and what lets them in, from which address. The `Viewer` of connections."""
+    """A user, the grant that gives them access, and their address. The `Viewer` of connections."""
 
     id: int
     name: str
@@ -75,12 +56,17 @@ class Identity:
 
     @property
     def limits(self) -> Limits | None:
-        """What the credential is limited to; None: all that the user may do."""
+        """The credential's limits; None: whatever the user may do."""
         return self.grant.limits if isinstance(self.grant, TokenGrant) else None
 
     @property
+    def credential(self) -> uuid.UUID | int:
+        """The token; or the user, for all their sessions."""
+        return self.grant.token_id if isinstance(self.grant, TokenGrant) else self.id
+
+    @property
     def expires_at(self) -> datetime | None:
-        """When the credential ends by itself."""
+        """When the credential expires."""
         return self.grant.expires_at
 
     def renewed(self) -> Self | None:
@@ -92,16 +78,16 @@ class Identity:
         return found
 
     def current(self) -> Self | None:
-        """Like `renewed`, for who does not use the credential yet."""
+        """Like `renewed`, without counting as a use of the token."""
         if not get_user_model()._default_manager.filter(pk=self.id, is_active=True).exists():
             return None
         grant = self.grant.renewed()
         return None if grant is None else replace(self, grant=grant)
 
     def note_use(self) -> None:
-        """Note that the credential is used now, if it is a token."""
-        if isinstance(self.grant, TokenGrant):
-            usage.note(self.grant.token_id, self.address)
+        """Note a use of the credential if it is a token."""
+        if isinstance(self.grant, TokenGrant) and (uses := token_uses()) is not None:
+            uses.note(self.grant.token_id, self.address)
 
 
 def is_superuser(user_id: int) -> bool:

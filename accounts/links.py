@@ -1,4 +1,4 @@
-"""Sign-in links, each good for one sign-in within the hour. Opening one spends nothing: mail scanners do that."""
+"""Sign-in links, each valid for one sign-in within an hour. Opening one doesn't spend it, as mail scanners do."""
 
 import secrets
 from datetime import timedelta
@@ -31,7 +31,7 @@ def find_link(secret: str) -> Any:
 @transaction.atomic
 def spend_link(secret: str) -> Any:
     """The user whom this link signs in, once. Raises ProtocolError (NOT_FOUND) if it no longer works."""
-    # Of several that show it at the same moment, only the first to lock the row finds it.
+    # Of several concurrent uses, only the first to lock the row finds it.
     found = SignInLink.objects.select_for_update(of=("self",)).select_related("user").filter(hash=hashed(secret))
     link = _good(found.first())
     link.delete()
@@ -40,11 +40,11 @@ def spend_link(secret: str) -> Any:
 
 def _good(link: SignInLink | None) -> SignInLink:
     if link is None or link.expires_at <= timezone.now() or not link.user.is_active:
-        raise ProtocolError(Code.NOT_FOUND, "the link has been used, or has expired")
+        raise ProtocolError(Code.NOT_FOUND, "the link has been used or has expired")
     return link
 
 
 def local_url() -> str:
-    """Where this server is reached from its own machine."""
+    """This server's URL on its own machine."""
     host = "127.0.0.1" if settings.HOST in ("0.0.0.0", "::", "") else settings.HOST  # noqa: S104
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.PORT}"

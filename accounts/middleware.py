@@ -1,4 +1,4 @@
-"""Sessions of pages, who is behind what is done on them, and what somebody is answered who tries too often."""
+"""Middleware for pages: valid session keys only, the actor, and the response to too many failed attempts."""
 
 from collections.abc import Callable
 from math import ceil
@@ -19,7 +19,7 @@ from streams.protocol.messages import Code, ProtocolError
 
 
 class ValidSessionMiddleware(SessionMiddleware):
-    """Django's, which asks the database for whatever a cookie holds; this one for what can be a session's key only."""
+    """Django's queries the database for any cookie value; this one only for values that can be session keys."""
 
     def process_request(self, request: HttpRequest) -> None:
         name = settings.SESSION_COOKIE_NAME
@@ -29,7 +29,7 @@ class ValidSessionMiddleware(SessionMiddleware):
 
 
 class ThrottleMiddleware(MiddlewareMixin):
-    """Answers attempts that come too soon with a page that says how long to wait."""
+    """Answers rate-limited attempts with a page that says how long to wait."""
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if not isinstance(error, ProtocolError) or error.code is not Code.RATE_LIMITED:
@@ -42,7 +42,7 @@ class ThrottleMiddleware(MiddlewareMixin):
 
 @sync_and_async_middleware
 def actor_middleware(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
-    """Says to the services who uses a page. Comes after AuthenticationMiddleware, whose user it asks for if need be."""
+    """Sets the actor of page requests. Must come after AuthenticationMiddleware, whose user it reads when needed."""
     if iscoroutinefunction(get_response):
 
         async def middleware(request: HttpRequest) -> HttpResponseBase:

@@ -9,14 +9,14 @@ from django.conf import settings
 from django.db import models
 
 from accounts.scopes import Limits
-from accounts.text import NAME_LENGTH
+from streams.protocol.text import NAME_LENGTH
 
 ADDRESS_LENGTH = 45  # of an IPv6 address that ends in an IPv4 one
 
 
 def hashed(secret: str) -> str:
-    """What is stored of a secret."""
-    # A plain hash suffices: the secrets are random and long, there is nothing to guess.
+    """The hash stored for a secret."""
+    # A plain hash suffices, because the secrets are long and random.
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
@@ -57,12 +57,12 @@ class Token(models.Model):
 
     @property
     def limits(self) -> Limits | None:
-        """What it is limited to; None: full access."""
+        """The token's limits; None: full access."""
         return Limits.stored(self.scopes, self.workspace_id, self.agents)
 
 
 class Ticket(models.Model):
-    """A credential for one WebSocket handshake, standing for the session or the token it was asked with."""
+    """A credential for one WebSocket handshake, on behalf of the session or token that requested it."""
 
     hash = models.CharField(max_length=64, primary_key=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
@@ -99,7 +99,7 @@ class SignInFailures(models.Model):
 
 
 class AppendOnly(models.QuerySet["AuditEntry"]):
-    """Adds and reads. What would change or remove raises TypeError, but for retention's `remove`."""
+    """Only adds and reads. Changing or deleting raises TypeError, except for retention's `remove`."""
 
     def update(self, **kwargs: Any) -> NoReturn:
         raise TypeError("the audit log is append-only")
@@ -108,12 +108,12 @@ class AppendOnly(models.QuerySet["AuditEntry"]):
         raise TypeError("the audit log is append-only")
 
     def remove(self, keys: Collection[int]) -> None:
-        """For retention alone: remove entries by their ids."""
+        """Remove entries by id; for retention only."""
         self.filter(pk__in=keys)._raw_delete(self.db)
 
 
 class AuditEntry(models.Model):
-    """What somebody did. Names are copied, not referred to, so that they outlive accounts, workspaces and agents."""
+    """An action of a user or program. Names are copies, so that entries outlive accounts, workspaces and agents."""
 
     time = models.DateTimeField(db_index=True)
     actor_id = models.BigIntegerField(null=True)

@@ -1,5 +1,5 @@
-"""Signals `access_changed` for users, sessions and tokens, and records their comings and goings: Django changes those
-itself, wherever that happens."""
+"""Signals `access_changed` for users, sessions and tokens, and records sign-ins and changes of tokens. Django's signals
+cover every place where these change."""
 
 from typing import Any
 
@@ -13,13 +13,14 @@ from django.http import HttpRequest
 
 from accounts.actor import Actor, address_of
 from accounts.audit import Action, record
+from accounts.inbox import close_inbox, open_inbox
 from accounts.models import Token
 from streams.signals import access_changed
 
 
 @receiver(post_delete, sender=Session)
 def session_ended(instance: Session, **kwargs: Any) -> None:
-    # Not user_logged_out: that is sent while the session still holds.
+    # Not user_logged_out, which is sent while the session is still valid.
     user_id = instance.get_decoded().get(SESSION_KEY)
     if user_id is not None:
         _signal(int(user_id))
@@ -33,8 +34,20 @@ def user_changed(instance: Any, update_fields: frozenset[str] | None = None, **k
     _signal(instance.pk)
 
 
+@receiver(post_save, sender=get_user_model())
+def user_made(instance: Any, created: bool, raw: bool = False, **kwargs: Any) -> None:
+    if created and not raw:  # what a backup is loaded from has the streams too
+        open_inbox(instance.pk)
+
+
+@receiver(post_delete, sender=get_user_model())
+def user_deleted(instance: Any, **kwargs: Any) -> None:
+    close_inbox(instance.pk)
+
+
 @receiver(user_logged_in)
 def signed_in(request: HttpRequest, user: Any, **kwargs: Any) -> None:
+    open_inbox(user.pk)  # for accounts that were made past Django's signals
     record(Action.SIGNED_IN, target=user.get_username(), actor=_person(request, user))
 
 
@@ -46,7 +59,7 @@ def signed_out(request: HttpRequest, user: Any, **kwargs: Any) -> None:
 
 @receiver(user_login_failed)
 def sign_in_failed(credentials: dict[str, Any], request: HttpRequest | None = None, **kwargs: Any) -> None:
-    # The name is whatever somebody typed, which may be nobody's: it is not the actor.
+    # The name is whatever was typed, so it is not the actor.
     address = address_of(request) if request else ""
     record(Action.SIGN_IN_FAILED, target=str(credentials.get("username") or ""), actor=Actor(None, "", "page", address))
 

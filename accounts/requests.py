@@ -17,8 +17,10 @@ from accounts.actor import Actor, address_of, set_actor
 from accounts.credentials import Credential, Scheme, authenticate, session_credential
 from accounts.identity import Identity
 from accounts.scopes import NAMES, Limits
+from streams import metrics
 from streams.hub.reader import AccessQuery
 from streams.protocol.kinds import Access, Rights, Scope
+from streams.protocol.limits import Buckets
 from streams.protocol.messages import Code, ProtocolError
 from streams.runtime import Runtime
 
@@ -27,7 +29,7 @@ R = TypeVar("R")
 
 
 class Camel(Schema):
-    """Base of what the API takes and returns: camelCase there, snake_case here."""
+    """Base of the API's schemas: camelCase in JSON, snake_case here."""
 
     model_config = {"alias_generator": to_camel, "populate_by_name": True}
 
@@ -35,8 +37,8 @@ class Camel(Schema):
 class Caller(HttpBearer):
     """`Authorization: Bearer TOKEN`, or else a browser's session, whose writes need the CSRF token.
 
-    `scopes` are those that a route is for: a token that has limits needs one of them. A route that names none is for
-    sessions and for tokens with full access.
+    A limited token needs one of the route's `scopes`. A route without any accepts only sessions and tokens with full
+    access.
     """
 
     def __init__(self, scopes: Scope = Scope.NONE) -> None:
@@ -47,6 +49,8 @@ class Caller(HttpBearer):
         identity = await self._identify(request)
         if identity is not None and identity.limits is not None and not identity.limits.scopes & self.scopes:
             raise ProtocolError(Code.FORBIDDEN, f"expected {self._expected}, got one for {_listed(identity.limits)}")
+        if identity is not None:
+            _limit_calls(identity)
         request.scopes = self.scopes  # type: ignore[attr-defined]
         if identity is not None:
             set_actor(Actor.of(identity))
@@ -64,7 +68,7 @@ class Caller(HttpBearer):
         credential = session_credential(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
         identity = await authenticate(credential, address_of(request))
         if identity is not None and not csrf_holds(request):
-            raise ProtocolError(Code.FORBIDDEN, "expected the CSRF token of the session in the header X-CSRFToken")
+            raise ProtocolError(Code.FORBIDDEN, "expected the session's CSRF token in the X-CSRFToken header")
         return identity
 
     async def authenticate(self, request: HttpRequest, token: str) -> Identity | None:
@@ -74,19 +78,35 @@ class Caller(HttpBearer):
 ANY_SCOPE = Scope.WATCH | Scope.PUBLISH | Scope.ANSWER | Scope.MANAGE
 
 
+class CallBuckets(Buckets):
+    """API calls, by user."""
+
+
+def _limit_calls(identity: Identity) -> None:
+    """Count a call. Raises ProtocolError (RATE_LIMITED) for a user who makes too many."""
+    rate = settings.HTTP_CALLS_PER_SECOND
+    if not rate:
+        return
+    calls = Runtime.current().part(CallBuckets).get(identity.id, rate)
+    if wait := calls.wait:
+        metrics.LIMITED.labels(limit="calls").inc()
+        raise ProtocolError(Code.RATE_LIMITED, f"expected at most {rate:g} calls a second of a user", retry_after=wait)
+    calls.spend(1)
+
+
 def _listed(limits: Limits) -> str:
     return " and ".join(limits.names) or "nothing"
 
 
 class _CsrfCheck(CsrfViewMiddleware):
-    """Django's check, without the page it would draw: that may ask the database, which must not be on an event loop."""
+    """Django's check without its error page, which may query the database and so must not run on an event loop."""
 
     def _reject(self, request: HttpRequest, reason: str) -> HttpResponseForbidden:
         return HttpResponseForbidden(reason)
 
 
 def csrf_holds(request: HttpRequest) -> bool:
-    """Whether a request by session comes from a page of ours; one that changes nothing may come from anywhere."""
+    """Whether a session's request has a valid CSRF token; safe methods need none."""
     check = _CsrfCheck(_no_view)
     request.csrf_processing_done = False  # type: ignore[attr-defined]
     check.process_request(request)
@@ -98,14 +118,14 @@ def _no_view(request: HttpRequest) -> HttpResponseForbidden:
 
 
 def caller(request: HttpRequest) -> Identity:
-    """Who calls: what `Caller` found."""
+    """The caller's identity, as `Caller` found it."""
     identity: Identity = request.auth  # type: ignore[attr-defined]
     return identity
 
 
 async def authorize(request: HttpRequest, kind_name: str, key: uuid.UUID, needed: Access) -> None:
-    """Raise ProtocolError (NOT_FOUND, FORBIDDEN) unless the caller's role allows `needed` with this stream, and their
-    token, if it has limits, is for it and for a scope of this route."""
+    """Raise ProtocolError (NOT_FOUND, FORBIDDEN) unless the caller's role allows `needed` for this stream, and their
+    token, if limited, covers it and has one of the route's scopes."""
     require(await rights(request, kind_name, key), needed, request.scopes, kind_name)  # type: ignore[attr-defined]
 
 
@@ -115,8 +135,8 @@ async def authorize_reading(request: HttpRequest, kind_name: str, key: uuid.UUID
 
 
 async def authorize_seeing(request: HttpRequest, kind_name: str, key: uuid.UUID, needed: Access = Access.READ) -> None:
-    """Like `authorize`, for what every token that knows of the stream may do, were it for a part of it only. Whoever
-    calls this has to see to the token's limits."""
+    """Like `authorize`, for what any token that sees the stream may do, even one for part of it. The caller of this
+    function has to check the token's limits."""
     require(await rights(request, kind_name, key), needed, Scope.SEE, kind_name)
 
 
@@ -127,20 +147,20 @@ async def rights(request: HttpRequest, kind_name: str, key: uuid.UUID) -> Rights
 
 
 def authorize_everywhere(request: HttpRequest) -> None:
-    """Raise ProtocolError (FORBIDDEN) for a token that is for one workspace or for certain agents only."""
+    """Raise ProtocolError (FORBIDDEN) for a token that is limited to one workspace or certain agents."""
     limits = caller(request).limits
     if limits is not None and not limits.everywhere:
-        raise ProtocolError(Code.FORBIDDEN, "expected a token that is not for one workspace or certain agents only")
+        raise ProtocolError(Code.FORBIDDEN, "expected a token that isn't limited to one workspace or to certain agents")
 
 
 def require(rights: Rights, needed: Access, scopes: Scope, what: str) -> None:
-    """Raise ProtocolError unless `rights` suffice: NOT_FOUND for those who may not see `what`, else FORBIDDEN."""
+    """Raise ProtocolError unless `rights` suffice: NOT_FOUND if the caller may not see `what`, else FORBIDDEN."""
     if not rights.visible:
-        raise ProtocolError(Code.NOT_FOUND, f"there is no such {what}, or you may not see it")
+        raise ProtocolError(Code.NOT_FOUND, f"there is no such {what}, or you don't have access to it")
     if rights.access < needed:
-        raise ProtocolError(Code.FORBIDDEN, f"your role in this {what}'s workspace does not allow this")
+        raise ProtocolError(Code.FORBIDDEN, f"your role in this {what}'s workspace doesn't allow this")
     if rights.scopes != Scope.ALL and not rights.allow(needed, scopes):
-        raise ProtocolError(Code.FORBIDDEN, f"your token does not allow this with this {what}")
+        raise ProtocolError(Code.FORBIDDEN, f"your token doesn't allow this for this {what}")
 
 
 async def read(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -149,6 +169,6 @@ async def read(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R
 
 
 async def write(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Run a service that changes the database, in the name of this task's actor."""
+    """Run a service that changes the database, with this task's actor."""
     call = partial(copy_context().run, partial(function, *args, **kwargs))
     return await Runtime.current().database.write(call)

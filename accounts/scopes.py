@@ -1,4 +1,4 @@
-"""What a token is for: scopes, and optionally one workspace and the agents whose names match a pattern."""
+"""The limits of a token: scopes, and optionally one workspace and a pattern of agent names."""
 
 import re
 import uuid
@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Self
 
-from accounts.text import NAME_LENGTH
 from streams.protocol.kinds import Scope
 from streams.protocol.messages import Code, ProtocolError, brief
+from streams.protocol.text import NAME_LENGTH
 
-FULL_ACCESS = "full"  # as it is stored: the token does whatever its user may do
+FULL_ACCESS = "full"  # stored in `scopes`: the token may do whatever its user may
 CHOICES = (Scope.WATCH, Scope.PUBLISH, Scope.ANSWER, Scope.MANAGE)
 NAMES = {str(scope.name).lower(): scope for scope in CHOICES}
-DEFAULT = Scope.WATCH | Scope.PUBLISH  # of a token made without scopes: what clients of before those did with one
+DEFAULT = Scope.WATCH | Scope.PUBLISH  # of a token created without scopes, by older clients
 PATTERN_LENGTH = NAME_LENGTH
-WILDCARDS = 8  # in a pattern: each may be tried at every place of a name
+WILDCARDS = 8  # in a pattern: matching tries each at every position
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a token may be used for, within its user's role. `agents` is a pattern of names; empty: all."""
+    """What a token may be used for, within its user's role. `agents` is a pattern of names; empty: all agents."""
 
     scopes: Scope
     workspace_id: uuid.UUID | None = None
@@ -29,7 +29,7 @@ class Limits:
 
     @classmethod
     def stored(cls, scopes: str, workspace_id: uuid.UUID | None, agents: str) -> Self | None:
-        """The limits of a token from its columns; None for full access. A word that is not known allows nothing."""
+        """A token's limits from its columns; None for full access. Unknown scopes allow nothing."""
         if scopes == FULL_ACCESS:
             return None
         found = Scope.NONE
@@ -43,17 +43,17 @@ class Limits:
 
     @property
     def names(self) -> list[str]:
-        """The scopes as the API has them."""
+        """The scopes' names, as in the API."""
         return [name for name, scope in NAMES.items() if scope in self.scopes]
 
     def in_workspace(self, workspace_id: uuid.UUID) -> Scope:
-        """What the token may do with the workspace as a whole. One for certain agents only sees that it is there."""
+        """What the token may do with the workspace as a whole. One for certain agents only sees that it exists."""
         if self.workspace_id not in (None, workspace_id):
             return Scope.NONE
         return Scope.SEE if self.agents else Scope.SEE | self.scopes
 
     def for_agent(self, workspace_id: uuid.UUID, name: str) -> Scope:
-        """What the token may do with the agent of this name in this workspace, which need not exist yet."""
+        """What the token may do with an agent of this name in this workspace, which need not exist yet."""
         if self.workspace_id not in (None, workspace_id):
             return Scope.NONE
         if self.agents and not fnmatchcase(name, self.agents):
@@ -61,11 +61,11 @@ class Limits:
         return Scope.SEE | self.scopes
 
 
-FULL = Limits(Scope.ALL)  # what None stands for, where somebody has to ask
+FULL = Limits(Scope.ALL)  # what None stands for
 
 
 def parse_scopes(names: Collection[str]) -> Scope:
-    """Scopes from their names. Raises ProtocolError (INVALID_MESSAGE) for none, or one that does not exist."""
+    """Scopes from their names. Raises ProtocolError (INVALID_MESSAGE) for none or unknown ones."""
     found = Scope.NONE
     for name in names:
         if name not in NAMES:
@@ -77,9 +77,9 @@ def parse_scopes(names: Collection[str]) -> Scope:
 
 
 def clean_pattern(pattern: str) -> str:
-    """A pattern of agents' names without the white space around it; empty for `*`, which is all of them.
+    """A pattern of agent names, stripped; empty for `*`, which matches all.
 
-    Raises ProtocolError (INVALID_MESSAGE) if it cannot be used.
+    Raises ProtocolError (INVALID_MESSAGE) if it isn't valid.
     """
     pattern = pattern.strip()
     if len(pattern) > PATTERN_LENGTH or not pattern.isprintable():

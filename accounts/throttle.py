@@ -1,9 +1,15 @@
-"""How often a password may be guessed: counted by account and address, by account and by address, in every process.
+"""How often passwords and secrets may be guessed.
 
-An attempt counts as a failure before the password is looked at, and is forgiven if it was right: so many at once are no
-more than so many one after another.
+Passwords are counted in the database: by account and address, by account, by address. An attempt counts as a failure
+before the password is checked, and is forgiven if it was right, so parallel attempts gain nothing.
+
+Secrets (tokens, tickets, sign-in links, invitations) are too long to guess, so valid ones always work, even if others
+fail at the same address. An address that keeps sending invalid ones has to wait.
 """
 
+import logging
+import threading
+from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -14,15 +20,25 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import SignInFailures, hashed
+from streams.protocol.limits import Bucket
 from streams.protocol.messages import Code, ProtocolError
 
+logger = logging.getLogger(__name__)
+
 FORGET = timedelta(hours=1)  # after the last failure
-KNOWN = timedelta(days=30)  # from which somebody has signed in
+KNOWN = timedelta(days=30)  # within which the user has signed in at an address
+SECRETS_BURST = 100  # bad secrets from one address
+SECRETS_PER_SECOND = 1.0
+SECRETS_ADDRESSES = 10_000  # remembered, the latest ones
+
+# Per process, not per event loop: pages are served in Django's own threads.
+_lock = threading.Lock()
+_buckets: OrderedDict[str, Bucket] = OrderedDict()
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So many failures are free; then each makes the next attempt wait twice as long, in seconds."""
+    """`free` failures cost nothing; each one after that doubles the wait before the next attempt. Times are seconds."""
 
     key: str
     free: int
@@ -30,19 +46,19 @@ class Limit:
     longest: float
 
     def wait(self, failures: int) -> timedelta:
-        """How long to wait after so many failures."""
+        """How long to wait after this many failures."""
         beyond = min(failures - self.free, 20)
         return timedelta(seconds=min(self.first * 2**beyond, self.longest) if beyond >= 0 else 0)
 
 
 def begin(username: str, address: str) -> None:
-    """Count an attempt to sign in. Raises ProtocolError (RATE_LIMITED) if it comes too soon after others."""
+    """Count a sign-in attempt. Raises ProtocolError (RATE_LIMITED) if it comes too soon after others."""
     pair, *_ = limits = _limits(username, address)
     with transaction.atomic():
         rows = _locked(limits)
-        now = timezone.now()  # not before: others may have had the lock for long
+        now = timezone.now()  # only now, because waiting for the locks may take long
         known = rows[pair.key].known_at
-        # Strangers who guess an account's password do not lock out whoever has signed in from where they are now.
+        # Guesses from elsewhere don't lock a user out at an address from which they have signed in before.
         counted = [one for one in limits if one.key == pair.key or not known or known < now - KNOWN]
         wait = max((rows[one.key].until - now).total_seconds() for one in counted)
         if wait > 0:
@@ -61,15 +77,29 @@ def succeed(username: str, address: str) -> None:
 
 
 def too_many(seconds: float) -> ProtocolError:
-    """The refusal of an attempt that comes some seconds too soon."""
+    """The error for an attempt that comes this many seconds too soon."""
     whole = max(1, round(seconds + 0.5))
     return ProtocolError(
-        Code.RATE_LIMITED, f"too many failed attempts: expected a pause of {whole} seconds", retry_after=whole
+        Code.RATE_LIMITED, f"too many failed attempts; try again in {whole} seconds", retry_after=whole
     )
 
 
+def note_failure(what: str, address: str) -> None:
+    """Count an invalid secret from this address. Raises ProtocolError (RATE_LIMITED) if there have been too many."""
+    with _lock:
+        place = network(address)
+        bucket = _buckets.setdefault(place, Bucket(SECRETS_BURST, SECRETS_PER_SECOND))
+        _buckets.move_to_end(place)
+        if len(_buckets) > SECRETS_ADDRESSES:
+            _buckets.popitem(last=False)
+        allowed = bucket.take()
+    if not allowed:
+        raise too_many(1 / SECRETS_PER_SECOND)
+    logger.info("invalid %s from %s", what, address)
+
+
 def remove_forgotten() -> None:
-    """Remove what no longer counts."""
+    """Remove records that no longer count."""
     now = timezone.now()
     old = SignInFailures.objects.filter(until__lt=now - FORGET, last_at__lt=now - FORGET)
     old.filter(known_at=None).delete()
@@ -77,7 +107,7 @@ def remove_forgotten() -> None:
 
 
 def network(address: str) -> str:
-    """What counts as one address: of IPv6 the /64, all of which one customer has."""
+    """What counts as one address. For IPv6 that is the /64, which belongs to one customer."""
     try:
         found = ip_address(address.partition("%")[0])
     except ValueError:
@@ -98,7 +128,7 @@ def _limits(username: str, address: str) -> list[Limit]:
 
 
 def _locked(limits: list[Limit]) -> dict[str, SignInFailures]:
-    keys = sorted(limit.key for limit in limits)  # one order for all, so that no two wait for each other
+    keys = sorted(limit.key for limit in limits)  # always in the same order, to prevent deadlocks
     fresh = timezone.now()
     SignInFailures.objects.bulk_create(
         [SignInFailures(key=key, until=fresh, last_at=fresh) for key in keys], ignore_conflicts=True

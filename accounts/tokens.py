@@ -17,11 +17,11 @@ from accounts.audit import Action, Deed, record_many
 from accounts.identity import Identity, SessionGrant, TokenGrant
 from accounts.models import Token, hashed
 from accounts.scopes import DEFAULT, FULL_ACCESS, Limits
-from accounts.text import clean_name
 from streams.protocol.messages import Code, ProtocolError
+from streams.protocol.text import clean_name
 from streams.signals import access_changed
 
-PREFIX = "ags_"  # so that people and secret scanners recognise one
+PREFIX = "ags_"  # lets people and secret scanners recognize one
 HINT_LENGTH = 10
 MAX_TOKENS = 100  # of one user
 BY_DEFAULT = Limits(DEFAULT)
@@ -29,8 +29,8 @@ BY_DEFAULT = Limits(DEFAULT)
 
 @transaction.atomic
 def issue_token(user: Any, name: str, expires_at: Any = None, limits: Limits | None = None) -> tuple[Token, str]:
-    """Make a token for `user`; without `limits` one with full access. Returns it with its secret, which can never be
-    read again."""
+    """Create a token for `user`, with full access unless there are `limits`. Returns it with its secret, which isn't
+    stored."""
     secret = PREFIX + secrets.token_urlsafe(32)
     token = Token.objects.create(
         user=user,
@@ -46,7 +46,7 @@ def issue_token(user: Any, name: str, expires_at: Any = None, limits: Limits | N
 
 
 def identify_tokens(given: Collection[str]) -> dict[str, Identity]:
-    """Whose tokens these are; those that do not hold are left out. One query."""
+    """The identities behind these tokens; invalid tokens are omitted. One query."""
     hashes = {hashed(secret): secret for secret in given}
     if not hashes:
         return {}
@@ -62,34 +62,34 @@ def identify_tokens(given: Collection[str]) -> dict[str, Identity]:
 
 
 def tokens_of(user_id: int) -> list[Token]:
-    """The user's tokens, newest first, expired ones too."""
+    """The user's tokens, newest first, including expired ones."""
     return list(Token.objects.filter(user=user_id))
 
 
 def make_token(identity: Identity, name: str, days: int | None, limits: Limits = BY_DEFAULT) -> tuple[Token, str]:
-    """Make a token for whoever is signed in, which holds for some days or until it is deleted; and its secret.
+    """Create a token for the signed-in user, valid for `days` or until it is deleted. Returns it with its secret.
 
-    Raises ProtocolError: FORBIDDEN for who shows a token, INVALID_MESSAGE for a name that will not do or one too many.
+    Raises ProtocolError: FORBIDDEN for a caller with a token, INVALID_MESSAGE for an invalid name or too many tokens.
     """
-    # A token that has leaked must not outlive its own deletion by what was made with it.
+    # A leaked token must not be able to create others that survive its deletion.
     if not isinstance(identity.grant, SessionGrant):
-        raise ProtocolError(Code.FORBIDDEN, "a token makes no tokens: expected a signed-in session")
+        raise ProtocolError(Code.FORBIDDEN, "expected a signed-in session: a token can't create tokens")
     if Token.objects.filter(user=identity.id).count() >= MAX_TOKENS:
-        raise ProtocolError(Code.INVALID_MESSAGE, f"expected at most {MAX_TOKENS} tokens of one user")
+        raise ProtocolError(Code.INVALID_MESSAGE, f"expected at most {MAX_TOKENS} tokens per user")
     user = get_user_model()._default_manager.get(pk=identity.id)
     expires_at = None if days is None else timezone.now() + timedelta(days=days)
     return issue_token(user, clean_name(name, "name"), expires_at, limits)
 
 
 def delete_token(user_id: int, token_id: uuid.UUID) -> None:
-    """Delete a token of the user's; sockets opened with it are closed. Raises ProtocolError (NOT_FOUND)."""
+    """Delete one of the user's tokens; sockets opened with it are closed. Raises ProtocolError (NOT_FOUND)."""
     token = Token.objects.filter(user=user_id, pk=token_id).first()
     if token is None or not token.delete()[0]:
-        raise ProtocolError(Code.NOT_FOUND, "there is no such token of yours")
+        raise ProtocolError(Code.NOT_FOUND, "you have no such token")
 
 
 def delete_tokens_of_workspace(workspace_id: uuid.UUID) -> None:
-    """Delete the tokens that are for this workspace only, which is being deleted."""
+    """Delete the tokens limited to this workspace, which is being deleted."""
     for token in Token.objects.filter(workspace_id=workspace_id):
         token.delete()
 
@@ -103,10 +103,10 @@ def recheck_patterns(workspace_id: uuid.UUID) -> None:
         transaction.on_commit(lambda: access_changed.send(None, user_ids=user_ids), robust=True)
 
 
-def write_uses() -> None:
-    """Write when and from where tokens were used, and record what is new among the addresses."""
-    due = usage.take_due()
-    if due:
+def write_uses(uses: usage.TokenUses | None = None) -> None:
+    """Write when and from where tokens were used, and record new addresses. `uses`: this server's, unless given."""
+    uses = uses or usage.token_uses()
+    if uses is not None and (due := uses.take_due()):
         _write(due)
 
 
@@ -118,9 +118,9 @@ def _write(due: Mapping[uuid.UUID, usage.Uses]) -> None:
         uses = due[token.pk]
         new = [address for address in uses if address not in token.addresses]
         if not new and token.last_used_at and token.last_used_at > recent:
-            continue  # another process has written it
+            continue  # another process has just written it
         last = max(uses, key=lambda address: uses[address])
-        # Not save(): that would have open connections ask again what they may do.
+        # Not save(), which would make open connections recheck their access.
         Token.objects.filter(pk=token.pk).update(
             last_used_at=uses[last],
             last_address=last,

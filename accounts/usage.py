@@ -8,34 +8,44 @@ from datetime import datetime
 from django.utils import timezone
 
 from accounts.models import ADDRESS_LENGTH
+from streams.runtime import Runtime
 
 WRITE_SECONDS = 60.0  # between two writes of one token
 ADDRESSES = 20  # of one token that may wait to be written, and that are remembered
 
 Uses = dict[str, datetime]  # by address, the time of the last
 
-_lock = threading.Lock()
-_pending: dict[uuid.UUID, Uses] = {}
-_written: dict[uuid.UUID, float] = {}
+
+class TokenUses:
+    """Uses of tokens that have not been written yet. Its methods may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pending: dict[uuid.UUID, Uses] = {}
+        self._written: dict[uuid.UUID, float] = {}
+
+    def note(self, token_id: uuid.UUID, address: str) -> None:
+        """A token is used now. Does not access the database."""
+        address = address[:ADDRESS_LENGTH]
+        with self._lock:
+            uses = self._pending.setdefault(token_id, {})
+            if address in uses or len(uses) < ADDRESSES:
+                uses[address] = timezone.now()
+
+    def take_due(self) -> dict[uuid.UUID, Uses]:
+        """Remove and return the uses of tokens that were last taken at least a minute ago."""
+        now = time.monotonic()
+        with self._lock:
+            for token_id in [token_id for token_id, at in self._written.items() if now - at >= WRITE_SECONDS]:
+                del self._written[token_id]
+            due = {token_id: uses for token_id, uses in self._pending.items() if token_id not in self._written}
+            for token_id in due:
+                del self._pending[token_id]
+                self._written[token_id] = now
+        return due
 
 
-def note(token_id: uuid.UUID, address: str) -> None:
-    """A token is used now. Reads and writes no database."""
-    address = address[:ADDRESS_LENGTH]
-    with _lock:
-        uses = _pending.setdefault(token_id, {})
-        if address in uses or len(uses) < ADDRESSES:
-            uses[address] = timezone.now()
-
-
-def take_due() -> dict[uuid.UUID, Uses]:
-    """What has been noted of tokens that have not been taken from here for a minute."""
-    now = time.monotonic()
-    with _lock:
-        for token_id in [token_id for token_id, at in _written.items() if now - at >= WRITE_SECONDS]:
-            del _written[token_id]
-        due = {token_id: uses for token_id, uses in _pending.items() if token_id not in _written}
-        for token_id in due:
-            del _pending[token_id]
-            _written[token_id] = now
-    return due
+def token_uses() -> TokenUses | None:
+    """The uses noted in this server; None where nothing is served."""
+    runtime = Runtime.of_process()
+    return None if runtime is None else runtime.part(TokenUses)

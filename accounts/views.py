@@ -15,9 +15,10 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import links
 from accounts.actor import address_of
+from accounts.audit import Action, record
 from accounts.forms import SignInForm
-from accounts.guesses import note_failure
 from accounts.sessions import end_sessions
+from accounts.throttle import note_failure
 from streams.protocol.messages import ProtocolError
 
 
@@ -44,6 +45,7 @@ def sign_in_by_link(request: HttpRequest, secret: str) -> HttpResponse:
         return render(request, "sign_in_link.html", {"person": links.find_link(secret)})
     except ProtocolError:
         note_failure("sign-in link", address_of(request))
+        record(Action.SIGN_IN_FAILED, detail={"by": "sign-in link"})
         return redirect(reverse("sign_in") + "?link-failed")
 
 
@@ -54,7 +56,7 @@ class SignOut(LogoutView):
 @require_POST
 @login_required
 def sign_out_everywhere(request: HttpRequest) -> HttpResponse:
-    """End all sessions of whoever asks, on every device."""
+    """End all sessions of the user, on every device."""
     user_id = request.user.pk
     assert user_id is not None
     logout(request)

@@ -1,30 +1,31 @@
-"""The admin of agents. Every change goes through AgentService, so that open dashboards show it at once."""
+"""The admin of agents. Changes go through AgentService, so that open dashboards show them immediately."""
 
 from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.forms.widgets import Media, Script
 from django.http import HttpRequest
 from django.utils.html import format_html
 
 from accounts.admin import NamedForm, ServiceAdmin
-from agents.models import Agent, Request
+from agents.models import Agent, Attachment, Request, Session, UsageShare
 from agents.services import AgentService
+from agents.usage_store import COUNTED
 
-# By the agent or about it, not by people.
+# Set by the agent or the server, not by people.
 REPORTED = ("key", "labels", "status", "reason", "context_level", "archived_at", "created_at", "updated_at")
 
 
 class AgentForm(NamedForm):
-    """Says of a name that is taken, which Django only does where the workspace is a field of the form."""
+    """Reports a name that is taken; Django only does if the workspace is a field of the form."""
 
     def clean_name(self) -> str:
         name = super().clean_name()
         others = Agent.objects.filter(workspace=self.instance.workspace_id, name=name).exclude(pk=self.instance.pk)
         if others.exists():
-            raise ValidationError("expected a name that no other agent of the workspace has")
+            raise ValidationError("expected a name that no other agent in the workspace has")
         return name
 
 
@@ -69,9 +70,47 @@ class AgentAdmin(ServiceAdmin):
             AgentService.delete(agent.pk)
 
 
+class ReportedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """What agents have reported, read-only."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+@admin.register(Session)
+class SessionAdmin(ReportedAdmin):
+    list_display = ["name", "agent", "started_at", "ended_at", "outcome"]
+    list_filter = ["outcome"]
+    search_fields = ["name", "agent__name"]
+    list_select_related = ["agent"]
+    fields = ("name", "agent", "started_at", "ended_at", "outcome", "first_seq", "last_seq", "payload")
+
+
+@admin.register(UsageShare)
+class UsageShareAdmin(ReportedAdmin):
+    list_display = ["agent", "session", "day", "model", *COUNTED, "estimated"]
+    list_filter = ["day"]
+    search_fields = ["session", "model", "agent__name"]
+    list_select_related = ["agent"]
+
+
+@admin.register(Attachment)
+class AttachmentAdmin(ReportedAdmin):
+    list_display = ["name", "agent", "media_type", "size", "created_at"]
+    list_filter = ["media_type"]
+    search_fields = ["name", "agent__name"]
+    list_select_related = ["agent"]
+
+
 @admin.register(Request)
-class RequestAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """What was asked, and how it ended: to look at. Answers are people's, and are given on the agent's page."""
+class RequestAdmin(ReportedAdmin):
+    """Requests and how they ended, read-only. People answer on the agent's page."""
 
     list_display = ["title", "agent", "kind", "created_at", "outcome", "answered_by"]
     list_filter = ["kind", "outcome"]
@@ -81,12 +120,3 @@ class RequestAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         *("title", "agent", "kind", "created_at", "outcome", "answered_by"),
         *("request_id", "expires_at", "resolved_at", "payload", "resolution"),
     )
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Request | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Request | None = None) -> bool:
-        return False

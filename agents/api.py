@@ -14,28 +14,31 @@ from accounts.actor import Actor
 from accounts.requests import Caller, Camel, authorize, authorize_reading, authorize_seeing, caller, read, write
 from agents.changes import agent_stream
 from agents.events import AgentEvent, Context, Input, Output, Signal, StatusReport
+from agents.inbox import with_needs
 from agents.kinds import AgentKind
 from agents.models import Agent
+from agents.needs import Need
 from agents.publications import Publication, PublishPayload, read_lines, read_publication
+from agents.rates import limit_rate
 from agents.search import AgentQuery, search
 from agents.services import AgentService, Changes
-from agents.states import agent_state
+from agents.states import whole_state
 from streams.conf import conf
 from streams.protocol.kinds import Access, Scope
-from streams.protocol.messages import Code, ProtocolError, parse
+from streams.protocol.messages import Code, ProtocolError
 from streams.runtime import Runtime
 from streams.transports.http import add_stream_endpoints
 
 router = Router(tags=["agents"])
 
-LISTING = Scope.WATCH | Scope.PUBLISH | Scope.MANAGE  # a token for any of these sees how the agents it is for are now
+LISTING = Scope.WATCH | Scope.PUBLISH | Scope.MANAGE  # a token with any of these sees its agents' state
 
 
 class AgentOut(Camel):
     id: uuid.UUID
     workspace_id: uuid.UUID
     name: str
-    key: str | None = Field(None, description="the producer's own name for the agent")
+    key: str | None = Field(None, description="the producer's own identifier for the agent")
     labels: dict[str, str]
     status: str
     reason: str | None = None
@@ -44,13 +47,21 @@ class AgentOut(Camel):
     tokens_limit: int | None = None
     created_at: str
     updated_at: str
-    requests: list[dict[str, Any]] = Field(description="the open ones, oldest first")
-    more_requests: int | None = Field(None, description="how many open ones are left out here")
+    status_seq: int = Field(description="of the event that set the status; 0: none did")
+    requests: list[dict[str, Any]] = Field(description="the open requests, oldest first")
+    more_requests: int | None = Field(None, description="how many more open requests there are")
+    session: dict[str, Any] | None = Field(None, description="the session it is in; not in lists, as are the next two")
+    plan: dict[str, Any] | None = Field(None, description="the plan it told last")
+    usage: dict[str, Any] | None = Field(None, description="the usage it told last")
+    seen: int | None = Field(None, description="up to which seq the caller has seen it, where one asks for agents")
+    needs: Need | None = Field(None, description="why it needs the caller, likewise; null: it doesn't")
 
 
 class AgentIn(Camel):
-    name: str | None = Field(None, description="needed unless there is a key")
-    key: str | None = Field(None, description="the producer's own name for the agent: a known key is the known agent")
+    name: str | None = Field(None, description="required unless there is a key")
+    key: str | None = Field(
+        None, description="the producer's own identifier for the agent; an existing key returns the existing agent"
+    )
     labels: dict[str, str | None] = {}
 
 
@@ -73,51 +84,55 @@ class ViewerOut(Camel):
 
 class RecordedOut(Camel):
     agent_id: uuid.UUID
-    seq: int = Field(description="of the event in the agent's stream")
+    seq: int = Field(description="the event's seq in the agent's stream")
 
 
 class PublishedOut(RecordedOut):
     n: int = Field(description="the highest number stored for this producer")
-    lease: float | None = Field(None, description="seconds until the lease runs out, where it was asked for")
+    lease: float | None = Field(None, description="seconds until the lease expires, if one was requested")
 
 
 def _require_name(request: HttpRequest, workspace_id: uuid.UUID, name: str) -> None:
-    """Raise ProtocolError (FORBIDDEN) if the caller's token is not for an agent of this name."""
+    """Raise ProtocolError (FORBIDDEN) if the caller's token doesn't allow an agent of this name."""
     limits = caller(request).limits
     if limits is not None and not limits.for_agent(workspace_id, name.strip()):
-        raise ProtocolError(Code.FORBIDDEN, f"your token is for agents whose names match {limits.agents!r}")
+        raise ProtocolError(Code.FORBIDDEN, f"your token only allows agents whose names match {limits.agents!r}")
 
 
 def _state(agent_id: uuid.UUID) -> dict[str, Any]:
     agent = Agent.objects.filter(pk=agent_id).first()
     if agent is None:
         raise ProtocolError(Code.NOT_FOUND, f"there is no agent {agent_id}")
-    return agent_state(agent)
+    return whole_state(agent)
+
+
+def _state_for(user_id: int, agent_id: uuid.UUID) -> dict[str, Any]:
+    return with_needs([_state(agent_id)], user_id)[0]
 
 
 def _created(workspace_id: uuid.UUID, name: str, labels: Changes) -> dict[str, Any]:
-    return agent_state(AgentService.create(workspace_id, name, labels))
+    return whole_state(AgentService.create(workspace_id, name, labels))
 
 
 def _registered(*wanted: Any) -> tuple[dict[str, Any], bool]:
     agent, created = AgentService.register(*wanted)
-    return agent_state(agent), created
+    return whole_state(agent), created
 
 
 def _updated(agent_id: uuid.UUID, name: str | None, labels: Changes) -> dict[str, Any]:
-    return agent_state(AgentService.update(agent_id, name, labels))
+    return whole_state(AgentService.update(agent_id, name, labels))
 
 
 @router.get(
     "/workspaces/{uuid:workspace_id}/agents",
     response=list[AgentOut],
     by_alias=True,
-    summary="The workspace's agents, by name; the header Link leads to the next page",
+    summary="The workspace's agents, by name; the Link header has the next page",
     auth=Caller(LISTING),
 )
 async def list_agents(request: HttpRequest, workspace_id: uuid.UUID, query: Query[AgentQuery]) -> HttpResponse:
     await authorize_seeing(request, "workspace", workspace_id)
-    page = await read(search, workspace_id, query, caller(request).limits)
+    page = await read(search, workspace_id, query, caller(request).id, caller(request).limits)
     response = HttpResponse(page.text, content_type="application/json; charset=utf-8")
     if page.cursor is not None:
         parameters = request.GET.copy()
@@ -156,7 +171,7 @@ async def create_agent(request: HttpRequest, workspace_id: uuid.UUID, body: Agen
 )
 async def get_agent(request: HttpRequest, agent_id: uuid.UUID) -> dict[str, Any]:
     await authorize(request, "agent", agent_id, Access.READ)
-    return await read(_state, agent_id)
+    return await read(_state_for, caller(request).id, agent_id)
 
 
 @router.patch(
@@ -170,7 +185,7 @@ async def get_agent(request: HttpRequest, agent_id: uuid.UUID) -> dict[str, Any]
 async def update_agent(request: HttpRequest, agent_id: uuid.UUID, body: AgentPatch) -> dict[str, Any]:
     await authorize(request, "agent", agent_id, Access.WRITE)
     if caller(request).limits is not None and body.name is not None:
-        # Or it could take an agent out of, or into, what the token is for.
+        # Otherwise a rename could move an agent into or out of the token's limits.
         _require_name(request, uuid.UUID((await read(_state, agent_id))["workspaceId"]), body.name)
     return await write(_updated, agent_id, body.name, body.labels)
 
@@ -199,7 +214,8 @@ async def delete_agent(request: HttpRequest, agent_id: uuid.UUID) -> tuple[int, 
 )
 async def report_output(request: HttpRequest, agent_id: uuid.UUID) -> tuple[int, RecordedOut]:
     # Not a parameter: output, and only that, may hold NUL, which the API's parser refuses everywhere.
-    return await _report(request, agent_id, parse(Output, Raw(request.body), "body"))
+    _check_size(request, conf().EVENT_BYTES * 2)
+    return await _report(request, agent_id, Output.read(Raw(request.body), "body"))
 
 
 @router.post(
@@ -228,7 +244,7 @@ async def report_context(request: HttpRequest, agent_id: uuid.UUID, body: Contex
     "/agents/{uuid:agent_id}/input",
     response={201: RecordedOut},
     by_alias=True,
-    summary="Send the agent a message",
+    summary="Send input to the agent",
     auth=Caller(Scope.ANSWER),
 )
 async def send_input(request: HttpRequest, agent_id: uuid.UUID, body: InputIn) -> tuple[int, RecordedOut]:
@@ -239,16 +255,23 @@ async def send_input(request: HttpRequest, agent_id: uuid.UUID, body: InputIn) -
     "/agents/{uuid:agent_id}/signal",
     response={201: RecordedOut},
     by_alias=True,
-    summary="Interrupt the agent's process, or stop it",
+    summary="Interrupt or stop the agent's process",
     auth=Caller(Scope.ANSWER),
 )
 async def send_signal(request: HttpRequest, agent_id: uuid.UUID, body: SignalIn) -> tuple[int, RecordedOut]:
     return await _report(request, agent_id, Signal(signal=body.signal, sender=caller(request).name))
 
 
+def _check_size(request: HttpRequest, limit: int) -> None:
+    if len(request.body) > limit:
+        raise ProtocolError(Code.TOO_LARGE, f"expected a body of at most {limit} bytes, got {len(request.body)}")
+
+
 async def _report(request: HttpRequest, agent_id: uuid.UUID, event: AgentEvent) -> tuple[int, RecordedOut]:
     await authorize(request, "agent", agent_id, Access.WRITE)
-    event.encode(agent_id)
+    size = len(event.encode(agent_id))
+    if not isinstance(event, Signal):  # it may be what stops the agent
+        limit_rate(agent_id, caller(request).credential, 1, size)
     published = await AgentService.areport(agent_id, event, actor=Actor.of(caller(request)))
     return 201, RecordedOut(agent_id=agent_id, seq=published.seq)
 
@@ -272,15 +295,15 @@ async def _report(request: HttpRequest, agent_id: uuid.UUID, event: AgentEvent) 
 )
 async def publish_events(request: HttpRequest, agent_id: uuid.UUID) -> PublishedOut:
     await authorize(request, "agent", agent_id, Access.WRITE)
-    published = await AgentService.apublish(await _publication(request, agent_id))
+    publication = await _publication(request, agent_id)
+    limit_rate(agent_id, caller(request).credential, len(publication.events), len(request.body))
+    published = await AgentService.apublish(publication)
     return PublishedOut(agent_id=agent_id, n=published.n, seq=published.seq, lease=published.lease)
 
 
 async def _publication(request: HttpRequest, agent_id: uuid.UUID) -> Publication:
     """The publication in the request's body: JSON, or NDJSON with the header X-Producer."""
-    limit = conf().PUBLISH_BYTES
-    if len(request.body) > limit:
-        raise ProtocolError(Code.TOO_LARGE, f"expected a body of at most {limit} bytes, got {len(request.body)}")
+    _check_size(request, conf().PUBLISH_BYTES)
     producer = request.headers.get("X-Producer", "")
     if request.content_type == "application/x-ndjson" or producer:
         return await read_lines(agent_id, producer, request.body)
@@ -294,7 +317,7 @@ add_stream_endpoints(router, "agent", authorize_reading, caller, Caller(AgentKin
     "/agents/{uuid:agent_id}/viewers",
     response=list[ViewerOut],
     by_alias=True,
-    summary="Who watches it at this moment",
+    summary="Who is watching the agent right now",
     auth=Caller(Scope.WATCH),
 )
 async def agent_viewers(request: HttpRequest, agent_id: uuid.UUID) -> list[ViewerOut]:

@@ -13,11 +13,12 @@ from pydantic_core import to_json
 from accounts.actor import Actor
 from accounts.requests import Caller, authorize, caller, read
 from agents.events import Request
+from agents.fields import read_object
 from agents.kinds import AgentKind
 from agents.models import Request as StoredRequest
 from agents.request_store import GivenAnswer, request_state
 from agents.request_waiting import MAX_SECONDS, wait_for_resolution
-from agents.requests import Answer, RequestFields, ResolutionOutcome, read_fields
+from agents.requests import Answer, RequestFields, ResolutionOutcome
 from agents.services import AgentService
 from streams.conf import conf
 from streams.protocol.kinds import Access, Scope
@@ -26,7 +27,7 @@ from streams.protocol.text import without_nul
 
 router = Router(tags=["requests"])
 
-PAGE_BYTES = 1_048_576  # of requests in one answer; the first is whole however large it is
+PAGE_BYTES = 1_048_576  # of requests in one response, which contains at least one request
 
 _camel = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
@@ -40,13 +41,13 @@ class ResolutionOut(Answer):
 
 class RequestOut(RequestFields):
     created_at: str
-    resolution: ResolutionOut | None = Field(None, description="left out while the request is open")
+    resolution: ResolutionOut | None = Field(None, description="omitted while the request is open")
 
 
 class RequestsOut(Schema):
     model_config = _camel
     requests: list[RequestOut]
-    more: bool = Field(description="whether there are more, after the `seq` of the last one")
+    more: bool = Field(description="whether there are more after the `seq` of the last one")
 
 
 class AnsweredOut(Schema):
@@ -61,8 +62,8 @@ class WaitQuery(Schema):
 
 
 class RequestsQuery(Schema):
-    open: bool = Field(True, description="only those that wait for an answer")
-    since: int = Field(0, ge=0, le=BIGINT, description="the seq after which to begin")
+    open: bool = Field(True, description="only requests that are waiting for an answer")
+    since: int = Field(0, ge=0, le=BIGINT, description="the seq to start after")
     limit: int = Field(100, ge=1, le=100)
 
 
@@ -95,7 +96,7 @@ def _body(model: type[Any]) -> dict[str, Any]:
     "/agents/{uuid:agent_id}/requests",
     response={201: RequestOut},
     by_alias=True,
-    summary="Ask a person, and wait for the answer if you like",
+    summary="Ask a person, and optionally wait for the answer",
     auth=Caller(Scope.PUBLISH),
     openapi_extra=_body(Request),
 )
@@ -104,7 +105,7 @@ async def ask(request: HttpRequest, agent_id: uuid.UUID, query: Query[WaitQuery]
     limit = conf().EVENT_BYTES * 2
     if len(request.body) > limit:
         raise ProtocolError(Code.TOO_LARGE, f"expected a body of at most {limit} bytes, got {len(request.body)}")
-    fields = read_fields(Raw(request.body), "body")
+    fields = read_object(Raw(request.body), "body")
     asked = parse(Request, {"requestId": str(uuid.uuid4()), **fields}, "body")
     asked.encode(agent_id)
     await AgentService.areport(agent_id, asked)
@@ -115,7 +116,7 @@ async def ask(request: HttpRequest, agent_id: uuid.UUID, query: Query[WaitQuery]
     "/agents/{uuid:agent_id}/requests",
     response=RequestsOut,
     by_alias=True,
-    summary="What the agent asks",
+    summary="The agent's requests",
     auth=Caller(AgentKind.readers),
 )
 async def list_requests(request: HttpRequest, agent_id: uuid.UUID, query: Query[RequestsQuery]) -> HttpResponse:
@@ -144,7 +145,7 @@ async def answer(request: HttpRequest, agent_id: uuid.UUID, request_id: str, bod
     "/agents/{uuid:agent_id}/requests/{path:request_id}",
     response=RequestOut,
     by_alias=True,
-    summary="One request; wait for its answer if you like",
+    summary="One request; optionally waits for its answer",
     auth=Caller(AgentKind.readers),
 )
 async def get_request(

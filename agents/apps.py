@@ -10,18 +10,20 @@ class AgentsConfig(StreamApp, WorkspaceApp):
     name = "agents"
 
     def stream_kinds(self) -> Iterable[Kind]:
+        from agents.inbox import InboxKind
         from agents.kinds import AgentKind
 
-        return [AgentKind()]
+        return [AgentKind(), InboxKind()]
 
     def workspace_sections(self) -> Iterable[Section]:
         from agents.kinds import AgentSection
 
         return [AgentSection()]
 
-    def maintenance(self) -> Iterable[Job]:
-        from agents import archive
-        from agents.leases import LeaseGuard
-        from agents.request_expiry import jobs
+    def upload_paths(self) -> Iterable[str]:
+        return [r"/api/agents/[0-9a-fA-F-]{36}/attachments"]
 
-        return [LeaseGuard().job, archive.job(), *jobs()]
+    def maintenance(self) -> Iterable[Job]:
+        from agents.maintenance import jobs
+
+        return jobs()

@@ -1,4 +1,4 @@
-"""The agents that one transaction changes: locked, changed, recorded on their streams, saved."""
+"""The agents that one transaction changes: locks, changes, records and saves them."""
 
 import uuid
 from collections.abc import Collection
@@ -12,7 +12,7 @@ from streams.protocol.messages import stream_name
 from workspaces.events import Change
 from workspaces.services import record, workspace_stream
 
-STATE_FIELDS = ["status", "reason", "context_level", "tokens_used", "tokens_limit", "updated_at"]
+STATE_FIELDS = ["status", "reason", "status_seq", "context_level", "tokens_used", "tokens_limit", "updated_at"]
 LEASE_FIELDS = ["lease_holder", "lease_until"]
 
 
@@ -21,7 +21,7 @@ def agent_stream(agent_id: uuid.UUID) -> str:
 
 
 class AgentChanges:
-    """Agents whose rows are locked, by id, before any stream is."""
+    """Agents whose rows are locked, by id, before any stream."""
 
     def __init__(self, agent_ids: Collection[uuid.UUID]) -> None:
         rows = Agent.objects.select_for_update().filter(pk__in=agent_ids).order_by("pk") if agent_ids else ()
@@ -43,22 +43,25 @@ class AgentChanges:
             return
         change = StatusChange(status=report.status, reason=report.reason, previous_status=Status(agent.status))
         agent.status, agent.reason = report.status, report.reason or ""
-        self._record(writer, agent, change, Change.AGENT_STATUS)
+        agent.status_seq = self._record(writer, agent, change)
+        data = {"agentId": str(agent.pk), **change.state(), "statusSeq": agent.status_seq}
+        record(writer, agent.workspace_id, Change.AGENT_STATUS, data)
 
     def set_context(self, writer: Writer, agent: Agent, context: Context) -> None:
         agent.context_level = context.context_level
         agent.tokens_used, agent.tokens_limit = context.tokens_used, context.tokens_limit
-        self._record(writer, agent, context, Change.AGENT_CONTEXT)
+        self._record(writer, agent, context)
+        record_for(writer, agent, context, Change.AGENT_CONTEXT)
 
     def set_lease(self, agent: Agent, holder: str, until: datetime | None) -> None:
         agent.lease_holder, agent.lease_until = holder, until
         self._leased.add(agent.pk)
 
-    def _record(self, writer: Writer, agent: Agent, event: AgentEvent, change: Change) -> None:
+    def _record(self, writer: Writer, agent: Agent, event: AgentEvent) -> int:
+        """Append the event to the agent's stream; its seq."""
         agent.updated_at = clock.as_datetime(writer.time)
         self._changed.add(agent.pk)
-        writer.append(agent_stream(agent.pk), event.type, event.encode(agent.pk))
-        record_for(writer, agent, event, change)
+        return writer.append(agent_stream(agent.pk), event.type, event.encode(agent.pk))
 
     def save(self) -> None:
         for keys, fields in ((self._changed, STATE_FIELDS), (self._leased, LEASE_FIELDS)):
@@ -67,6 +70,6 @@ class AgentChanges:
 
 
 def record_for(writer: Writer, agent: Agent, event: AgentEvent, change: Change) -> None:
-    """Record an agent's event on its workspace's stream too."""
-    data = {"agentId": str(agent.pk), **event.model_dump(mode="json", by_alias=True, exclude_none=True)}
+    """Also record an agent's event on its workspace's stream."""
+    data = {"agentId": str(agent.pk), **event.state()}
     record(writer, agent.workspace_id, change, data)

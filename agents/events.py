@@ -1,17 +1,20 @@
-"""What is recorded on an agent's stream, as types: payloads of the contract, checked once for every way in."""
+"""The events of an agent's stream: the payloads of the protocol, validated the same for every transport."""
 
 import uuid
 from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Self
 
+import msgspec
 from msgspec import Raw
 from pydantic import AfterValidator, Field, StringConstraints
 
+from agents.fields import MAX_CHANGES, FileChange, check_cost, check_object, read_object
 from agents.models import REASON_LENGTH, Status
-from agents.requests import Answer, RequestFields, RequestId, ResolutionOutcome, read_fields
+from agents.progress import PLAN_BYTES, Flag, PlanFields, SessionFields, SubagentFields, UsageFields
+from agents.requests import Answer, RequestFields, RequestId, ResolutionOutcome
 from streams.conf import conf
-from streams.protocol.messages import BIGINT, Code, ProtocolError, Wire, brief, parse
+from streams.protocol.messages import BIGINT, Code, ProtocolError, Wire, brief, decode, encode, parse
 from streams.protocol.text import Text
 
 Label = Annotated[Text, StringConstraints(min_length=1, max_length=200)]
@@ -28,6 +31,8 @@ def _bounded(content: str) -> str:
 
 
 Content = Annotated[str, AfterValidator(_bounded)]
+ToolKind = Literal["read", "edit", "delete", "move", "search", "execute", "think", "fetch", "other"]
+MAX_ATTACHMENTS = 50  # of one event
 
 
 class Outcome(StrEnum):
@@ -40,32 +45,61 @@ class Outcome(StrEnum):
 
 
 class AgentEvent(Wire):
-    """Base of the payloads; `agentId` is added when one is recorded."""
+    """Base of the payloads; `agentId` is added when an event is recorded."""
 
     type: ClassVar[str]
 
     @classmethod
     def read(cls, payload: Raw, where: str) -> Self:
         """The event from its JSON text. Raises ProtocolError (INVALID_JSON, INVALID_MESSAGE, TOO_LARGE)."""
+        check_cost(payload, where)
         return parse(cls, payload, where)
 
     @cached_property
     def fields(self) -> str:
-        """Everything but the agent's id, as a JSON object."""
+        """The payload without the agent's id, as a JSON object."""
         return self.model_dump_json(by_alias=True, exclude_none=True)
+
+    def state(self) -> dict[str, Any]:
+        """The same as a JSON-serializable dict."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    @property
+    def max_bytes(self) -> int:
+        """How large it may be as JSON, so that it fits a frame."""
+        return conf().EVENT_BYTES
 
     def encode(self, agent_id: uuid.UUID) -> str:
         """The payload as JSON text. Raises ProtocolError (TOO_LARGE) where escapes make it too long for a frame."""
         comma = "," if len(self.fields) > 2 else ""
         text = f'{{"agentId":"{agent_id}"{comma}{self.fields[1:]}'
-        limit = conf().EVENT_BYTES
+        limit = self.max_bytes
         if len(text) * 4 > limit and len(text.encode()) > limit:
             raise ProtocolError(Code.TOO_LARGE, f"expected an event of at most {limit} bytes as JSON, got more")
         return text
 
 
+NOTHING = Raw(b"null")
+
+
+class _Structured(msgspec.Struct):
+    """The parts of an output that may contain any JSON."""
+
+    toolInput: Raw = NOTHING  # noqa: N815 (as it stands in JSON)
+
+
+class Attachment(Wire):
+    """A file that belongs to an output, as described by its producer."""
+
+    id: uuid.UUID
+    name: Label
+    media_type: Label
+    size: Count
+
+
 class Output(AgentEvent):
-    """`agent:output`: something the agent said, or a piece of it."""
+    """`agent:output`: something the agent said, or a chunk of it. Tools add `tool_input` to a call, `is_error` and
+    `duration_ms` to a result, and `parent_id` to all output of a sub-agent."""
 
     type = "agent:output"
     content: Content
@@ -75,6 +109,21 @@ class Output(AgentEvent):
     kind: Literal["text", "thinking", "tool_call", "tool_result"] | None = None
     tool_call_id: Label | None = None
     tool_name: Label | None = None
+    tool_kind: ToolKind | None = None
+    tool_input: dict[str, Any] | None = None
+    is_error: Flag | None = None
+    duration_ms: Count | None = None
+    changes: Annotated[list[FileChange], Field(max_length=MAX_CHANGES)] | None = None
+    parent_id: Label | None = None
+    attachments: Annotated[list[Attachment], Field(max_length=MAX_ATTACHMENTS)] | None = None
+
+    @classmethod
+    def read(cls, payload: Raw, where: str) -> Self:
+        check_cost(payload, where)
+        given = decode(_Structured, payload, where).toolInput
+        if bytes(given) != b"null":
+            check_object(given, f"{where}.toolInput")
+        return parse(cls, payload, where)
 
 
 class StatusReport(AgentEvent):
@@ -92,16 +141,23 @@ class StatusChange(StatusReport):
 
 
 class Context(AgentEvent):
-    """`agent:context`: how full the context window is, in whole percent."""
+    """`agent:context`: how full the context window is, in whole percent; None: no longer known."""
 
     type = "agent:context"
-    context_level: Annotated[int, Field(ge=0, le=100, strict=True)]
+    context_level: Annotated[int, Field(ge=0, le=100, strict=True)] | None
     tokens_used: Count | None = None
     tokens_limit: Count | None = None
 
+    @cached_property
+    def fields(self) -> str:
+        return encode(self.state())
+
+    def state(self) -> dict[str, Any]:
+        return {"contextLevel": self.context_level, **super().state()}
+
 
 class Trouble(Wire):
-    """What went wrong, as `agent:error` carries it."""
+    """The error in `agent:error`."""
 
     code: Label
     message: Content
@@ -115,7 +171,7 @@ class Failure(AgentEvent):
 
 
 class Terminated(AgentEvent):
-    """`agent:terminated`: the process has ended. `exit_code` is None where there is none to tell."""
+    """`agent:terminated`: the process has ended. `exit_code` is None after a signal or a lost runner."""
 
     type = "agent:terminated"
     exit_code: Annotated[int, Field(ge=-(2**31), lt=2**32, strict=True)] | None = None
@@ -124,12 +180,12 @@ class Terminated(AgentEvent):
 
     @cached_property
     def fields(self) -> str:
-        # The contract has exitCode always; null where a signal or a loss left none.
+        # The protocol always has exitCode, possibly null.
         return self.model_dump_json(by_alias=True, exclude={"signal"} if self.signal is None else None)
 
 
 class Input(AgentEvent):
-    """`agent:input`: what a person sent to the agent. Not for producers: the server says who it was."""
+    """`agent:input`: what a person sent to the agent. Only the server records it, with the sender."""
 
     type = "agent:input"
     content: Content
@@ -137,7 +193,7 @@ class Input(AgentEvent):
 
 
 class Signal(AgentEvent):
-    """`agent:signal`: what a person told the agent's process to do. Not for producers: the server says who it was."""
+    """`agent:signal`: a person interrupts or stops the agent's process. Only the server records it, with the sender."""
 
     type = "agent:signal"
     signal: Literal["interrupt", "stop"]
@@ -145,7 +201,7 @@ class Signal(AgentEvent):
 
 
 class Updated(AgentEvent):
-    """`agent:updated`: the agent has another name or other labels. Not for producers: they register."""
+    """`agent:updated`: the agent's name or labels have changed. Only the server records it."""
 
     type = "agent:updated"
     name: str
@@ -153,21 +209,17 @@ class Updated(AgentEvent):
 
 
 class Request(RequestFields, AgentEvent):
-    """`agent:request`: a person is asked."""
+    """`agent:request`: the agent asks people."""
 
     type = "agent:request"
 
     @classmethod
     def read(cls, payload: Raw, where: str) -> Self:
-        return parse(cls, read_fields(payload, where), where)
-
-    def state(self) -> dict[str, Any]:
-        """What is asked, ready for JSON."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return parse(cls, read_object(payload, where), where)
 
 
 class ResolutionReport(Answer, AgentEvent):
-    """`agent:request_resolved` as a producer reports it: somebody answered at the terminal, or nobody needs to."""
+    """`agent:request_resolved` as a producer reports it: answered elsewhere, or withdrawn."""
 
     type = "agent:request_resolved"
     request_id: RequestId
@@ -182,13 +234,41 @@ class Resolution(Answer, AgentEvent):
     outcome: ResolutionOutcome
     by: str | None = None
 
-    def state(self) -> dict[str, Any]:
-        """The resolution, ready for JSON."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+class Session(SessionFields, AgentEvent):
+    """`agent:session`: a session starts, continues or ends."""
+
+    type = "agent:session"
+
+
+class Usage(UsageFields, AgentEvent):
+    """`agent:usage`: what a session has used so far."""
+
+    type = "agent:usage"
+
+
+class Plan(PlanFields, AgentEvent):
+    """`agent:plan`: the agent's plan and its progress."""
+
+    type = "agent:plan"
+
+    @property
+    def max_bytes(self) -> int:
+        return PLAN_BYTES
+
+
+class Subagent(SubagentFields, AgentEvent):
+    """`agent:subagent`: a sub-agent starts or ends."""
+
+    type = "agent:subagent"
 
 
 PUBLISHABLE: dict[str, type[AgentEvent]] = {
-    model.type: model for model in (Output, StatusReport, Context, Failure, Terminated, Request, ResolutionReport)
+    model.type: model
+    for model in (
+        *(Output, StatusReport, Context, Failure, Terminated, Request, ResolutionReport),
+        *(Session, Usage, Plan, Subagent),
+    )
 }
 
 

@@ -13,16 +13,17 @@ from accounts.scopes import Limits
 from agents.changes import agent_stream
 from agents.models import Agent, Status
 from agents.publications import read_publication
+from agents.rates import limit_rate
 from agents.request_store import GivenAnswer, open_requests
 from agents.requests import read_named_answer
 from agents.services import AgentService
-from agents.states import agent_state, agent_states
+from agents.states import agent_state, whole_states
 from streams.protocol.kinds import Access, Kind, Scope, State, Viewer
 from streams.protocol.messages import encode
 from workspaces.access import workspace_access
 from workspaces.plugin import Section
 
-# Those that need somebody come first.
+# Those that need attention come first.
 URGENCY: dict[str, int] = {
     status: rank
     for rank, status in enumerate(
@@ -35,7 +36,7 @@ class AgentKind(Kind):
     name = "agent"
     publishable = True
     answerable = True
-    readers = Scope.WATCH | Scope.PUBLISH  # a runner has to hear what people send its agent
+    readers = Scope.WATCH | Scope.PUBLISH  # a runner receives what people send its agent
 
     def access(self, queries: Sequence[tuple[int, uuid.UUID]]) -> list[Access]:
         keys = {key for _, key in queries}
@@ -50,11 +51,13 @@ class AgentKind(Kind):
         return [limits.for_agent(*found[key]) if key in found else Scope.NONE for limits, key in queries]
 
     def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, State]:
-        states = agent_states(list(Agent.objects.filter(pk__in=keys)))
+        states = whole_states(list(Agent.objects.filter(pk__in=keys)))
         return {key: State(encode(state)) for key, state in states.items()}
 
-    async def publish(self, key: uuid.UUID, publication: Raw) -> dict[str, Any]:
-        published = await AgentService.apublish(await read_publication(key, publication))
+    async def publish(self, key: uuid.UUID, publication: Raw, viewer: Viewer) -> dict[str, Any]:
+        read = await read_publication(key, publication)
+        limit_rate(key, viewer.credential, len(read.events), len(memoryview(publication)))
+        published = await AgentService.apublish(read)
         answer: dict[str, Any] = {"agentId": str(key), "n": published.n, "seq": published.seq}
         return answer if published.lease is None else answer | {"lease": published.lease}
 

@@ -1,4 +1,4 @@
-"""Labels: what a producer says about its agent, such as its host, repository and tool; text to text."""
+"""Labels that a producer gives its agent, such as its host, repository and tool; text to text."""
 
 import json
 import re
@@ -16,16 +16,16 @@ Labels = dict[str, str]
 
 
 class ReadableEncoder(json.JSONEncoder):
-    """Stores text as it is and not escaped, so that SQLite can search it."""
+    """Stores text unescaped, so that SQLite can search it."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options | {"ensure_ascii": False})
 
 
 def merged(labels: Mapping[str, str], changes: Mapping[str, str | None]) -> Labels:
-    """`labels` with `changes`, of which None removes one.
+    """`labels` with `changes` applied; None removes a label.
 
-    Raises ProtocolError (INVALID_MESSAGE) for names and values that a label can't have, or too many labels.
+    Raises ProtocolError (INVALID_MESSAGE) for invalid names and values, or too many labels.
     """
     for name, value in changes.items():
         _check(name, value)

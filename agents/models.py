@@ -7,8 +7,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Lower
 
-from accounts.text import NAME_LENGTH
 from agents.labels import ReadableEncoder
+from streams.protocol.text import NAME_LENGTH
 from workspaces.models import Workspace
 
 REASON_LENGTH = 64
@@ -16,7 +16,7 @@ KEY_LENGTH = 200
 
 
 class Status(models.TextChoices):
-    """What an agent is doing. Any may follow any other."""
+    """What an agent is doing. Any status may follow any other."""
 
     IDLE = "idle", "idle"
     RUNNING = "running", "running"
@@ -27,7 +27,7 @@ class Status(models.TextChoices):
 
 
 class Agent(models.Model):
-    """An agent as it is now; how it came to be so is on its stream."""
+    """An agent's current state; its history is on its stream."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="agents")
@@ -41,6 +41,9 @@ class Agent(models.Model):
     labels = models.JSONField(default=dict, blank=True, editable=False, encoder=ReadableEncoder)
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.IDLE)
     reason = models.CharField(max_length=REASON_LENGTH, blank=True, help_text="why it has this status, where known")
+    status_seq = models.BigIntegerField(
+        default=0, editable=False, help_text="of the event on its stream that set the status; 0: none did"
+    )
     context_level = models.PositiveSmallIntegerField(
         null=True,
         validators=[MinValueValidator(0), MaxValueValidator(100)],
@@ -77,8 +80,8 @@ class Agent(models.Model):
 
 
 class Request(models.Model):
-    """Something asked of a person. `payload` and `resolution` are JSON text, as they stand on the agent's stream,
-    without the agent's id; `outcome` is empty while the request is open."""
+    """A request to people. `payload` and `resolution` are JSON text as on the agent's stream, without the agent's
+    id; `outcome` is empty while the request is open."""
 
     agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="requests", db_index=False)
     request_id = models.CharField(max_length=100, help_text="the producer's own name for it")
@@ -103,3 +106,99 @@ class Request(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class Seen(models.Model):
+    """How far a user has seen an agent's stream."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False)
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="+")
+    seq = models.BigIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "agent"], name="one_position_per_person")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} has seen {self.agent_id} up to {self.seq}"
+
+
+class Session(models.Model):
+    """A session of the agent's tool. `payload` is JSON text as in the agent's state; `outcome` is empty while the
+    session lasts. The agent's current session is the one that changed last."""
+
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="sessions", db_index=False)
+    name = models.CharField(max_length=200, help_text="the tool's own name for it")
+    payload = models.TextField()
+    first_seq = models.BigIntegerField(help_text="of its first event on the agent's stream")
+    changed_seq = models.BigIntegerField(help_text="of the newest event that tells of it")
+    last_seq = models.BigIntegerField(null=True, help_text="of its last event; none while it goes on")
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=24, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["agent", "name"], name="one_session_per_name")]
+        indexes = [
+            models.Index(fields=["agent", "changed_seq"], name="sessions_as_they_changed"),
+            models.Index(fields=["agent", "first_seq"], name="sessions_in_order"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Progress(models.Model):
+    """An agent's latest plan and usage: JSON text as in the agent's state. Not in the agent's row, because lists of
+    agents omit it."""
+
+    agent = models.OneToOneField(Agent, on_delete=models.CASCADE, primary_key=True, related_name="progress")
+    plan = models.TextField(blank=True)
+    usage = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return str(self.agent_id)
+
+
+class UsageShare(models.Model):
+    """What of a session's totals was reported on one day (UTC) for one model. All shares of a session together are its
+    totals; null: never told. A session without a name holds what was folded of an agent's oldest shares."""
+
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="usage_shares", db_index=False)
+    session = models.CharField(max_length=200, blank=True)
+    day = models.DateField()
+    model = models.CharField(max_length=200, blank=True)
+    input_tokens = models.BigIntegerField(null=True)
+    cached_input_tokens = models.BigIntegerField(null=True)
+    output_tokens = models.BigIntegerField(null=True)
+    reasoning_tokens = models.BigIntegerField(null=True)
+    cost_nanos = models.BigIntegerField(null=True, help_text="billionths of a US dollar")
+    estimated = models.BooleanField(default=False, help_text="some of it was not told by the tool itself")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["agent", "session", "day", "model"], name="one_share_per_day_and_model")
+        ]
+        indexes = [models.Index(fields=["agent", "day"], name="shares_in_order")]
+
+    def __str__(self) -> str:
+        return f"{self.session} {self.day} {self.model}"
+
+
+class Attachment(models.Model):
+    """A file that outputs name; its content is in the storage for attachments, at `place`. It is its agent's as long as
+    the event that names it is retained; without an agent it is about to be removed."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    agent = models.ForeignKey(Agent, on_delete=models.SET_NULL, null=True, related_name="attachments")
+    name = models.CharField(max_length=200)
+    media_type = models.CharField(max_length=40)
+    size = models.PositiveIntegerField()
+    created_at = models.DateTimeField()
+    seq = models.BigIntegerField(null=True, help_text="of the newest event that names it")
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def place(self) -> str:
+        return f"{self.pk.hex[:2]}/{self.pk.hex}"

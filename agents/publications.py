@@ -5,6 +5,7 @@ A publication that is refused doesn't affect the others in its transaction.
 
 import re
 import uuid
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,20 +18,26 @@ from msgspec import Meta, Raw
 from accounts import audit
 from accounts.actor import Actor
 from accounts.audit import Action, Deed
+from agents.attachments import note_named
 from agents.changes import AgentChanges, agent_stream
 from agents.events import (
     AgentEvent,
     Context,
     Input,
+    Output,
+    Plan,
     Request,
     ResolutionReport,
+    Session,
     Signal,
     StatusReport,
     Terminated,
+    Usage,
     parse_event,
 )
 from agents.models import Agent
-from agents.recency import find_archived, note_heard
+from agents.progress_store import ProgressStore
+from agents.recency import find_archived, find_homes, note_heard
 from agents.request_store import RequestStore
 from agents.states import agent_state
 from streams.conf import conf
@@ -39,8 +46,10 @@ from streams.protocol import clock
 from streams.protocol.limits import Turn
 from streams.protocol.messages import BIGINT, Code, ProtocolError, brief, decode
 from workspaces.events import Change
+from workspaces.quotas import Committed, Tally
 from workspaces.services import record
 
+ALWAYS_TAKEN = (Signal, StatusReport, Terminated)  # without a producer
 PRODUCER = r"[\x21-\x7e]{1,64}"
 
 
@@ -49,7 +58,7 @@ class Publication:
     """Events for one agent. With a producer, `n` is the number of the first; the others follow it.
 
     `lease` renews the producer's lease on the agent, which `agent:terminated` from the same producer ends. `actor` is
-    who sends input or a signal, for the audit log: what is stored together comes from many.
+    who sends input or a signal, for the audit log; each publication of a batch has its own.
     """
 
     agent_id: uuid.UUID
@@ -69,7 +78,7 @@ class Publication:
 
     @property
     def changes_agent(self) -> bool:
-        kinds = StatusReport | Context | Terminated | Request | ResolutionReport
+        kinds = StatusReport | Context | Terminated | Request | ResolutionReport | Session | Plan | Usage
         return self.lease or any(isinstance(event, kinds) for event in self.events)
 
     @property
@@ -77,15 +86,19 @@ class Publication:
         return any(isinstance(event, Request | ResolutionReport | Terminated) for event in self.events)
 
     @property
+    def deals_with_sessions(self) -> bool:
+        return any(isinstance(event, Session | Usage | Terminated) for event in self.events)
+
+    @property
     def renews(self) -> bool:
-        # Not even a retry of its last words brings back a runner that has ended.
+        # A retry of the final events must not revive a runner that has ended.
         return self.lease and not any(isinstance(event, Terminated) for event in self.events)
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What has been stored: the producer's highest number (0 without one), the last event's seq, and for how many
-    seconds the lease holds, if one was renewed."""
+    """What has been stored: the producer's highest number (0 without one), the last event's seq, and the seconds until
+    the lease expires, if one was renewed."""
 
     agent_id: uuid.UUID
     n: int
@@ -106,7 +119,7 @@ class PublishPayload(msgspec.Struct, frozen=True):
 
     producer: Annotated[str, Meta(extra_json_schema={"pattern": PRODUCER})]
     events: list[Item]
-    lease: Annotated[bool, Meta(description="the agent's runner is there; events may then be empty")] = False
+    lease: Annotated[bool, Meta(description="renews the runner's lease; events may then be empty")] = False
 
 
 async def read_publication(agent_id: uuid.UUID, text: bytes | Raw) -> Publication:
@@ -116,7 +129,7 @@ async def read_publication(agent_id: uuid.UUID, text: bytes | Raw) -> Publicatio
 
 
 async def read_lines(agent_id: uuid.UUID, producer: str, text: bytes) -> Publication:
-    """A publication from NDJSON, an event a line. Raises ProtocolError like `read_publication`."""
+    """A publication from NDJSON, one event per line. Raises ProtocolError like `read_publication`."""
     _check_count(text.count(b"\n"))
     lines = [line for line in text.split(b"\n") if line.strip()]
     items = [decode(Item, line, f"events.{index}") for index, line in enumerate(lines)]
@@ -128,7 +141,7 @@ async def _publication(agent_id: uuid.UUID, producer: str, items: Sequence[Item]
         problem = f"producer: expected 1 to 64 visible characters of ASCII, got {brief(producer)}"
         raise ProtocolError(Code.INVALID_MESSAGE, problem)
     if not items and not lease:
-        raise ProtocolError(Code.INVALID_MESSAGE, "events: expected at least one, or a lease to renew")
+        raise ProtocolError(Code.INVALID_MESSAGE, "events: expected at least one event, or a lease to renew")
     _check_count(len(items))
     first = items[0].n if items else 1
     for offset, item in enumerate(items):
@@ -148,22 +161,26 @@ async def _read_events(agent_id: uuid.UUID, items: Sequence[Item]) -> list[Agent
     turn = Turn()
     for index, item in enumerate(items):
         event = parse_event(item.type, item.payload, f"events.{index}")
-        event.encode(agent_id)  # too large is found out now, not in the middle of somebody's transaction
+        event.encode(agent_id)  # raises if it is too large, before the transaction that it shares
         events.append(event)
         await turn.passed_on()
     return events
 
 
 class Store:
-    """One transaction's work. Rows are locked in one order by everyone: agents by id, then streams by name."""
+    """One transaction's work. Every transaction locks rows in the same order: agents by id, then streams by name."""
 
-    def __init__(self, publications: Sequence[Publication]) -> None:
+    def __init__(self, publications: Sequence[Publication], committed: Committed | None = None) -> None:
         self._publications = publications
         changing = {publication.agent_id for publication in publications if publication.changes_agent}
         changing |= find_archived({publication.agent_id for publication in publications if publication.events})
         self._changes = AgentChanges(changing)
         self._requests = RequestStore(self._changes)
+        self._progress = ProgressStore()
         self._heard: set[uuid.UUID] = set()
+        self._attached: defaultdict[uuid.UUID, dict[uuid.UUID, int]] = defaultdict(dict)  # ids with seqs, by agent
+        self._homes = find_homes({publication.agent_id for publication in publications if publication.events})
+        self._tally = Tally(committed or Committed.known())
         self._told: list[tuple[Publication, Input | Signal, int]] = []  # with the seq of each
 
     @property
@@ -171,7 +188,10 @@ class Store:
         return {publication.stream for publication in self._publications} | self._changes.workspace_streams
 
     def run(self, writer: Writer) -> list[Published | ProtocolError]:
-        """Store what is new in each publication. A refused one changes nothing and leaves the others alone."""
+        """Store what is new in each publication. A refused one changes nothing and leaves the others alone.
+
+        Raises OutdatedError where the transaction has to be run again.
+        """
         writer.load_progress(
             [(item.stream, item.producer) for item in self._publications if item.producer and item.stream in writer]
         )
@@ -180,48 +200,74 @@ class Store:
             audit.record_many(self._deeds())
         self._changes.save()
         self._requests.save()
+        self._progress.save()
+        for agent_id, named in self._attached.items():
+            note_named(agent_id, named)
         for pk in sorted(self._heard & self._changes.agents.keys()):
             if self._changes.agents[pk].archived_at is not None:
                 restore(writer, self._changes.agents[pk])
+        self._tally.store()  # last, because it locks what the workspace's other publishers need
         transaction.on_commit(lambda: note_heard(self._heard))
         return outcomes
 
     def _deeds(self) -> list[Deed]:
-        """What people have told agents, for the audit log."""
+        """The inputs and signals that people sent, for the audit log."""
         agents = Agent.objects.filter(pk__in={publication.agent_id for publication, _, _ in self._told})
         known = {agent.pk: agent for agent in agents}
         return [_deed(known[publication.agent_id], publication, event, seq) for publication, event, seq in self._told]
 
     def _publish(self, writer: Writer, publication: Publication) -> Published | ProtocolError:
+        try:
+            return self._store(writer, publication)
+        except ProtocolError as error:
+            return error
+
+    def _store(self, writer: Writer, publication: Publication) -> Published:
+        """Raises ProtocolError before anything is changed."""
         name = publication.stream
         if name not in writer:
-            return ProtocolError(Code.NOT_FOUND, f"there is no agent {publication.agent_id}")
+            raise ProtocolError(Code.NOT_FOUND, f"there is no agent {publication.agent_id}")
         events = publication.events
         lease = conf().LEASE if publication.lease else None
         if publication.producer:
             progress = writer.progress(name, publication.producer)
             expected = progress.n + 1
             if publication.n > expected:
-                return ProtocolError(
+                raise ProtocolError(
                     Code.INVALID_MESSAGE, f"expected n {expected} next from this producer, got {publication.n}"
                 )
-            if publication.last_n < expected:  # a retry: stored already
+            if publication.last_n < expected:  # a retry that is already stored
                 self._renew(writer, publication)
                 return Published(publication.agent_id, progress.n, progress.seq, lease)
             events = events[expected - publication.n :]
+        self._admit(publication)
         self._heard.add(publication.agent_id)
         if publication.deals_with_requests:
-            try:
-                self._load_requests(publication.agent_id, events)
-            except ProtocolError as error:
-                return error
+            self._load_requests(publication.agent_id, events)
+        if publication.deals_with_sessions:
+            self._progress.load(publication.agent_id, events)
         self._renew(writer, publication)
+        self._count(publication.agent_id, events)
         for event in events:
             self._record(writer, publication, event)
         if publication.producer:
             writer.advance(name, publication.producer, publication.last_n)
             return Published(publication.agent_id, publication.last_n, writer.head(name), lease)
         return Published(publication.agent_id, 0, writer.head(name))
+
+    def _admit(self, publication: Publication) -> None:
+        """Raise ProtocolError (RATE_LIMITED) if the publication's workspace takes no more today. What the server says
+        itself, and a signal to an agent, which may be what stops it, are always taken."""
+        if publication.producer is None and all(isinstance(event, ALWAYS_TAKEN) for event in publication.events):
+            return
+        home = self._homes.get(publication.agent_id)
+        if home is not None:
+            self._tally.admit(home)
+
+    def _count(self, agent_id: uuid.UUID, events: Sequence[AgentEvent]) -> None:
+        home = self._homes.get(agent_id)
+        if home is not None:
+            self._tally.add(home, [event.encode(agent_id) for event in events])
 
     def _load_requests(self, agent_id: uuid.UUID, events: Sequence[AgentEvent]) -> None:
         """Read the requests that the events concern. Raises ProtocolError (INVALID_MESSAGE) for too many at once."""
@@ -239,9 +285,14 @@ class Store:
                 self._requests.ask(writer, self._agent(publication), event)
             case ResolutionReport():
                 self._requests.report(writer, self._agent(publication), event)
+            case Session() | Plan() | Usage():
+                self._progress.record(writer, self._agent(publication), event, publication.producer or "")
             case Terminated():
                 writer.append(publication.stream, event.type, event.encode(publication.agent_id))
-                self._end(writer, publication)
+                self._end(writer, publication, event)
+            case Output(attachments=[*files]):
+                seq = writer.append(publication.stream, event.type, event.encode(publication.agent_id))
+                self._attached[publication.agent_id] |= {file.id: seq for file in files}
             case _:
                 writer.append(publication.stream, event.type, event.encode(publication.agent_id))
         if isinstance(event, Input | Signal):
@@ -255,17 +306,18 @@ class Store:
             until = clock.as_datetime(writer.time + int(conf().LEASE * 1000))
             self._changes.set_lease(self._agent(publication), publication.producer, until)
 
-    def _end(self, writer: Writer, publication: Publication) -> None:
-        """The end of a run, unless another has taken over. Without a producer it is the server's own word."""
+    def _end(self, writer: Writer, publication: Publication, event: Terminated) -> None:
+        """End a run, unless another has taken over. Without a producer, the server itself ends it."""
         agent = self._agent(publication)
         if publication.producer in (None, agent.lease_holder):
             self._changes.set_lease(agent, "", None)
         if not agent.lease_holder:
             self._requests.withdraw_all(writer, agent)
+            self._progress.end(writer, agent, event)
 
 
 def _deed(agent: Agent, publication: Publication, event: Input | Signal, seq: int) -> Deed:
-    """What somebody has told an agent; not in which words, which may be secret: the agent's stream has them."""
+    """An input or signal as an audit entry. The text of an input may be secret, so it isn't included."""
     detail: dict[str, Any] = {"agentId": str(agent.pk), "seq": seq}
     match event:
         case Input():
@@ -278,7 +330,7 @@ def _deed(agent: Agent, publication: Publication, event: Input | Signal, seq: in
 
 
 def restore(writer: Writer, agent: Agent) -> None:
-    """Bring a locked agent back from the archive: it has been heard of. Its workspace's stream must be locked."""
+    """Restore a locked agent from the archive, because it has published. Its workspace's stream must be locked."""
     agent.archived_at = None
     agent.save(update_fields=["archived_at"])
     record(writer, agent.workspace_id, Change.AGENT_ADDED, agent_state(agent))

@@ -1,34 +1,62 @@
-"""Finds which publishing agents are archived, without querying those that published recently."""
+"""Finds which publishing agents are archived and where they belong, without querying those that published recently."""
 
 import time
 import uuid
 from collections.abc import Collection
-from typing import Final
 
 from django.db import connection
 
 from agents.models import Agent
 from streams import log
+from streams.runtime import Runtime
 
+GET_HOMES = "SELECT id, workspace_id FROM agents_agent WHERE id IN ({})"
 GET_ARCHIVED = "SELECT id FROM agents_agent WHERE archived_at IS NOT NULL AND id IN ({})"
-# Far less than any AGENT_ARCHIVE_DAYS that makes sense: who was heard of in this time is not archived yet.
+# Far less than any AGENT_ARCHIVE_DAYS that makes sense: an agent that published within this time is not archived yet.
 HEARD_SECONDS = 600.0
 MAX_HEARD = 50_000
 
-_heard_until: Final[dict[uuid.UUID, float]] = {}  # by agent: until when (monotonic) nobody needs to ask about it
+
+class Heard:
+    """The agents that published recently, and the workspaces of agents, which never change."""
+
+    def __init__(self) -> None:
+        self._until: dict[uuid.UUID, float] = {}  # by agent, monotonic
+        self.homes: dict[uuid.UUID, uuid.UUID] = {}
+
+    def unknown(self, agent_ids: Collection[uuid.UUID]) -> list[uuid.UUID]:
+        """Those of `agent_ids` that have not published recently."""
+        now = time.monotonic()
+        return [pk for pk in agent_ids if self._until.get(pk, 0.0) < now]
+
+    def add(self, agent_ids: Collection[uuid.UUID]) -> None:
+        if len(self._until) > MAX_HEARD:
+            self._until.clear()
+            self.homes = {}
+        self._until.update(dict.fromkeys(agent_ids, time.monotonic() + HEARD_SECONDS))
+
+
+def find_homes(agent_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
+    """The workspaces of those agents that exist. Queries only those not met before."""
+    runtime = Runtime.of_process()
+    homes = {} if runtime is None else runtime.part(Heard).homes
+    key = Agent._meta.pk
+    unknown = [key.get_db_prep_value(pk, connection) for pk in agent_ids if pk not in homes]
+    homes.update({uuid.UUID(str(pk)): uuid.UUID(str(home)) for pk, home in log.select(GET_HOMES, unknown)})
+    return {pk: homes[pk] for pk in agent_ids if pk in homes}
 
 
 def find_archived(agent_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
-    """Which of these are archived; mostly none. Asks the database only about those not heard of lately."""
-    now = time.monotonic()
+    """Which of these agents are archived. Queries only those that have not published recently; mostly none."""
+    runtime = Runtime.of_process()
+    asked = agent_ids if runtime is None else runtime.part(Heard).unknown(agent_ids)
     key = Agent._meta.pk
-    given = [key.get_db_prep_value(pk, connection) for pk in agent_ids if _heard_until.get(pk, 0.0) < now]
-    return {uuid.UUID(str(found)) for (found,) in log.select(GET_ARCHIVED, given)}
+    values = [key.get_db_prep_value(pk, connection) for pk in asked]
+    return {uuid.UUID(str(found)) for (found,) in log.select(GET_ARCHIVED, values)}
 
 
 def note_heard(agent_ids: Collection[uuid.UUID]) -> None:
-    """Remember that these have committed events at this moment, so that they can't be archived for some time."""
-    if len(_heard_until) > MAX_HEARD:
-        _heard_until.clear()
-    until = time.monotonic() + HEARD_SECONDS
-    _heard_until.update(dict.fromkeys(agent_ids, until))
+    """Remember that these agents have just committed events, so they can't be archived for a while."""
+    runtime = Runtime.of_process()
+    if runtime is not None:
+        runtime.part(Heard).add(agent_ids)

@@ -1,4 +1,4 @@
-"""The requests that one transaction deals with: asked once, resolved once, recorded on both streams, saved."""
+"""The requests of one transaction: asked once, resolved once, recorded on both streams, saved."""
 
 import json
 import uuid
@@ -24,7 +24,7 @@ from streams.protocol.clock import timestamp
 from streams.protocol.messages import Code, ProtocolError
 from workspaces.events import Change
 
-MAX_OPEN = 100  # requests of one agent that wait for a person
+MAX_OPEN = 100  # open requests of one agent
 STATE_BYTES = 65_536  # of open requests in one state, which must fit one WebSocket frame
 CHUNK = 500  # ids in one query
 
@@ -40,7 +40,7 @@ class GivenAnswer:
 
 
 class RequestStore:
-    """The requests of agents that the transaction has locked: until it ends nobody else asks or answers there."""
+    """The requests of agents locked by the transaction, so that nobody else asks or answers at the same time."""
 
     def __init__(self, changes: AgentChanges) -> None:
         self._changes = changes
@@ -50,7 +50,7 @@ class RequestStore:
         self._deeds: list[Deed] = []
 
     def load(self, agent_id: uuid.UUID, named: Sequence[str] = ()) -> None:
-        """Read the agent's open requests, and those named. What they ask is read when it is needed."""
+        """Read the agent's open requests, and those named. Payloads are read when needed."""
         for start in range(0, len(named) or 1, CHUNK):
             wanted = Q(outcome="") | Q(request_id__in=named[start : start + CHUNK])
             for row in models.Request.objects.filter(wanted, agent=agent_id).order_by("pk").defer("payload"):
@@ -60,7 +60,7 @@ class RequestStore:
         return [row for row in self._known[agent_id].values() if not row.outcome]
 
     def check_room(self, agent_id: uuid.UUID, events: Iterable[AgentEvent]) -> None:
-        """Raise ProtocolError (INVALID_MESSAGE) if the agent would ask for too much at once."""
+        """Raise ProtocolError (INVALID_MESSAGE) if the agent would have too many open requests."""
         known = set(self._known[agent_id])
         waiting = {row.request_id for row in self.open(agent_id)}
         for event in events:
@@ -71,10 +71,10 @@ class RequestStore:
                 case ResolutionReport():
                     waiting.discard(event.request_id)
             if len(waiting) > MAX_OPEN:
-                raise ProtocolError(Code.INVALID_MESSAGE, f"expected at most {MAX_OPEN} open requests of an agent")
+                raise ProtocolError(Code.INVALID_MESSAGE, f"expected at most {MAX_OPEN} open requests per agent")
 
     def ask(self, writer: Writer, agent: Agent, request: Request) -> None:
-        """Record a request; one that is known changes nothing."""
+        """Record a request; a known one changes nothing."""
         if request.request_id in self._known[agent.pk]:
             return
         seq = writer.append(agent_stream(agent.pk), request.type, request.encode(agent.pk))
@@ -95,29 +95,29 @@ class RequestStore:
         self._changes.set_status(writer, agent, StatusReport(status=Status.WAITING, reason=reason))
 
     def report(self, writer: Writer, agent: Agent, report: ResolutionReport) -> None:
-        """Record what a producer says of its request. For one that is not open it changes nothing."""
+        """Record a producer's resolution of its request. Changes nothing unless the request is open."""
         row = self._known[agent.pk].get(report.request_id)
         if row is not None and not row.outcome:
             self._resolve(writer, agent, row, Resolution(**report.model_dump()))
 
     def withdraw_all(self, writer: Writer, agent: Agent) -> None:
-        """The agent has ended: nobody waits for an answer. What it is doing is not told by this."""
+        """Withdraw the requests of an agent that has ended. Doesn't change its status."""
         for row in self.open(agent.pk):
             gone = Resolution(request_id=row.request_id, outcome=ResolutionOutcome.WITHDRAWN)
             self._resolve(writer, agent, row, gone, goes_on=False)
 
     def expire(self, writer: Writer, agent: Agent) -> int:
-        """End the agent's requests whose time is over; returns how many those were."""
+        """Expire the agent's overdue requests. Returns how many."""
         late = [row for row in self.open(agent.pk) if _is_late(row, writer)]
         for row in late:
             self._expire(writer, agent, row)
         return len(late)
 
     def answer(self, writer: Writer, given: GivenAnswer) -> dict[str, Any]:
-        """Record an answer, if nobody was first, and return the resolution.
+        """Record the first answer to a request, and return the resolution.
 
-        Raises ProtocolError: NOT_FOUND, CONFLICT with the resolution, INVALID_MESSAGE, TOO_LARGE. A request whose time
-        is over has then expired.
+        Raises ProtocolError: NOT_FOUND, CONFLICT with the resolution, INVALID_MESSAGE, TOO_LARGE. An overdue
+        request expires instead.
         """
         agent = self._changes.agents.get(given.agent_id)
         row = self._known[given.agent_id].get(given.request_id)
@@ -154,7 +154,7 @@ class RequestStore:
         by: Actor | None = None,
         goes_on: bool = True,
     ) -> None:
-        """Resolve an open request. If it was the last one, the agent runs on, unless it has said otherwise."""
+        """Resolve an open request. After the last one, an agent that is still waiting is set to running."""
         row.outcome, row.resolution = resolution.outcome, resolution.fields
         row.answered_by_id, row.resolved_at = by.user_id if by else None, clock.as_datetime(writer.time)
         if row.pk is not None:
@@ -179,7 +179,7 @@ def _is_late(row: models.Request, writer: Writer) -> bool:
 
 
 def _is_repeated(row: models.Request, given: GivenAnswer) -> bool:
-    """Whether this is what the same user has answered already."""
+    """Whether the same user has already given this answer."""
     if row.outcome != ResolutionOutcome.ANSWERED or row.answered_by_id != given.actor.user_id:
         return False
     return Answer.model_validate_json(row.resolution) == given.answer
@@ -190,31 +190,31 @@ def not_found(request_id: str) -> ProtocolError:
 
 
 def conflict(row: models.Request) -> ProtocolError:
-    """Why a request that is resolved takes no answer."""
+    """The error for answering a request that is resolved."""
     how = row.outcome.replace("_", " ")
-    return ProtocolError(Code.CONFLICT, f"the request is {how} already", {"resolution": resolution_state(row)})
+    return ProtocolError(Code.CONFLICT, f"the request is already {how}", {"resolution": resolution_state(row)})
 
 
-# Requests as they are told
+# Requests as JSON
 
 
 def resolution_state(row: models.Request) -> dict[str, Any]:
-    """How a request was resolved, as the API and those who answer get it."""
+    """A request's resolution as the API returns it."""
     assert row.resolved_at is not None
     found: dict[str, Any] = json.loads(row.resolution)
     return found | {"resolvedAt": timestamp(clock.as_milliseconds(row.resolved_at))}
 
 
 def request_state(row: models.Request) -> dict[str, Any]:
-    """A request as the API and subscribers get it."""
+    """A request as the API and subscriptions return it."""
     state: dict[str, Any] = json.loads(row.payload)
     state["createdAt"] = timestamp(clock.as_milliseconds(row.created_at))
     return state | {"resolution": resolution_state(row)} if row.outcome else state
 
 
 def open_requests(**agents: Any) -> dict[uuid.UUID, dict[str, Any]]:
-    """What the states of agents say of their open requests, for those that have some: `requests`, oldest first, and in
-    `moreRequests` how many have been left out to keep each state in bounds. `agents` filters the requests by agent."""
+    """The open requests in the states of agents that have any: `requests`, oldest first, and in `moreRequests` how many
+    are omitted to bound each state's size. `agents` filters the requests by agent."""
     found: defaultdict[uuid.UUID, dict[str, Any]] = defaultdict(lambda: {"requests": []})
     room: defaultdict[uuid.UUID, int] = defaultdict(lambda: STATE_BYTES)
     rows = models.Request.objects.filter(outcome="", **agents).order_by("pk")

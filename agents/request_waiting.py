@@ -1,4 +1,4 @@
-"""Waiting for the answer to a request over HTTP: by following the agent's stream, as every viewer does."""
+"""Waiting over HTTP for the answer to a request, by following the agent's stream like any viewer."""
 
 import asyncio
 import uuid
@@ -32,11 +32,12 @@ class _Told(msgspec.Struct):
     payload: _Named
 
 
-_waiting: Counter[int] = Counter()  # by user
+class _Waiters(Counter[int]):
+    """The number of waiting calls by user."""
 
 
 def read_request(agent_id: uuid.UUID, request_id: str) -> tuple[dict[str, Any], int]:
-    """A request as it is, and the newest seq of its agent's stream at that moment. Raises ProtocolError (NOT_FOUND)."""
+    """A request, and the newest seq of its agent's stream at the same moment. Raises ProtocolError (NOT_FOUND)."""
     name = agent_stream(agent_id)
     with log.snapshot():
         row = Request.objects.filter(agent=agent_id, request_id=request_id).first()
@@ -47,9 +48,9 @@ def read_request(agent_id: uuid.UUID, request_id: str) -> tuple[dict[str, Any], 
 
 
 async def wait_for_resolution(viewer: Viewer, agent_id: uuid.UUID, request_id: str, seconds: float) -> dict[str, Any]:
-    """The request once it is resolved, or as it is after so many seconds.
+    """The request once it is resolved, or in its state after this many seconds.
 
-    Raises ProtocolError: NOT_FOUND, RATE_LIMITED where too many wait already, UNAVAILABLE.
+    Raises ProtocolError: NOT_FOUND, RATE_LIMITED if too many calls are waiting, UNAVAILABLE.
     """
     state, head = await _read(agent_id, request_id)
     if seconds <= 0 or "resolution" in state:
@@ -67,19 +68,20 @@ async def _read(agent_id: uuid.UUID, request_id: str) -> tuple[dict[str, Any], i
 
 @contextmanager
 def _place(user_id: int) -> Iterator[None]:
-    if _waiting.total() >= MAX_WAITERS or _waiting[user_id] >= MAX_WAITERS_OF_USER:
-        raise ProtocolError(Code.RATE_LIMITED, f"expected at most {MAX_WAITERS_OF_USER} calls that wait at a time")
-    _waiting[user_id] += 1
+    waiting = Runtime.current().part(_Waiters)
+    if waiting.total() >= MAX_WAITERS or waiting[user_id] >= MAX_WAITERS_OF_USER:
+        raise ProtocolError(Code.RATE_LIMITED, f"expected at most {MAX_WAITERS_OF_USER} waiting calls at a time")
+    waiting[user_id] += 1
     try:
         yield
     finally:
-        _waiting[user_id] -= 1
-        if not _waiting[user_id]:
-            del _waiting[user_id]
+        waiting[user_id] -= 1
+        if not waiting[user_id]:
+            del waiting[user_id]
 
 
 async def _resolved(viewer: Viewer, agent_id: uuid.UUID, request_id: str, seq: int) -> None:
-    """Follow the stream from `seq` until it has the resolution, or can no longer be followed from there."""
+    """Follow the stream from `seq` until the resolution arrives, or the stream can no longer be followed."""
     kind = Runtime.current().kinds["agent"]
     pieces = await event_stream(viewer, kind, agent_id, seq)
     begun = False
@@ -89,7 +91,7 @@ async def _resolved(viewer: Viewer, agent_id: uuid.UUID, request_id: str, seq: i
             if head:
                 if data.startswith(b'{"type":"%b"' % Resolution.type.encode()) and _names(data, request_id):
                     return
-            elif data:  # subscribed: once, and again where the log has been cut or restored
+            elif data:  # `subscribed`; a second one means that the log has been trimmed or restored
                 if begun:
                     return
                 begun = True

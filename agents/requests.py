@@ -1,33 +1,27 @@
-"""Requests to a person, as types: what is asked, what may be answered, and whether an answer fits its question."""
+"""Requests to people: their fields, their answers, and whether an answer is valid for its question."""
 
-import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
 from msgspec import Raw
-from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from streams.protocol import clock
-from streams.protocol.messages import Code, ProtocolError, Wire, brief, decode, parse, parse_json
+from agents.fields import MAX_CHANGES, FileChange, Moment
+from streams.protocol.messages import Code, ProtocolError, Wire, brief, parse
 from streams.protocol.text import Text
 
 ID_LENGTH = 100
 TITLE_LENGTH = 500
 MAX_OPTIONS = 20  # of a request, and of one of its questions
 MAX_QUESTIONS = 10
-MAX_CHANGES = 200  # files that one request would change
-MAX_NESTED = 30_000  # brackets and braces in a request: each may cost an object, and all are read in one turn
-_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # as it stands in JSON; an escaped backslash before u0000 is none
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)  # in JSON
 
 RequestId = Annotated[Text, StringConstraints(min_length=1, max_length=ID_LENGTH)]
 Title = Annotated[Text, StringConstraints(min_length=1, max_length=TITLE_LENGTH)]
 
 
 class RequestKind(StrEnum):
-    """What a person is asked for."""
+    """What a request asks for."""
 
     PERMISSION = "permission"
     QUESTION = "question"
@@ -36,12 +30,12 @@ class RequestKind(StrEnum):
 
     @property
     def reason(self) -> str:
-        """Why the agent waits."""
+        """The agent's status reason while it waits."""
         return "awaiting_approval" if self in (RequestKind.PERMISSION, RequestKind.PLAN) else "awaiting_input"
 
 
 class ResolutionOutcome(StrEnum):
-    """How a request came to its end."""
+    """How a request ended."""
 
     ANSWERED = "answered"
     ANSWERED_ELSEWHERE = "answered_elsewhere"
@@ -49,31 +43,8 @@ class ResolutionOutcome(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-def _moment(value: object) -> datetime:
-    """RFC 3339 with an offset, as a time between 1970 and 9999 in UTC."""
-    if isinstance(value, datetime):
-        return value
-    try:
-        if not isinstance(value, str) or "T" not in value.upper():
-            raise ValueError
-        moment = datetime.fromisoformat(value)
-        if moment.tzinfo is None or moment.year < 1970 or moment.year > 9998:
-            raise ValueError
-        return moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        message = f"expiresAt: expected a time like 2026-01-31T12:00:00Z, got {brief(value)}"
-        raise ProtocolError(Code.INVALID_MESSAGE, message) from None
-
-
-Moment = Annotated[
-    datetime,
-    BeforeValidator(_moment, json_schema_input_type=datetime),
-    PlainSerializer(lambda moment: clock.timestamp(clock.as_milliseconds(moment)), return_type=str),
-]
-
-
 class Option(Wire):
-    """One way to answer a request, and what it lets the agent do."""
+    """A way to answer a request, and its effect."""
 
     id: RequestId
     label: Title
@@ -81,7 +52,7 @@ class Option(Wire):
 
 
 class Choice(Wire):
-    """One answer to choose to a question."""
+    """An answer to choose from."""
 
     id: RequestId
     label: Title
@@ -89,7 +60,7 @@ class Choice(Wire):
 
 
 class Question(Wire):
-    """One of several things asked at once. `multiple`: several may be chosen; `free`: a text of one's own will do."""
+    """One of a request's questions. `multiple`: several options may be chosen; `free`: free text is accepted."""
 
     id: RequestId
     header: Title | None = None
@@ -108,7 +79,7 @@ class Question(Wire):
         return self
 
     def check(self, given: Sequence[str]) -> None:
-        """Raise ProtocolError (INVALID_MESSAGE) unless this answers the question."""
+        """Raise ProtocolError (INVALID_MESSAGE) unless this is a valid answer to the question."""
         where = f"answers.{self.id}"
         most = MAX_OPTIONS if self.multiple else 1
         if not 1 <= len(given) <= most:
@@ -116,18 +87,11 @@ class Question(Wire):
         known = [choice.id for choice in self.options]
         for entry in given:
             if entry not in known and not (self.takes_text and entry.strip()):
-                raise _invalid(f"{where}: expected {_any_of(known) if known else 'a text'}; got {brief(entry)}")
-
-
-class FileChange(Wire):
-    """What would happen to a file, as a unified diff."""
-
-    path: Annotated[Text, StringConstraints(min_length=1, max_length=4096)]
-    patch: Text
+                raise _invalid(f"{where}: expected {_any_of(known) if known else 'text'}; got {brief(entry)}")
 
 
 class Tool(Wire):
-    """What would be done exactly: the tool and its input, as the tool has it."""
+    """The exact action that needs permission: the tool and its input."""
 
     name: Title
     tool_call_id: Annotated[Text, StringConstraints(min_length=1, max_length=200)] | None = None
@@ -136,7 +100,7 @@ class Tool(Wire):
 
 
 class RequestFields(Wire):
-    """What is asked of a person."""
+    """The fields of a request."""
 
     request_id: RequestId
     kind: RequestKind
@@ -154,13 +118,13 @@ class RequestFields(Wire):
         if self.kind in (RequestKind.PERMISSION, RequestKind.PLAN) and not self.options:
             raise _invalid(f"options: expected at least one for a {self.kind}")
         if self.kind is RequestKind.INPUT and self.options:
-            raise _invalid(f"options: expected none for an input, got {len(self.options)}")
+            raise _invalid(f"options: expected none for kind input, got {len(self.options)}")
         if self.kind is not RequestKind.QUESTION and self.questions:
             raise _invalid(f"questions: expected none for a {self.kind}, got {len(self.questions)}")
         return self
 
     def check(self, answer: "Answer") -> None:
-        """Raise ProtocolError (INVALID_MESSAGE) unless this answers what is asked."""
+        """Raise ProtocolError (INVALID_MESSAGE) unless this is a valid answer to the request."""
         known = [option.id for option in self.options]
         if answer.option is not None and answer.option not in known:
             raise _invalid(f"option: expected {_any_of(known)}; got {brief(answer.option)}")
@@ -176,7 +140,7 @@ class RequestFields(Wire):
     def _check_answers(self, answers: dict[str, list[str]]) -> None:
         questions = {question.id: question for question in self.questions or ()}
         if not questions:
-            raise _invalid("answers: expected none, as the request has no questions")
+            raise _invalid("answers: expected none, because the request has no questions")
         for key in answers:
             if key not in questions:
                 raise _invalid(f"answers: expected {_any_of(questions)}; got {brief(key)}")
@@ -187,7 +151,7 @@ class RequestFields(Wire):
 
 
 class Answer(Wire):
-    """What a person answers: an option, answers to the questions (option ids or texts), a text."""
+    """A person's answer: an option, answers to the questions (option ids or texts), or a text."""
 
     option: RequestId | None = None
     answers: dict[RequestId, Annotated[list[Text], Field(max_length=MAX_OPTIONS)]] | None = None
@@ -208,30 +172,13 @@ def _invalid(message: str) -> ProtocolError:
     return ProtocolError(Code.INVALID_MESSAGE, message)
 
 
-def _brackets(text: bytes) -> int:
-    return text.count(b"[") + text.count(b"{")
-
-
-def read_fields(raw: Raw, where: str) -> dict[str, Any]:
-    """A request as decoded JSON. Raises ProtocolError (INVALID_JSON, INVALID_MESSAGE, TOO_LARGE) for what can't be kept
-    as it is, or costs too much: NUL, numbers beyond a double's range, JSON nested too deeply."""
-    if _NUL.search(raw):
-        raise _invalid(f"{where}: expected text without NUL")
-    text = bytes(raw)
-    if _brackets(text) > MAX_NESTED and _brackets(_STRING.sub(b"", text)) > MAX_NESTED:
-        raise ProtocolError(Code.TOO_LARGE, f"{where}: expected at most {MAX_NESTED} brackets and braces, got more")
-    decode(dict, raw, where)  # refuses numbers that the other decoder takes for infinite
-    fields: dict[str, Any] = parse_json(text)  # type: ignore[assignment]
-    return fields
-
-
 class NamedAnswer(Answer):
-    """Payload of `answer:agent`, beside the agent's id."""
+    """Payload of `answer:agent` without the agent's id."""
 
     request_id: RequestId
 
 
 def read_named_answer(raw: Raw) -> tuple[str, Answer]:
-    """A request's id and the answer to it, from JSON text. Raises ProtocolError (INVALID_JSON, INVALID_MESSAGE)."""
+    """A request's id and answer from JSON text. Raises ProtocolError (INVALID_JSON, INVALID_MESSAGE)."""
     named = parse(NamedAnswer, raw, "payload")
     return named.request_id, Answer(option=named.option, answers=named.answers, text=named.text)

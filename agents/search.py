@@ -13,6 +13,7 @@ from ninja import Schema
 from pydantic import Field
 
 from accounts.scopes import Limits
+from agents.inbox import with_needs
 from agents.labels import MAX_LABELS, NAME
 from agents.models import Agent, Status
 from agents.states import agent_states
@@ -22,14 +23,16 @@ PAGE = 1_000
 
 
 class AgentQuery(Schema):
-    """Which agents of a workspace."""
+    """Filters a workspace's agents."""
 
-    status: list[Status] = Field([], description="of one of these statuses; may be given several times")
-    label: list[str] = Field([], max_length=MAX_LABELS, description="with all of these labels, such as tool:claude")
-    q: str = Field("", max_length=200, description="whose name or labels contain this")
-    archived: bool = Field(False, description="those that are archived instead of those that are not")
+    status: list[Status] = Field([], description="only agents with one of these statuses; may be repeated")
+    label: list[str] = Field(
+        [], max_length=MAX_LABELS, description="only agents with all of these labels, such as tool:claude"
+    )
+    q: str = Field("", max_length=200, description="only agents whose name or labels contain this")
+    archived: bool = Field(False, description="archived agents instead of the others")
     limit: int = Field(PAGE, ge=1, le=PAGE)
-    cursor: str = Field("", max_length=2_000, description="where the last page ended, from its header Link")
+    cursor: str = Field("", max_length=2_000, description="from the Link header of the previous page")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +44,14 @@ class AgentPage:
 
 
 class Position(msgspec.Struct, array_like=True, frozen=True):
-    """The last agent of a page, in the order of names."""
+    """The last agent of a page, ordered by name."""
 
     name: str
     id: uuid.UUID
 
 
-def search(workspace_id: uuid.UUID, query: AgentQuery, limits: Limits | None = None) -> AgentPage:
-    """A page of the workspace's agents, of those that a token with these limits is for.
+def search(workspace_id: uuid.UUID, query: AgentQuery, user_id: int, limits: Limits | None = None) -> AgentPage:
+    """A page of the workspace's agents, as they concern the user, of those that a token with these limits is for.
 
     Raises ProtocolError (INVALID_MESSAGE) for a bad label or cursor.
     """
@@ -59,9 +62,9 @@ def search(workspace_id: uuid.UUID, query: AgentQuery, limits: Limits | None = N
     found = list(agents[: query.limit + 1])
     page = found[: query.limit]
     cursor = _cursor(Position(page[-1].sort_name, page[-1].pk)) if len(found) > len(page) else None
-    seen = [agent for agent in page if limits is None or limits.for_agent(workspace_id, agent.name)]
-    states = agent_states(seen)
-    return AgentPage(f"[{','.join(encode(states[agent.pk]) for agent in seen)}]", cursor)
+    visible = [agent for agent in page if limits is None or limits.for_agent(workspace_id, agent.name)]
+    states = with_needs(agent_states(visible).values(), user_id)
+    return AgentPage(f"[{','.join(encode(state) for state in states)}]", cursor)
 
 
 def _filtered(workspace_id: uuid.UUID, query: AgentQuery) -> QuerySet[Agent]:
@@ -87,4 +90,6 @@ def _position(cursor: str) -> Position:
     try:
         return msgspec.json.decode(base64.urlsafe_b64decode(cursor), type=Position)
     except (binascii.Error, ValueError):
-        raise ProtocolError(Code.INVALID_MESSAGE, f"cursor: expected one from a Link, got {brief(cursor)}") from None
+        raise ProtocolError(
+            Code.INVALID_MESSAGE, f"cursor: expected one from a Link header, got {brief(cursor)}"
+        ) from None

@@ -1,4 +1,4 @@
-"""AgentService: the only door to a change of an agent or its stream."""
+"""AgentService: every change of an agent or its stream goes through it."""
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,12 +14,13 @@ from django.db.models import QuerySet
 from accounts import audit
 from accounts.actor import Actor
 from accounts.audit import Action
-from accounts.text import NAME_LENGTH, clean_name
 from accounts.tokens import recheck_patterns
+from agents import attachments, folding, media
 from agents.changes import AgentChanges, agent_stream
 from agents.events import AgentEvent, Outcome, StatusReport, Terminated, Updated
+from agents.inbox import mark_seen
 from agents.labels import Labels, merged
-from agents.models import KEY_LENGTH, Agent, Request, Status
+from agents.models import KEY_LENGTH, Agent, Attachment, Request, Status
 from agents.publications import Publication, Published, Store, restore
 from agents.request_store import GivenAnswer, RequestStore
 from agents.states import agent_state
@@ -27,34 +28,35 @@ from streams import log
 from streams.log import Writer
 from streams.protocol import clock
 from streams.protocol.messages import Code, ProtocolError
-from streams.protocol.text import without_nul
+from streams.protocol.text import NAME_LENGTH, clean_name, without_nul
 from streams.runtime import Runtime
 from workspaces.events import Change
 from workspaces.models import Workspace
+from workspaces.quotas import Committed, OutdatedError
 from workspaces.services import record, workspace_stream
 
 Changes = Mapping[str, str | None]
 NO_CHANGES: Changes = MappingProxyType({})
-STALE = {"archived_at": None, "lease_until": None}  # agents that may be archived, if they are silent
-COMMIT = 200  # publications that share a transaction at most
+STALE = {"archived_at": None, "lease_until": None}  # agents that are archived once they have been silent long enough
+COMMIT = 200  # most publications that share a transaction
 
 
 def expired() -> QuerySet[Agent]:
-    """The agents whose leases have run out."""
+    """The agents whose leases have expired."""
     return Agent.objects.filter(lease_until__lt=clock.as_datetime(clock.now()))
 
 
 def due_requests() -> QuerySet[Request]:
-    """The open requests whose time is over."""
+    """The open requests that are overdue."""
     return Request.objects.filter(outcome="", expires_at__lte=clock.as_datetime(clock.now()))
 
 
 def _permit_any(name: str) -> None:
-    """Any name will do."""
+    """Permit any name."""
 
 
 class _GoneError(Exception):
-    """The agent has been deleted meanwhile."""
+    """The agent has been deleted in the meantime."""
 
 
 class AgentService:
@@ -62,15 +64,15 @@ class AgentService:
     its workspace's. The log signals what was appended after the commit, so a rolled-back transaction is silent.
 
     The methods are for synchronous code in any thread; `apublish` and `areport` are for asynchronous code and share
-    commits with whatever else arrives meanwhile. All raise ProtocolError: INVALID_MESSAGE or TOO_LARGE for values
-    that will not do, NOT_FOUND for what does not exist, UNAVAILABLE while the database is away.
+    commits with concurrent calls. All raise ProtocolError: INVALID_MESSAGE or TOO_LARGE for invalid
+    values, NOT_FOUND for what doesn't exist, UNAVAILABLE while the database is down.
     """
 
     # Reports
 
     @staticmethod
     def report(agent_id: uuid.UUID, *events: AgentEvent) -> Published:
-        """Record events once each time this is called."""
+        """Record events; calling this twice records them twice."""
         return AgentService.publish(Publication(agent_id, events))
 
     @staticmethod
@@ -80,7 +82,7 @@ class AgentService:
 
     @staticmethod
     def publish(publication: Publication) -> Published:
-        """Record a publication; with a producer, exactly once however often it is retried."""
+        """Record a publication; with a producer, exactly once despite retries."""
         [outcome] = AgentService.publish_many([publication])
         if isinstance(outcome, Exception):
             raise outcome
@@ -92,21 +94,25 @@ class AgentService:
 
     @staticmethod
     def publish_many(publications: Sequence[Publication]) -> list[Published | ProtocolError]:
-        """Record publications in one transaction; each succeeds or is refused by itself."""
-        with transaction.atomic():
-            store = Store(publications)
-            with log.writing(store.stream_names) as stream_writer:
-                outcomes = store.run(stream_writer)
-        return outcomes
+        """Record publications in one transaction. Each succeeds or is refused independently."""
+        committed = Committed.known()
+        while True:
+            try:
+                with transaction.atomic():
+                    store = Store(publications, committed)
+                    with log.writing(store.stream_names) as stream_writer:
+                        return store.run(stream_writer)
+            except OutdatedError:
+                pass  # rolled back; each round knows more of what other processes have stored
 
     # Leases
 
     @staticmethod
     @transaction.atomic
     def end_lost() -> int:
-        """Say of the agents whose leases have run out that their runners are lost; returns how many those were.
+        """Report the agents whose leases have expired as lost. Returns how many.
 
-        Whoever does so first has done it: a lease is ended in the transaction that finds it run out.
+        Safe on several servers: a lease ends in the transaction that finds it expired.
         """
         lost = list(expired().select_for_update().order_by("pk").values_list("pk", flat=True)[:COMMIT])
         events = [StatusReport(status=Status.OFFLINE, reason="lost"), Terminated(reason=Outcome.LOST)]
@@ -119,14 +125,14 @@ class AgentService:
 
     @staticmethod
     async def aanswer(given: GivenAnswer) -> dict[str, Any]:
-        """Answer a request, and return its resolution. The first answer wins; the same user's retry of it is answered
-        the same. Raises ProtocolError (CONFLICT, with the resolution) for all others, and once it has expired."""
+        """Answer a request, and return its resolution. The first answer wins; a retry by the same user gets the same
+        resolution. Raises ProtocolError (CONFLICT, with the resolution) for other answers, and after expiry."""
         return await Runtime.current().database.write_together(AgentService.answer_many, given, COMMIT)
 
     @staticmethod
     @transaction.atomic
     def answer_many(answers: Sequence[GivenAnswer]) -> list[dict[str, Any] | ProtocolError]:
-        """Take answers in one transaction; each is recorded or refused by itself."""
+        """Record answers in one transaction. Each is recorded or refused independently."""
         changes = AgentChanges({given.agent_id for given in answers})
         requests = RequestStore(changes)
         with log.writing(changes.streams) as stream_writer:
@@ -140,7 +146,7 @@ class AgentService:
     @staticmethod
     @transaction.atomic
     def expire_requests() -> int:
-        """End the requests whose time is over; returns how many those were. Servers share this by finding it done."""
+        """Expire overdue requests. Returns how many. Safe on several servers."""
         late = list(due_requests().order_by("expires_at").values_list("agent_id", flat=True)[:COMMIT])
         changes = AgentChanges(set(late))
         requests = RequestStore(changes)
@@ -152,11 +158,44 @@ class AgentService:
             changes.save()
         return count
 
+    # Attachments
+
+    @staticmethod
+    @transaction.atomic
+    def attach(agent_id: uuid.UUID, name: str, media_type: str, size: int) -> Attachment:
+        """Make room for a file. Raises ProtocolError (TOO_LARGE) where the agent has too many, or too much of them."""
+        agent = _lock(agent_id)
+        count, total = attachments.used(agent_id)
+        if count >= settings.AGENT_ATTACHMENTS or total + size > settings.AGENT_ATTACHMENT_BYTES:
+            expected = f"at most {settings.AGENT_ATTACHMENTS} attachments of {settings.AGENT_ATTACHMENT_BYTES} bytes"
+            raise ProtocolError(Code.TOO_LARGE, f"expected {expected} of an agent, got {count + 1} of {total + size}")
+        total = attachments.used_in_workspace(agent.workspace_id)
+        if total + size > settings.WORKSPACE_ATTACHMENT_BYTES:
+            expected = f"at most {settings.WORKSPACE_ATTACHMENT_BYTES} bytes of attachments in a workspace"
+            raise ProtocolError(Code.TOO_LARGE, f"expected {expected}, got {total + size}")
+        name = media.clean_name(name, media_type)
+        now = clock.as_datetime(clock.now())
+        return Attachment.objects.create(agent=agent, name=name, media_type=media_type, size=size, created_at=now)
+
+    @staticmethod
+    @transaction.atomic
+    def give_up_attachments(agent_id: uuid.UUID) -> int:
+        """Take from an agent what no event names any more; returns how many that were."""
+        return attachments.give_up(agent_id)
+
+    # Sessions and usage
+
+    @staticmethod
+    @transaction.atomic
+    def fold(agent_id: uuid.UUID) -> int:
+        """Fold what is kept of an agent's oldest sessions; returns how much, 0 once there is nothing left to do."""
+        return folding.fold(_lock(agent_id).pk)
+
     # Agents
 
     @staticmethod
     def create(workspace_id: uuid.UUID, name: str, labels: Changes = NO_CHANGES) -> Agent:
-        """Add an agent, idle, to a workspace."""
+        """Add an idle agent to a workspace."""
         with _adding(workspace_id) as stream_writer:
             return _add(stream_writer, workspace_id, _free_name(workspace_id, name), labels, name_chosen=True)
 
@@ -168,10 +207,10 @@ class AgentService:
         labels: Changes = NO_CHANGES,
         permit: Callable[[str], None] = _permit_any,
     ) -> tuple[Agent, bool]:
-        """The agent that its producer calls `key`, and whether it is new. One that is known gets the labels merged into
-        its own, and the name unless a person has chosen another. However many register at once, a key has one agent.
+        """The agent with this key, and whether it is new. A known one gets the labels merged into its own, and the
+        name unless a person has chosen another. Concurrent registrations of a key get the same agent.
 
-        `permit` raises where the caller may not have an agent of a name.
+        `permit` raises for names that the caller may not use.
         """
         key = _clean_key(key)
         wanted = clean_name(name, "name") if name is not None else None
@@ -203,7 +242,7 @@ class AgentService:
     @staticmethod
     @transaction.atomic
     def update(agent_id: uuid.UUID, name: str | None = None, labels: Changes = NO_CHANGES) -> Agent:
-        """Give an agent another name, which a person chose, and merge `labels` into its own; None removes one."""
+        """Rename an agent on behalf of a person, and merge `labels` into its own; None removes a label."""
         agent = _lock(agent_id)
         if name is not None and name.strip() != agent.name:
             agent.name_chosen = True
@@ -213,7 +252,7 @@ class AgentService:
     @staticmethod
     @transaction.atomic
     def archive(agent_ids: Sequence[uuid.UUID], silent_since: datetime) -> int:
-        """Archive those that have still been silent since then and aren't running; returns how many those were."""
+        """Archive those that are still silent since then and aren't running. Returns how many."""
         locked = Agent.objects.select_for_update().filter(pk__in=agent_ids, **STALE).filter(updated_at__lt=silent_since)
         agents = {agent_stream(agent.pk): agent for agent in locked.order_by("pk") if agent.status != Status.RUNNING}
         names = {workspace_stream(agent.workspace_id) for agent in agents.values()}
@@ -227,6 +266,14 @@ class AgentService:
             now = clock.as_datetime(stream_writer.time)
             Agent.objects.filter(pk__in=[agent.pk for agent in silent]).update(archived_at=now)
         return len(silent)
+
+    @staticmethod
+    def mark_seen(user_id: int, agent_id: uuid.UUID, seq: int) -> int:
+        """Note that a user has seen an agent up to `seq`. Returns how far they have seen it, which never decreases.
+
+        INVALID_MESSAGE is raised for a seq that the agent's stream has not reached.
+        """
+        return mark_seen(user_id, agent_id, seq)
 
     @staticmethod
     @transaction.atomic
@@ -262,13 +309,13 @@ def _lock(agent_id: uuid.UUID) -> Agent:
 
 @contextmanager
 def _adding(workspace_id: uuid.UUID) -> Iterator[Writer]:
-    """The workspace's stream, locked: agents are added one after another."""
+    """Locks the workspace's stream, so that agents are added one at a time."""
     with log.writing([workspace_stream(workspace_id)]) as stream_writer:
         if not Workspace.objects.filter(pk=workspace_id).exists():
             raise ProtocolError(Code.NOT_FOUND, f"there is no workspace {workspace_id}")
         if Agent.objects.filter(workspace=workspace_id).count() >= settings.WORKSPACE_AGENTS:
             raise ProtocolError(
-                Code.INVALID_MESSAGE, f"expected at most {settings.WORKSPACE_AGENTS} agents in a workspace"
+                Code.INVALID_MESSAGE, f"expected at most {settings.WORKSPACE_AGENTS} agents per workspace"
             )
         yield stream_writer
 
@@ -291,7 +338,7 @@ def _add(
 
 
 def _update(agent: Agent, name: str, labels: Labels) -> Agent:
-    """Store another name or other labels of a locked agent, and tell its stream and its workspace's."""
+    """Store a locked agent's new name and labels, and record them on its stream and its workspace's."""
     if (name, labels) == (agent.name, agent.labels):
         return agent
     stream = agent_stream(agent.pk)
@@ -319,19 +366,19 @@ def _clean_key(key: str) -> str:
 
 
 def _name_from(key: str) -> str:
-    """A name for an agent that came with a key alone."""
+    """The name of an agent registered with only a key."""
     printable = "".join(character if character.isprintable() else " " for character in key)
     return printable[:NAME_LENGTH].strip() or "agent"
 
 
 def _is_numbered(name: str, wanted: str) -> bool:
-    """Whether `name` is `wanted`, or what became of it because another agent had that name."""
+    """Whether `name` is `wanted`, possibly with a number appended because that name was taken."""
     stem, _, number = name.rpartition(" ")
     return name == wanted or (number.isdecimal() and stem == wanted[: NAME_LENGTH - 8])
 
 
 def _numbered_name(workspace_id: uuid.UUID, wanted: str) -> str:
-    """`wanted`, or where another agent has that name, with a number behind it."""
+    """`wanted`, with a number appended if another agent has that name."""
     stem = wanted[: NAME_LENGTH - 8]
     taken = set(Agent.objects.filter(workspace=workspace_id, name__startswith=stem).values_list("name", flat=True))
     if wanted not in taken:
@@ -342,5 +389,7 @@ def _numbered_name(workspace_id: uuid.UUID, wanted: str) -> str:
 def _free_name(workspace_id: uuid.UUID, name: str) -> str:
     name = clean_name(name, "name")
     if Agent.objects.filter(workspace=workspace_id, name=name).exists():
-        raise ProtocolError(Code.INVALID_MESSAGE, f"expected a name that no other agent here has, got {name!r}")
+        raise ProtocolError(
+            Code.INVALID_MESSAGE, f"expected a name that no other agent in the workspace has, got {name!r}"
+        )
     return name

@@ -9,7 +9,7 @@ from django.shortcuts import render
 from agents.changes import agent_stream
 from agents.models import Agent
 from streams import log
-from workspaces.visible import visible_workspaces
+from workspaces.access import visible_workspaces
 
 
 @login_required

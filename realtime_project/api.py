@@ -17,7 +17,10 @@ from accounts.api import router as tokens
 from accounts.api_audit import router as audit
 from accounts.requests import Caller
 from agents.api import router as agents
+from agents.api_attachments import router as attachments
+from agents.api_inbox import router as inbox
 from agents.api_requests import router as requests
+from agents.api_usage import router as usage
 from streams.protocol.messages import Code, ProtocolError, brief, parse_json
 from streams.protocol.text import refuse_nul
 from workspaces.api import router as workspaces
@@ -41,7 +44,7 @@ class StrictParser(Parser):
 
 
 def for_the_known(view: Any) -> Any:
-    """A page about the API, for who is signed in or shows a token; others are asked to sign in."""
+    """A page about the API, for callers with a session or token; others are redirected to sign in."""
 
     async def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponse:
         try:
@@ -68,6 +71,9 @@ api.add_router("", workspaces)
 api.add_router("", people)
 api.add_router("", agents)
 api.add_router("", requests)
+api.add_router("", usage)
+api.add_router("", inbox)
+api.add_router("", attachments)
 api.add_router("", tokens)
 api.add_router("", audit)
 

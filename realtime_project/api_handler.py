@@ -1,4 +1,4 @@
-"""Serves the API without session, message and page middleware, which producers' frequent calls don't need."""
+"""Serves the API without Django's session, message and page middleware, which producers' calls don't need."""
 
 from typing import Any
 

@@ -19,7 +19,7 @@ from streams.transports.websocket import StreamConsumer  # noqa: E402
 
 
 async def deny(scope: Scope, receive: Receive, send: Send) -> None:
-    """Refuse a WebSocket at an unknown path with HTTP 403, where daphne would log a traceback and answer 500."""
+    """Refuse a WebSocket at an unknown path with HTTP 403; daphne would log a traceback and respond with 500."""
     await receive()
     await send({"type": "websocket.close"})
 

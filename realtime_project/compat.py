@@ -5,17 +5,17 @@ from django.http import HttpRequest, HttpResponse
 
 
 async def call_view(handler: ASGIHandler, request: HttpRequest) -> HttpResponse:
-    """The answer of the view that a request resolves to, without any middleware."""
+    """The response of the view that a request resolves to, without middleware."""
     response: HttpResponse = await handler._get_response_async(request)  # type: ignore[attr-defined]
     return response
 
 
 def without_middleware(handler: ASGIHandler) -> None:
-    """Have a handler know of no middleware of its settings."""
+    """Remove a handler's middleware."""
     for name in ("_view_middleware", "_template_response_middleware", "_exception_middleware"):
         setattr(handler, name, [])
 
 
 def set_chain(handler: ASGIHandler, chain: object) -> None:
-    """Have a handler pass requests to `chain`."""
+    """Make a handler pass requests to `chain`."""
     handler._middleware_chain = chain  # type: ignore[attr-defined]

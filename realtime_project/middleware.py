@@ -28,7 +28,7 @@ WORTH_IT = {".css", ".html", ".js", ".json", ".svg", ".txt"}  # not what is comp
 
 @sync_and_async_middleware
 def refuse_nul(get_response: Any) -> Any:
-    """Refuse a page whose query holds NUL: filters of the admin would give it to PostgreSQL. The API does so itself."""
+    """Refuse a page whose query contains NUL, which the admin's filters would pass to PostgreSQL."""
     if iscoroutinefunction(get_response):
 
         async def middleware(request: HttpRequest) -> HttpResponseBase:
@@ -47,7 +47,7 @@ def _asks_with_nul(request: HttpRequest) -> bool:
 
 @sync_and_async_middleware
 def no_store(get_response: Any) -> Any:
-    """Have nobody keep a page: after signing out, a shared browser's Back button must not show what it held."""
+    """Disable caching of pages: after signing out, a shared browser's Back button must not show them."""
     if iscoroutinefunction(get_response):
 
         async def middleware(request: HttpRequest) -> HttpResponseBase:
@@ -61,7 +61,7 @@ def no_store(get_response: Any) -> Any:
 
 
 def forbid_storing(response: HttpResponseBase) -> HttpResponseBase:
-    """`response`, which no browser and no proxy may keep."""
+    """`response`, marked so that no browser or proxy caches it."""
     if "no-store" not in response.headers.get("Cache-Control", ""):
         response.headers["Cache-Control"] = "no-store"
     return response
@@ -71,7 +71,7 @@ class CompressedPageMiddleware(GZipMiddleware):
     """Django's compression, of HTML only: what streams must not wait for a compressor, and what the API answers may
     hold secrets, such as a new token, and is small.
 
-    A page says nothing by its length that is worth knowing (BREACH): the CSRF token in it is masked anew each time,
+    A page's length reveals nothing useful (BREACH): its CSRF token is masked differently each time,
     Django adds random bytes, and no page has both a secret that stays the same and words that a stranger chose.
     """
 
@@ -125,7 +125,7 @@ def _compressed(digest: str, content: bytes) -> Path | None:
 
 @cache  # once, not for each of some hundred files
 def _complain(reason: str) -> None:
-    logger.warning("static files are sent uncompressed, as nothing can be written to DATA_DIR/static: %s", reason)
+    logger.warning("static files are sent uncompressed because DATA_DIR/static isn't writable: %s", reason)
 
 
 def _write(path: Path, content: bytes) -> None:

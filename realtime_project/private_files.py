@@ -12,9 +12,9 @@ SQLITE_SUFFIXES = ("", "-wal", "-shm", "-journal", ".lock")
 
 
 def create_private(folder: Path, database: str | None) -> None:
-    """Make the folder, and an empty database file in it, for their owner alone, where there are none.
+    """Create the folder, and an empty database file in it, readable only by their owner, if they don't exist.
 
-    SQLite gives the files beside a database the permissions of that.
+    SQLite gives the files beside a database the same permissions.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if database and Path(database).parent.is_dir():
@@ -22,7 +22,7 @@ def create_private(folder: Path, database: str | None) -> None:
 
 
 def make_private(folder: Path, database: str | None) -> None:
-    """Take from others what permissions they have on the data, and say so."""
+    """Remove other users' permissions on the data, and log that."""
     files = [folder / "secret_key"]
     if database:
         files += [Path(database + suffix) for suffix in SQLITE_SUFFIXES]
@@ -38,8 +38,10 @@ def _take_from_others(path: Path) -> None:
     mode = stat.S_IMODE(found.st_mode)
     if not mode & OTHERS:
         return
-    if found.st_uid != os.geteuid() or mode & stat.S_ISVTX:  # a folder that is shared on purpose, such as /tmp
-        logger.warning("%s can be read by others (mode %o), and is not ours to change", path, mode)
+    if found.st_uid != os.geteuid() or mode & stat.S_ISVTX:  # a deliberately shared folder, such as /tmp
+        logger.warning(
+            "%s is readable by others (mode %o), and its permissions can't be changed by this user", path, mode
+        )
         return
     path.chmod(mode & ~OTHERS)
     logger.warning("made %s private: others could read it (mode %o)", path, mode)

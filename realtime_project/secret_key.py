@@ -1,4 +1,4 @@
-"""The key that signs sessions and links: made on first use, refused where it can be guessed; and what it gives."""
+"""The secret key, which signs sessions and links: generated on first use, and refused if weak."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ KNOWN = ("insecure", "changeme", "change-me", "change_me", "secret-key", "secret
 
 
 def generated_key(path: Path) -> str:
-    """The key kept in `path`, made on first use: there is no default key to forget changing."""
+    """The key in `path`, generated on first use, so that there is no default key to forget to change."""
     if not path.exists():
         # Written aside and linked into place: of several processes starting at once one makes the key, and nobody
         # reads half of it. mkstemp lets only the owner read the file.
@@ -30,7 +30,7 @@ def generated_key(path: Path) -> str:
 
 
 def strong(key: str, source: str) -> str:
-    """`key`. Raises ImproperlyConfigured, which does not repeat it, where it can be guessed."""
+    """`key`. Raises ImproperlyConfigured, whose message doesn't contain it, if it is weak."""
     length, characters = len(key), len(set(key))
     if length < MIN_LENGTH or characters < MIN_CHARACTERS:
         got = f"{length} characters, {characters} of them different"
@@ -39,9 +39,9 @@ def strong(key: str, source: str) -> str:
         problem = f"expected a random key, got one with {found!r} in it"
     else:
         return key
-    raise ImproperlyConfigured(f"{source}: {problem}. Leave it out, and one is generated.")
+    raise ImproperlyConfigured(f"{source}: {problem}. If you leave it unset, one is generated.")
 
 
 def channel_layer_key(secret: str) -> bytes:
-    """The key for messages between processes: derived, so that neither key tells the other."""
+    """The key for messages between processes, derived so that it doesn't reveal the secret key."""
     return HKDF(SHA256(), length=32, salt=None, info=b"agentstream channel layer").derive(secret.encode())

@@ -5,6 +5,7 @@ from typing import Any
 
 import environ
 from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 
 from realtime_project.secret_key import channel_layer_key, generated_key, strong
 
@@ -32,6 +33,43 @@ ALLOWED_ORIGINS = env.list("ALLOWED_ORIGINS", default=[])
 AGENT_ARCHIVE_DAYS = env.float("AGENT_ARCHIVE_DAYS", default=14.0)
 WORKSPACE_AGENTS = env.int("WORKSPACE_AGENTS", default=20_000)
 
+# Of one agent; one attachment has at most 10 MiB.
+AGENT_ATTACHMENTS = env.int("AGENT_ATTACHMENTS", default=5_000)
+AGENT_ATTACHMENT_BYTES = env.int("AGENT_ATTACHMENT_BYTES", default=524_288_000)
+WORKSPACE_ATTACHMENT_BYTES = env.int("WORKSPACE_ATTACHMENT_BYTES", default=10_737_418_240)
+# Another storage of Django's, such as storages.backends.s3.S3Storage, and its options as JSON.
+ATTACHMENT_STORAGE = env.str("ATTACHMENT_STORAGE", default="")
+ATTACHMENT_STORAGE_OPTIONS = env.json("ATTACHMENT_STORAGE_OPTIONS", default={})
+STORAGES: dict[str, Any] = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "attachments": (
+        {"BACKEND": ATTACHMENT_STORAGE, "OPTIONS": ATTACHMENT_STORAGE_OPTIONS}
+        if ATTACHMENT_STORAGE
+        else {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {
+                "location": DATA_DIR / "attachments",
+                "file_permissions_mode": 0o600,
+                "directory_permissions_mode": 0o700,
+            },
+        }
+    ),
+}
+
+# Quotas; 0: unlimited. Superusers may create any number of workspaces.
+WORKSPACE_CREATION = env.str("WORKSPACE_CREATION", default="everyone")
+if WORKSPACE_CREATION not in ("everyone", "staff", "superusers"):
+    raise ImproperlyConfigured(
+        f"WORKSPACE_CREATION: expected everyone, staff or superusers, got {WORKSPACE_CREATION!r}"
+    )
+WORKSPACES_PER_USER = env.int("WORKSPACES_PER_USER", default=20)
+WORKSPACE_EVENTS_PER_DAY = env.int("WORKSPACE_EVENTS_PER_DAY", default=20_000_000)
+WORKSPACE_BYTES_PER_DAY = env.int("WORKSPACE_BYTES_PER_DAY", default=5_000_000_000)
+PUBLISH_EVENTS_PER_SECOND = env.float("PUBLISH_EVENTS_PER_SECOND", default=10_000.0)
+PUBLISH_BYTES_PER_SECOND = env.float("PUBLISH_BYTES_PER_SECOND", default=20_000_000.0)
+HTTP_CALLS_PER_SECOND = env.float("HTTP_CALLS_PER_SECOND", default=500.0)
+
 INSTALLED_APPS = [
     "streams",  # before daphne: its `runserver` serves with our server class
     "daphne",
@@ -41,6 +79,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django.contrib.humanize",
     "channels",
     "corsheaders",
     "csp",
@@ -87,7 +126,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "realtime_project.context.version",
+                "realtime_project.views.version",
             ]
         },
     }
@@ -111,8 +150,8 @@ def _database(url: str) -> dict[str, Any]:
         config["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}  # a file: live servers open it too
     else:
         config["CONN_HEALTH_CHECKS"] = True
-        # A short wait: while the database is away, whoever asks is told so in time to hear it.
-        # (reconnect_timeout ends the pool's growing pauses between attempts: the next to ask starts anew.)
+        # A short wait, so that callers get an error before their own timeout while the database is down.
+        # (reconnect_timeout ends the pool's growing pauses between attempts; the next caller starts over.)
         options["pool"] = {
             "min_size": 1,
             "max_size": env.int("DATABASE_POOL", default=10),
@@ -211,7 +250,7 @@ LOGGING: dict[str, Any] = {
 }
 if AUDIT_LOG:
     LOGGING["formatters"]["bare"] = {"format": "%(message)s"}
-    LOGGING["handlers"]["audit"] = {"class": "accounts.audit_log.AuditFile", "filename": AUDIT_LOG, "formatter": "bare"}
+    LOGGING["handlers"]["audit"] = {"class": "accounts.logs.AuditFile", "filename": AUDIT_LOG, "formatter": "bare"}
     LOGGING["loggers"]["agentstream.audit"] |= {"handlers": ["audit"], "propagate": False}
 
 # The stream engine's knobs; streams/conf.py holds the defaults and says what each means.

@@ -1,4 +1,4 @@
-"""Which of the project's own files are served under /static/."""
+"""Selects the project's own files to be served under /static/."""
 
 from collections.abc import Iterable
 from typing import Any

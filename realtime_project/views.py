@@ -7,10 +7,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from accounts.identity import Identity, is_superuser
 from accounts.requests import Caller, read
-from streams import (
-    gauges,  # noqa: F401 (registers them)
-    log,
-)
+from realtime_project import __version__
+from streams import log
 from streams.protocol.kinds import Scope
 from streams.protocol.messages import ProtocolError
 from streams.runtime import Runtime
@@ -26,7 +24,7 @@ async def health(request: HttpRequest) -> HttpResponse:
 
 
 async def metrics(request: HttpRequest) -> HttpResponse:
-    """The figures of this process: 200 for a superuser's token or session, 401 or 403 for others."""
+    """The metrics of this process: 200 for a superuser's token or session, 401 or 403 for others."""
     try:
         identity = await Caller(Scope.WATCH)(request)
         allowed = identity is not None and _everywhere(identity) and await read(is_superuser, identity.id)
@@ -43,3 +41,8 @@ def _everywhere(identity: Identity) -> bool:
 
 def favicon(request: HttpRequest) -> HttpResponse:
     return redirect(static("img/mark.svg"))
+
+
+def version(request: HttpRequest) -> dict[str, str]:
+    """For every template."""
+    return {"version": __version__}

@@ -1,7 +1,7 @@
 """Publish and subscribe between processes, over the channel layer.
 
-Losing a message here costs a second of delay and never an event, because hubs compare themselves with the log. So
-nothing in this module may fail a write that is already committed: trouble is logged, once per outage.
+A lost message delays an event by up to a second but never loses one, because hubs compare themselves with the log. So
+nothing in this module may make a committed write fail: errors are logged, once per outage.
 """
 
 import asyncio
@@ -18,10 +18,10 @@ from streams.signals import EventBatch
 
 logger = logging.getLogger(__name__)
 
-HUBS_GROUP = "hubs"  # every process is in it, whatever is watched there
-QUEUE_MESSAGES = 10_000  # waiting for a channel layer that hangs; beyond that the oldest are dropped
+HUBS_GROUP = "hubs"  # every process is a member
+QUEUE_MESSAGES = 10_000  # queued while the channel layer hangs; beyond that the oldest are dropped
 BATCH_MESSAGES = 200  # sent together at most
-RETRY_SECONDS = 1.0  # between two attempts to receive from a channel layer that is away
+RETRY_SECONDS = 1.0  # between two attempts to receive while the channel layer is down
 
 
 class Message:
@@ -40,7 +40,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class StreamAppended(Message):
-    """A stream has events `first` to `last`; `text` holds them, a line each, unless they are too many to carry."""
+    """Events `first` to `last` of a stream. `text` has them, one per line, unless they are too large."""
 
     type = "stream.appended"
     stream: str
@@ -65,7 +65,7 @@ class StreamDropped(Message):
 
 @dataclass(frozen=True, slots=True)
 class AccessChanged(Message):
-    """What these users may do, or whether they are signed in, may have changed."""
+    """The access of these users, or whether they are signed in, may have changed."""
 
     type = "access.changed"
     users: list[int]
@@ -73,7 +73,7 @@ class AccessChanged(Message):
 
 @dataclass(frozen=True, slots=True)
 class PresenceQuery(Message):
-    """Who follows this stream on your process? Answer to the channel `reply_to`."""
+    """Asks who follows this stream on other processes. Replies go to the channel `reply_to`."""
 
     type = "presence.query"
     stream: str
@@ -83,15 +83,24 @@ class PresenceQuery(Message):
 
 @dataclass(frozen=True, slots=True)
 class PresenceReply(Message):
-    """These users do: pairs of id and name."""
+    """The reply: pairs of user id and name."""
 
     type = "presence.reply"
     query: str
     viewers: list[tuple[int, str]] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class StreamsGrown(Message):
+    """These streams have grown (none named: any may have): word for the followers, which get no more of it."""
+
+    type = "streams.grown"
+    streams: list[str]
+
+
 TYPES: dict[str, type[Message]] = {
-    model.type: model for model in (StreamAppended, StreamDropped, AccessChanged, PresenceQuery, PresenceReply)
+    model.type: model
+    for model in (StreamAppended, StreamDropped, AccessChanged, PresenceQuery, PresenceReply, StreamsGrown)
 }
 
 
@@ -123,7 +132,7 @@ class Broker:
             self._task = asyncio.create_task(self._send_queue())
 
     async def publish_now(self, messages: Iterable[tuple[str, Message]]) -> None:
-        """Send messages to groups. Never raises: what cannot be sent is found in the log."""
+        """Send messages to groups. Never raises: events that can't be sent are found in the log."""
         try:
             await self._group_send_many([(group, message.encode()) for group, message in messages])
         except Exception as error:
@@ -159,14 +168,14 @@ class Broker:
         return self._channel.result() if self._channel.done() else None
 
     async def subscribe(self, group: str) -> None:
-        """Have the group's messages sent to this process. Waits for the channel layer; raises whatever it does."""
+        """Subscribe this process to a group. Waits for the channel layer; raises whatever it does."""
         await self._layer.group_add(group, await asyncio.shield(self._channel))
 
     async def unsubscribe(self, group: str) -> None:
         await self._layer.group_discard(group, await asyncio.shield(self._channel))
 
     async def listen(self, receive: Callable[[Message], None]) -> None:
-        """Give `receive` each message to this process, for ever. A channel layer that is away is tried again."""
+        """Call `receive` with each message to this process, forever. Retries while the channel layer is down."""
         failing = False
         while True:
             try:
@@ -191,13 +200,13 @@ class Broker:
         return data
 
     async def close(self) -> None:
-        """Send what is waiting."""
+        """Send queued messages."""
         if self._task is not None:
             await self._task
 
 
 def _deliver(data: dict[str, Any], receive: Callable[[Message], None]) -> None:
-    """Decode and hand over a message. One that is not understood, as during an upgrade, must not end the listening."""
+    """Decode and deliver a message. An unknown one, as during an upgrade, must not end the loop."""
     try:
         model = TYPES.get(data.get("type", ""))
         if model is not None:
@@ -207,13 +216,13 @@ def _deliver(data: dict[str, Any], receive: Callable[[Message], None]) -> None:
 
 
 class LocalBroker(Broker):
-    """For a process that is alone."""
+    """For a single process."""
 
     alone = True
 
 
 class RedisBroker(Broker):
-    """For processes that share a Redis: messages that wait at the same time share a round trip."""
+    """For processes that share Redis: queued messages share a round trip."""
 
     alone = False
 
@@ -225,7 +234,7 @@ class RedisBroker(Broker):
 
 
 def configured_broker() -> Broker:
-    """The broker over the channel layer that the settings name, for the running event loop."""
+    """The broker for the configured channel layer and the running event loop."""
     layer = get_channel_layer()
     assert layer is not None, "CHANNEL_LAYERS has no default"
     return LocalBroker(layer) if isinstance(layer, InMemoryChannelLayer) else RedisBroker(layer)

@@ -44,12 +44,12 @@ class NotMigratedError(ProtocolError):
 
 
 def require_migrated() -> None:
-    """Raise NotMigratedError where migrations are pending. A database that cannot be reached is given time."""
+    """Raise NotMigratedError if migrations are pending. Tolerates a database that can't be reached yet."""
     try:
         executor = MigrationExecutor(connection)
         plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     except OperationalError as error:
-        logger.warning("cannot tell whether migrations are pending: %s", str(error).strip())
+        logger.warning("cannot check for pending migrations: %s", str(error).strip())
         return
     finally:
         connection.close()
@@ -58,7 +58,7 @@ def require_migrated() -> None:
 
 
 def classify(error: DatabaseError | InterfaceError) -> Exception:
-    """What an error means: NotMigratedError, UnavailableError, or itself if it is a defect or bad data.
+    """Classify an error: NotMigratedError, UnavailableError, or itself if it is a defect or bad data.
 
     Integrity, data and programming errors are not outages: trying again would fail again.
     """
@@ -104,8 +104,8 @@ class Batcher(Generic[Item, Result]):
     """Calls `work` with all items that arrived during the last call: no timer, no delay when idle.
 
     `work` takes a list of items and returns their results in the same order; a result that is an exception is raised
-    to its own caller alone. Where `work` itself raises something unexpected, its items are tried again one by one, so
-    that no item can fail another. Belongs to the event loop it is first used in.
+    to its own caller only. If `work` itself raises something unexpected, its items are retried one by one, so that no
+    item can make another fail. Belongs to the event loop it is first used in.
     """
 
     def __init__(self, work: Work[Item, Result], executor: Executor, limit: int) -> None:
@@ -136,11 +136,11 @@ class Batcher(Generic[Item, Result]):
         try:
             return await in_thread(self._executor, self._work, items)
         except (UnavailableError, NotMigratedError) as error:
-            return [error] * len(items)  # everybody's trouble
+            return [error] * len(items)  # affects all items
         except Exception as error:
             if len(items) == 1:
                 return [error]
-            logger.warning("trying %d items one by one, as their batch failed: %s", len(items), error)
+            logger.warning("retrying %d items one by one because their batch failed: %s", len(items), error)
         results: list[Result | Exception] = []
         for item in items:
             results += await self._results([item])
@@ -149,7 +149,7 @@ class Batcher(Generic[Item, Result]):
 
 def _settle(future: "asyncio.Future[Result]", result: Result | Exception) -> None:
     if future.done():
-        return  # its caller has gone
+        return  # its caller no longer waits
     if isinstance(result, Exception):
         future.set_exception(result)
     else:
@@ -177,7 +177,7 @@ class Database:
         return await in_thread(self.writer, function, *args, **kwargs)
 
     def read_together(self, work: Work[Item, Result], item: Item, limit: int) -> Awaitable[Result]:
-        """The result of `work` for `item`, read together with whatever else is asked of it; `limit` items at once."""
+        """The result of `work` for `item`, batched with concurrent calls; up to `limit` items at once."""
         return self._batcher(work, self.readers, limit)(item)
 
     def write_together(self, work: Work[Item, Result], item: Item, limit: int) -> Awaitable[Result]:
@@ -191,7 +191,7 @@ class Database:
         return cast("Batcher[Item, Result]", batcher)
 
     async def close(self) -> None:
-        """End the threads and their connections, once they have done what they were given."""
+        """End the threads and their connections after their pending work."""
         for pool, threads in ((self.readers, conf().READ_THREADS), (self.writer, 1)):
             everyone = threading.Barrier(threads)  # no thread takes two of these, so each closes its own connection
             await asyncio.gather(*(asyncio.wrap_future(pool.submit(_close, everyone)) for _ in range(threads)))

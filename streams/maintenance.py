@@ -23,7 +23,7 @@ def installed_jobs() -> list[Job]:
 
 
 async def maintain(jobs: Sequence[Job]) -> None:
-    """Do all jobs for ever, each in a thread of its own, so that none waits for another."""
+    """Run all jobs forever, each in its own thread, so that none waits for another."""
     if not jobs:
         return
     with ThreadPoolExecutor(len(jobs), thread_name_prefix="maintenance") as executor:
@@ -32,11 +32,11 @@ async def maintain(jobs: Sequence[Job]) -> None:
 
 async def _repeat(job: Job, executor: ThreadPoolExecutor) -> None:
     while True:
-        # Not all processes at once: they share the work by finding it done.
+        # Randomized, so that several processes share the work.
         await asyncio.sleep(job.seconds * random.uniform(0.8, 1.2))  # noqa: S311
         try:
             await in_thread(executor, job.run)
         except ProtocolError:
-            pass  # the database is away, which has been logged
+            pass  # the database is down, which has been logged
         except Exception:
             logger.exception("maintenance failed")

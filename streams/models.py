@@ -1,5 +1,5 @@
 """Where Django looks for an app's models."""
 
-from streams.log.models import Event, Producer, Stream
+from streams.log.models import Event, Follower, FollowerPosition, Producer, Stream
 
-__all__ = ["Event", "Producer", "Stream"]
+__all__ = ["Event", "Follower", "FollowerPosition", "Producer", "Stream"]

@@ -1,8 +1,9 @@
 """The base class for the AppConfigs of apps that extend the engine."""
 
-from collections.abc import Callable, Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from django.apps import AppConfig, apps
 
@@ -19,19 +20,62 @@ class Job:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """An event as the log has it: `payload` is JSON text, `time` milliseconds since 1970."""
+
+    seq: int
+    type: str
+    payload: str
+    time: int
+
+
+class Follower(ABC):
+    """A consumer on the server that gets every retained event of some kinds of streams, in order within each, at least
+    once: one that was handled when the server was killed comes again.
+
+    One process at a time works for it, in a thread; the methods may use the database, in short transactions, and may
+    not take longer than half of FOLLOWER_LEASE. Where one raises, the stream waits and is tried again; others go on.
+    """
+
+    name: ClassVar[str]
+    kinds: ClassVar[Collection[str]]
+    """The kinds of streams that it follows."""
+
+    @abstractmethod
+    def handle(self, stream: str, stream_id: int, events: Sequence[LoggedEvent]) -> None:
+        """The next events of a stream. `stream_id` stays the same after the stream has ended and lost its name."""
+
+    def trimmed(self, stream: str, stream_id: int, floor: int) -> None:
+        """Retention has removed the stream's events up to `floor`, whether they were handled or not."""
+        return
+
+    def ended(self, stream_id: int) -> None:
+        """The stream is no more."""
+        return
+
+
 class StreamApp(AppConfig):
-    """An app that owns kinds of streams, or has maintenance to be done."""
+    """An app that owns kinds of streams, follows some, or has maintenance jobs."""
 
     def stream_kinds(self) -> Iterable[Kind]:
         """The kinds of streams that this app owns."""
         return ()
 
+    def followers(self) -> Iterable[Follower]:
+        """The followers that this app has."""
+        return ()
+
     def maintenance(self) -> Iterable[Job]:
-        """The jobs that each server process does. Processes share work by finding it done."""
+        """The jobs of each server process. A job must check whether another process has done its work."""
+        return ()
+
+    def upload_paths(self) -> Iterable[str]:
+        """Patterns of the paths, in full, to which a POST brings a file: its body may have UPLOAD_BYTES."""
         return ()
 
     def redacted(self, address: str) -> str:
-        """The address of a request as it may be logged, with this app's secrets masked."""
+        """A request's path for the log, with this app's secrets masked."""
         return address
 
 

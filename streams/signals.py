@@ -1,4 +1,4 @@
-"""The engine's signals, each sent after the transaction that it tells of has been committed.
+"""The engine's signals, each sent after its transaction has been committed.
 
 Their receivers, in streams/runtime.py, broadcast them with `group_send`.
 """

@@ -1,10 +1,13 @@
-"""Who may do what in a workspace."""
+"""Who may see a workspace, and what they may do in it."""
 
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.db.models import OuterRef, QuerySet, Subquery, Value
 
+from accounts.scopes import Limits
 from streams.protocol.kinds import Access
 from workspaces.models import Membership, Role, Workspace
 
@@ -21,8 +24,8 @@ def access_of(role: str) -> Access:
 
 
 def workspace_access(queries: Sequence[tuple[int, uuid.UUID]], *, exist: bool = False) -> list[Access]:
-    """What each (user id, workspace id) may do; NONE also where either does not exist. Three queries at most, two for
-    who knows that the workspaces `exist`."""
+    """What each (user id, workspace id) may do; NONE also if either doesn't exist. At most three queries, or two if the
+    workspaces are known to `exist`."""
     users = {user_id for user_id, _ in queries}
     workspaces = {workspace_id for _, workspace_id in queries}
     active = get_user_model()._default_manager.filter(pk__in=users, is_active=True)
@@ -42,3 +45,18 @@ def workspace_access(queries: Sequence[tuple[int, uuid.UUID]], *, exist: bool = 
         return access_of(role) if role else Access.NONE
 
     return [one(user_id, workspace_id) for user_id, workspace_id in queries]
+
+
+def visible_workspaces(user_id: int | None, limits: Limits | None = None) -> QuerySet[Any]:
+    """The Workspaces the user can see, each with the user's `role`: those they are a member of, or all for a superuser.
+    `limits` are those of a token, which may be for one workspace only."""
+    user = get_user_model()._default_manager.filter(pk=user_id, is_active=True).first() if user_id else None
+    if user is None:
+        return Workspace.objects.none()
+    known = Workspace.objects.all()
+    if limits is not None and limits.workspace_id is not None:
+        known = known.filter(pk=limits.workspace_id)
+    mine = Membership.objects.filter(workspace=OuterRef("pk"), user=user.pk).values("role")
+    if user.is_superuser:
+        return known.annotate(role=Value(Role.OWNER.value))  # regardless of any membership
+    return known.annotate(role=Subquery(mine)).filter(role__isnull=False)

@@ -1,4 +1,4 @@
-"""The admin of workspaces, members and invitations. Changes go through the services, so that they are broadcast."""
+"""The admin of workspaces, members and invitations. Changes go through the services, which broadcast them."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from accounts.admin import NamedForm, ServiceAdmin
+from accounts.admin import AutocompleteMixin, NamedForm, ServiceAdmin
 from workspaces.models import Invitation, Membership, Workspace
 from workspaces.services import WorkspaceService
 
 
-class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]
+class MembershipInline(AutocompleteMixin, admin.TabularInline):  # type: ignore[type-arg]
     model = Membership
     extra = 0
     autocomplete_fields = ["user"]
@@ -75,7 +75,7 @@ def _save_member(member: Membership) -> Membership:
 
 @admin.register(Invitation)
 class InvitationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Invitations are made on the workspace's page; here they can be seen and taken back."""
+    """Shows and revokes invitations, which are created on the workspace's page."""
 
     list_display = ["workspace", "role", "created_by", "hint", "created_at", "expires_at"]
     list_filter = ["workspace"]

@@ -1,7 +1,8 @@
 """The HTTP API of workspaces."""
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 
 from django.http import HttpRequest
 from ninja import Router
@@ -21,9 +22,10 @@ from accounts.requests import (
 )
 from streams.protocol.kinds import Access, Scope
 from streams.transports.http import add_stream_endpoints
+from workspaces import quotas
+from workspaces.access import visible_workspaces
 from workspaces.models import Workspace
 from workspaces.services import WorkspaceService
-from workspaces.visible import visible_workspaces
 
 router = Router(tags=["workspaces"])
 
@@ -32,7 +34,7 @@ class WorkspaceOut(Camel):
     id: uuid.UUID
     name: str
     slug: str
-    role: str = Field(description="the caller's: viewer, operator or owner")
+    role: str = Field(description="the caller's role: viewer, operator or owner")
     created_at: datetime
 
 
@@ -55,7 +57,7 @@ def _one(user_id: int, workspace_id: uuid.UUID) -> Workspace:
     "/workspaces",
     response=list[WorkspaceOut],
     by_alias=True,
-    summary="Workspaces the caller can see",
+    summary="Workspaces the caller has access to",
     auth=Caller(ANY_SCOPE),
 )
 async def list_workspaces(request: HttpRequest) -> list[Workspace]:
@@ -67,7 +69,7 @@ async def list_workspaces(request: HttpRequest) -> list[Workspace]:
     "/workspaces",
     response={201: WorkspaceOut},
     by_alias=True,
-    summary="Make a workspace, owned by the caller",
+    summary="Create a workspace owned by the caller",
     auth=Caller(Scope.MANAGE),
 )
 async def create_workspace(request: HttpRequest, body: WorkspaceIn) -> tuple[int, Workspace]:
@@ -105,13 +107,44 @@ async def update_workspace(request: HttpRequest, workspace_id: uuid.UUID, body: 
 @router.delete(
     "/workspaces/{uuid:workspace_id}",
     response={204: None},
-    summary="Delete a workspace with all it holds",
+    summary="Delete a workspace and everything in it",
     auth=Caller(Scope.MANAGE),
 )
 async def delete_workspace(request: HttpRequest, workspace_id: uuid.UUID) -> tuple[int, None]:
     await authorize(request, "workspace", workspace_id, Access.MANAGE)
     await write(WorkspaceService.delete, workspace_id)
     return 204, None
+
+
+class UsedOut(Camel):
+    used: int
+    limit: int | None = Field(description="null: none")
+
+
+class VolumeOut(Camel):
+    day: date
+    events: int
+    bytes: int
+
+
+class QuotaOut(Camel):
+    day: date
+    resets_at: datetime
+    events: UsedOut
+    bytes: UsedOut
+    days: list[VolumeOut] = Field(description="the last 30 on which something was published, the newest first")
+
+
+@router.get(
+    "/workspaces/{uuid:workspace_id}/quota",
+    response=QuotaOut,
+    by_alias=True,
+    summary="What the workspace has stored today and of late, and what it may",
+    auth=Caller(Scope.MANAGE),
+)
+async def get_quota(request: HttpRequest, workspace_id: uuid.UUID) -> dict[str, Any]:
+    await authorize(request, "workspace", workspace_id, Access.MANAGE)
+    return await read(quotas.quota, workspace_id)
 
 
 add_stream_endpoints(router, "workspace", authorize_reading, caller, Caller(Scope.WATCH))

@@ -1,4 +1,4 @@
-"""The HTTP API of a workspace's members, and of the invitations to become one."""
+"""The HTTP API of a workspace's members and invitations."""
 
 import uuid
 from datetime import datetime
@@ -12,7 +12,7 @@ from pydantic import Field
 
 from accounts.requests import Caller, Camel, authorize, caller, read, write
 from streams.protocol.kinds import Access, Scope
-from streams.protocol.messages import Code, ProtocolError
+from streams.protocol.messages import Code, ProtocolError, brief
 from workspaces import invitations
 from workspaces.models import Invitation, Membership, Role
 from workspaces.services import WorkspaceService, member_state
@@ -27,7 +27,7 @@ class MemberOut(Camel):
 
 
 class MemberIn(Camel):
-    user: str = Field(max_length=150, description="a user's name")
+    user: str = Field(max_length=150, description="a user name, or the email address of an account")
     role: Role
 
 
@@ -38,8 +38,8 @@ class MemberPatch(Camel):
 class InvitationOut(Camel):
     id: uuid.UUID
     role: Role
-    hint: str = Field(description="the beginning of the link's secret, to tell invitations apart")
-    user: str = Field(description="the name that is invited; empty: whoever opens the link")
+    hint: str = Field(description="the first characters of the link's secret, to tell invitations apart")
+    user: str = Field(description="the user name or email address invited; empty: anyone with the link")
     created_by: str
     created_at: datetime
     expires_at: datetime
@@ -52,14 +52,14 @@ class InvitationToMe(InvitationOut):
 
 class InvitationIn(Camel):
     role: Role
-    days: int = Field(invitations.DAYS, ge=1, le=30, description="for which it holds")
+    days: int = Field(invitations.DAYS, ge=1, le=30, description="how many days it is valid")
 
 
 class InvitationMade(Camel):
     id: uuid.UUID
     role: Role
     expires_at: datetime
-    url: str = Field(description="the link to send; it is shown this once")
+    url: str = Field(description="the link to send; shown only this once")
 
 
 def _invitation(invitation: Invitation) -> dict[str, Any]:
@@ -98,10 +98,12 @@ def _accept(invitation_id: uuid.UUID, user_id: int) -> dict[str, Any]:
 
 
 def _user_id(name: str) -> int:
-    user = get_user_model()._default_manager.filter(username=name, is_active=True).first()
-    if user is None:
-        raise ProtocolError(Code.INVALID_MESSAGE, f"expected the name of an account, got {name[:150]!r}")
-    return int(user.pk)
+    active = get_user_model()._default_manager.filter(is_active=True)
+    found = list(active.filter(username=name)[:1]) or list(active.exclude(email="").filter(email__iexact=name)[:2])
+    if len(found) != 1:
+        got = f"{brief(name)}, which {len(found)} accounts have" if found else brief(name)
+        raise ProtocolError(Code.INVALID_MESSAGE, f"expected the user name or email address of one account, got {got}")
+    return int(found[0].pk)
 
 
 def _set_member(workspace_id: uuid.UUID, name: str, role: str) -> dict[str, Any]:
@@ -132,7 +134,7 @@ async def list_members(request: HttpRequest, workspace_id: uuid.UUID) -> list[di
     "/workspaces/{uuid:workspace_id}/members",
     response={201: MemberOut, 202: InvitationOut},
     by_alias=True,
-    summary="Invite somebody by name (202), or change the role of a member; superusers add people at once",
+    summary="Invite someone by name (202), or change a member's role (201); superusers add people directly (201)",
     auth=Caller(Scope.MANAGE),
 )
 async def add_member(request: HttpRequest, workspace_id: uuid.UUID, body: MemberIn) -> tuple[int, dict[str, Any]]:
@@ -157,7 +159,7 @@ async def change_role(
 @router.delete(
     "/workspaces/{uuid:workspace_id}/members/{uuid:member_id}",
     response={204: None},
-    summary="Remove a member; whoever removes themselves leaves",
+    summary="Remove a member, or leave the workspace",
     auth=Caller(Scope.MANAGE),
 )
 async def remove_member(request: HttpRequest, workspace_id: uuid.UUID, member_id: uuid.UUID) -> tuple[int, None]:
@@ -174,7 +176,7 @@ async def remove_member(request: HttpRequest, workspace_id: uuid.UUID, member_id
     "/workspaces/{uuid:workspace_id}/invitations",
     response=list[InvitationOut],
     by_alias=True,
-    summary="Invitations that can still be accepted",
+    summary="Pending invitations",
     auth=Caller(Scope.MANAGE),
 )
 async def list_invitations(request: HttpRequest, workspace_id: uuid.UUID) -> list[dict[str, Any]]:
@@ -186,7 +188,7 @@ async def list_invitations(request: HttpRequest, workspace_id: uuid.UUID) -> lis
     "/workspaces/{uuid:workspace_id}/invitations",
     response={201: InvitationMade},
     by_alias=True,
-    summary="Make a link that lets somebody in, once",
+    summary="Create an invitation link that works once",
     auth=Caller(Scope.MANAGE),
 )
 async def invite(request: HttpRequest, workspace_id: uuid.UUID, body: InvitationIn) -> tuple[int, InvitationMade]:
@@ -199,7 +201,7 @@ async def invite(request: HttpRequest, workspace_id: uuid.UUID, body: Invitation
 @router.delete(
     "/workspaces/{uuid:workspace_id}/invitations/{uuid:invitation_id}",
     response={204: None},
-    summary="Take an invitation back",
+    summary="Revoke an invitation",
     auth=Caller(Scope.MANAGE),
 )
 async def revoke(request: HttpRequest, workspace_id: uuid.UUID, invitation_id: uuid.UUID) -> tuple[int, None]:
@@ -222,7 +224,12 @@ async def list_mine(request: HttpRequest) -> list[dict[str, Any]]:
     summary="Accept an invitation addressed to the caller",
 )
 async def accept(request: HttpRequest, invitation_id: uuid.UUID) -> tuple[int, dict[str, Any]]:
-    return 201, await write(_accept, invitation_id, caller(request).id)
+    identity = caller(request)
+    try:
+        return 201, await write(_accept, invitation_id, identity.id)
+    except ProtocolError as error:
+        await write(invitations.note_failure, error, identity.address)
+        raise
 
 
 @router.delete("/invitations/{uuid:invitation_id}", response={204: None}, summary="Decline an invitation")

@@ -16,5 +16,6 @@ class WorkspacesConfig(StreamApp):
 
     def maintenance(self) -> Iterable[Job]:
         from workspaces.invitations import remove_expired
+        from workspaces.quotas import remove_old
 
-        return [Job(remove_expired, conf().TRIM_EVERY)]
+        return [Job(remove_expired, conf().TRIM_EVERY), Job(remove_old, conf().TRIM_EVERY * 20)]

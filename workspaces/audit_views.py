@@ -1,4 +1,4 @@
-"""The dashboard's pages of the audit log: a workspace's for its owners, all of it for superusers."""
+"""The dashboard's audit log pages: a workspace's for its owners, all entries for superusers."""
 
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -14,8 +14,8 @@ from django.utils.timezone import now
 from accounts.audit import EARLIEST, LATEST, PAGE, TEXT_LENGTH, Action, Search
 from accounts.audit_export import as_csv, as_list
 from streams.protocol.messages import BIGINT
+from workspaces.access import visible_workspaces
 from workspaces.models import Role, Workspace
-from workspaces.visible import visible_workspaces
 
 EXPORT = 10_000  # entries in one file; the API has more
 
@@ -30,7 +30,7 @@ def _named(action: Action) -> str:
 
 
 class FilterForm(forms.Form):
-    """What to show. Days are those of UTC."""
+    """Filters the entries. Days are in UTC."""
 
     action = forms.ChoiceField(required=False, choices=[("", "anything"), *((one, _named(one)) for one in Action)])
     person = forms.CharField(required=False, max_length=TEXT_LENGTH)

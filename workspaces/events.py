@@ -1,16 +1,17 @@
-"""What is recorded on a workspace's stream."""
+"""The events on a workspace's stream."""
 
 import uuid
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
+from accounts.inbox import InboxEvent
 from streams.protocol.messages import Wire
 
 WORKSPACE_UPDATED = "workspace:updated"
 
 
 class Change(StrEnum):
-    """What `workspace:updated` tells of; docs/reference/protocol.md says what `data` holds for each."""
+    """The kinds of `workspace:updated`; docs/reference/protocol.md describes the `data` of each."""
 
     WORKSPACE_UPDATED = "workspace_updated"
     AGENT_ADDED = "agent_added"
@@ -34,3 +35,11 @@ class WorkspaceUpdated(Wire):
 
     def encode(self) -> str:
         return self.model_dump_json(by_alias=True)
+
+
+class InboxWorkspace(InboxEvent):
+    """`inbox:workspace`: the user has gained or lost access to a workspace, or has another role there."""
+
+    type = "inbox:workspace"
+    workspace_id: uuid.UUID
+    change: Literal["added", "removed", "role"]

@@ -1,4 +1,4 @@
-"""Invitations: links that work once and make the person who opens them a member of a workspace."""
+"""Invitations to a workspace: by a link that works once, or by user name or email address."""
 
 import secrets
 import uuid
@@ -10,22 +10,22 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.forms import UserCreationForm
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from accounts import audit
+from accounts import audit, throttle
 from accounts.actor import acting, present_actor
 from accounts.audit import Action
 from accounts.models import hashed
-from accounts.text import clean_name
 from accounts.tokens import HINT_LENGTH
 from streams.protocol.kinds import Access
 from streams.protocol.messages import Code, ProtocolError
+from streams.protocol.text import clean_name
 from workspaces.access import workspace_access
 from workspaces.models import Invitation, Membership, Role
 from workspaces.services import WorkspaceService
 
-PREFIX = "agi_"  # so that people and secret scanners recognise one
+PREFIX = "agi_"  # lets people and secret scanners recognize one
 DAYS = 7
 MAX_PENDING = 50  # of one workspace
 
@@ -34,9 +34,9 @@ MAX_PENDING = 50  # of one workspace
 def invite(
     workspace_id: uuid.UUID, user_id: int, role: str, days: int = DAYS, username: str = ""
 ) -> tuple[Invitation, str]:
-    """Make an invitation in the name of `user_id`. Returns it with its secret, which can never be read again."""
+    """Create an invitation on behalf of `user_id`. Returns it with its secret, which isn't stored."""
     if len(pending(workspace_id)) >= MAX_PENDING:
-        raise ProtocolError(Code.INVALID_MESSAGE, f"expected at most {MAX_PENDING} pending invitations to a workspace")
+        raise ProtocolError(Code.INVALID_MESSAGE, f"expected at most {MAX_PENDING} pending invitations per workspace")
     secret = PREFIX + secrets.token_urlsafe(32)
     invitation = Invitation.objects.create(
         workspace_id=workspace_id,
@@ -53,9 +53,10 @@ def invite(
 
 @transaction.atomic
 def invite_by_name(workspace_id: uuid.UUID, user_id: int, username: str, role: str) -> Invitation:
-    """Invite whoever has this name, who is asked on their overview. An earlier invitation of the name is replaced.
+    """Invite the user with this user name or email address, who can accept on their overview. Replaces an earlier
+    invitation of the same name.
 
-    Nobody is looked up: there may be no such user, and whoever invites does not learn of it.
+    Doesn't look the user up, so that the inviter doesn't learn whether they exist.
     """
     username = clean_name(username, "user name")
     Invitation.objects.filter(workspace=workspace_id, username=username).delete()
@@ -63,15 +64,15 @@ def invite_by_name(workspace_id: uuid.UUID, user_id: int, username: str, role: s
 
 
 def addressed_to(user_id: int) -> list[Invitation]:
-    """The invitations by name that the user may accept, oldest first."""
+    """The invitations addressed to the user, oldest first."""
     return _holding(_addressed(user_id))
 
 
 @transaction.atomic
 def accept_addressed(invitation_id: uuid.UUID, user_id: int) -> Membership:
-    """Make the user a member by an invitation addressed to them, which is spent by this.
+    """Make the user a member by an invitation addressed to them, and spend it.
 
-    Raises ProtocolError: NOT_FOUND if there is no such one, INVALID_MESSAGE if the workspace is full.
+    Raises ProtocolError: NOT_FOUND if there is no such invitation, INVALID_MESSAGE if the workspace is full.
     """
     found = _holding(_addressed(user_id).select_for_update(of=("self",)).filter(pk=invitation_id))
     if not found:
@@ -83,7 +84,7 @@ def accept_addressed(invitation_id: uuid.UUID, user_id: int) -> Membership:
 
 @transaction.atomic
 def decline(invitation_id: uuid.UUID, user_id: int) -> None:
-    """Refuse an invitation addressed to the user. Raises ProtocolError (NOT_FOUND) if there is no such one."""
+    """Decline an invitation addressed to the user. Raises ProtocolError (NOT_FOUND)."""
     invitation = _addressed(user_id).filter(pk=invitation_id).first()
     if invitation is None or not invitation.delete()[0]:
         raise ProtocolError(Code.NOT_FOUND, "expected an invitation addressed to you")
@@ -91,22 +92,22 @@ def decline(invitation_id: uuid.UUID, user_id: int) -> None:
 
 
 def pending(workspace_id: uuid.UUID) -> list[Invitation]:
-    """The workspace's invitations that can be accepted, oldest first."""
+    """The workspace's pending invitations, oldest first."""
     return _holding(_unexpired().filter(workspace=workspace_id))
 
 
 def find(secret: str) -> Invitation:
-    """The invitation of this secret. Raises ProtocolError (NOT_FOUND) if it does not hold."""
+    """The invitation with this secret. Raises ProtocolError (NOT_FOUND) if it isn't valid."""
     return _one(_unexpired(), secret)
 
 
 @transaction.atomic
 def accept(secret: str, user_id: int) -> Membership:
-    """Make the user a member, in at least the role they are invited in; the invitation is spent by this.
+    """Make the user a member with at least the invitation's role, and spend the invitation.
 
-    Raises ProtocolError: NOT_FOUND if it does not hold, INVALID_MESSAGE if the workspace is full.
+    Raises ProtocolError: NOT_FOUND if it isn't valid, INVALID_MESSAGE if the workspace is full.
     """
-    # Of two who accept at once, only the first to lock the row finds it.
+    # Of two concurrent calls, only the first to lock the row finds it.
     invitation = _one(_unexpired().select_for_update(of=("self",)), secret)
     invitation_id, workspace_id, role = invitation.pk, invitation.workspace_id, invitation.role
     Invitation.objects.filter(pk=invitation_id).delete()
@@ -115,16 +116,27 @@ def accept(secret: str, user_id: int) -> Membership:
 
 @transaction.atomic
 def sign_up(secret: str, form: "UserCreationForm[Any]") -> Any:
-    """Make the account that a valid form describes, a member by this invitation; without one there is no account."""
+    """Create the account that a valid form describes, and make it a member by this invitation; both or neither."""
     user = form.save()
     with acting(replace(present_actor(), user_id=user.pk, name=user.get_username())):
         accept(secret, user.pk)
     return user
 
 
+def note_failure(error: ProtocolError, address: str) -> None:
+    """Record a failure to accept an invitation.
+
+    Raises ProtocolError (RATE_LIMITED) if `address` has tried too many that don't exist.
+    """
+    if error.code is Code.NOT_FOUND:
+        throttle.note_failure("invitation", address)
+    if error.code is not Code.UNAVAILABLE:
+        audit.record(Action.INVITATION_FAILED, detail={"reason": error.message})
+
+
 @transaction.atomic
 def revoke(workspace_id: uuid.UUID, invitation_id: uuid.UUID) -> None:
-    """Take an invitation back. Raises ProtocolError (NOT_FOUND) if there is no such one to this workspace."""
+    """Revoke an invitation. Raises ProtocolError (NOT_FOUND) if the workspace has no such invitation."""
     invitation = Invitation.objects.filter(workspace=workspace_id, pk=invitation_id).first()
     if invitation is None or not invitation.delete()[0]:
         raise ProtocolError(Code.NOT_FOUND, "expected a pending invitation to the workspace")
@@ -146,24 +158,27 @@ def _addressed(user_id: int) -> QuerySet[Invitation]:
     user = get_user_model()._default_manager.filter(pk=user_id, is_active=True).first()
     if user is None:
         return Invitation.objects.none()
-    # Not to somebody who takes a name that has been invited.
-    return _unexpired().filter(username=user.get_username(), created_at__gte=user.date_joined)
+    named = Q(username=user.get_username())
+    if user.email:
+        named |= Q(username__iexact=user.email)
+    # Not to an account that was created with an invited name afterwards.
+    return _unexpired().filter(named, created_at__gte=user.date_joined)
 
 
 def _one(invitations: QuerySet[Invitation], secret: str) -> Invitation:
     found = _holding(invitations.filter(hash=hashed(secret), username=""))
     if not found:
-        raise ProtocolError(Code.NOT_FOUND, "this invitation has been used or taken back, or has expired")
+        raise ProtocolError(Code.NOT_FOUND, "this invitation has been used or revoked, or has expired")
     return found[0]
 
 
 def _holding(invitations: Collection[Invitation]) -> list[Invitation]:
-    """Those whose makers may still invite: who is no longer an owner has left no way back in."""
+    """Those whose creators may still invite, so that a removed owner can't get back in."""
     queries = [(invitation.created_by_id, invitation.workspace_id) for invitation in invitations]
     granted = workspace_access(queries)
     return [one for one, access in zip(invitations, granted, strict=True) if access >= Access.MANAGE]
 
 
 def remove_expired() -> None:
-    """Remove invitations that no longer hold."""
+    """Remove expired invitations."""
     Invitation.objects.filter(expires_at__lt=timezone.now()).delete()

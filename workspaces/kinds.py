@@ -44,7 +44,7 @@ class WorkspaceKind(Kind):
 
 
 def _paged(kind: str, key: uuid.UUID, state: str, lists: Mapping[str, Sequence[str]]) -> State:
-    """A workspace's state: as much of its lists as fits the first page, and the rest in pages of their own."""
+    """A workspace's state: as much of its lists as fits the first page, and the rest in further pages."""
     first, rest = state[:-1], []
     for name, items in lists.items():
         head, *tail = _chunks(items)

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Lower
 
-from accounts.text import NAME_LENGTH
+from streams.protocol.text import NAME_LENGTH
 
 
 class Role(models.TextChoices):
@@ -47,10 +47,26 @@ class Membership(models.Model):
         return f"{self.user} in {self.workspace}"
 
 
-class Invitation(models.Model):
-    """A link that makes whoever opens it a member, once. Only the hash of its secret is stored.
+class DailyVolume(models.Model):
+    """What a workspace's producers have published on one day (UTC). No foreign key: writers lock streams before this,
+    and whoever deletes a workspace locks its row before its streams."""
 
-    One for a `username` has no link: whoever had that name when it was made finds it on their overview.
+    workspace_id = models.UUIDField()
+    day = models.DateField()
+    events = models.PositiveBigIntegerField(default=0)
+    bytes = models.PositiveBigIntegerField(default=0, help_text="of the events' payloads as JSON")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace_id", "day"], name="one_volume_per_day")]
+
+    def __str__(self) -> str:
+        return f"{self.workspace_id} on {self.day}"
+
+
+class Invitation(models.Model):
+    """A link that makes one person a member. Only the hash of its secret is stored.
+
+    An invitation for a `username` (or email address) has no link: its user finds it on their overview.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

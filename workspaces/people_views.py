@@ -1,4 +1,4 @@
-"""The dashboard's pages of people: those of a workspace, an invitation, and one's own tokens."""
+"""The dashboard's pages about people: a workspace's members, an invitation, and the user's tokens."""
 
 import uuid
 from typing import Any
@@ -14,12 +14,10 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_POST
 
 from accounts.actor import address_of
-from accounts.guesses import note_failure
 from streams.protocol.messages import Code, ProtocolError
 from workspaces import invitations
-from workspaces.access import access_of
+from workspaces.access import access_of, visible_workspaces
 from workspaces.models import Invitation, Role, Workspace
-from workspaces.visible import visible_workspaces
 
 
 @login_required
@@ -39,7 +37,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
 @sensitive_post_parameters()
 @sensitive_variables("secret")
 def invitation(request: HttpRequest, secret: str) -> HttpResponse:
-    """Who invites to what; for those without an account, the way to one."""
+    """Shows an invitation to accept, with a form to create an account for those who aren't signed in."""
     try:
         found = invitations.find(secret)
         form: Any = UserCreationForm(request.POST or None) if request.user.is_anonymous else None
@@ -47,10 +45,7 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponse:
             _take(request, secret, form)
             return redirect("workspace", found.workspace.slug)
     except ProtocolError as error:
-        known = error.code is Code.NOT_FOUND
-        if known:
-            note_failure("invitation", address_of(request))
-        return render(request, "invitation_over.html", {"reason": "" if known else error.message}, status=410)
+        return _over(request, error)
     context = {"invitation": found, "role": Role(found.role), "form": form, "member": _member(request, found)}
     return render(request, "invitation.html", context)
 
@@ -58,7 +53,7 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponse:
 @require_POST
 @login_required
 def answer_invitation(request: HttpRequest, invitation_id: uuid.UUID) -> HttpResponse:
-    """Accept an invitation addressed to whoever asks, or decline it."""
+    """Accept or decline an invitation addressed to the user."""
     user_id = request.user.pk
     assert user_id is not None
     try:
@@ -68,8 +63,13 @@ def answer_invitation(request: HttpRequest, invitation_id: uuid.UUID) -> HttpRes
         member = invitations.accept_addressed(invitation_id, user_id)
         return redirect("workspace", member.workspace.slug)
     except ProtocolError as error:
-        reason = "" if error.code is Code.NOT_FOUND else error.message
-        return render(request, "invitation_over.html", {"reason": reason}, status=410)
+        return _over(request, error)
+
+
+def _over(request: HttpRequest, error: ProtocolError) -> HttpResponse:
+    invitations.note_failure(error, address_of(request))
+    reason = "" if error.code is Code.NOT_FOUND else error.message
+    return render(request, "invitation_over.html", {"reason": reason}, status=410)
 
 
 def _take(request: HttpRequest, secret: str, form: Any) -> None:
@@ -80,6 +80,6 @@ def _take(request: HttpRequest, secret: str, form: Any) -> None:
 
 
 def _member(request: HttpRequest, found: Invitation) -> Workspace | None:
-    """The workspace, if whoever asks has nothing to gain by the invitation."""
+    """The workspace, if the user already has at least the invitation's role."""
     seen: Any = visible_workspaces(request.user.pk).filter(pk=found.workspace_id).first()
     return seen if seen is not None and access_of(seen.role) >= access_of(found.role) else None

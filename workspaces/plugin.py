@@ -1,4 +1,4 @@
-"""The interface for apps that keep things in a workspace: they add to its state, and their streams end with it."""
+"""The interface for apps that add to a workspace's state and whose streams end with the workspace."""
 
 import uuid
 from abc import ABC, abstractmethod
@@ -17,8 +17,7 @@ class Section(ABC):
 
     @abstractmethod
     def states(self, workspace_ids: Collection[uuid.UUID]) -> Mapping[uuid.UUID, list[str]]:
-        """What each of the workspaces holds, as JSON texts, the most urgent first; those that hold nothing may be left
-        out."""
+        """The items of each workspace as JSON texts, most urgent first. Workspaces without items may be omitted."""
 
     @abstractmethod
     def streams(self, workspace_id: uuid.UUID) -> list[str]:
@@ -26,7 +25,7 @@ class Section(ABC):
 
 
 class WorkspaceApp(AppConfig):
-    """An app that keeps something in workspaces: the base of its AppConfig."""
+    """Base of the AppConfig of an app that adds to workspaces."""
 
     def workspace_sections(self) -> Iterable[Section]:
         """What the app adds to each workspace."""

@@ -1,23 +1,28 @@
-"""WorkspaceService: the only door to a change of a workspace or its members."""
+"""WorkspaceService: every change of a workspace or its members goes through it."""
 
 import uuid
-from typing import Any
+from collections.abc import Collection
+from contextlib import AbstractContextManager
+from typing import Any, Literal
 
+from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils.text import slugify
 
 from accounts import audit
 from accounts.audit import Action
-from accounts.text import NAME_LENGTH, clean_name
+from accounts.inbox import inbox_stream, superuser_ids, tell
 from accounts.tokens import delete_tokens_of_workspace
-from streams import log
+from streams import log, metrics
 from streams.log import Writer
 from streams.protocol.messages import Code, ProtocolError, stream_name
+from streams.protocol.text import NAME_LENGTH, clean_name
 from streams.signals import access_changed
 from workspaces.access import access_of
-from workspaces.events import WORKSPACE_UPDATED, Change, WorkspaceUpdated
-from workspaces.models import Membership, Role, Workspace
+from workspaces.events import WORKSPACE_UPDATED, Change, InboxWorkspace, WorkspaceUpdated
+from workspaces.models import DailyVolume, Membership, Role, Workspace
 from workspaces.plugin import installed_sections
 
 MAX_MEMBERS = 300  # of one workspace: its state, which lists them beside the agents, must fit one WebSocket frame
@@ -47,24 +52,30 @@ class WorkspaceService:
     """Changes workspaces. Every method is one transaction, recorded on the workspace's stream and signalled after
     commit. To be called from synchronous code; from asynchronous code through `sync_to_async`.
 
-    All raise ProtocolError: INVALID_MESSAGE for values that will not do, NOT_FOUND for what does not exist.
+    All raise ProtocolError: INVALID_MESSAGE for invalid values, NOT_FOUND for what doesn't exist.
     """
 
     @staticmethod
     @transaction.atomic
     def create(name: str, slug: str = "", owner_id: int | None = None) -> Workspace:
-        """Make a workspace; the owner, if given, becomes its first member. Without `slug` one is made of the name."""
+        """Create a workspace; the owner, if given, becomes a member. `slug` is derived from the name by default.
+
+        Raises ProtocolError (FORBIDDEN) if the owner may not create workspaces, or owns too many.
+        """
+        if owner_id is not None:
+            _require_room(owner_id)
         workspace = Workspace(name=clean_name(name, "name"))
         _save_with_slug(workspace, slug or slugify(workspace.name) or "workspace", exact=bool(slug))
         log.open_stream(workspace_stream(workspace.pk))
         audit.record(Action.WORKSPACE_CREATED, workspace_id=workspace.pk, target=workspace.name)
         if owner_id is not None:
             WorkspaceService.set_member(workspace.pk, owner_id, Role.OWNER)
+        _tell_all(workspace.pk, superuser_ids() - {owner_id}, "added")
         return workspace
 
     @staticmethod
     def update(workspace_id: uuid.UUID, name: str | None = None, slug: str | None = None) -> Workspace:
-        """Rename a workspace, or give it another slug."""
+        """Change a workspace's name or slug."""
         with log.writing([workspace_stream(workspace_id)]) as writer:
             workspace = _get(workspace_id)
             before = (workspace.name, workspace.slug)
@@ -83,20 +94,23 @@ class WorkspaceService:
     @staticmethod
     @transaction.atomic
     def delete(workspace_id: uuid.UUID) -> None:
-        """Delete a workspace with all it holds: agents, members, streams."""
+        """Delete a workspace with its agents, members and streams."""
         workspace = _get(workspace_id)
         names = [workspace_stream(workspace_id)]
         for section in installed_sections():
             names += section.streams(workspace_id)
         delete_tokens_of_workspace(workspace_id)
         audit.record(Action.WORKSPACE_DELETED, workspace_id=workspace_id, target=workspace.name)
+        concerned = set(Membership.objects.filter(workspace=workspace).values_list("user", flat=True)) | superuser_ids()
         workspace.delete()  # rows before streams: the order in which everyone locks
+        _tell_all(workspace_id, concerned, "removed")
         log.drop_streams(names)
+        DailyVolume.objects.filter(workspace_id=workspace_id).delete()
 
     @staticmethod
     def set_member(workspace_id: uuid.UUID, user_id: int, role: str, *, force: bool = False) -> Membership:
         """Make the user a member in `role`, or change the role of one who is; with `force` the last owner's too."""
-        with log.writing([workspace_stream(workspace_id)]) as writer:
+        with _changing_member(workspace_id, user_id) as writer:
             _get(workspace_id)
             member = _members(workspace_id).filter(user=user_id).first()
             if member is None:
@@ -105,8 +119,8 @@ class WorkspaceService:
 
     @staticmethod
     def admit(workspace_id: uuid.UUID, user_id: int, role: str) -> Membership:
-        """Make the user a member in at least `role`: a higher one stays."""
-        with log.writing([workspace_stream(workspace_id)]) as writer:
+        """Make the user a member with at least `role`; a higher role stays."""
+        with _changing_member(workspace_id, user_id) as writer:
             _get(workspace_id)
             member = _members(workspace_id).filter(user=user_id).first()
             if member is None:
@@ -117,22 +131,50 @@ class WorkspaceService:
 
     @staticmethod
     def change_role(workspace_id: uuid.UUID, member_id: uuid.UUID, role: str) -> Membership:
-        """Change the role of a member, who is never added anew should somebody else have removed them meanwhile."""
-        with log.writing([workspace_stream(workspace_id)]) as writer:
+        """Change a member's role. Unlike `set_member`, doesn't add a user who has just been removed."""
+        found = _expected(_members(workspace_id).filter(pk=member_id).first())
+        with _changing_member(workspace_id, found.user_id) as writer:
             member = _members(workspace_id).filter(pk=member_id).first()
             return _change(writer, _expected(member), role)
 
     @staticmethod
     def remove_member(workspace_id: uuid.UUID, user_id: int, *, force: bool = False) -> None:
-        """End a membership, with `force` the last owner's too; sockets of the user lose the workspace at once."""
-        with log.writing([workspace_stream(workspace_id)]) as writer:
+        """End a membership, with `force` even the last owner's; the user's sockets lose the workspace immediately."""
+        with _changing_member(workspace_id, user_id) as writer:
             member = _expected(_members(workspace_id).filter(user=user_id).first())
             if not force:
                 _require_another_owner(member)
             record(writer, workspace_id, Change.MEMBER_REMOVED, member_state(member))
+            tell(writer, user_id, InboxWorkspace(workspace_id=workspace_id, change="removed"))
             _audit(Action.MEMBER_REMOVED, member)
             member.delete()
             _signal_access(user_id)
+
+
+def _require_room(user_id: int) -> None:
+    """Raise ProtocolError (FORBIDDEN) if the user may not create a workspace, or has created enough."""
+    # Locked: two requests at a time must not both be the last that fits.
+    user: Any = get_user_model()._default_manager.select_for_update().get(pk=user_id)
+    if user.is_superuser:
+        return
+    if settings.WORKSPACE_CREATION != "everyone" and not (settings.WORKSPACE_CREATION == "staff" and user.is_staff):
+        metrics.LIMITED.labels(limit="workspace_creation").inc()
+        raise ProtocolError(Code.FORBIDDEN, f"here only {settings.WORKSPACE_CREATION} may create workspaces")
+    limit = settings.WORKSPACES_PER_USER
+    if limit and Membership.objects.filter(user=user_id, role=Role.OWNER).count() >= limit:
+        metrics.LIMITED.labels(limit="workspaces").inc()
+        raise ProtocolError(Code.FORBIDDEN, f"expected at most {limit} workspaces that you own")
+
+
+def _changing_member(workspace_id: uuid.UUID, user_id: int) -> AbstractContextManager[Writer]:
+    """The workspace's stream and the user's inbox, locked."""
+    return log.writing([workspace_stream(workspace_id), inbox_stream(user_id)])
+
+
+def _tell_all(workspace_id: uuid.UUID, user_ids: Collection[int], change: Literal["added", "removed"]) -> None:
+    with log.writing([inbox_stream(user_id) for user_id in user_ids]) as writer:
+        for user_id in user_ids:
+            tell(writer, user_id, InboxWorkspace(workspace_id=workspace_id, change=change))
 
 
 def _members(workspace_id: uuid.UUID) -> QuerySet[Membership]:
@@ -147,9 +189,10 @@ def _expected(member: Membership | None) -> Membership:
 
 def _add(writer: Writer, workspace_id: uuid.UUID, user_id: int, role: str, action: Action) -> Membership:
     if _members(workspace_id).count() >= MAX_MEMBERS:
-        raise ProtocolError(Code.INVALID_MESSAGE, f"expected at most {MAX_MEMBERS} members of a workspace")
+        raise ProtocolError(Code.INVALID_MESSAGE, f"expected at most {MAX_MEMBERS} members per workspace")
     member = Membership.objects.create(workspace_id=workspace_id, user_id=user_id, role=Role(role))
     record(writer, workspace_id, Change.MEMBER_ADDED, member_state(member))
+    tell(writer, user_id, InboxWorkspace(workspace_id=workspace_id, change="added"))
     _audit(action, member)
     _signal_access(user_id)
     return member
@@ -163,6 +206,7 @@ def _change(writer: Writer, member: Membership, role: str, force: bool = False) 
     before, member.role = member.role, Role(role)
     member.save()
     record(writer, member.workspace_id, Change.MEMBER_UPDATED, member_state(member))
+    tell(writer, member.user_id, InboxWorkspace(workspace_id=member.workspace_id, change="role"))
     _audit(Action.ROLE_CHANGED, member, {"was": before})
     _signal_access(member.user_id)
     return member
@@ -192,12 +236,12 @@ def _get(workspace_id: uuid.UUID) -> Workspace:
 
 
 def _signal_access(user_id: int) -> None:
-    """Have open connections of the user ask again what they may do, once this is committed."""
+    """Make the user's open connections recheck their access, once this is committed."""
     transaction.on_commit(lambda: access_changed.send(WorkspaceService, user_ids=[user_id]), robust=True)
 
 
 def _save_with_slug(workspace: Workspace, wanted: str, exact: bool) -> None:
-    """Save under a slug that nobody has. Who else takes the same one at this moment is seen once that is committed."""
+    """Save with an unused slug. A concurrent use of the same slug is noticed once it is committed."""
     for _ in range(SLUG_TRIES):
         workspace.slug = _new_slug(wanted, exact)
         try:
@@ -206,11 +250,11 @@ def _save_with_slug(workspace: Workspace, wanted: str, exact: bool) -> None:
             return
         except IntegrityError:
             continue
-    raise ProtocolError(Code.UNAVAILABLE, "too many workspaces of this name are being made; try again later")
+    raise ProtocolError(Code.UNAVAILABLE, "too many workspaces with this name are being created; try again later")
 
 
 def _new_slug(wanted: str, exact: bool) -> str:
-    """`wanted` as a slug nobody has; where it need not be exact, with a number behind it."""
+    """`wanted` if it is an unused slug, else, unless it must be exact, with a number appended."""
     slug = slugify(wanted)[: NAME_LENGTH - 8]
     if not slug:
         raise ProtocolError(Code.INVALID_MESSAGE, "expected a slug of letters, digits, - and _")
@@ -218,5 +262,5 @@ def _new_slug(wanted: str, exact: bool) -> str:
     if slug not in taken:
         return slug
     if exact:
-        raise ProtocolError(Code.INVALID_MESSAGE, f"expected a slug that is not taken, got {slug}")
+        raise ProtocolError(Code.INVALID_MESSAGE, f"expected an unused slug, got {slug}, which another workspace has")
     return next(f"{slug}-{i}" for i in range(2, len(taken) + 3) if f"{slug}-{i}" not in taken)

@@ -3,11 +3,14 @@
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
+from workspaces.access import visible_workspaces
 from workspaces.invitations import addressed_to
-from workspaces.visible import visible_workspaces
+from workspaces.models import Role
+from workspaces.quotas import quota
 
 
 @login_required
@@ -22,7 +25,7 @@ def _home(user_id: int | None) -> dict[str, Any]:
 
 @login_required
 def pinned(request: HttpRequest) -> HttpResponse:
-    """Several agents side by side; which, the page's address says and the page itself asks for."""
+    """Several agents side by side. Which ones is in the page's query, which its script reads."""
     return render(request, "pinned.html", {"workspaces": visible_workspaces(request.user.pk)})
 
 
@@ -30,3 +33,12 @@ def pinned(request: HttpRequest) -> HttpResponse:
 def workspace(request: HttpRequest, slug: str) -> HttpResponse:
     found = get_object_or_404(visible_workspaces(request.user.pk), slug=slug)
     return render(request, "workspace.html", {"workspace": found, "role": found.role})
+
+
+@login_required
+def limits(request: HttpRequest, slug: str) -> HttpResponse:
+    """What a workspace has stored, and may; for its owners."""
+    found = get_object_or_404(visible_workspaces(request.user.pk), slug=slug)
+    if found.role != Role.OWNER:
+        raise PermissionDenied
+    return render(request, "limits.html", {"workspace": found, "role": found.role, "quota": quota(found.pk)})

@@ -1,4 +1,4 @@
-"""For templates that show commands to copy."""
+"""A template filter for commands to copy."""
 
 import shlex
 
@@ -9,5 +9,5 @@ register = template.Library()
 
 @register.filter
 def shell_quoted(text: str) -> str:
-    """`text` as one word of a shell, in which nothing is expanded or run."""
+    """`text` quoted as one shell word, so that nothing in it is expanded or run."""
     return shlex.quote(text)

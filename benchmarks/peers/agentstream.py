@@ -15,6 +15,16 @@ from benchmarks.peers.base import Peer
 from benchmarks.programs import CHECKOUT, Program, free_port
 from benchmarks.sockets import HEADER
 
+QUOTAS = (
+    "WORKSPACES_PER_USER",
+    "WORKSPACE_EVENTS_PER_DAY",
+    "WORKSPACE_BYTES_PER_DAY",
+    "PUBLISH_EVENTS_PER_SECOND",
+    "PUBLISH_BYTES_PER_SECOND",
+    "HTTP_CALLS_PER_SECOND",
+    "STREAM_SOCKETS_PER_USER",
+)
+
 
 class Agentstream(Peer):
     name = "agentstream"
@@ -41,7 +51,9 @@ class Agentstream(Peer):
 
     def environment(self, folder: Path) -> dict[str, str]:
         """What the servers find in their environment."""
-        return {"DATA_DIR": str(folder), "HOST": "127.0.0.1", "LOG_LEVEL": "WARNING"}
+        # One user is everybody here: what the server can do is measured, not what it lets one user do.
+        unlimited = dict.fromkeys(QUOTAS, "0")
+        return {"DATA_DIR": str(folder), "HOST": "127.0.0.1", "LOG_LEVEL": "WARNING", **unlimited}
 
     def start(self, folder: Path, agents: int) -> None:
         assert self._template is not None

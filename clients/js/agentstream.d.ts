@@ -3,6 +3,7 @@
 export type Status = "idle" | "running" | "waiting" | "error" | "finished" | "offline";
 export type Role = "assistant" | "user" | "system" | "tool";
 export type Kind = "text" | "thinking" | "tool_call" | "tool_result";
+export type ToolKind = "read" | "edit" | "delete" | "move" | "search" | "execute" | "think" | "fetch" | "other";
 
 /** What every message from the server looks like. */
 export interface Message<Type extends string = string, Payload = unknown> {
@@ -18,6 +19,21 @@ export interface StreamEvent<Type extends string = string, Payload = unknown> ex
   seq: number;
 }
 
+/** What a tool does to a file, as a unified diff. */
+export interface FileChange {
+  path: string;
+  patch: string;
+}
+
+/** A file, as its producer describes it. */
+export interface Attachment {
+  id: string;
+  name: string;
+  mediaType: string;
+  size: number;
+}
+
+/** All of it is text from outside, also what stands in `toolInput`. */
 export interface Output {
   agentId: string;
   content: string;
@@ -29,6 +45,17 @@ export interface Output {
   kind?: Kind;
   toolCallId?: string;
   toolName?: string;
+  toolKind?: ToolKind;
+  /** What the tool is given, on a `tool_call`. */
+  toolInput?: Record<string, unknown>;
+  /** On a `tool_result`. */
+  isError?: boolean;
+  /** On a `tool_result`. */
+  durationMs?: number;
+  changes?: FileChange[];
+  /** The `toolCallId` of the sub-agent's call that this belongs to. */
+  parentId?: string;
+  attachments?: Attachment[];
 }
 
 export interface StatusChange {
@@ -40,8 +67,8 @@ export interface StatusChange {
 
 export interface ContextChange {
   agentId: string;
-  /** Whole percent of the context window in use. */
-  contextLevel: number;
+  /** Whole percent of the context window in use; null: not known any more. */
+  contextLevel: number | null;
   tokensUsed?: number;
   tokensLimit?: number;
 }
@@ -106,7 +133,7 @@ export interface AgentRequest {
     name: string;
     toolCallId?: string;
     input: Record<string, unknown>;
-    changes?: { path: string; patch: string }[];
+    changes?: FileChange[];
   };
   options: RequestOption[];
   questions?: Question[];
@@ -127,6 +154,45 @@ export interface Resolution extends Answer {
   by?: string;
 }
 
+/** A session of the agent's tool, with all that is known of it. */
+export interface Session {
+  /** The tool's own name for it. */
+  session: string;
+  change: "started" | "resumed" | "cleared" | "compacted" | "ended";
+  title?: string;
+  model?: string;
+  cwd?: string;
+  branch?: string;
+}
+
+/** The whole plan, in order. */
+export interface Plan {
+  entries: { content: string; status: "pending" | "in_progress" | "completed" }[];
+}
+
+/** The totals of a session so far: they replace what was reported of it before. */
+export interface Usage {
+  session?: string;
+  model?: string;
+  inputTokens?: number;
+  cachedInputTokens?: number;
+  outputTokens?: number;
+  reasoningTokens?: number;
+  costUsd?: number;
+  limits?: { name: string; usedPercent: number; resetsAt?: string }[];
+  /** The tool has not said this itself. */
+  estimated?: boolean;
+}
+
+export interface Subagent {
+  agentId: string;
+  /** The `toolCallId` of the call that started it. */
+  parentId: string;
+  change: "started" | "ended" | "failed";
+  name: string;
+  description?: string;
+}
+
 export interface Agent {
   id: string;
   workspaceId: string;
@@ -135,6 +201,8 @@ export interface Agent {
   key?: string;
   labels: Record<string, string>;
   status: Status;
+  /** The seq of the event on its stream that set the status; 0 if none did. */
+  statusSeq: number;
   reason?: string;
   /** null if the agent has not reported one. */
   contextLevel: number | null;
@@ -146,6 +214,10 @@ export interface Agent {
   requests: (AgentRequest & { createdAt: string })[];
   /** How many open ones are left out of `requests`, as together they are too large. */
   moreRequests?: number;
+  /** What was told last; this and the next two are not in a workspace's `agents`. */
+  session?: Session;
+  plan?: Plan;
+  usage?: Usage;
 }
 
 export interface Workspace {
@@ -162,7 +234,7 @@ interface Changes {
   agent_added: Agent;
   agent_updated: Agent;
   agent_removed: { agentId: string; archived?: true };
-  agent_status: StatusChange;
+  agent_status: StatusChange & { statusSeq: number };
   agent_context: ContextChange;
   agent_request: AgentRequest & { agentId: string };
   agent_request_resolved: Resolution & { agentId: string };
@@ -174,8 +246,31 @@ interface Changes {
 /** One change in a workspace; `change` says what `data` holds. */
 export type Updated = { [C in keyof Changes]: { workspaceId: string; change: C; data: Changes[C] } }[keyof Changes];
 
+/** What the user has seen, by agent: the seq of the last event. */
+export interface Inbox {
+  seen: Record<string, number>;
+  /** True where `seen` is not all: the rest follows as `positions`. */
+  more?: boolean;
+}
+
+export interface MorePositions extends Inbox {
+  more: boolean;
+}
+
+/** The user has seen the agent up to `seq`, on whichever device. */
+export interface Seen {
+  agentId: string;
+  seq: number;
+}
+
+/** The user sees the workspace from now on, or no more, or has another role there. */
+export interface InboxWorkspace {
+  workspaceId: string;
+  change: "added" | "removed" | "role";
+}
+
 export interface Subscribed<State> {
-  type: "agent" | "workspace";
+  type: "agent" | "workspace" | "inbox";
   id: string;
   /** The stream's newest event; `state` is the state after it. */
   seq: number;
@@ -193,7 +288,7 @@ export interface MoreAgents {
 }
 
 export interface Unsubscribed {
-  type: "agent" | "workspace";
+  type: "agent" | "workspace" | "inbox";
   id: string;
   reason: "deleted" | "forbidden" | "refused";
   /** Why it was refused: a code of the protocol, such as `NOT_FOUND`. */
@@ -226,9 +321,22 @@ export type AgentEvent =
   | StreamEvent<"agent:signal", Signal>
   | StreamEvent<"agent:request", AgentRequest & { agentId: string }>
   | StreamEvent<"agent:request_resolved", Resolution & { agentId: string }>
+  | StreamEvent<"agent:session", Session & { agentId: string }>
+  | StreamEvent<"agent:plan", Plan & { agentId: string }>
+  | StreamEvent<"agent:usage", Usage & { agentId: string }>
+  | StreamEvent<"agent:subagent", Subagent>
   | StreamEvent<"agent:updated", AgentUpdated>;
 
 export type WorkspaceEvent = StreamEvent<"workspace:updated", Updated>;
+
+export type InboxEvent = StreamEvent<"inbox:seen", Seen> | StreamEvent<"inbox:workspace", InboxWorkspace>;
+
+export interface InboxListeners extends CommonListeners<Inbox, InboxEvent> {
+  /** More of a state that said `more`, until this says no more. Not an event. */
+  positions: [payload: MorePositions, message: Message<"inbox:positions", MorePositions>];
+  seen: [payload: Seen, event: StreamEvent<"inbox:seen", Seen>];
+  workspace: [payload: InboxWorkspace, event: StreamEvent<"inbox:workspace", InboxWorkspace>];
+}
 
 export interface AgentListeners extends CommonListeners<Agent, AgentEvent> {
   output: [payload: Output, event: StreamEvent<"agent:output", Output>];
@@ -240,6 +348,10 @@ export interface AgentListeners extends CommonListeners<Agent, AgentEvent> {
   signal: [payload: Signal, event: StreamEvent<"agent:signal", Signal>];
   request: [payload: AgentRequest & { agentId: string }, event: StreamEvent<"agent:request">];
   request_resolved: [payload: Resolution & { agentId: string }, event: StreamEvent<"agent:request_resolved">];
+  session: [payload: Session & { agentId: string }, event: StreamEvent<"agent:session">];
+  plan: [payload: Plan & { agentId: string }, event: StreamEvent<"agent:plan">];
+  usage: [payload: Usage & { agentId: string }, event: StreamEvent<"agent:usage">];
+  subagent: [payload: Subagent, event: StreamEvent<"agent:subagent", Subagent>];
   updated: [payload: AgentUpdated, event: StreamEvent<"agent:updated", AgentUpdated>];
 }
 
@@ -256,7 +368,8 @@ export interface WorkspaceListeners extends CommonListeners<Workspace, Workspace
 export interface Subscription<Listeners, Events extends StreamEvent, State> extends AsyncIterable<
   Events | Message<"subscribed", Subscribed<State>>
 > {
-  readonly type: "agent" | "workspace";
+  readonly type: "agent" | "workspace" | "inbox";
+  /** undefined for an inbox: everybody has one. */
   readonly id: string;
   /** The last event seen: pass it as `since` to resume later. undefined until known. */
   readonly seq: number | undefined;
@@ -277,6 +390,7 @@ export interface Subscription<Listeners, Events extends StreamEvent, State> exte
 }
 
 export type AgentSubscription = Subscription<AgentListeners, AgentEvent, Agent>;
+export type InboxSubscription = Subscription<InboxListeners, InboxEvent, Inbox>;
 export type WorkspaceSubscription = Subscription<WorkspaceListeners, WorkspaceEvent, Workspace>;
 
 /** Where to start. Without `since`: from now. `since: 0`: all retained events. */
@@ -319,6 +433,8 @@ export class AgentStream {
   readonly closeCode: number | null;
   agent(id: string, from?: From): AgentSubscription;
   workspace(id: string, from?: From): WorkspaceSubscription;
+  /** The user's own inbox: what they have seen, and which workspaces they see. */
+  inbox(from?: From): InboxSubscription;
   /**
    * Answers a request, and returns its resolution once that is stored; a lost connection is waited out. Throws an error with a `code`;
    * if somebody was first that is `CONFLICT`, and the error's `resolution` is theirs. Needs a WebSocket.

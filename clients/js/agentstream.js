@@ -6,6 +6,7 @@ import { Subscription } from "./subscription.js";
 /** Errors after which the same request may succeed later. */
 const TEMPORARY = new Set(["RATE_LIMITED", "UNAVAILABLE", "INTERNAL"]);
 const RETRY_REQUEST_MS = 2_000;
+const MAX_RETRY_REQUEST_MS = 60_000;
 const LOOPBACK = /^((.+\.)?localhost|127\.[\d.]+|\[::1])$/;
 
 /** All streams that a front end follows, over one connection that is kept alive. agentstream.d.ts documents the public API. */
@@ -74,6 +75,10 @@ export class AgentStream extends Emitter {
 
   workspace(id, from) {
     return this.#subscribe("workspace", id, from);
+  }
+
+  inbox(from) {
+    return this.#subscribe("inbox", undefined, from);
   }
 
   answer(agentId, requestId, { option, answers, text }) {
@@ -171,7 +176,8 @@ export class AgentStream extends Emitter {
       if (message.seq !== undefined) this.#event(message);
       else if (message.type === "subscribed") this.#subscribed(message);
       else if (message.type === "unsubscribed") this.#unsubscribed(message);
-      else if (message.type === "workspace:agents") this.#page(message);
+      else if (message.type === "workspace:agents") this.#page(message, "agents");
+      else if (message.type === "inbox:positions") this.#page(message, "positions");
       else if (message.type === "answered") this.#takeAnswer(message)?.resolve(message.payload.resolution);
       else if (message.type === "error") this.#refused(message);
     }
@@ -179,8 +185,7 @@ export class AgentStream extends Emitter {
   }
 
   #event(event) {
-    const [type] = event.type.split(":");
-    const channel = this.#channels.get(keyOf(type, event.payload[`${type}Id`]));
+    const channel = this.#channels.get(keyOfEvent(event));
     if (!channel) return;
     if (channel.receive(event)) this.#catchUp(channel);
   }
@@ -193,9 +198,9 @@ export class AgentStream extends Emitter {
   }
 
   /** More of a state that was too large for its `subscribed`. */
-  #page(message) {
-    const channel = this.#channels.get(keyOf("workspace", message.payload.workspaceId));
-    for (const subscription of channel?.subscriptions ?? []) subscription.emit("agents", message.payload, message);
+  #page(message, name) {
+    const channel = this.#channels.get(keyOfEvent(message));
+    for (const subscription of channel?.subscriptions ?? []) subscription.emit(name, message.payload, message);
   }
 
   #unsubscribed(message) {
@@ -218,7 +223,7 @@ export class AgentStream extends Emitter {
     const { channel, asking, since } = this.#takeRequest(message) ?? {};
     if (!channel) return this.emit("error", message.payload, message);
     const { code, message: text } = message.payload;
-    if (TEMPORARY.has(code)) return this.#retryLater(channel, asking, since);
+    if (TEMPORARY.has(code)) return this.#retryLater(channel, asking, since, message.payload.retryAfter);
     const payload = { type: channel.type, id: channel.id, reason: "refused", code, message: text };
     this.#end(channel, asking.length ? asking : [...channel.subscriptions], failure(text, code), {
       ...message,
@@ -236,13 +241,16 @@ export class AgentStream extends Emitter {
     } else this.#takeAnswer(message).reject(Object.assign(failure(text, code), { resolution }));
   }
 
-  #retryLater(channel, asking, since) {
+  #retryLater(channel, asking, since, seconds = 0) {
     const requests = this.#requests;
-    setTimeout(() => {
-      // A new connection has already requested everything.
-      if (requests !== this.#requests || !channel.subscriptions.size) return;
-      this.#request(channel, asking, since === undefined ? undefined : channel.slowest);
-    }, RETRY_REQUEST_MS);
+    setTimeout(
+      () => {
+        // A new connection has already requested everything.
+        if (requests !== this.#requests || !channel.subscriptions.size) return;
+        this.#request(channel, asking, since === undefined ? undefined : channel.slowest);
+      },
+      Math.min(Math.max(seconds * 1_000, RETRY_REQUEST_MS), MAX_RETRY_REQUEST_MS),
+    );
   }
 
   #takeRequest({ id }) {
@@ -268,7 +276,13 @@ export class AgentStream extends Emitter {
   }
 }
 
-const keyOf = (type, id) => `${type}:${id}`.toLowerCase();
+/** Everybody has one inbox: no id tells it apart. */
+const keyOf = (type, id) => (type === "inbox" ? type : `${type}:${id}`.toLowerCase());
+
+function keyOfEvent({ type, payload }) {
+  const [kind] = type.split(":");
+  return keyOf(kind, payload[`${kind}Id`]);
+}
 
 const identity = ({ type, id }) => ({ [`${type}Id`]: id });
 

@@ -8,19 +8,24 @@ import { WorkspaceState } from "./workspace-state.js";
 export function keepAgent(queryClient, stream, id) {
   const key = ["agent", id];
   let present = 0;
-  const patch = (fields, { seq, timestamp }) => {
+  const patch = (fields, { seq }) => {
     // A replay repeats changes that the state already contains.
-    if (seq > present) queryClient.setQueryData(key, (agent) => agent && { ...agent, ...fields, updatedAt: timestamp });
+    if (seq > present) queryClient.setQueryData(key, (agent) => agent && { ...agent, ...fields });
   };
   const subscription = stream.agent(id);
   subscription.on("subscribed", ({ seq, state }) => {
     present = seq;
     queryClient.setQueryData(key, state);
   });
-  subscription.on("status", ({ status, reason }, event) => patch({ status, reason }, event));
-  subscription.on("context", ({ contextLevel, tokensUsed, tokensLimit }, event) =>
-    patch({ contextLevel, tokensUsed, tokensLimit }, event),
+  subscription.on("status", ({ status, reason }, event) =>
+    patch({ status, statusSeq: event.seq, reason, updatedAt: event.timestamp }, event),
   );
+  subscription.on("context", ({ contextLevel, tokensUsed, tokensLimit }, event) =>
+    patch({ contextLevel, tokensUsed, tokensLimit, updatedAt: event.timestamp }, event),
+  );
+  for (const name of ["session", "plan", "usage"]) {
+    subscription.on(name, ({ agentId: _, ...told }, event) => patch({ [name]: told }, event));
+  }
   return removeOnEnd(queryClient, key, subscription);
 }
 

@@ -32,7 +32,7 @@ export class EventStreamSocket {
     const { id, type, payload = {} } = JSON.parse(text);
     const [action, kind] = type.split(":");
     if (action === "ping") return void this.#probe(() => this.#emit({ type: "pong", payload: {} }));
-    const key = payload[`${kind}Id`];
+    const key = payload[`${kind}Id`] ?? kind; // an inbox has no id
     const before = this.#streams.get(key);
     this.#unsubscribe(before);
     // A request without `since` keeps the position.
@@ -95,7 +95,8 @@ export class EventStreamSocket {
   }
 
   async #relay(stream) {
-    const address = new URL(`${stream.kind}s/${stream.key}/stream`, this.#api);
+    const path = stream.key === stream.kind ? stream.kind : `${stream.kind}s/${stream.key}`;
+    const address = new URL(`${path}/stream`, this.#api);
     if (stream.seq !== undefined) address.searchParams.set("since", stream.seq);
     const { signal } = stream.request;
     const response = await fetch(address, { headers: this.#headers, credentials: "include", signal });

@@ -3,7 +3,7 @@ import { Emitter } from "./emitter.js";
 /** With so many events waiting for a slow iteration, the subscription pauses and requests the rest later. */
 const MAX_QUEUED_EVENTS = 1_000;
 
-/** One reader's position in one stream. Made by `AgentStream.agent()` and `.workspace()`. */
+/** One reader's position in one stream. Made by `AgentStream.agent()`, `.workspace()` and `.inbox()`. */
 export class Subscription extends Emitter {
   /** Timestamp of the event at `seq`, by which the server detects a log that was restored from a backup. */
   at;

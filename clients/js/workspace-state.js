@@ -38,8 +38,8 @@ const CHANGES = {
   agent_added: put,
   agent_updated: put,
   agent_removed: (workspace, { agentId }) => workspace.agents.delete(agentId),
-  agent_status: (workspace, { agentId, status, reason }, updatedAt) =>
-    workspace.patch(agentId, { status, reason, updatedAt }),
+  agent_status: (workspace, { agentId, status, statusSeq, reason }, updatedAt) =>
+    workspace.patch(agentId, { status, statusSeq, reason, updatedAt }),
   agent_request: (workspace, { agentId, ...request }, createdAt) => {
     const agent = workspace.agents.get(agentId);
     if (agent) workspace.patch(agentId, { requests: [...(agent.requests ?? []), { ...request, createdAt }] });

@@ -1,4 +1,4 @@
-"""What a new installation begins with: a user to sign in as, and a workspace with something alive in it."""
+"""The contents of a new installation: a user to sign in as, and a workspace with a running agent."""
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
@@ -12,9 +12,9 @@ PLAYGROUND = "Playground"
 
 @transaction.atomic
 def first_start() -> Workspace | None:
-    """Make the user `admin`, who has no password, and the Playground, unless there are users already.
+    """Create the user `admin`, without a password, and the Playground, unless there are users already.
 
-    Returns the Playground if it was made.
+    Returns the Playground if it was created.
     """
     users = get_user_model()._default_manager
     if users.exists():

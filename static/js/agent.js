@@ -14,6 +14,7 @@ import { display, loadMarkdown } from "./transcript/entry-view.js";
 import { Header } from "./transcript/header.js";
 import { earlier } from "./transcript/history.js";
 import { Search } from "./transcript/search.js";
+import { SeenMarker } from "./transcript/seen-marker.js";
 import { Timeline } from "./transcript/timeline.js";
 import { Transcript } from "./transcript/transcript.js";
 
@@ -46,15 +47,18 @@ transcript.from = Math.max(
   Math.min(Number(page.dataset.seq) - EVENTS_BACK, (target ?? Infinity) - EVENTS_BEFORE_TARGET),
 );
 const subscription = connection().agent(agentId, { since: transcript.from });
+const seenMarker = new SeenMarker(agentId, () => autoScroll.following);
+autoScroll.onend = () => seenMarker.moved();
 
 subscription.on("subscribed", (answer) => {
   oldest = answer.oldest ?? oldest;
   if (!answer.complete) {
     transcript.reset(oldest - 1);
     timeline.reset();
+    seenMarker.reset();
   }
   snapshotSeq = answer.seq;
-  showStatus(answer.state);
+  showStatus(answer.state, subscription.seq);
   requests.reset(answer.state);
   showComposer();
   header.showContext(answer.state);
@@ -64,9 +68,10 @@ subscription.on("subscribed", (answer) => {
 subscription.on("event", (event) => {
   transcript.append(event);
   timeline.add(event);
+  seenMarker.show(event);
 });
 // Replayed events are older than the snapshot, which the header already shows.
-subscription.on("status", (change, { seq }) => seq > snapshotSeq && showStatus(change));
+subscription.on("status", (change, { seq }) => seq > snapshotSeq && showStatus(change, seq));
 subscription.on("context", (change, { seq }) => seq > snapshotSeq && header.showContext(change));
 subscription.on("request", (request, event) => event.seq > snapshotSeq && showRequest(request, event));
 subscription.on("request_resolved", (resolution, { seq }) => seq > snapshotSeq && endRequest(resolution));
@@ -99,8 +104,9 @@ function changed() {
   if (target !== null && transcript.last?.seq >= target) showEntry(target);
 }
 
-function showStatus(agent) {
+function showStatus(agent, seq) {
   header.showStatus(agent);
+  seenMarker.show({ seq, status: agent.status });
   showComposer();
 }
 

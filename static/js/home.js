@@ -2,6 +2,7 @@ import "./lib/copy.js";
 import { Board } from "./board/board.js";
 import { arrange, element, partsOf } from "./lib/dom.js";
 import { plural } from "./lib/format.js";
+import { inbox } from "./lib/inbox.js";
 import { shortcuts } from "./lib/shortcuts.js";
 import { attention, reasonName } from "./lib/status.js";
 import { followWorkspaces } from "./lib/workspaces.js";
@@ -44,8 +45,8 @@ function show(id, workspace) {
 
 /** How many agents need attention, by reason. */
 function urgentCounts(agents) {
-  const reasons = agents.map(attention);
-  return ["asks", "error", "waiting", "context"]
+  const reasons = agents.map((agent) => attention({ ...agent, needs: inbox().needs(agent) }));
+  return ["asks", "error", "waiting", "turn", "context"]
     .map((reason) => [reason, reasons.filter((one) => one === reason).length])
     .filter(([, count]) => count)
     .map(([reason, count]) => {

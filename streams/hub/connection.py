@@ -9,7 +9,7 @@ from streams.hub.feed import Cursor, Feed
 from streams.hub.window import Frame, Window
 from streams.protocol.kinds import Viewer
 
-OUTBOX_FRAMES = 1_000  # answers waiting for a reader; one who asks on without reading is closed
+OUTBOX_FRAMES = 1_000  # answers queued for a reader; one that keeps sending without reading is closed
 
 
 class Sink(Protocol):
@@ -31,29 +31,29 @@ class Sink(Protocol):
 
 
 class SessionListener(Protocol):
-    """The client session over a connection, told of what the connection cannot settle itself."""
+    """The client session of a connection, notified of what the connection can't handle itself."""
 
     def lost(self, cursor: Cursor) -> None:
-        """The log no longer holds what follows the cursor."""
+        """The log no longer has the events after the cursor."""
 
     def dropped(self, name: str) -> None:
         """The stream has ended."""
 
     def access_changed(self) -> None:
-        """What the viewer may do may have changed."""
+        """The viewer's access may have changed."""
 
     def stalled(self) -> None:
-        """The reader takes nothing."""
+        """The reader has stopped reading."""
 
 
 class PageSource(Protocol):
-    """Where cursors that have fallen behind their feed's window read on."""
+    """Reads for cursors that have fallen behind their feed's window."""
 
     async def page(self, name: str, seq: int) -> Window | None:
-        """The page of the log for a cursor at `seq`; None if the log cannot be read now."""
+        """The page of the log for a cursor at `seq`; None if the log can't be read now."""
 
     def retry(self, cursor: Cursor) -> None:
-        """Wake the cursor again when the log may have become readable."""
+        """Wake the cursor when the log may be readable again."""
 
 
 class Connection:
@@ -69,20 +69,20 @@ class Connection:
         self.cursors: dict[str, Cursor] = {}
         self._pages = pages
         self._frame_bytes = conf().FRAME_BYTES if merge else 0
-        self._drained: asyncio.Future[None] | None = None  # somebody waits until the outbox is empty
-        self._outbox: list[Frame] = []  # short, and empty for most of the time: a deque takes 700 bytes
+        self._drained: asyncio.Future[None] | None = None  # a caller is waiting for the outbox to become empty
+        self._outbox: list[Frame] = []  # usually empty: a deque would take 700 bytes
         self._woken: dict[Cursor, None] = {}  # in the order to be served
         self._stalled_at: float | None = None
         self._stalled_taken = 0
         sink.on_ready = self.flush
 
     def send(self, frame: Frame) -> None:
-        """Send something that is not an event of a stream; such frames go first."""
+        """Send something other than a stream's event; such frames go first."""
         self._outbox.append(frame)
         self.flush()
 
     async def drained(self) -> None:
-        """Wait until everything that was sent has gone to the sink, and the sink has room for more."""
+        """Wait until everything sent has been written to the sink and the sink has room for more."""
         while self._outbox or not self.sink.ready:
             if self._drained is None or self._drained.done():
                 self._drained = asyncio.get_running_loop().create_future()
@@ -90,11 +90,11 @@ class Connection:
 
     @property
     def flooded(self) -> bool:
-        """Whether the reader asks on and on without reading the answers."""
+        """Whether the reader keeps sending requests without reading the answers."""
         return len(self._outbox) > OUTBOX_FRAMES
 
     def follow(self, feed: Feed, seq: int) -> None:
-        """Put this connection's cursor in `feed` to `seq`, making it if there is none."""
+        """Set this connection's cursor in `feed` to `seq`, creating it if necessary."""
         self.unfollow(feed.name)
         cursor = self.cursors[feed.name] = Cursor(self, feed, seq)
         feed.cursors[cursor] = None
@@ -119,8 +119,8 @@ class Connection:
             self.unfollow(name)
 
     def wake(self, cursor: Cursor) -> None:
-        """The cursor's feed has grown (or the cursor is new): send what there is, if the sink has room."""
-        if not self._woken and not self._outbox and self.sink.ready:  # nobody else's turn, which is the usual case
+        """The cursor's feed has grown, or the cursor is new: send its events if the sink has room."""
+        if not self._woken and not self._outbox and self.sink.ready:  # no other cursor is waiting, the usual case
             frame = cursor.next(self._frame_bytes)
             if frame is not None:
                 self.sink.write(frame)
@@ -130,7 +130,7 @@ class Connection:
         self.flush()
 
     def flush(self) -> None:
-        """Write frames for as long as there are any and the sink has room."""
+        """Write frames while there are any and the sink has room."""
         sink = self.sink
         while sink.ready:
             frame = self._outbox.pop(0) if self._outbox else self._next()
@@ -141,7 +141,7 @@ class Connection:
             self._drained.set_result(None)
 
     def _next(self) -> Frame | None:
-        """The next frame of whichever woken cursor is due; a cursor with more to give goes to the end of the line."""
+        """The next frame of the woken cursors, in turn; a cursor with more frames goes to the end of the queue."""
         while self._woken:
             cursor = next(iter(self._woken))
             del self._woken[cursor]
@@ -163,7 +163,7 @@ class Connection:
             cursor.reading = None
         if page is not None and page.after > cursor.seq:
             self.listener.lost(cursor)
-        elif page is None or len(page) == 0:  # empty: the log is shorter than announced, which the hub finds out
+        elif page is None or len(page) == 0:  # empty: the log is shorter than announced, which the hub will notice
             self._pages.retry(cursor)
         else:
             cursor.page = page
@@ -176,7 +176,7 @@ class Connection:
         self.listener.dropped(name)
 
     def stalled(self, now: float) -> bool:
-        """Whether the reader has taken nothing at all for the allowed time. To be asked about once a second."""
+        """Whether the reader has read nothing for the allowed time. Call this about once a second."""
         if self.sink.ready:
             self._stalled_at = None
             return False

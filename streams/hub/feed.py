@@ -1,4 +1,4 @@
-"""Feeds: what one process knows of a stream that is watched there, and when its followers are woken."""
+"""Feeds: what one process holds of a stream that is watched there, and when its followers are woken."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ MAX_PAUSE_SECONDS = 0.005  # between two flushes
 
 
 class Follower(Protocol):
-    """Whoever holds cursors: a connection."""
+    """The holder of a cursor: a connection."""
 
     viewer: Viewer
 
@@ -26,14 +26,14 @@ class Follower(Protocol):
         """The cursor's feed has grown."""
 
     def lost(self, cursor: "Cursor") -> None:
-        """The log no longer holds what follows the cursor."""
+        """The log no longer has the events after the cursor."""
 
     def dropped(self, name: str) -> None:
         """The stream has ended."""
 
 
 class Cursor:
-    """How far one connection has come in one stream: everything up to `seq` has been handed to its sink."""
+    """One connection's position in one stream: everything up to `seq` has been written to its sink."""
 
     __slots__ = ("feed", "follower", "page", "reading", "seq")
 
@@ -45,7 +45,7 @@ class Cursor:
         self.reading: asyncio.Task[None] | None = None
 
     def next(self, max_bytes: int) -> Frame | None:
-        """The next frame for this cursor, moving it; None if there is none at hand."""
+        """The next frame for this cursor, which moves it; None if none is in memory."""
         part = self.feed.window.part(self.seq, max_bytes)
         if part is None and self.page is not None:
             part = self.page.part(self.seq, max_bytes)
@@ -60,19 +60,19 @@ class Cursor:
 
 
 class Received(Enum):
-    """What a batch of events meant to a feed."""
+    """The effect of a batch of events on a feed."""
 
     DUPLICATE = auto()
     IN_ORDER = auto()
     GAP = auto()
-    REWRITTEN = auto()  # other events at seqs known here: the log was restored from a backup and has grown anew
+    REWRITTEN = auto()  # other events at known seqs: the log was restored from a backup and has grown again
 
 
 class Feed:
     """A stream's head and recent window, and the cursors that follow it.
 
     `head` is the newest seq known here, `at` its timestamp (None: not known). `target` is the newest seq announced; it
-    is ahead of `head` while the events between are being read from the log.
+    is ahead of `head` while the events in between are read from the log.
     """
 
     __slots__ = ("at", "cursors", "filling", "head", "idle_since", "joined", "name", "opened", "target", "window")
@@ -94,19 +94,19 @@ class Feed:
         return self.opened.done()
 
     def open(self, span: Span) -> None:
-        """Begin at the log's newest seq; what came before is read from the log by those who need it."""
+        """Start at the log's newest seq; earlier events are read from the log when needed."""
         if not self.opened.done():
             self.skip_to(span.head, span.at)
             self.opened.set_result(None)
 
     def fail(self, error: Exception) -> None:
-        """Tell everybody who waits for this feed why it cannot be opened."""
+        """Raise this error to everyone waiting for the feed."""
         if not self.opened.done():
             self.opened.set_exception(error)
-            self.opened.exception()  # retrieved, also where everybody who asked has gone
+            self.opened.exception()  # mark it as retrieved, in case nobody waits any more
 
     def receive(self, first: int, last: int, texts: list[bytes]) -> Received:
-        """Take in events `first` to `last`; `texts` is empty where the broker did not carry them."""
+        """Add events `first` to `last`; `texts` is empty if the message didn't carry them."""
         self.target = max(self.target, last)
         if first <= self.head and texts and self._differs(first, texts):
             return Received.REWRITTEN
@@ -120,7 +120,7 @@ class Feed:
         return Received.IN_ORDER
 
     def _differs(self, first: int, texts: list[bytes]) -> bool:
-        """Whether these events, from seq `first` on, are others than those known here at the same seqs."""
+        """Whether these events, from seq `first` on, differ from those known here at the same seqs."""
         newest = min(first + len(texts) - 1, self.head)
         text = texts[newest - first]
         if newest == self.head and self.at is not None:
@@ -129,16 +129,16 @@ class Feed:
         return known is not None and known != text
 
     def skip_to(self, head: int, at: str | None) -> None:
-        """Give up the window and go on after `head`, written at `at`: cursors behind it read the log."""
+        """Discard the window and continue after `head`, written at `at`; cursors behind it read the log."""
         self.head, self.at = head, at
         self.window = Window(head)
 
     def contradicts(self, at: str | None) -> bool:
-        """Whether the log's event at `head`, written at `at`, is another one than the one known here."""
+        """Whether the log's event at `head`, written at `at`, differs from the one known here."""
         return self.at is not None and at is not None and at != self.at
 
     def wake(self) -> None:
-        """Wake all followers. One that fails costs the others nothing."""
+        """Wake all followers. One that fails doesn't affect the others."""
         for cursor in list(self.cursors):
             try:
                 cursor.follower.wake(cursor)
@@ -147,12 +147,12 @@ class Feed:
 
 
 class Flusher:
-    """Decides when to flush feeds that have grown: at once if it has been quiet, in bigger steps under load.
+    """Decides when to flush feeds that have grown: immediately when idle, in larger batches under load.
 
-    Between two flushes lie FLUSH_MIN at least. Once events come faster than they are flushed, so that a flush has more
-    of them than feeds, the pause is as long as the flush took, at most MAX_PAUSE_SECONDS: light load gains no delay,
-    heavy load turns into bigger frames instead of more of them. A flush that takes longer than that gathers enough
-    while it runs; to wait as long again would only leave the processor idle.
+    Flushes are at least FLUSH_MIN apart. Once events arrive faster than they are flushed, so that a flush has more
+    events than feeds, the pause is as long as the flush took, at most MAX_PAUSE_SECONDS: light load isn't delayed, and
+    heavy load leads to larger frames instead of more of them. A longer flush gathers enough events while it runs; an
+    equally long pause would only leave the processor idle.
     """
 
     def __init__(self, flush: Callable[[Iterable[Feed]], None]) -> None:
@@ -164,7 +164,7 @@ class Flusher:
         self._scheduled = False
 
     def add(self, feed: Feed, events: int = 1) -> None:
-        """The feed has grown by so many events."""
+        """The feed has grown by this many events."""
         self._grown[feed] = None
         self._events += events
         if not self._scheduled:

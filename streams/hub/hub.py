@@ -1,4 +1,4 @@
-"""The hub: one process's subscriptions to the broker, and the clock that keeps them honest.
+"""The hub: one process's subscriptions to the broker, and the clock that checks them.
 
 It subscribes to a stream's group when the first connection here follows the stream, and unsubscribes some seconds
 after the last one has gone. Events go to the stream's feed; connections are woken to pull. Whatever the broker loses is
@@ -7,12 +7,21 @@ found by comparing the feeds' heads with the log.
 
 import asyncio
 import logging
-from collections import defaultdict
-from collections.abc import Coroutine, Iterable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Coroutine, Iterable
 from typing import Any
 
 from streams import metrics
-from streams.broker import AccessChanged, Broker, Message, PresenceQuery, PresenceReply, StreamAppended, StreamDropped
+from streams.broker import (
+    AccessChanged,
+    Broker,
+    Message,
+    PresenceQuery,
+    PresenceReply,
+    StreamAppended,
+    StreamDropped,
+    StreamsGrown,
+)
 from streams.conf import conf
 from streams.hub.connection import Connection, SessionListener, Sink
 from streams.hub.feed import Cursor, Feed, Flusher, Received
@@ -21,13 +30,14 @@ from streams.hub.reader import Reader
 from streams.hub.window import Window
 from streams.protocol.clock import timestamp
 from streams.protocol.kinds import Viewer
-from streams.protocol.messages import ProtocolError, timestamp_of
+from streams.protocol.messages import Code, ProtocolError, timestamp_of
 from streams.protocol.positions import Span
 
 logger = logging.getLogger(__name__)
 
-JOIN_SECONDS = 1.0  # for the channel layer to let this process into a group; until then it polls
-COMPARE_GRACE_SECONDS = 0.1  # for a message that is on its way while the log is compared
+SOCKET_SECONDS = 10.0  # after which one who has too many connections may try again
+JOIN_SECONDS = 1.0  # for joining a group; until then the hub polls
+COMPARE_GRACE_SECONDS = 0.1  # for messages in transit while the log is compared
 IDLE_FEED_SECONDS = 10.0  # a feed outlives its last cursor, so that a reconnecting crowd is served from memory
 
 
@@ -36,8 +46,10 @@ class Hub:
 
     def __init__(self, broker: Broker, reader: Reader) -> None:
         self.reader = reader
+        self.on_grown: Callable[[Collection[str] | None], None] = _ignore  # followers are not the hub's
         self.feeds: dict[str, Feed] = {}
         self.connections: dict[Connection, None] = {}
+        self._sockets: Counter[int] = Counter()  # by user
         self.presence = Presence(broker, self.feeds)
         self._broker = broker
         self._flusher = Flusher(self._flush)
@@ -54,28 +66,41 @@ class Hub:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def connect(self, viewer: Viewer, sink: Sink, merge: bool, listener: SessionListener) -> Connection:
+        """Raises ProtocolError (RATE_LIMITED) where the user has too many connections."""
+        limit = conf().SOCKETS_PER_USER
+        if limit and self._sockets[viewer.id] >= limit:
+            metrics.LIMITED.labels(limit="sockets").inc()
+            problem = f"expected at most {limit} connections of a user"
+            raise ProtocolError(Code.RATE_LIMITED, problem, retry_after=SOCKET_SECONDS)
         connection = Connection(self, viewer, sink, merge, listener)
         self.connections[connection] = None
+        self._sockets[viewer.id] += 1
         return connection
 
     def disconnect(self, connection: Connection) -> None:
-        self.connections.pop(connection, None)
+        if connection in self.connections:
+            del self.connections[connection]
+            self._sockets[connection.viewer.id] -= 1
+            if not self._sockets[connection.viewer.id]:
+                del self._sockets[connection.viewer.id]
         connection.close()
 
     # Feeds
 
     async def feed(self, name: str) -> Feed:
-        """The feed of a stream, open. Raises ProtocolError (UNAVAILABLE), or whatever reading the log raised."""
+        """The open feed of a stream. Raises ProtocolError (UNAVAILABLE), or whatever reading the log raised."""
         feed = self.feeds.get(name)
         if feed is None:
             feed = self.feeds[name] = Feed(name)
-            self._spawn(self._open(feed))  # not in the asker's own task: others wait for it, and the asker may go
+            self._spawn(
+                self._open(feed)
+            )  # not in the caller's task: others wait for it, and the caller may be cancelled
         await asyncio.shield(feed.opened)
         return feed
 
     async def _open(self, feed: Feed) -> None:
         try:
-            # The group first, the head second: what is committed in between is then received, or already counted.
+            # Join the group before reading the head: events committed in between are then received or included.
             await self._join(feed)
             span = (await self.reader.spans([feed.name])).get(feed.name)
             feed.open(span or Span(0, 0))
@@ -106,7 +131,7 @@ class Hub:
         except Exception as error:
             logger.debug("cannot unsubscribe from %s: %s", name, error)
         if name in self.feeds:
-            self.feeds[name].joined = False  # followed again meanwhile: the clock subscribes anew
+            self.feeds[name].joined = False  # followed again in the meantime: the clock resubscribes
 
     def _drop(self, feed: Feed) -> None:
         if self.feeds.get(feed.name) is feed:
@@ -116,7 +141,7 @@ class Hub:
     # Pages, for cursors that have fallen behind
 
     async def page(self, name: str, seq: int) -> Window | None:
-        """The page of the log for a cursor at `seq`; None if the log cannot be read now."""
+        """The page of the log for a cursor at `seq`; None if the log can't be read now."""
         try:
             return await self.reader.page(name, seq)
         except ProtocolError:
@@ -137,6 +162,8 @@ class Hub:
                 self._receive_events(stream, first, last, text.encode().split(b"\n") if text else [])
             case StreamDropped(stream):
                 self._dropped(stream)
+            case StreamsGrown(streams):
+                self.on_grown(streams or None)
             case AccessChanged(users):
                 self.recheck(users)
             case PresenceQuery():
@@ -162,7 +189,7 @@ class Hub:
             self._spawn(self._fill(feed))
 
     async def _fill(self, feed: Feed) -> None:
-        """Read what the broker did not bring, up to the newest seq announced."""
+        """Read what the broker didn't deliver, up to the newest seq announced."""
         metrics.GAPS.inc()
         try:
             while feed.head < feed.target and self.feeds.get(feed.name) is feed:
@@ -177,7 +204,7 @@ class Hub:
             feed.filling = False
 
     async def _fill_once(self, feed: Feed) -> bool:
-        """Read a page's worth; returns whether the feed has come closer to its target."""
+        """Read one page. Returns whether the feed is closer to its target."""
         head, target = feed.head, feed.target
         at, at_target = await asyncio.gather(self._at(feed, head), self._at(feed, target))
         if feed.head == head and feed.contradicts(at):
@@ -195,7 +222,7 @@ class Hub:
         return True
 
     async def _at(self, feed: Feed, seq: int) -> str | None:
-        """The timestamp that the log has for an event; None if it is not retained."""
+        """The timestamp of an event in the log; None if it isn't retained."""
         time = await self.reader.time_at((feed.name, seq))
         return None if time is None else timestamp(time)
 
@@ -214,8 +241,8 @@ class Hub:
         self._spawn(self._leave(name))
 
     def _restart(self, feed: Feed, head: int, at: str | None) -> None:
-        """The log is not what was received of it, as after a restored backup: everybody starts again."""
-        logger.warning("%s is not what it was at %d: was the database restored?", feed.name, feed.head)
+        """The log differs from what was received, as after restoring a backup: all viewers start over."""
+        logger.warning("%s differs from what was read at %d: was the database restored?", feed.name, feed.head)
         self.reader.forget(feed.name)
         feed.skip_to(head, at)
         feed.target = head
@@ -223,7 +250,7 @@ class Hub:
             cursor.follower.lost(cursor)
 
     def recheck(self, user_ids: Iterable[int]) -> None:
-        """These users' rights may have changed: have their connections ask again."""
+        """Make the connections of these users recheck their access."""
         users = set(user_ids)
         for connection in list(self.connections):
             if connection.viewer.id in users:
@@ -232,7 +259,7 @@ class Hub:
     # The clock
 
     async def _run_clock(self) -> None:
-        """Every second: close stalled readers, mend subscriptions, and compare heads with the log, off this clock."""
+        """Every second: close stalled readers, retry subscriptions, and start comparing heads with the log."""
         comparing: asyncio.Task[None] | None = None
         while True:
             await asyncio.sleep(conf().POLL)
@@ -240,15 +267,15 @@ class Hub:
                 try:
                     part()
                 except Exception:
-                    logger.exception("a part of the hub's round failed")
-            if comparing is None or comparing.done():  # a slow database keeps nothing else waiting
+                    logger.exception("part of the hub's periodic check failed")
+            if comparing is None or comparing.done():  # so that a slow database delays nothing else
                 comparing = self._spawn(self._compare_and_wake())
 
     async def _compare_and_wake(self) -> None:
         try:
             await self._compare()
         except ProtocolError:
-            return  # the database is away, which has been logged; sockets stay open until it is back
+            return  # the database is down, which has been logged; sockets stay open
         except Exception:
             logger.exception("cannot compare the feeds with the log")
         self._wake_unread()
@@ -269,7 +296,7 @@ class Hub:
                 continue
             for cursor in unread.get(feed, ()):
                 if cursor.seq < span.floor:
-                    cursor.follower.lost(cursor)  # what it waited to read has been trimmed, to the last event
+                    cursor.follower.lost(cursor)  # all it was waiting to read has been trimmed
             self._compare_feed(feed, head, span)
 
     def _compare_feed(self, feed: Feed, head: int, span: Span) -> None:
@@ -282,7 +309,7 @@ class Hub:
             asyncio.get_running_loop().call_later(COMPARE_GRACE_SECONDS, self._miss, feed, span.head)
 
     def _miss(self, feed: Feed, head: int) -> None:
-        """The log has more than was received, and the broker has had its time to bring it."""
+        """The log has more than was received, and the broker has had time to deliver it."""
         if feed.head < head and self.feeds.get(feed.name) is feed:
             feed.target = max(feed.target, head)
             self._fill_gap(feed)
@@ -294,7 +321,7 @@ class Hub:
                 cursor.follower.wake(cursor)
 
     def _join_and_leave(self) -> None:
-        """Subscribe where that has failed so far, and let go of feeds that nobody follows. Does not wait for either."""
+        """Retry failed subscriptions and drop feeds that nobody follows. Waits for neither."""
         now = asyncio.get_running_loop().time()
         for feed in [feed for feed in self.feeds.values() if feed.is_open]:
             if feed.cursors:
@@ -315,3 +342,7 @@ class Hub:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _ignore(names: Collection[str] | None) -> None:
+    """What a hub without followers does when streams have grown."""

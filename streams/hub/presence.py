@@ -14,7 +14,7 @@ REPLY_SECONDS = 0.3  # for the other processes to answer
 
 
 class Presence:
-    """Asks the other processes, and answers them. Names are by user id: somebody with two tabs is one viewer."""
+    """Queries other processes and answers their queries. A user with two tabs is one viewer."""
 
     def __init__(self, broker: Broker, feeds: Mapping[str, Feed]) -> None:
         self._broker = broker
@@ -22,7 +22,7 @@ class Presence:
         self._queries: dict[str, dict[int, str]] = {}
 
     async def viewers(self, stream: str) -> dict[int, str]:
-        """Everybody who follows `stream`."""
+        """All viewers of `stream`."""
         channel = self._broker.channel
         if channel is None or self._broker.alone:
             return self._local(stream)
@@ -48,7 +48,7 @@ class Presence:
                 logger.debug("cannot say who follows %s: %s", query.stream, error)
 
     def receive(self, reply: PresenceReply) -> None:
-        """Take another process's answer, if it comes in time."""
+        """Add another process's reply if it comes in time."""
         self._queries.get(reply.query, {}).update((key, name) for key, name in reply.viewers)
 
     def _local(self, stream: str) -> dict[int, str]:

@@ -21,7 +21,7 @@ BATCH_QUERIES = 500
 
 @dataclass(frozen=True, slots=True)
 class AccessQuery:
-    """What may this user do with this stream, with a credential that is limited so?"""
+    """Asks what a user may do with a stream, with a credential that has these limits."""
 
     kind: str
     key: uuid.UUID
@@ -31,15 +31,15 @@ class AccessQuery:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotQuery(AccessQuery):
-    """How is this stream, for this user, and when was its event `seq` written (0: not asked)?"""
+    """Asks for a stream's snapshot for a user, and for the time of its event `seq` (0: not needed)."""
 
     seq: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a stream's subject looks like after event `span.head`, and when the event asked for was written
-    (milliseconds since 1970; None if it is not retained). All of one moment."""
+    """A stream's state after event `span.head`, and when the requested event was written (milliseconds since 1970; None
+    if it isn't retained), all at one moment."""
 
     state: State
     span: Span
@@ -61,13 +61,13 @@ class Reader:
         self._loading: dict[tuple[str, int], asyncio.Task[Window]] = {}
 
     async def spans(self, names: Collection[str]) -> dict[str, Span]:
-        """Where the streams that exist among `names` stand."""
+        """The spans of those of the streams that exist."""
         return await self._database.read(_read_spans, list(names))
 
     # Pages of the log
 
     async def page(self, name: str, seq: int) -> Window:
-        """A page of the log holding what follows `seq`, or starting later (or empty) where that is gone.
+        """A page of the log with what follows `seq`, or starting later (or empty) if that is gone.
 
         Pages begin at fixed places, so that readers who are behind by different amounts share them.
         """
@@ -90,11 +90,11 @@ class Reader:
     def _loaded(self, key: tuple[str, int], task: asyncio.Task[Window]) -> None:
         del self._loading[key]
         if not task.cancelled():
-            task.exception()  # retrieved, also where everybody who asked has gone
+            task.exception()  # mark it as retrieved, in case nobody waits any more
 
     async def _load(self, key: tuple[str, int]) -> Window:
         page = await self._database.read(_read_page, *key)
-        if len(page) == PAGE_EVENTS or page.size > PAGE_BYTES:  # full, so it will read the same the next time
+        if len(page) == PAGE_EVENTS or page.size > PAGE_BYTES:  # full, so it won't change
             self._pages[key] = page
             self._pages_size += page.size
             while self._pages_size > CACHE_BYTES:
@@ -102,7 +102,7 @@ class Reader:
         return page
 
     def forget(self, name: str) -> None:
-        """Forget the pages of a stream that nobody watches any more, or whose log is not what it was."""
+        """Forget the pages of a stream that is no longer watched, or whose log has been restored."""
         for key, page in [item for item in self._pages.items() if item[0][0] == name]:
             self._evict(key, page)
 
@@ -120,7 +120,7 @@ class Reader:
             items = list(group)
             granted = self._kinds[name].access([(item.user_id, item.key) for item in items])
             answers.update((item, Rights(access)) for item, access in zip(items, granted, strict=True))
-            # Roles are a user's and may be shared; what a credential is for is its own.
+            # Roles belong to users and can be shared by queries; limits belong to credentials.
             limited = [item for item in items if item.limits is not None and answers[item].access > Access.NONE]
             if limited:
                 scopes = self._kinds[name].scopes([(item.limits, item.key) for item in limited])
@@ -129,8 +129,8 @@ class Reader:
         return [answers[query] for query in queries]
 
     def _read_snapshots(self, queries: Sequence[SnapshotQuery]) -> list[Snapshot | Exception | None]:
-        """A snapshot for each; None where there is no such stream, or none that the user may see, and a ProtocolError
-        (FORBIDDEN) where the credential is not for reading it."""
+        """A snapshot for each; None if the stream doesn't exist or isn't visible to the user, a ProtocolError
+        (FORBIDDEN) if the credential doesn't allow reading it."""
         names = {query: self._kinds[query.kind].stream(query.key) for query in queries}
         timed = [query for query in queries if query.seq]
         with log.snapshot():
@@ -148,7 +148,8 @@ class Reader:
             if isinstance(rights, Exception) or not rights.visible or state is None or span is None:
                 found.append(None)
             elif not rights.allow(Access.READ, self._kinds[query.kind].readers):
-                found.append(ProtocolError(Code.FORBIDDEN, f"your token is not for watching this {query.kind}"))
+                what = self._kinds[query.kind].wire_name
+                found.append(ProtocolError(Code.FORBIDDEN, f"your token doesn't allow watching this {what}"))
             else:
                 found.append(Snapshot(state, span, time_of.get(query)))  # type: ignore[arg-type]
         return found
@@ -173,7 +174,7 @@ def _read_spans(names: list[str]) -> dict[str, Span]:
 
 
 def _read_times(queries: Sequence[tuple[str, int]]) -> list[int | Exception | None]:
-    """When each (stream name, seq) was written, in milliseconds since 1970; None where it is not retained."""
+    """When each (stream name, seq) was written, in milliseconds since 1970; None if it isn't retained."""
     found: dict[tuple[str, int], int] = {}
     for name in {name for name, _ in queries}:
         times = log.times(name, {seq for other, seq in queries if other == name})

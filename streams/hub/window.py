@@ -15,7 +15,7 @@ class Frame:
 
     @property
     def wire(self) -> bytes:
-        """The unmasked frame as RFC 6455 section 5.2 has it, header and all."""
+        """The unmasked frame of RFC 6455 section 5.2, with its header."""
         if self._wire is None:
             self._wire = _header(len(self.payload)) + self.payload
         return self._wire
@@ -40,7 +40,7 @@ class Window:
     def __init__(self, after: int, texts: Iterable[bytes] = ()) -> None:
         self.after = after
         self._texts = list(texts)
-        self._skipped = 0  # texts at the front that have been forgotten but not yet removed from the list
+        self._skipped = 0  # texts at the front that are forgotten but still in the list
         self._frames: dict[tuple[int, int], tuple[Frame, int]] = {}
         self.size = sum(map(len, self._texts))
 
@@ -68,7 +68,7 @@ class Window:
         self._frames.clear()
 
     def forget(self, max_events: int, max_bytes: int) -> None:
-        """Forget the oldest events until both bounds hold; the newest one always stays."""
+        """Forget the oldest events until both bounds are met; the newest one always stays."""
         while len(self) > 1 and (len(self) > max_events or self.size > max_bytes):
             self.size -= len(self._texts[self._skipped])
             self._skipped += 1
@@ -78,7 +78,7 @@ class Window:
             self._skipped = 0
 
     def part(self, seq: int, max_bytes: int) -> tuple[Frame, int] | None:
-        """A frame of what follows `seq` and the seq it reaches; None if this window does not hold what follows.
+        """A frame of what follows `seq`, and the seq it reaches; None if this window doesn't have what follows.
 
         The frame holds events up to `max_bytes` in all, but at least one; with 0 it holds exactly one.
         """

@@ -1,4 +1,4 @@
-"""Encryption of what goes over Redis: whoever holds that can neither read messages nor make or change any.
+"""Encryption of messages over Redis, so that an attacker there can neither read nor forge nor change them.
 
 AES-256-GCM instead of the Fernet that channels_redis brings, which takes four to seven times as long, 35 ms for the
 largest message, and makes each a third longer. Each sender derives a key of its own, so that random nonces suffice.
@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 FORMAT = "msgpack, AES-GCM"
-MAX_AGE_SECONDS = 60.0  # of a message: an older one is repeated, or comes from a clock that is wrong
-SENDERS = 1_000  # whose derived keys are kept
+MAX_AGE_SECONDS = 60.0  # of a message: older ones are replayed or come from a wrong clock
+SENDERS = 1_000  # whose derived keys are cached
 
 SALT_BYTES = 16
 NONCE_BYTES = 12
@@ -25,11 +25,11 @@ HEADER = struct.Struct(f"!{SALT_BYTES}sd{NONCE_BYTES}s")  # the sender's salt, t
 
 
 class ForeignMessageError(Exception):
-    """A message that none of our processes has sent, or not in the last minute."""
+    """A message that none of our processes has sent within the last minute."""
 
 
 class Crypter:
-    """Encrypts under the first of its keys, decrypts under any. What channels_redis expects of one."""
+    """Encrypts with the first of its keys, decrypts with any. Has the interface that channels_redis expects."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         self._keys = keys
@@ -71,7 +71,7 @@ def _cipher(key: bytes, salt: bytes) -> AESGCM:
 
 
 class EncryptingSerializer(MsgPackSerializer):  # type: ignore[misc]
-    """msgpack, encrypted by Crypter where there are keys."""
+    """msgpack, encrypted by Crypter if there are keys."""
 
     def _setup_encryption(self, symmetric_encryption_keys: Sequence[bytes] | None) -> None:
         self.crypter = Crypter(symmetric_encryption_keys) if symmetric_encryption_keys else None

@@ -1,4 +1,4 @@
-"""The channel layer of a process that is alone."""
+"""The channel layer of a single process."""
 
 import asyncio
 import time
@@ -13,8 +13,8 @@ CLEAN_EVERY = 1.0  # seconds between two searches for expired messages
 
 
 class LocalLayer(InMemoryChannelLayer):
-    """Channels' in-memory layer without its price for each message: that layer goes through all groups and channels
-    at every `group_send` and every `receive`, copies messages to the bottom and makes a task for each receiver.
+    """Channels' in-memory layer without its cost per message: that layer scans all groups and channels
+    at every `group_send` and every `receive`, deep-copies messages and creates a task for each receiver.
 
     Receivers share what a message holds, so they must not change it.
     """
@@ -24,7 +24,7 @@ class LocalLayer(InMemoryChannelLayer):
         self._clean_at = 0.0
 
     async def send(self, channel: str, message: dict[str, Any]) -> None:
-        """Raises ChannelFull where nobody has been receiving."""
+        """Raises ChannelFull if nobody is receiving."""
         self.require_valid_channel_name(channel)
         self._put(channel, message)
 
@@ -32,7 +32,7 @@ class LocalLayer(InMemoryChannelLayer):
         self.require_valid_group_name(group)
         self._clean_expired()
         for channel in tuple(self.groups.get(group, ())):
-            with suppress(ChannelFull):  # as in every layer: a group's slow member loses messages
+            with suppress(ChannelFull):  # as in every layer, a group's slow members lose messages
                 self._put(channel, message)
 
     def _put(self, channel: str, message: dict[str, Any]) -> None:

@@ -14,14 +14,14 @@ from streams.metrics import FOREIGN_MESSAGES
 
 logger = logging.getLogger(__name__)
 
-COMPLAIN_EVERY = 60.0  # seconds between two lines of log about messages that are not ours
+COMPLAIN_EVERY = 60.0  # seconds between two log lines about foreign messages
 
 
 class SharedLayer(RedisPubSubChannelLayer):  # type: ignore[misc]
     """Channels' Redis layer, which sends many messages for the price of one round trip and takes only its own.
 
     That layer waits for Redis's answer to each message before it sends the next: some 3,000 a second at most, fewer
-    than a process commits events. And a message that it cannot decrypt would raise in whoever receives: with
+    than a process commits events. And a message that it can't decrypt would raise in the receiver: with
     `symmetric_encryption_keys`, what is not encrypted with one of them, or is older than a minute, is ignored here.
     """
 
@@ -30,13 +30,13 @@ class SharedLayer(RedisPubSubChannelLayer):  # type: ignore[misc]
         self._complain_at = 0.0
 
     async def receive(self, channel: str) -> dict[str, Any]:
-        """The next message to `channel` that one of our processes has sent."""
+        """The next message to `channel` from one of our processes."""
         while True:
             try:
                 message: dict[str, Any] = await self._get_layer().receive(channel)
             except ForeignMessageError:
                 self._note_foreign()
-                await asyncio.sleep(0)  # a flood of them must not hold the event loop
+                await asyncio.sleep(0)  # a flood of them must not block the event loop
             else:
                 return message
 
@@ -61,5 +61,5 @@ class SharedLayer(RedisPubSubChannelLayer):  # type: ignore[misc]
             self._complain_at = time.monotonic() + COMPLAIN_EVERY
             logger.warning(
                 "ignored a message on Redis that is not encrypted with our key, or is old: either a process has "
-                "another SECRET_KEY or clock, or somebody else writes to this Redis"
+                "another SECRET_KEY or clock, or another program writes to this Redis"
             )

@@ -1,4 +1,4 @@
-"""The durable log of events: append to it, read it, and remove what is beyond its retention."""
+"""The durable log of events: appending, reading, and retention."""
 
 from streams.log.log import Writer, drop_streams, open_stream, read, select, snapshot, spans, times, writing
 

@@ -14,7 +14,7 @@ CHUNK = 100
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Events following `since`, as many as were asked for or fit; the next page follows the last one's seq."""
+    """Events following `since`, as many as requested or fit; the next page follows the last one's seq."""
 
     texts: list[str]
     span: Span
@@ -30,7 +30,7 @@ def page(name: str, since: int, limit: int, types: Collection[str] = ()) -> Page
     """A page of the stream `name`, of these types of event if any are named. Raises ProtocolError (NOT_FOUND) if there
     is no such stream.
 
-    Where `since` is not in the log's span, the page starts at the oldest event and is not `complete`.
+    If `since` isn't in the log's span, the page starts at the oldest event and isn't `complete`.
     """
     with log.snapshot():
         span = log.spans([name]).get(name)

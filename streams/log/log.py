@@ -1,9 +1,9 @@
 """The log: appends and reads. Nothing else writes the streams' tables, except retention, which removes from them.
 
-A stream's events get their seq from the stream's own row, locked in the transaction that writes them, so the order
-in which seqs are given is the order in which they are committed. Rows are locked in the order of their names by
-everyone, so two writers cannot wait for each other. The signals `events_appended` and `streams_dropped` are sent from
-here, after the commit: every append is signalled, and what is rolled back is not.
+A stream's events get their seq from the stream's own row, locked in the transaction that writes them, so seqs
+are assigned in commit order. Every writer locks rows in the order of their names, which prevents deadlocks. The signals
+`events_appended` and `streams_dropped` are sent from here, after the commit: every append is signalled, and nothing
+that is rolled back.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -23,7 +23,7 @@ from streams.protocol.messages import encode_event
 from streams.protocol.positions import Span
 from streams.signals import EventBatch, events_appended, streams_dropped
 
-# Plain SQL where crowds wait for it: building queries and model objects costs more than the work itself.
+# Plain SQL on the hot paths, where building queries and model objects would cost more than the work itself.
 LOCK_STREAMS = "SELECT id, name, head FROM streams_stream WHERE name IN ({}) ORDER BY name"
 GET_PRODUCERS = "SELECT stream_id, name, n, seq FROM streams_producer WHERE stream_id IN ({}) AND name IN ({})"
 INSERT_EVENT = "INSERT INTO streams_event (stream_id, seq, type, payload, time) VALUES (%s, %s, %s, %s, %s)"
@@ -40,7 +40,7 @@ GET_SPANS = (
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a producer has been stored on a stream: its highest number, and the newest seq at that time."""
+    """A producer's progress on a stream: its highest number, and the newest seq at that time."""
 
     n: int = 0
     seq: int = 0
@@ -48,7 +48,7 @@ class Progress:
 
 @dataclass(slots=True)
 class Tail:
-    """The end of a locked stream: its row, and the newest seq given so far."""
+    """The end of a locked stream: its row, and the newest seq assigned so far."""
 
     pk: int
     head: int
@@ -80,7 +80,7 @@ class Writer:
         return self.streams[name].head
 
     def load_progress(self, producers: Collection[tuple[str, str]]) -> None:
-        """Read how far these (stream name, producer) pairs have come, all in one query."""
+        """Read the progress of these (stream name, producer) pairs in one query."""
         if not producers:
             return
         names = {self.streams[name].pk: name for name, _ in producers}
@@ -92,7 +92,7 @@ class Writer:
         return self._progress.get((name, producer), Progress())
 
     def advance(self, name: str, producer: str, n: int) -> None:
-        """Note that the producer's events up to `n` are stored, with this transaction."""
+        """Record that this transaction stores the producer's events up to `n`."""
         self._progress[name, producer] = Progress(n, self.head(name))
         self._advanced.add((name, producer))
 
@@ -109,7 +109,7 @@ class Writer:
             for statement, rows in ((INSERT_EVENT, self._events), (SET_HEAD, heads), (SET_PRODUCER, producers)):
                 if rows:
                     cursor.executemany(statement, rows)
-        # robust: no receiver can undo or fail a write that is committed.
+        # robust: no receiver can make a committed write fail.
         transaction.on_commit(self._signal, robust=True)
 
     def _signal(self) -> None:
@@ -129,12 +129,12 @@ def writing(names: Iterable[str]) -> Iterator[Writer]:
 
 
 def open_stream(name: str) -> None:
-    """Begin a stream, empty."""
+    """Create an empty stream."""
     Stream.objects.create(name=name)
 
 
 def drop_streams(names: Iterable[str]) -> None:
-    """End streams. They are gone at once; retention removes their events, which may be many, in small steps."""
+    """Drop streams. They are gone immediately; retention removes their events in small steps."""
     dropped = sorted(set(names))
     Stream.objects.filter(name__in=dropped).update(
         name=Concat(Value(DROPPED), Cast(F("pk"), models.CharField()), output_field=models.CharField())
@@ -143,7 +143,7 @@ def drop_streams(names: Iterable[str]) -> None:
 
 
 def spans(names: Collection[str]) -> dict[str, Span]:
-    """Where the streams that exist among `names` stand."""
+    """The spans of those of the streams that exist."""
     return {name: Span(head, floor, time_) for name, head, floor, time_ in select(GET_SPANS, list(names))}
 
 
@@ -158,13 +158,13 @@ def read(name: str, after: int, limit: int, types: Collection[str] = ()) -> list
 
 
 def times(name: str, seqs: Collection[int]) -> dict[int, int]:
-    """When those of the events that are retained were written, in milliseconds since 1970."""
+    """When the events were written, in milliseconds since 1970; omits those that aren't retained."""
     return dict(Event.objects.filter(stream__name=name, seq__in=seqs).values_list("seq", "time"))
 
 
 @contextmanager
 def snapshot() -> Iterator[None]:
-    """Several reads that see the database at one moment, without taking a writer's lock."""
+    """Several reads of the database at one moment, without a write lock."""
     if connection.in_atomic_block:
         yield
     elif connection.vendor == "sqlite":
@@ -182,7 +182,7 @@ def snapshot() -> Iterator[None]:
 
 
 def select(statement: str, *lists: list[Any]) -> list[Any]:
-    """The rows of a query with a list of values for each of its `{}`; none where a list is empty."""
+    """The rows of a query with a list of values for each of its `{}`; none if a list is empty."""
     if not all(lists):
         return []
     with connection.cursor() as cursor:

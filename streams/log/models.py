@@ -3,7 +3,7 @@
 from django.db import models
 
 NAME_LENGTH = 64
-DROPPED = "dropped."  # begins the name of a stream that has ended and whose events are still being removed
+DROPPED = "dropped."  # name prefix of a dropped stream whose events are still being removed
 
 
 class Stream(models.Model):
@@ -21,7 +21,7 @@ class Stream(models.Model):
 
 
 class Event(models.Model):
-    """One event. `payload` is JSON text, stored as it is sent, so that reading it encodes nothing."""
+    """One event. `payload` is JSON text, stored as it is sent, so that reading needs no encoding."""
 
     pk = models.CompositePrimaryKey("stream_id", "seq")
     stream = models.ForeignKey(Stream, on_delete=models.CASCADE, db_index=False)
@@ -35,7 +35,7 @@ class Event(models.Model):
 
 
 class Producer(models.Model):
-    """How far one run of one producer has been stored on a stream: what makes its retries harmless."""
+    """The progress of one run of one producer on a stream, which makes retries idempotent."""
 
     stream = models.ForeignKey(Stream, on_delete=models.CASCADE, db_index=False)
     name = models.CharField(max_length=NAME_LENGTH)
@@ -48,3 +48,30 @@ class Producer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.stream_id} {self.name}"
+
+
+class Follower(models.Model):
+    """A consumer on the server, and which process may work for it until when."""
+
+    name = models.CharField(max_length=NAME_LENGTH, primary_key=True)
+    holder = models.CharField(max_length=NAME_LENGTH, blank=True)
+    lease_until = models.BigIntegerField(default=0, help_text="milliseconds since 1970-01-01 UTC")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class FollowerPosition(models.Model):
+    """How far a follower has come in one stream, and up to where it knows that retention has removed events. Outlives
+    the stream until the follower has been told that it ended."""
+
+    follower = models.CharField(max_length=NAME_LENGTH)
+    stream_id = models.BigIntegerField()
+    seq = models.BigIntegerField(default=0)
+    floor = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["follower", "stream_id"], name="one_position_per_follower")]
+
+    def __str__(self) -> str:
+        return f"{self.follower} {self.stream_id}#{self.seq}"

@@ -1,4 +1,4 @@
-"""How long events are kept, and the removing of those beyond that, in steps that no writer has to wait for."""
+"""Retention: removes old events in steps small enough not to delay writers."""
 
 import logging
 import time
@@ -14,33 +14,35 @@ logger = logging.getLogger(__name__)
 
 STEP_EVENTS = 500  # removed in one transaction
 STREAMS_PER_ROUND = 200
-STEP_PAUSE = 0.02  # seconds between two steps, for others to write
+STEP_PAUSE = 0.02  # seconds between two steps, so that others can write
 DAY_MILLISECONDS = 86_400_000
 FOREVER = 2**62  # milliseconds: later than any event
-JUMP_SECONDS = 3600.0  # by which the clock may get ahead before it is distrusted, and for how long it then is
-AGE_SHARE = 0.05  # of a stream's events that one round removes at most for being too old
-PRODUCER_DAYS = 30  # after which no producer comes back with a retry
+JUMP_SECONDS = (
+    3600.0  # by which the clock may jump ahead and still be trusted, and how long it is distrusted after that
+)
+AGE_SHARE = 0.05  # most of a stream's events that one round removes by age
+PRODUCER_DAYS = 30  # after which no producer retries
 
 
 class TrustedClock:
-    """The wall clock, which is distrusted for an hour after it has jumped ahead: one that is a month ahead for some
-    seconds must not cost a month of history."""
+    """The wall clock, which is distrusted for an hour after a jump ahead: a clock that is a month ahead for a few
+    seconds must not delete a month of history."""
 
     def __init__(self) -> None:
         self._offset = _clock_offset()
         self._jumped_at: float | None = None
 
     def trusted(self) -> bool:
-        """Whether the wall clock has kept pace with the monotonic one; a jump is believed after an hour."""
+        """Whether the wall clock has kept pace with the monotonic one; a jump is accepted after an hour."""
         ahead = _clock_offset() - self._offset
         if ahead <= JUMP_SECONDS:
-            self._offset += min(ahead, 0.0)  # set back: what it gains from there is measured from there
+            self._offset += min(ahead, 0.0)  # set back: measure jumps from here
             self._jumped_at = None
             return True
         now_ = time.monotonic()
         self._jumped_at = now_ if self._jumped_at is None else self._jumped_at
         if now_ - self._jumped_at < JUMP_SECONDS:
-            logger.warning("the clock has jumped ahead by %.1f hours: nothing is removed by age", ahead / 3600)
+            logger.warning("the clock has jumped ahead by %.1f hours; not removing anything by age", ahead / 3600)
             return False
         self._offset += ahead
         self._jumped_at = None
@@ -48,13 +50,13 @@ class TrustedClock:
 
 
 class Retention:
-    """A server's rounds of trimming."""
+    """Applies retention periodically."""
 
     def __init__(self) -> None:
         self._clock = TrustedClock()
 
     def run(self) -> int:
-        """One round; returns how many events were removed. By age it removes a part of each stream at most."""
+        """One round. Returns how many events were removed. By age it removes only part of each stream."""
         return trim(by_age=self._clock.trusted(), share_by_age=AGE_SHARE)
 
 
@@ -64,9 +66,9 @@ def _clock_offset() -> float:
 
 
 def trim(pause: float = STEP_PAUSE, *, by_age: bool = True, share_by_age: float = 1.0) -> int:
-    """Remove the events beyond the retention, and those of streams that have ended; returns how many that were.
+    """Apply retention, and remove the events of dropped streams. Returns how many events were removed.
 
-    `share_by_age` is the part of a stream's events that is removed at most for being too old.
+    `share_by_age` is the largest share of a stream's events that is removed by age.
     """
     settings = conf()
     before = now() - int(settings.RETAIN_DAYS * DAY_MILLISECONDS) if settings.RETAIN_DAYS and by_age else 0
@@ -101,7 +103,7 @@ def _trim_by_age(name: str, before: int, share: float, pause: float) -> int:
 
 
 def _remove_dropped(pause: float) -> int:
-    """Remove the streams that have ended, with their events; returns how many events those were."""
+    """Remove dropped streams with their events. Returns how many events."""
     total = 0
     for stream in Stream.objects.filter(name__startswith=DROPPED):
         while removed := trim_stream(stream.name, 0, FOREVER, STEP_EVENTS):
@@ -113,9 +115,9 @@ def _remove_dropped(pause: float) -> int:
 
 def trim_stream(name: str, keep_events: int, before: int, limit: int) -> int:
     """Remove up to `limit` of the stream's oldest events: those beyond the newest `keep_events` and those written
-    before `before` (milliseconds since 1970); 0 for either means no such bound. Returns how many were removed.
+    before `before` (milliseconds since 1970); 0 for either means no bound. Returns how many were removed.
 
-    The floor moves in the same transaction, so nobody sees a log that lacks what it claims to hold.
+    The floor moves in the same transaction, so the log is always consistent.
     """
     with transaction.atomic():
         stream = Stream.objects.select_for_update().filter(name=name).first()

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 
 def now() -> int:
-    """The present time in milliseconds since 1970."""
+    """The current time in milliseconds since 1970."""
     return time.time_ns() // 1_000_000
 
 

@@ -1,4 +1,4 @@
-"""What an app provides to own a kind of stream: who may see it, who may write, what it looks like now."""
+"""Kinds of streams, as apps define them: who may read and write a stream, and what its state is."""
 
 import uuid
 from abc import ABC, abstractmethod
@@ -16,7 +16,7 @@ from streams.protocol.messages import stream_name
 
 
 class Access(IntEnum):
-    """What somebody's role lets them do with a stream; each includes those before it."""
+    """What a role allows with a stream; each level includes those before it."""
 
     NONE = 0
     READ = 1
@@ -25,7 +25,7 @@ class Access(IntEnum):
 
 
 class Scope(Flag):
-    """What a credential is for. None includes another, but all let its holder SEE that a stream exists."""
+    """What a credential allows. No scope includes another, but each includes SEE: to know that a stream exists."""
 
     NONE = 0
     SEE = auto()
@@ -38,7 +38,7 @@ class Scope(Flag):
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """What somebody may do with a stream: as much as their role lets them, and of that what their credential is for."""
+    """What a caller may do with a stream: what both their role and their credential allow."""
 
     access: Access
     scopes: Scope = Scope.ALL
@@ -48,12 +48,12 @@ class Rights:
         return self.access >= Access.READ and Scope.SEE in self.scopes
 
     def allow(self, needed: Access, scopes: Scope) -> bool:
-        """Whether the role suffices and the credential is for any of `scopes`."""
+        """Whether the role suffices and the credential has any of `scopes`."""
         return self.visible and self.access >= needed and bool(self.scopes & scopes)
 
 
 class Viewer(Protocol):
-    """Whoever is at the other end of a connection, as the authentication around the consumer found them."""
+    """The authenticated user at the other end of a connection."""
 
     @property
     def id(self) -> int: ...
@@ -63,69 +63,88 @@ class Viewer(Protocol):
 
     @property
     def limits(self) -> Hashable | None:
-        """What the credential is limited to, for `Kind.scopes` to read; None: it is for everything."""
+        """The credential's limits, which `Kind.scopes` interprets; None: unlimited."""
+        ...
+
+    @property
+    def credential(self) -> Hashable:
+        """What tells the credential from others, for as long as it holds."""
         ...
 
     @property
     def expires_at(self) -> datetime | None:
-        """When the credential ends by itself."""
+        """When the credential expires."""
         ...
 
     def renewed(self) -> "Viewer | None":
-        """The viewer as they are now; None if the credential no longer holds. Reads the database."""
+        """The viewer as they are now; None if the credential is no longer valid. Reads the database."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a stream's subject looks like. `text`, a JSON object, goes into `subscribed`. What is too much for that goes
-    into messages that follow in this order, each a type and a payload as JSON text."""
+    """A stream's state. `text`, a JSON object, goes into `subscribed`; `pages` are messages that follow in this order,
+    each a type and a payload as JSON text."""
 
     text: str
     pages: Sequence[tuple[str, str]] = ()
 
 
 class Kind(ABC):
-    """A kind of stream. `access`, `scopes` and `states` read the database, for many askers at once."""
+    """A kind of stream. `access`, `scopes` and `states` read the database for many callers at once."""
 
     name: ClassVar[str]
+    alias: ClassVar[str] = ""
+    """What clients call the kind, as in `subscribe:<alias>`, if not by its name."""
     publishable: ClassVar[bool] = False
     """Whether clients may publish to streams of this kind, with `publish:<name>`."""
     answerable: ClassVar[bool] = False
     """Whether clients may answer what is asked on streams of this kind, with `answer:<name>`."""
     readers: ClassVar[Scope] = Scope.WATCH
-    """Credentials for any of these may follow the stream and read its history."""
+    """Credentials with any of these scopes may follow the stream and read its history."""
 
     @abstractmethod
     def access(self, queries: Sequence[tuple[int, uuid.UUID]]) -> list[Access]:
-        """What each (user id, key) may do, in their order; NONE also where there is no such key."""
+        """What each (user id, key) may do, in the same order; NONE also if there is no such key."""
 
     def scopes(self, queries: Sequence[tuple[Any, uuid.UUID]]) -> list[Scope]:
-        """What a credential with these limits (as `Viewer.limits` has them) is for, for each (limits, key)."""
+        """The scopes of a credential with these limits (`Viewer.limits`) for this key, for each (limits, key)."""
         return [Scope.NONE for _ in queries]
 
     @abstractmethod
     def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, State]:
-        """The present state of those that exist."""
+        """The current states of those that exist."""
 
-    async def publish(self, key: uuid.UUID, publication: Raw) -> dict[str, Any]:
-        """Store a publication, the payload of `publish:<name>`, and return that of its `published` answer.
+    async def publish(self, key: uuid.UUID, publication: Raw, viewer: Viewer) -> dict[str, Any]:
+        """Store a publication of `viewer`, the payload of `publish:<name>`, and return that of its `published` answer.
 
-        Raises ProtocolError where it cannot be understood or stored.
+        Raises ProtocolError if it is invalid or can't be stored.
         """
         raise NotImplementedError
 
     async def answer(self, key: uuid.UUID, answer: Raw, viewer: Viewer) -> dict[str, Any]:
         """Store a person's answer, the payload of `answer:<name>`, and return that of its `answered` answer.
 
-        Raises ProtocolError where it cannot be understood, or somebody was first (CONFLICT).
+        Raises ProtocolError if it is invalid, or someone else was first (CONFLICT).
         """
         raise NotImplementedError
 
+    def own_key(self, viewer: Viewer) -> uuid.UUID | None:
+        """For kinds of which everybody has one stream: the viewer's own, which messages then don't name."""
+        return None
+
+    def key_text(self, key: uuid.UUID) -> str:
+        """A key as clients get it."""
+        return str(key)
+
     def stream(self, key: uuid.UUID) -> str:
-        return stream_name(self.name, key)
+        return stream_name(self.name, self.key_text(key))
+
+    @property
+    def wire_name(self) -> str:
+        return self.alias or self.name
 
     @cached_property
     def id_key(self) -> str:
-        """How payloads name a key of this kind: `agentId`."""
+        """The name of a key of this kind in payloads, such as `agentId`."""
         return to_camel(f"{self.name}_id")

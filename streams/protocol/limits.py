@@ -1,10 +1,14 @@
-"""Rate limits, and fair turns on the event loop."""
+"""Rate limits, and yielding on the event loop."""
 
 import asyncio
 import time
+from collections import OrderedDict
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 TURN_SECONDS = 0.005
+BURST_SECONDS = 5.0
+MAX_BUCKETS = 20_000
 
 
 @dataclass(slots=True)
@@ -22,17 +26,48 @@ class Bucket:
 
     def take(self) -> bool:
         """Take one; False if there is none left."""
-        now = time.monotonic()
-        self._level = min(self.size, self._level + (now - self._time) * self.rate)
-        self._time = now
+        self._refill()
         if self._level < 1:
             return False
         self._level -= 1
         return True
 
+    @property
+    def wait(self) -> float:
+        """Seconds until something is available; 0 if it is now."""
+        self._refill()
+        return 0.0 if self._level > 0 else max(-self._level / self.rate, 0.001)
+
+    def spend(self, amount: float) -> None:
+        """Take `amount`, even if that is more than is left; later calls then have to wait longer."""
+        self._refill()
+        self._level -= amount
+
+    def _refill(self) -> None:
+        now = time.monotonic()
+        self._level = min(self.size, self._level + (now - self._time) * self.rate)
+        self._time = now
+
+
+class Buckets:
+    """A bucket for each key, in this process; the least recently used are forgotten beyond MAX_BUCKETS."""
+
+    def __init__(self) -> None:
+        self._buckets: OrderedDict[Hashable, Bucket] = OrderedDict()
+
+    def get(self, key: Hashable, rate: float) -> Bucket:
+        """The bucket of `key`, which holds what comes in BURST_SECONDS at `rate`."""
+        bucket = self._buckets.get(key)
+        if bucket is None or bucket.rate != rate:
+            bucket = self._buckets[key] = Bucket(rate * BURST_SECONDS, rate)
+            if len(self._buckets) > MAX_BUCKETS:
+                self._buckets.popitem(last=False)
+        self._buckets.move_to_end(key)
+        return bucket
+
 
 class Turn:
-    """A task's turn on the event loop: `passed_on` lets others run once it has taken longer than TURN_SECONDS."""
+    """A task's turn on the event loop: `passed_on` yields once the turn has taken longer than TURN_SECONDS."""
 
     def __init__(self) -> None:
         self._until = time.perf_counter() + TURN_SECONDS

@@ -20,7 +20,7 @@ Position = Annotated[int, Field(ge=0, le=BIGINT, strict=True)]
 
 
 class Code(StrEnum):
-    """Why something was refused, on the WebSocket and over HTTP alike."""
+    """Error codes, the same over WebSocket and HTTP."""
 
     INVALID_JSON = "INVALID_JSON"
     INVALID_MESSAGE = "INVALID_MESSAGE"
@@ -54,7 +54,7 @@ _HTTP_STATUS = {
 
 
 class Close(IntEnum):
-    """Close codes the server uses of its own accord. 4400, 4401 and 4403 mean: do not come back unchanged."""
+    """The server's close codes. After 4400, 4401 and 4403 clients must not reconnect unchanged."""
 
     TRY_AGAIN = 1011
     RESTARTING = 1012
@@ -74,10 +74,10 @@ class Reason(StrEnum):
 
 
 class ProtocolError(Exception):
-    """A request that is refused, with what was expected and what came. It changes nothing.
+    """A refused request, with what was expected and what came. It has changed nothing.
 
-    `details` are told beside the code and the message; `retry_after` is in how many seconds the same request may
-    succeed, where that is known.
+    `details` are sent with the code and the message; `retry_after` is after how many seconds the same request may
+    succeed, if known.
     """
 
     def __init__(
@@ -98,20 +98,20 @@ class ProtocolError(Exception):
 
     @property
     def payload(self) -> dict[str, Any]:
-        """The refusal, ready for JSON."""
+        """The error as a JSON-serializable dict."""
         return {"code": self.code, "message": self.message, **self.details}
 
 
 class Wire(BaseModel):
-    """Base of everything that crosses the wire: camelCase there, snake_case here, unknown keys ignored."""
+    """Base of all messages: camelCase in JSON, snake_case here, unknown keys ignored."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What a client sends: a type, its payload and, if it wants the answer marked, an id.
+    """A client's message: a type, its payload and, optionally, an id to be echoed in the answer.
 
-    The payload stays JSON text, which costs little, until it is known whether it has to be read.
+    The payload stays JSON text, which is cheap, until it is needed.
     """
 
     type: str
@@ -120,7 +120,7 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Subscribe(Wire):
-    """Payload of `subscribe:*` beside the id: where to start, and the timestamp of the event there."""
+    """Payload of `subscribe:*` without the id: where to start, and the timestamp of the event there."""
 
     since: Position | None = None
     at: str | None = None
@@ -143,8 +143,8 @@ def _decoder(shape: type[Shape]) -> msgspec.json.Decoder[Shape]:
 
 
 def decode(shape: type[Shape], text: str | bytes | Raw, where: str = "") -> Shape:
-    """JSON text as a struct or a dict, in time that is bounded by its length: it stops at the first problem, and
-    fields of type Raw are not read. Raises ProtocolError (INVALID_JSON, INVALID_MESSAGE)."""
+    """JSON text as a struct or a dict. Stops at the first problem, and doesn't parse fields of type Raw.
+    Raises ProtocolError (INVALID_JSON, INVALID_MESSAGE)."""
     try:
         decoded: Shape = _decoder(shape).decode(text)  # type: ignore[arg-type]
     except msgspec.ValidationError as error:
@@ -178,7 +178,7 @@ def parse(model: type[Model], data: object, where: str = "") -> Model:
 
 
 def explain(error: ValidationError, where: str = "") -> str:
-    """The first problem in words: where it is, what was expected, what came."""
+    """Describes the first problem: where it is, what was expected, what came."""
     first = error.errors(include_url=False, include_context=False)[0]
     place = ".".join(str(part) for part in ((where,) if where else ()) + first["loc"]) or "message"
     if first["type"] == "missing":
@@ -187,7 +187,7 @@ def explain(error: ValidationError, where: str = "") -> str:
 
 
 def brief(value: object, length: int = 80) -> str:
-    """`value` for an error message: bounded, whatever it is, and in bounded time."""
+    """`value` for an error message, of bounded length and in bounded time."""
     text = repr(value[: length + 1]) if isinstance(value, str | bytes) else _brief.repr(value)
     return text if len(text) <= length else f"{text[:length]}…"
 

@@ -8,8 +8,8 @@ from streams.protocol.messages import Subscribe
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What the log holds of a stream: everything after `floor` up to and including `head`, which was written at `time`
-    (milliseconds since 1970; None where it is not retained)."""
+    """The range of a stream in the log: everything after `floor` up to and including `head`, which was written at
+    `time` (milliseconds since 1970; None if it isn't retained)."""
 
     head: int
     floor: int
@@ -26,14 +26,14 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Everything after `seq` follows. `complete` is False where that is not what the client asked for."""
+    """A subscription starts after `seq`. `complete` is False if that isn't where the client asked to start."""
 
     seq: int
     complete: bool
 
 
 def start_at(wish: Subscribe, span: Span, time: int | None) -> Start:
-    """Where to start for `wish` in a stream that spans `span`, whose event `wish.since` was written at `time`."""
+    """Where to start for `wish` in a stream with this `span`, whose event `wish.since` was written at `time`."""
     since = wish.since
     if since is None:
         return Start(span.head, complete=True)

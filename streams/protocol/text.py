@@ -1,6 +1,6 @@
-"""Text from outside: NUL is refused, because PostgreSQL stores none and shells end at one.
+"""Text from outside: names that people give, and text without NUL, which PostgreSQL cannot store and shells end at.
 
-The content of events is exempt: programs do print NUL, and it is stored and sent escaped, as JSON.
+The content of events may hold NUL: programs do print it, and it is stored and sent escaped, as JSON.
 """
 
 from typing import Annotated
@@ -8,6 +8,8 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from streams.protocol.messages import Code, ProtocolError, brief
+
+NAME_LENGTH = 100
 
 
 def without_nul(text: str) -> str:
@@ -31,3 +33,13 @@ def refuse_nul(value: object) -> None:
                 waiting += [*found.keys(), *found.values()]
             case list() as found:
                 waiting += found
+
+
+def clean_name(name: str, what: str) -> str:
+    """The name of a workspace, agent or token, stripped. Raises ProtocolError (INVALID_MESSAGE) if it is not valid."""
+    name = name.strip()
+    if not name or len(name) > NAME_LENGTH or not name.isprintable():
+        raise ProtocolError(
+            Code.INVALID_MESSAGE, f"expected a {what} of 1 to {NAME_LENGTH} printable characters, got {len(name)}"
+        )
+    return name

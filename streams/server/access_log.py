@@ -1,4 +1,4 @@
-"""The access log of `manage.py serve --access-log FILE`, without the secrets that addresses carry."""
+"""The access log of `manage.py serve --access-log FILE`, without the secrets in addresses."""
 
 from functools import reduce
 from typing import Any
@@ -9,7 +9,7 @@ from streams.plugin import StreamApp, installed
 
 
 class AccessLog(AccessLogGenerator):  # type: ignore[misc]
-    """daphne's, which writes addresses as they came."""
+    """daphne's access log, with secrets masked."""
 
     def write_entry(self, host: Any, date: Any, request: str, *args: Any, **kwargs: Any) -> None:
         super().write_entry(host, date, _printable(redacted(request)), *args, **kwargs)
@@ -20,5 +20,5 @@ def redacted(request: str) -> str:
 
 
 def _printable(request: str) -> str:
-    """On one line, and without quotes, whatever was sent: an entry must not look like two."""
+    """On one line and without quotes, so that no entry can look like two."""
     return "".join(char if char.isprintable() and char != '"' else f"%{ord(char):02X}" for char in request)

@@ -1,4 +1,4 @@
-"""An HTTP connection of Twisted's that tells what it is waiting for, and the answer to one too many."""
+"""Twisted's HTTP connections, tracked by what they are waiting for, and the response to one too many."""
 
 from typing import Any, ClassVar
 
@@ -13,10 +13,11 @@ ANSWERS = {
     Refusal.ADDRESS: (b"429 Too Many Requests", b"too many connections from your address\n"),
 }
 RETRY_SECONDS = 5
+CLOSING = b"\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n"
 
 
 class StreamChannel(HTTPChannel):  # type: ignore[misc]
-    """Twisted's HTTP channel, which is a connection among others until it becomes a WebSocket."""
+    """Twisted's HTTP channel, tracked as a connection until it becomes a WebSocket."""
 
     connection: Connection
 
@@ -50,13 +51,23 @@ class StreamChannel(HTTPChannel):  # type: ignore[misc]
             self.connections.identify(self.connection, None)  # the next request may be of another client
         super().requestDone(request)
 
+    def lineLengthExceeded(self, line: bytes) -> None:  # noqa: N802
+        """Respond with an error; Twisted would just close the connection."""
+        if self.requests:  # the request line has been read, so this is a header
+            status, what = b"431 Request Header Fields Too Large", b"header"
+        else:
+            status, what = b"414 URI Too Long", b"request line"
+        text = b"expected a %s of at most %d bytes\n" % (what, self.MAX_LENGTH)
+        self.transport.write(b"HTTP/1.1 " + status + CLOSING % len(text) + text)
+        self.transport.loseConnection()
+
     def connectionLost(self, reason: Any) -> None:  # noqa: N802
         self.connections.ended(self.connection)
         super().connectionLost(reason)
 
 
 class RefusedConnection(Protocol):  # type: ignore[misc]
-    """One too many: told so, and closed."""
+    """A connection beyond the limit: gets an error and is closed."""
 
     count: ClassVar[int] = 0
 

@@ -1,6 +1,6 @@
-"""Everything private of Twisted, autobahn and daphne that this server touches: one accessor each.
+"""Accessors for the private names of Twisted, autobahn and daphne that this server uses.
 
-tests/contracts/test_server_compat.py has a test for each, which fails with the name of what an upgrade has changed.
+tests/contracts/test_server_compat.py has a test for each, which fails with the name that an upgrade has changed.
 """
 
 import asyncio
@@ -27,19 +27,19 @@ def tcp(transport: Any) -> Any:
 
 
 def unsent(transport: Any) -> int:
-    """Bytes written to a TCP transport that the kernel has not taken yet."""
+    """Bytes written to a TCP transport but not yet passed to the kernel."""
     count: int = len(transport.dataBuffer) - transport.offset + transport._tempDataLen
     return count
 
 
 def buffer_limit(transport: Any) -> int:
-    """Bytes unsent from which on a TCP transport is full."""
+    """The number of unsent bytes at which a TCP transport is full."""
     limit: int = transport.bufferSize
     return limit
 
 
 def closing(transport: Any) -> bool:
-    """Whether a TCP transport has been told to close."""
+    """Whether a TCP transport is closing."""
     return bool(transport.disconnecting)
 
 
@@ -56,7 +56,7 @@ def close_at_once(transport: Any) -> None:
 
 
 def unacknowledged(transport: Any) -> int:
-    """Bytes that the kernel has taken and the reader has not, where the system tells (Linux does)."""
+    """Bytes in the kernel that the reader hasn't received, if the system reports them (Linux does)."""
     try:
         answer = fcntl.ioctl(transport.fileno(), termios.TIOCOUTQ, struct.pack("i", 0))
     except (OSError, ValueError):
@@ -85,7 +85,7 @@ class Utf8Validator:
 
 
 def share_utf8_validator() -> None:
-    """Have autobahn use one validator. Only reasons of closes are checked by it: texts are where they are decoded."""
+    """Make autobahn use one validator. It only checks close reasons; texts are checked when they are decoded."""
     validator = Utf8Validator()
     websocket.Utf8Validator = lambda: validator  # type: ignore[assignment,attr-defined,return-value]
 
@@ -99,7 +99,7 @@ def with_options_of(factory: Any, protocol: type) -> type:
 
 
 def between_frames(protocol: Any) -> bool:
-    """Whether what comes next is a frame of its own, and autobahn has nothing to note at its coming."""
+    """Whether the next frame starts a message, with nothing pending in autobahn."""
     return (
         protocol.state == protocol.STATE_OPEN
         and not protocol.data
@@ -110,12 +110,12 @@ def between_frames(protocol: Any) -> bool:
 
 
 def discard_input(protocol: Any) -> None:
-    """Drop what autobahn has not parsed yet."""
+    """Discard what autobahn hasn't parsed yet."""
     protocol.data = b""
 
 
 def forget_handshake(protocol: Any) -> None:
-    """Let go of what the handshake said, once it has been read by all who want it: 3 KB a socket."""
+    """Free the handshake's headers, 3 KB per socket, once they have been read."""
     protocol.http_request_data = b""
     protocol.http_response_data = ""
     protocol.http_headers.clear()
@@ -124,7 +124,7 @@ def forget_handshake(protocol: Any) -> None:
 
 
 def send_close_frame(protocol: Any, code: int) -> None:
-    """Send a close frame with a code that autobahn's `sendClose` refuses: 1011 and 1012."""
+    """Send a close frame with a code that autobahn's `sendClose` refuses, 1011 or 1012."""
     protocol.sendCloseFrame(code=code)
 
 
@@ -132,17 +132,17 @@ def send_close_frame(protocol: Any, code: int) -> None:
 
 
 def mute(protocol: Any, muted: bool) -> None:
-    """Whether the application hears of what the client sends, and of its end."""
+    """Whether the application gets the client's messages and its disconnect."""
     protocol.muted = muted
 
 
 def set_application(server: Any, protocol: Any, application: "asyncio.Task[None]") -> None:
-    """Have daphne watch over the task that serves a connection."""
+    """Make daphne supervise the task that serves a connection."""
     server.connections[protocol]["application_instance"] = application
 
 
 def served_connections(server: Any) -> list[Any]:
-    """The protocols of the connections that are open."""
+    """The protocols of the open connections."""
     return [protocol for protocol, details in server.connections.items() if "disconnected" not in details]
 
 
@@ -187,8 +187,13 @@ def header_values(request: Any, name: bytes) -> Iterator[bytes]:
 
 
 def refuse_request(request: Any, status: int, reason: bytes, text: str) -> None:
-    """Answer an HTTP request with an error page of daphne's, before there is an application to ask."""
+    """Answer an HTTP request with daphne's error page, without running the application."""
     request.basic_error(status, reason, text)
+
+
+def request_line(request: Any) -> tuple[bytes, bytes]:
+    """Method and target of an HTTP request whose body has not begun; empty where it has none of them."""
+    return getattr(request.channel, "_command", b""), getattr(request.channel, "_path", b"")
 
 
 def channel_transport(request: Any) -> Any:

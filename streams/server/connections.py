@@ -1,4 +1,4 @@
-"""The connections of this process, bounded in number and in how long each may keep the server waiting.
+"""The connections of this process, limited in number and by deadlines.
 
 A connection is *pending* while the server waits for its client: for the rest of a request, or for a refused socket to
 go. One that is *idle* has been answered and may ask again. Under pressure the oldest of those make room.
@@ -47,7 +47,7 @@ class Connection:
     count: int = 0
 
     def late(self, now: float) -> bool:
-        """Whether its client has taken longer than it may."""
+        """Whether its client has exceeded a deadline."""
         waited = now - self.since
         match self.phase:
             case Phase.HEADER:
@@ -87,13 +87,13 @@ class Connections:
         self._complain_at = 0.0
 
     def refusal(self, address: str | None) -> Refusal | None:
-        """Why a connection from this address cannot be had, if so. Makes room where that is possible."""
+        """Why a connection from this address is refused, if it is. Makes room if possible."""
         if len(self._open) >= self.limit and not self._make_room():
             return self._refused(Refusal.FULL)
         return self.refusal_of(address)
 
     def refusal_of(self, address: str | None) -> Refusal | None:
-        """Why this address cannot have one connection more, if so."""
+        """Why another connection from this address is refused, if it is."""
         if address is not None and len(self._of_address.get(address, ())) >= conf().CONNECTIONS_PER_ADDRESS:
             return self._refused(Refusal.ADDRESS)
         return None
@@ -138,7 +138,7 @@ class Connections:
             self._measure()
 
     def cut_late(self) -> None:
-        """Cut the connections whose clients have taken too long; to be called about once a second."""
+        """Close connections whose clients have exceeded a deadline. Call this about once a second."""
         now = time.monotonic()
         for phase, waiting in self._waiting.items():
             for connection in [each for each in waiting if each.late(now)]:
@@ -163,7 +163,7 @@ class Connections:
             self._cut(min(same, key=lambda each: each.since), "crowded")
 
     def _make_room(self) -> bool:
-        """Cut the connection that is missed least; False if all are being served."""
+        """Close the least useful connection; False if all are being served."""
         oldest = self._oldest({Phase.IDLE}) or self._oldest(PENDING)
         if oldest is not None:
             self._cut(oldest, "crowded")
@@ -201,7 +201,7 @@ def _explained(reason: Refusal, limit: int) -> str:
 
 
 def raise_file_limit() -> int:
-    """Ask for as many file descriptors as the system allows; how many connections they suffice for."""
+    """Raise the limit on file descriptors as far as possible. Returns how many connections they allow."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -209,7 +209,7 @@ def raise_file_limit() -> int:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
             soft = wanted
         except (OSError, ValueError) as error:  # macOS allows fewer than it says
-            logger.warning("the limit on open files stays at %d: %s", soft, error)
+            logger.warning("cannot raise the limit on open files from %d: %s", soft, error)
     files = wanted if soft == resource.RLIM_INFINITY else soft
     spare = max(files - conf().RESERVED_FILES, files // 2)
     return min(spare, conf().CONNECTIONS) if conf().CONNECTIONS else spare

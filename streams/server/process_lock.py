@@ -1,4 +1,4 @@
-"""Refuses a second server process without Redis, since nothing would carry messages between the two."""
+"""Refuses a second server process without Redis, because nothing would carry messages between the two."""
 
 import fcntl
 import os

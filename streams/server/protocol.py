@@ -96,7 +96,7 @@ class StreamProtocol(WebSocketProtocol):  # type: ignore[misc]
         return more
 
     def _within_refusal(self, data: bytes) -> bytes:
-        """What may still be read of a client that was refused: enough for its close frame, then nothing."""
+        """How much may still be read from a refused client: enough for its close frame, then nothing."""
         self._refused_bytes += len(data)
         if self._refused_bytes > REFUSED_BYTES and self.transport is not None:
             self.transport.pauseProducing()
@@ -104,14 +104,14 @@ class StreamProtocol(WebSocketProtocol):  # type: ignore[misc]
         return data
 
     def close_soon(self, code: int, seconds: float = CLOSE_SECONDS) -> None:
-        """Send a close frame; cut the connection if the client does not answer it in time."""
+        """Send a close frame; abort the connection if the client doesn't answer it in time."""
         if self.state == self.STATE_OPEN:
             compat.mute(self, True)
             compat.send_close_frame(self, code)
             reactor.callLater(seconds, self._abort)
 
     def refuse(self, code: int) -> None:
-        """Close, and handle nothing more of what the client sends."""
+        """Close, and ignore whatever else the client sends."""
         self.refused = True
         if self._connection is not None:
             self._connections.enter(self._connection, Phase.REFUSED)
@@ -151,7 +151,7 @@ class StreamProtocol(WebSocketProtocol):  # type: ignore[misc]
 
 @implementer(IPushProducer)
 class TransportSink:
-    """Writes frames to a WebSocket's transport and says when that is full, as Twisted's push producers are told."""
+    """Writes frames to a WebSocket's transport and reports when that is full, as a Twisted push producer."""
 
     def __init__(self, protocol: Any) -> None:
         self.ready = True
@@ -171,7 +171,7 @@ class TransportSink:
 
     @property
     def taken(self) -> int:
-        # With the kernel's own queue: it makes room in big steps, so ours may stand still while the reader reads.
+        # Includes the kernel's queue, which drains in large steps, so ours may stand still while the reader reads.
         return self._written - compat.unsent(self._tcp) - compat.unacknowledged(self._tcp)
 
     def write(self, frame: Frame) -> None:
@@ -210,7 +210,7 @@ class TransportSink:
 
 
 class Inbox:
-    """A queue of one reader. While it is full the client is not read from.
+    """A queue with one reader. While it is full, nothing is read from the client.
 
     An asyncio.Queue would do, but takes 3 KB, of which every idle connection has one.
     """
@@ -247,7 +247,7 @@ class Inbox:
 
 
 def invalid_close(code: int | None, reason: bytes | None) -> int | None:
-    """The code with which to answer a close frame that is not valid (RFC 6455, sections 5.5.1 and 7.4)."""
+    """The code to answer an invalid close frame with (RFC 6455, sections 5.5.1 and 7.4)."""
     if code is not None and not (code in VALID_CLOSES or 3000 <= code < 5000):
         return 1002
     try:

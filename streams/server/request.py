@@ -1,12 +1,29 @@
-"""HTTP requests as the server takes them: bounded bodies, and no upgrade but that of RFC 6455."""
+"""HTTP requests: bounded bodies, and no upgrade except that of RFC 6455."""
 
+import re
+from functools import cache
 from typing import Any
 
 from daphne.http_protocol import WebRequest
 
 from streams.conf import conf
+from streams.plugin import StreamApp, installed
 from streams.server import compat
 from streams.server.channel import RETRY_SECONDS, forwarded_for
+
+
+def _body_limit(method: bytes, target: bytes) -> int:
+    """How large the body of a request may be."""
+    if method == b"POST" and _uploads().fullmatch(target.partition(b"?")[0]):
+        return conf().UPLOAD_BYTES
+    return conf().BODY_BYTES
+
+
+@cache
+def _uploads() -> re.Pattern[bytes]:
+    """The paths to which requests bring files."""
+    patterns = [pattern for app in installed(StreamApp) for pattern in app.upload_paths()]
+    return re.compile("|".join(patterns or ["(?!)"]).encode())
 
 
 class StreamRequest(WebRequest):  # type: ignore[misc]
@@ -14,8 +31,10 @@ class StreamRequest(WebRequest):  # type: ignore[misc]
 
     _refused = False
     _received = 0
+    _limit = 0
 
     def gotLength(self, length: int | None) -> None:  # noqa: N802 (Twisted's name)
+        self._limit = _body_limit(*compat.request_line(self))
         super().gotLength(0 if length is None or self._too_large(length) else length)
         if length is not None and self._too_large(length):
             self._refuse(length)
@@ -44,7 +63,7 @@ class StreamRequest(WebRequest):  # type: ignore[misc]
         return super().process()
 
     def _one_too_many(self) -> str | None:
-        """Behind a proxy a client is known, and limited, by what the proxy says of it."""
+        """Behind a proxy, clients are identified and limited by the address in the proxy's header."""
         header, connections = self.channel.factory.server.proxy_forwarded_address_header, self.channel.connections
         if not header:
             return None
@@ -55,14 +74,13 @@ class StreamRequest(WebRequest):  # type: ignore[misc]
         connections.identify(self.channel.connection, address)
         return None
 
-    @staticmethod
-    def _too_large(length: int) -> bool:
-        return length > conf().BODY_BYTES
+    def _too_large(self, length: int) -> bool:
+        return length > self._limit
 
     def _refuse(self, length: int) -> None:
-        """Answer at once, and read nothing more: the rest of the body would have to be taken from the line."""
+        """Answer immediately and close the connection, without reading the rest of the body."""
         self._refused = True
-        text = f"expected a body of at most {conf().BODY_BYTES} bytes, got {length} or more\n".encode()
+        text = f"expected a body of at most {self._limit} bytes, got {length} or more\n".encode()
         head = (
             b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Type: text/plain\r\n"
             b"Content-Length: %d\r\n\r\n" % len(text)

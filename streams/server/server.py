@@ -48,7 +48,7 @@ HTTP_STEP = 0.05  # seconds between two looks at whether the reader of an HTTP a
 
 
 class StreamServer(Server):  # type: ignore[misc]
-    """daphne's server with the above, which stops in order on SIGTERM and SIGINT."""
+    """daphne's server with these changes and an orderly stop on SIGTERM and SIGINT."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._when_ready: Callable[[], None] | None = kwargs.pop("ready_callable", None)
@@ -98,7 +98,7 @@ class StreamServer(Server):  # type: ignore[misc]
 
     @property
     def _proxied(self) -> bool:
-        """Whether connections come from a proxy of ours, which has many clients."""
+        """Whether connections come from a proxy with many clients."""
         return bool(self.proxy_forwarded_address_header or settings.SECURE_PROXY_SSL_HEADER)
 
     def listen_success(self, port: Any) -> None:
@@ -120,7 +120,7 @@ class StreamServer(Server):  # type: ignore[misc]
         return inbox
 
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
-        """Pass on what the application says; of a long HTTP answer, no faster than its reader takes it."""
+        """Pass on the application's messages; a long HTTP response no faster than its client reads it."""
         await super().handle_reply(protocol, message)
         if message["type"] == "http.response.body" and message.get("more_body"):
             await self._taken(protocol)
@@ -132,7 +132,7 @@ class StreamServer(Server):  # type: ignore[misc]
             if compat.unsent(transport) <= compat.buffer_limit(transport):
                 return
             if waited > conf().STALL:
-                logger.info("cutting an HTTP answer whose reader takes nothing")
+                logger.info("closing an HTTP response whose client has stopped reading")
                 transport.abortConnection()
                 return
             before = compat.unsent(transport) + compat.unacknowledged(transport)
@@ -140,14 +140,14 @@ class StreamServer(Server):  # type: ignore[misc]
             waited = 0.0 if compat.unsent(transport) + compat.unacknowledged(transport) < before else waited + HTTP_STEP
 
     def kill_all_applications(self) -> Any:
-        """Called before the reactor stops: drain, then let daphne cancel what is left."""
+        """Called before the reactor stops: drains, then lets daphne cancel the rest."""
         return defer.Deferred.fromFuture(asyncio.ensure_future(self._stop()))
 
     async def _stop(self) -> None:
         try:
             await self._drain()
         except Exception:
-            logger.exception("the sockets could not be closed in order")
+            logger.exception("cannot close the sockets in an orderly way")
         await self._kill().asFuture(asyncio.get_running_loop())
         await Runtime.current().close()
 
@@ -156,7 +156,7 @@ class StreamServer(Server):  # type: ignore[misc]
         return super().kill_all_applications()
 
     async def _drain(self) -> None:
-        """Stop listening; close the sockets in steps, so that their clients do not all come back in one instant."""
+        """Stop listening, and close the sockets in steps, so that clients don't all reconnect at once."""
         for port in self._ports:
             port.stopListening()
         open_ = compat.served_connections(self)
@@ -170,7 +170,7 @@ class StreamServer(Server):  # type: ignore[misc]
         await self._settle()
 
     async def _settle(self) -> None:
-        """Give close frames and answers under way a moment to leave."""
+        """Give pending close frames and responses a moment to be sent."""
         for _ in range(20):
             if not compat.served_connections(self):
                 return

@@ -1,4 +1,4 @@
-"""Where frames go under an ASGI server that is not ours (`daphne`, tests): through its `send`."""
+"""The sink under other ASGI servers (`daphne`, tests): their `send`."""
 
 import asyncio
 from collections import deque

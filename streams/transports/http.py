@@ -10,7 +10,7 @@ from ninja import Query, Router, Schema
 from pydantic import Field
 
 from streams.log import history
-from streams.protocol.kinds import Viewer
+from streams.protocol.kinds import Kind, Viewer
 from streams.protocol.messages import BIGINT, Code, ProtocolError, brief
 from streams.runtime import Runtime
 from streams.transports.sse import event_stream
@@ -19,13 +19,13 @@ Authorize = Callable[[HttpRequest, str, uuid.UUID], Awaitable[None]]
 
 
 class HistoryQuery(Schema):
-    since: int = Field(0, ge=0, le=BIGINT, description="the seq after which to begin")
+    since: int = Field(0, ge=0, le=BIGINT, description="the seq to start after")
     limit: int = Field(500, ge=1, le=history.PAGE_LIMIT)
-    type: list[str] = Field([], max_length=20, description="only events of this type; may be given several times")
+    type: list[str] = Field([], max_length=20, description="only events of this type; may be repeated")
 
 
 class StreamQuery(Schema):
-    since: int | None = Field(None, ge=0, le=BIGINT, description="the seq after which to begin; left out: from now on")
+    since: int | None = Field(None, ge=0, le=BIGINT, description="the seq to start after; omitted: from now on")
 
 
 def add_stream_endpoints(
@@ -44,10 +44,7 @@ def add_stream_endpoints(
     )
     async def events(request: HttpRequest, key: Key, query: Query[HistoryQuery]) -> HttpResponse:
         await authorize(request, kind_name, key)
-        runtime = Runtime.current()
-        name = runtime.kinds[kind_name].stream(key)
-        page = await runtime.database.read(history.page, name, query.since, query.limit, query.type)
-        return HttpResponse(page.encode(), content_type="application/json")
+        return await _history(Runtime.current().kinds[kind_name], key, query)
 
     @router.get(
         f"{path}/stream",
@@ -56,12 +53,53 @@ def add_stream_endpoints(
         auth=auth,
     )
     async def stream(request: HttpRequest, key: Key, query: Query[StreamQuery]) -> StreamingHttpResponse:
-        kind = Runtime.current().kinds[kind_name]
-        pieces = await event_stream(viewer_of(request), kind, key, _resume_after(request, query.since))
-        response = StreamingHttpResponse(pieces, content_type="text/event-stream")
-        response["Cache-Control"] = "no-cache"
-        response["X-Accel-Buffering"] = "no"  # nginx would otherwise keep events back
-        return response
+        return await _live(request, viewer_of(request), Runtime.current().kinds[kind_name], key, query)
+
+
+def add_own_stream_endpoints(
+    router: Router, kind: Kind, authorize: Authorize, viewer_of: Callable[[HttpRequest], Viewer], auth: Any
+) -> None:
+    """Add `/<alias>/events` and `/<alias>/stream` of a kind of which everybody has one stream."""
+
+    def own_key(request: HttpRequest) -> uuid.UUID:
+        key = kind.own_key(viewer_of(request))
+        assert key is not None, f"{kind.name} is no kind of which everybody has one stream"
+        return key
+
+    @router.get(
+        f"/{kind.alias}/events",
+        summary=f"A page of the history of the caller's {kind.alias}",
+        operation_id=f"{kind.alias}_events",
+        auth=auth,
+    )
+    async def events(request: HttpRequest, query: Query[HistoryQuery]) -> HttpResponse:
+        await authorize(request, kind.name, own_key(request))
+        return await _history(kind, own_key(request), query)
+
+    @router.get(
+        f"/{kind.alias}/stream",
+        summary=f"The caller's {kind.alias} as server-sent events",
+        operation_id=f"{kind.alias}_stream",
+        auth=auth,
+    )
+    async def stream(request: HttpRequest, query: Query[StreamQuery]) -> StreamingHttpResponse:
+        return await _live(request, viewer_of(request), kind, own_key(request), query)
+
+
+async def _history(kind: Kind, key: uuid.UUID, query: HistoryQuery) -> HttpResponse:
+    database = Runtime.current().database
+    page = await database.read(history.page, kind.stream(key), query.since, query.limit, query.type)
+    return HttpResponse(page.encode(), content_type="application/json")
+
+
+async def _live(
+    request: HttpRequest, viewer: Viewer, kind: Kind, key: uuid.UUID, query: StreamQuery
+) -> StreamingHttpResponse:
+    pieces = await event_stream(viewer, kind, key, _resume_after(request, query.since))
+    response = StreamingHttpResponse(pieces, content_type="text/event-stream")
+    response["Cache-Control"] = "no-cache"
+    response["X-Accel-Buffering"] = "no"  # nginx would otherwise keep events back
+    return response
 
 
 def _resume_after(request: HttpRequest, since: int | None) -> int | None:

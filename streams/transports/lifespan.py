@@ -1,4 +1,4 @@
-"""The start and the end of servers that announce them by ASGI's lifespan protocol, such as uvicorn and hypercorn."""
+"""ASGI's lifespan protocol, for servers such as uvicorn and hypercorn."""
 
 import logging
 
@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 
 async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
-    """Start this event loop's runtime, and close it at the end. A database that is not migrated refuses the start."""
+    """Start this event loop's runtime, and close it at the end. Startup fails if migrations are pending."""
     await receive()  # lifespan.startup
     try:
         await sync_to_async(require_migrated)()

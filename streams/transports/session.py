@@ -1,4 +1,4 @@
-"""A client's session, whatever its transport: handles its requests and sends the answers."""
+"""A client's session, whatever its transport: handles its messages and sends the answers."""
 
 import asyncio
 import logging
@@ -43,9 +43,9 @@ MAX_REJECTED = 200  # messages over the limit that are answered with RATE_LIMITE
 
 
 class ClientSession:
-    """Answers one client; the listener of its connection.
+    """Serves one client, and listens to its connection.
 
-    `viewer` is who it is. Frames go to `sink`; with `merge` one may carry several messages.
+    `viewer` is the authenticated user. Frames go to `sink`; with `merge` one may carry several messages.
     """
 
     def __init__(self, viewer: Viewer, sink: Sink, merge: bool) -> None:
@@ -83,7 +83,7 @@ class ClientSession:
             self.end()
             self._sink.close(int(code))  # autobahn takes no other integer
 
-    # What the client asks
+    # Messages from the client
 
     async def handle(self, text: str | None, binary: bytes | None) -> None:
         """Answer one message."""
@@ -99,7 +99,8 @@ class ClientSession:
         except Exception:
             logger.exception("cannot answer a message of %s", self._viewer.name)
             self._refuse(
-                ProtocolError(Code.INTERNAL, "the server failed to handle this message and has logged why"), request
+                ProtocolError(Code.INTERNAL, "the server failed to handle this message; the error has been logged"),
+                request,
             )
         if self._connection.flooded:
             self.close(Close.TOO_SLOW, "asks without reading the answers")
@@ -112,19 +113,20 @@ class ClientSession:
         if self._rejected > MAX_REJECTED:
             self.close(Close.TOO_MANY_MESSAGES, "too many messages")
         rate = conf().MESSAGES_PER_SECOND
-        raise ProtocolError(Code.RATE_LIMITED, f"expected at most {rate:g} messages a second; this one was not read")
+        problem = f"expected at most {rate:g} messages per second; this one was ignored"
+        raise ProtocolError(Code.RATE_LIMITED, problem, retry_after=1 / rate)
 
     async def _dispatch(self, request: Request) -> None:
         verb, _, name = request.type.partition(":")
-        kind = self._runtime.kinds.get(name)
+        kind = self._runtime.kinds_on_wire.get(name)
         match verb, kind:
             case "ping", _ if not name:
                 self._answer("pong", {}, request)
             case "subscribe", Kind():
-                key = _key(kind, request)
+                key = self._key(kind, request)
                 await self.subscribe(kind, key, parse(Subscribe, request.payload, "payload"), request)
             case "unsubscribe", Kind():
-                self._unsubscribe(kind, _key(kind, request), request)
+                self._unsubscribe(kind, self._key(kind, request), request)
             case "publish", Kind() if kind.publishable:
                 await self._publish(kind, request)
             case "answer", Kind() if kind.answerable:
@@ -136,19 +138,19 @@ class ClientSession:
     async def subscribe(
         self, kind: Kind, key: uuid.UUID, wish: Subscribe, request: Request | None = None, *, again: bool = False
     ) -> None:
-        """Follow a stream from where `wish` says; or `again` from its oldest event, because the log does not hold what
-        the client should have had next.
+        """Follow a stream from where `wish` says, or `again` from its oldest event, because the log no longer has what
+        should come next.
 
         Raises ProtocolError (NOT_FOUND, TOO_MANY_SUBSCRIPTIONS, UNAVAILABLE).
         """
         name = kind.stream(key)
         if name not in self._subjects and len(self._subjects) >= conf().SUBSCRIPTIONS:
             limit = conf().SUBSCRIPTIONS
-            raise ProtocolError(Code.TOO_MANY_SUBSCRIPTIONS, f"expected at most {limit} subscriptions on a connection")
+            raise ProtocolError(Code.TOO_MANY_SUBSCRIPTIONS, f"expected at most {limit} subscriptions per connection")
         snapshot, feed = await self._open(kind, key, (wish.since or 0) if wish.at else 0)
         name = feed.name  # one text for all who follow
         if again and (name not in self._subjects or name in self._connection.cursors or name in self._paging):
-            return  # the client has unsubscribed, or subscribed itself, meanwhile
+            return  # the client has unsubscribed or subscribed in the meantime
         self._stop_paging(name)
         span = snapshot.span
         start = Start(span.floor, complete=False) if again else start_at(wish, span, snapshot.time)
@@ -161,7 +163,7 @@ class ClientSession:
             self._connection.follow(feed, start.seq)
 
     def _continue(self, kind: Kind, key: uuid.UUID, pages: Sequence[tuple[str, str]], seq: int) -> None:
-        """Send the pages of a state, at the reader's pace, and only then the events after it."""
+        """Send the pages of a state at the reader's pace, and then the events after it."""
 
         async def send() -> None:
             for type_, payload in pages:
@@ -174,7 +176,7 @@ class ClientSession:
     async def _open(self, kind: Kind, key: uuid.UUID, seq: int) -> tuple[Snapshot, Feed]:
         """A snapshot of the stream, with the time of its event `seq`, and its feed.
 
-        Asked again where rights changed meanwhile: what is granted here must still be when the cursor is made.
+        Repeated if rights have changed in the meantime, because they must still hold when the cursor is created.
         """
         while True:
             grants = self._grants
@@ -188,15 +190,15 @@ class ClientSession:
 
     def _unsubscribe(self, kind: Kind, key: uuid.UUID, request: Request) -> None:
         self._forget(kind.stream(key))
-        self._answer("unsubscribed", {"type": kind.name, "id": str(key), "reason": Reason.REQUESTED}, request)
+        self._answer("unsubscribed", {**_subject(kind, key), "reason": Reason.REQUESTED}, request)
 
     async def _publish(self, kind: Kind, request: Request) -> None:
-        key = _key(kind, request)
+        key = self._key(kind, request)
         await self._require(kind, key, Scope.PUBLISH)  # before the events are read: strangers cost no work
-        self._answer("published", await kind.publish(key, request.payload), request)
+        self._answer("published", await kind.publish(key, request.payload, self._viewer), request)
 
     async def _answer_request(self, kind: Kind, request: Request) -> None:
-        key = _key(kind, request)
+        key = self._key(kind, request)
         await self._require(kind, key, Scope.ANSWER)
         self._answer("answered", await kind.answer(key, request.payload, self._viewer), request)
 
@@ -210,12 +212,15 @@ class ClientSession:
             raise _not_found(kind, key)
         if not rights.allow(Access.WRITE, scope):
             verb = str(scope.name).lower()
-            raise ProtocolError(Code.FORBIDDEN, f"you may not {verb} here: your role or your token does not allow it")
+            raise ProtocolError(Code.FORBIDDEN, f"your role or your token doesn't allow you to {verb} here")
+
+    def _key(self, kind: Kind, request: Request) -> uuid.UUID:
+        return kind.own_key(self._viewer) or _key(kind, request)
 
     def _query(self, kind: Kind, key: uuid.UUID) -> AccessQuery:
         return AccessQuery(kind.name, key, self._viewer.id, self._viewer.limits)
 
-    # What the client is told
+    # Messages to the client
 
     def _answer(self, type_: str, payload: dict[str, Any], request: Request | None) -> None:
         self._send(type_, encode(payload), request)
@@ -235,13 +240,13 @@ class ClientSession:
             self.close(Close.TOO_MANY_BAD_MESSAGES, "too many bad messages")
 
     def _beat(self) -> None:
-        """The heartbeat; also when rights are asked for again, should word of a change have been lost."""
+        """The heartbeat, which also rechecks access in case an announcement was lost."""
         self._heartbeat = asyncio.get_running_loop().call_later(conf().HEARTBEAT, self._beat)
         self._answer("pong", {}, None)
         self.access_changed()
 
     def _watch_expiry(self) -> None:
-        """See that the session ends with its credential."""
+        """End the session when its credential expires."""
         if self._expiry is not None:
             self._expiry.cancel()
         expires_at = self._viewer.expires_at
@@ -249,7 +254,7 @@ class ClientSession:
             left = min(max(expires_at.timestamp() - clock.now() / 1000, 0), MAX_TIMER_SECONDS)
             self._expiry = asyncio.get_running_loop().call_later(left + EXPIRY_SECONDS, self.access_changed)
 
-    # What the connection tells (SessionListener)
+    # Events of the connection (SessionListener)
 
     def lost(self, cursor: Cursor) -> None:
         kind, key = self._subjects[cursor.feed.name]
@@ -280,18 +285,18 @@ class ClientSession:
             await asyncio.sleep(conf().POLL)
 
     async def _why_not_found(self, kind: Kind, key: uuid.UUID) -> Reason:
-        """Whether a stream that was followed has ended, or may no longer be seen."""
+        """Whether a followed stream has ended, or may no longer be seen."""
         name = kind.stream(key)
         try:
             return Reason.FORBIDDEN if name in await self._reader.spans([name]) else Reason.DELETED
         except ProtocolError:
             return Reason.FORBIDDEN
         except Exception:
-            logger.exception("cannot tell why %s is gone", name)
+            logger.exception("cannot determine why %s is gone", name)
             return Reason.FORBIDDEN
 
     async def _recheck(self) -> None:
-        """End what the viewer may no longer have."""
+        """End subscriptions that the viewer may no longer have."""
         try:
             viewer = await self._reader.renewed(self._viewer)
             if viewer is None:
@@ -316,7 +321,7 @@ class ClientSession:
         subject = self._forget(name)
         if subject is not None:
             kind, key = subject
-            self._answer("unsubscribed", {"type": kind.name, "id": str(key), "reason": reason}, None)
+            self._answer("unsubscribed", {**_subject(kind, key), "reason": reason}, None)
 
     def _forget(self, name: str) -> tuple[Kind, uuid.UUID] | None:
         self._stop_paging(name)
@@ -350,7 +355,7 @@ def _parse(text: str | None, binary: bytes | None) -> Request:
 
 
 def _key(kind: Kind, request: Request) -> uuid.UUID:
-    """The id in the request's payload, of which nothing else is read."""
+    """The id in the request's payload; nothing else of it is parsed."""
     given = bytes(getattr(decode(_key_shape(kind.id_key), request.payload, "payload"), kind.id_key))
     try:
         return uuid.UUID(msgspec.json.decode(given, type=str))
@@ -367,20 +372,26 @@ def _key_shape(name: str) -> type[msgspec.Struct]:
 def _known_types(kinds: Iterable[Kind]) -> list[str]:
     found = ["ping"]
     for kind in kinds:
-        found += [f"subscribe:{kind.name}", f"unsubscribe:{kind.name}"]
-        found += [f"publish:{kind.name}"] if kind.publishable else []
-        found += [f"answer:{kind.name}"] if kind.answerable else []
+        found += [f"subscribe:{kind.wire_name}", f"unsubscribe:{kind.wire_name}"]
+        found += [f"publish:{kind.wire_name}"] if kind.publishable else []
+        found += [f"answer:{kind.wire_name}"] if kind.answerable else []
     return found
 
 
 def _not_found(kind: Kind, key: uuid.UUID) -> ProtocolError:
-    return ProtocolError(Code.NOT_FOUND, f"there is no {kind.name} {key}, or you may not see it")
+    return ProtocolError(
+        Code.NOT_FOUND, f"there is no {kind.wire_name} {kind.key_text(key)}, or you don't have access to it"
+    )
+
+
+def _subject(kind: Kind, key: uuid.UUID) -> dict[str, str]:
+    """The fields that identify a stream in answers."""
+    return {"type": kind.wire_name, "id": kind.key_text(key)}
 
 
 def _subscribed(kind: Kind, key: uuid.UUID, span: Span, start: Start, state: State) -> str:
     answer = {
-        "type": kind.name,
-        "id": str(key),
+        **_subject(kind, key),
         "seq": span.head,
         "oldest": span.oldest,
         "complete": start.complete,

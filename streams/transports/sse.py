@@ -15,7 +15,7 @@ QUEUE_FRAMES = 64  # frames handed over and not yet sent
 
 
 class EventStream:
-    """A sink whose frames are read by iterating over it; each is one event in the format of server-sent events."""
+    """A sink whose frames are read by iterating over it, each as one server-sent event."""
 
     def __init__(self) -> None:
         self.on_ready: Callable[[], None] = lambda: None
@@ -62,7 +62,7 @@ def _encode(text: bytes) -> bytes:
 
 
 async def event_stream(viewer: Viewer, kind: Kind, key: uuid.UUID, since: int | None) -> "SessionEvents":
-    """What a `subscribe:*` with `since` would bring, `subscribed` first, for as long as it is iterated over.
+    """The same messages as `subscribe:*` with `since`, starting with `subscribed`, while it is iterated over.
 
     A heartbeat is a comment. Raises ProtocolError (NOT_FOUND, UNAVAILABLE) before the first piece.
     """

@@ -6,7 +6,7 @@ from streams.asgi import Receive, Scope, Send
 from streams.hub.connection import Sink
 from streams.protocol.kinds import Viewer
 from streams.protocol.limits import Turn
-from streams.protocol.messages import SUBPROTOCOL, Close
+from streams.protocol.messages import SUBPROTOCOL, Close, ProtocolError
 from streams.transports.asgi_sink import AsgiSink
 from streams.transports.session import ClientSession
 
@@ -29,7 +29,11 @@ class StreamConsumer(AsyncConsumer):
             await send({"type": "websocket.close", "code": int(Close.NOT_SIGNED_IN)})
             return
         sink: Sink = scope.get("extensions", {}).get(SINK) or AsgiSink(send)
-        session = ClientSession(viewer, sink, merge)
+        try:
+            session = ClientSession(viewer, sink, merge)
+        except ProtocolError:  # too many of this user's
+            await send({"type": "websocket.close", "code": int(Close.TOO_MANY_MESSAGES)})
+            return
         turn = Turn()
         try:
             while (message := await receive())["type"] == "websocket.receive":

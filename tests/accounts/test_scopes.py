@@ -6,9 +6,9 @@ import uuid
 import pytest
 
 from accounts.scopes import FULL_ACCESS, NAMES, PATTERN_LENGTH, WILDCARDS, Limits, clean_pattern
-from accounts.text import NAME_LENGTH
 from streams.protocol.kinds import Access, Rights, Scope
 from streams.protocol.messages import ProtocolError
+from streams.protocol.text import NAME_LENGTH
 
 HERE = uuid.uuid4()
 

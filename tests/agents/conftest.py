@@ -1,6 +1,5 @@
 """Two servers of one installation, on either database."""
 
-import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -19,6 +18,6 @@ def pair(
         url = f"sqlite:///{folder / DATABASE}"
     else:
         postgres: Postgres = request.getfixturevalue("postgres")
-        url = postgres.create_database(f"t{uuid.uuid4().hex}")
+        url = postgres.migrated_database()
     with cluster(folder, {"DATABASE_URL": url, "REDIS_URL": redis_server.url}, 2) as servers:
         yield servers

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from agents.leases import AWAY_SECONDS, LeaseGuard, UptimeGuard
+from agents.maintenance import AWAY_SECONDS, LeaseGuard, UptimeGuard
 from agents.models import Agent
 from agents.services import AgentService
 from streams import maintenance

@@ -3,7 +3,6 @@
 import time
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -22,7 +21,7 @@ def test_a_lease_that_runs_out_is_ended_once_however_many_servers_see_it(
     tmp_path: Path, postgres: Postgres, redis_server: Redis
 ) -> None:
     env = {
-        "DATABASE_URL": postgres.create_database(f"t{uuid4().hex}"),
+        "DATABASE_URL": postgres.migrated_database(),
         "REDIS_URL": redis_server.url,
         "STREAM_LEASE": str(LEASE),
     }

@@ -24,7 +24,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     if request.param != "sqlite":
         postgres: Postgres = request.getfixturevalue("postgres")
         redis: Redis = request.getfixturevalue("redis_server")
-        env |= {"DATABASE_URL": postgres.create_database(f"r{uuid.uuid4().hex}"), "REDIS_URL": redis.url}
+        env |= {"DATABASE_URL": postgres.migrated_database(), "REDIS_URL": redis.url}
     with LiveServer(tmp_path_factory.mktemp("registration"), **env) as server:
         yield server
 
@@ -208,7 +208,7 @@ def test_a_state_in_pages_arrives_over_server_sent_events(api: Api, agents: str,
 
 def archive_silent(server: LiveServer) -> int:
     """Archive whoever has been silent for about a tenth of a second."""
-    script = "from agents.archive import archive_silent; print(archive_silent())"
+    script = "from agents.maintenance import archive_silent; print(archive_silent())"
     env = server.env | {"AGENT_ARCHIVE_DAYS": "0.000001"}
     done = subprocess.run(
         [sys.executable, "manage.py", "shell", "--no-imports", "-c", script],

@@ -60,13 +60,11 @@ def test_a_person_answers_a_waiting_process_and_sees_it_go_on(
     script.write_text(CLAUDE)
     command = (sys.executable, str(script), "--input-format", "stream-json", "--output-format", "stream-json")
     head, box = agent_page.locator(".agent-head"), agent_page.get_by_role("textbox", name="Answer this agent")
-    said = agent_page.locator(".entry-text")
     with running(runners, *command, name="worker", options=("--adapter", "claude")) as process:
         expect(head).to_contain_text(re.compile("Waiting *for approval"), timeout=20_000)
-        expect(said.last).to_have_text("May Bash be used? Answer yes, or say what to do instead.")
-
-        box.fill("yes")
-        box.press("Enter")
+        card = agent_page.get_by_role("article", name="Permission: May Bash be used?")
+        expect(card).to_contain_text("make deploy")
+        card.get_by_role("button", name="Allow").click()
         expect(agent_page.get_by_text("I may deploy: allow")).to_be_visible(timeout=10_000)
         expect(head).to_contain_text("Idle")
 
@@ -75,7 +73,7 @@ def test_a_person_answers_a_waiting_process_and_sees_it_go_on(
         expect(agent_page.get_by_text("You also said: Thank you")).to_be_visible(timeout=10_000)
         expect(head).to_contain_text("Finished")
         assert process.wait(20) == 0
-    expect(agent_page.locator('.entry[data-type="input"]')).to_have_count(2)
+    expect(agent_page.locator('.entry[data-type="input"]')).to_have_count(1)
     expect(agent_page.locator('.entry[data-type="input"]').first).to_contain_text("root wrote")
 
 

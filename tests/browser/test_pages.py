@@ -95,7 +95,7 @@ def test_the_way_to_a_transcript_by_keyboard(tab: Page, live: LiveServer, place:
     tab.keyboard.press("Tab")
     expect(tab.get_by_role("link", name="Skip to content")).to_be_focused()
     tab.keyboard.press("Enter")
-    for _ in ("breadcrumb", "agents", "people", "audit log", "search", "status", "notifications", "row"):
+    for _ in ("breadcrumb", "agents", "people", "limits", "audit log", "search", "status", "notifications", "row"):
         tab.keyboard.press("Tab")
     expect(tab.locator(".agent-row a")).to_be_focused()
     tab.keyboard.press("Enter")

@@ -61,6 +61,26 @@ def join(place: Place, live: LiveServer, name: str, role: str) -> str:
     return f"{path}/{added.data['id']}"
 
 
+def test_somebody_is_invited_by_name(
+    live: LiveServer, place: Place, fresh_browser: Callable[[], BrowserContext]
+) -> None:
+    owner = f"owner-{place.workspace['id'][:8]}"
+    join(place, live, owner, "owner")
+    people = fresh_browser().new_page()
+    sign_in(people, live, owner)
+    people.goto(f"{place.workspace_url}people/")
+    people.get_by_label("User name or email").fill("nobody.yet")
+    people.get_by_role("button", name="Invite", exact=True).click()
+    expect(people.get_by_role("status").filter(has_text="Invited nobody.yet")).to_be_visible()
+    expect(people.get_by_label("User name or email")).to_have_value("")
+    pending = people.get_by_role("list", name="Pending invitations").get_by_role("listitem")
+    expect(pending).to_contain_text(["nobody.yet"])
+    people.get_by_role("button", name="Revoke the invitation nobody.yet").click()
+    expect(people.get_by_role("dialog")).to_contain_text("They can no longer accept it.")
+    confirm(people, "Revoke")
+    expect(pending).to_have_count(0)
+
+
 def test_who_is_invited_makes_an_account_and_appears_live(
     people: Page, live: LiveServer, place: Place, fresh_browser: Callable[[], BrowserContext], complaints: Complaints
 ) -> None:

@@ -4,7 +4,6 @@ A server that has lived through one fault takes the next: what a fault leaves br
 """
 
 import resource
-import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -37,7 +36,7 @@ def redis_server() -> Iterator[Redis]:
 @pytest.fixture(scope="package")
 def pair(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres, redis_server: Redis) -> Iterator[Cluster]:
     """Two servers on PostgreSQL and Redis."""
-    env = {"DATABASE_URL": postgres.create_database(f"t{uuid.uuid4().hex}"), "REDIS_URL": redis_server.url}
+    env = {"DATABASE_URL": postgres.migrated_database(), "REDIS_URL": redis_server.url}
     with cluster(tmp_path_factory.mktemp("pair"), env, 2) as servers:
         yield servers
 

@@ -30,7 +30,7 @@ def one(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cluster]:
     if request.param != "sqlite":
         postgres: Postgres = request.getfixturevalue("postgres")
         redis: Redis = request.getfixturevalue("redis_server")
-        env = {"DATABASE_URL": postgres.create_database(f"c{time.time_ns()}"), "REDIS_URL": redis.url}
+        env = {"DATABASE_URL": postgres.migrated_database(), "REDIS_URL": redis.url}
     with cluster(tmp_path, env) as servers:
         yield servers
 

@@ -28,7 +28,7 @@ def backend(request: pytest.FixtureRequest) -> dict[str, str]:
         return {}
     postgres: Postgres = request.getfixturevalue("postgres")
     redis: Redis = request.getfixturevalue("redis_server")
-    return {"DATABASE_URL": postgres.create_database(f"r{time.time_ns()}"), "REDIS_URL": redis.url}
+    return {"DATABASE_URL": postgres.migrated_database(), "REDIS_URL": redis.url}
 
 
 def _kept(events: int) -> dict[str, str]:

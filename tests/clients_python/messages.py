@@ -7,6 +7,7 @@ from pathlib import Path
 from agentstream.adapters import Adapter, Chunk
 from agentstream.adapters.registry import select_adapter
 from agentstream.messages import Context, Failure, Message, Output, StatusChange
+from agentstream.requests import Ask, Request, Settle
 from agentstream.text import LineReader
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
@@ -72,12 +73,22 @@ def statuses(messages: list[Message]) -> list[str]:
     ]
 
 
-def levels(messages: list[Message]) -> list[tuple[int, int | None, int | None]]:
+def levels(messages: list[Message]) -> list[tuple[int | None, int | None, int | None]]:
     return [
         (message.level, message.tokens_used, message.tokens_limit)
         for message in messages
         if isinstance(message, Context)
     ]
+
+
+def asked(messages: list[Message]) -> list[Request]:
+    """What people are asked, in order."""
+    return [message.request for message in messages if isinstance(message, Ask)]
+
+
+def settled(messages: list[Message]) -> list[tuple[str, str]]:
+    """(id, outcome) of the requests that the tool waits for no more without having been answered here."""
+    return [(message.request_id, message.outcome) for message in messages if isinstance(message, Settle)]
 
 
 def failures(messages: list[Message]) -> list[tuple[str, str]]:

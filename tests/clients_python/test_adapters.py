@@ -178,7 +178,9 @@ def test_a_prompt_without_end_is_shown_at_once() -> None:
     assert output == Output("Trust this folder? ", "system", "run-text-1", True, "text")
 
 
-@pytest.mark.parametrize("line", ["[" * 100_000, '{"a":' * 100_000, "null", '"text"', "{}", "9" * 5000])
+@pytest.mark.parametrize(
+    "line", ["[" * 100_000, '{"a":' * 100_000, "null", '"text"', "{}", "9" * 5000, '{"a": NaN}', '{"a": 1e999}']
+)
 def test_json_that_is_no_event_is_shown(line: str) -> None:
     assert said(tell(made("codex"), line.encode() + b"\n")) == [("system", line + "\n")]
 

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 from agentstream import Event, signals
 from agentstream.api import Api as ClientApi
-from agentstream.commands import Input, Signal, commands
+from agentstream.commands import Forgotten, Input, Resolved, Signal, commands
+from agentstream.errors import NotFound
+from agentstream.requests import Resolution
 from agentstream.signals import SignalForwarder
 from websockets.asyncio.server import ServerConnection
 
@@ -22,7 +24,7 @@ from tests.support.server import LiveServer
 
 from .command import ending, python, running, wait_for
 from .place import Place
-from .scripted import AGENT, TIME, answer, scripted, within
+from .scripted import AGENT, TIME, answer, scripted, subscribed, within
 
 ECHO = "import sys\nprint('ready')\nfor line in sys.stdin: print('got', line, end='')\nprint('over')"
 
@@ -260,5 +262,31 @@ def test_a_restored_log_repeats_no_command() -> None:
                     break
         assert got == [Input("a"), Input("b"), Input("c"), Input("d")]
         assert Signal("stop") != Signal("interrupt")
+
+    within(20, go())
+
+
+def test_where_events_are_missing_the_requests_that_wait_are_asked_about() -> None:
+    """Their end may be among those events."""
+    resolution = {"outcome": "answered", "option": "allow", "by": "root"}
+    known: dict[str, Any] = {"open": {}, "answered": {"resolution": resolution}}
+
+    class Log(ClientApi):
+        async def request(self, agent_id: str, request_id: str) -> dict[str, Any]:
+            if request_id not in known:
+                raise NotFound("NOT_FOUND", "the agent has no such request")
+            found: dict[str, Any] = known[request_id]
+            return found
+
+    async def handler(websocket: ServerConnection) -> None:
+        await websocket.recv()
+        await websocket.send(subscribed(9, oldest=8, complete=False))
+        await websocket.wait_closed()
+
+    async def go() -> None:
+        requests = ["open", "answered", "forgotten"]
+        async with scripted(handler) as url, aclosing(commands(Log(url, "token"), AGENT, 5, requests)) as told:
+            answered = Resolved("answered", Resolution("answered", "allow", by="root"))
+            assert [await anext(told), await anext(told)] == [answered, Forgotten("forgotten")]
 
     within(20, go())

@@ -53,7 +53,7 @@ def test_the_calls_that_answer_an_agent(place: Place) -> None:
     env = {**os.environ, "AGENTSTREAM_TOKEN": place.token, "AGENT": place.agent}
     subprocess.run(["sh", "-c", script], env=env, capture_output=True, check=True)
     told = [event.payload for event in place.history()]
-    assert [each.get("content") or each["signal"] for each in told[:3]] == ["yes", "interrupt", "stop"]
+    assert [each.get("content") or each["signal"] for each in told[:3]] == ["Go on", "interrupt", "stop"]
     [resolved] = [event.payload for event in place.history() if event.type == "agent:request_resolved"]
     assert (resolved["outcome"], resolved["option"]) == ("answered", "yes")
 

@@ -159,6 +159,23 @@ def test_watching_a_workspace_is_enough_for_a_board(place: Place) -> None:
     within(20, go())
 
 
+def test_what_is_seen_is_watched_in_the_inbox(place: Place) -> None:
+    async def go() -> None:
+        api = ClientApi(place.url, place.token)
+        async with publisher(place) as said:
+            await said.output("so")
+        position = await api.newest(place.agent)
+        assert await api.mark_seen(place.agent, position) == position
+        assert await api.mark_seen(place.agent, 0) == position
+        async with watch(place.url, place.token, agents=[place.agent], inbox=True, since={"inbox": 0}) as events:
+            async for event in events:
+                if event.payload.get("agentId") == place.agent:
+                    break
+        assert (event.type, event.stream, event.payload["seq"]) == ("inbox:seen", "inbox", position)
+
+    within(20, go())
+
+
 def test_a_wrong_token_is_refused(live: LiveServer, place: Place) -> None:
     async def say() -> None:
         async with Publisher(live.url, "wrong", place.agent) as said:

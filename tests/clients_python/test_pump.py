@@ -55,9 +55,9 @@ def test_the_last_line_of_a_command_that_ends_while_a_read_is_given_up_is_shown(
     async def go() -> None:
         command = ["sh", "-c", 'read line; echo "$line"']
         async with running_process(command, dict(os.environ), Stdio(pty=False, stdin=True)) as process:
-            process.stdout = cast(asyncio.StreamReader, EndsWhileGivenUp(process))
+            process.stdout = cast("asyncio.StreamReader", EndsWhileGivenUp(process))
             kept = Kept()
-            await Pump(process, "stdout", TextAdapter("run"), Tee(None), cast(Report, kept)).run()
+            await Pump(process, "stdout", TextAdapter("run"), Tee(None), cast("Report", kept)).run()
             assert kept.text == "bye\n"
 
     at_most(20, go())

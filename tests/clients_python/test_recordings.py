@@ -12,7 +12,7 @@ from .recording.scenes import PIXEL, QUESTIONS, SCENES
 NAMES = sorted(path.stem for path in (TRANSCRIPTS / "recorded").glob("*.jsonl"))
 TURN = ["running", "idle"]
 
-Level = tuple[int, int | None, int | None]
+Level = tuple[int | None, int | None, int | None]
 
 
 @dataclass
@@ -61,7 +61,14 @@ UNAUTHORIZED = (
 )
 BUSY = "We\u2019re currently experiencing high demand, which may cause temporary errors."
 APPROVAL = "waiting awaiting_approval"
-MAY_IT = ("system", "May Bash be used? Answer yes, or say what to do instead.")
+NOTE = "/tmp/agentstream-recording/work/note.txt"
+CREATED = "File created successfully at"
+CURRENT = "(file state is current in your context — no need to Read it back)"
+REJECTED = (
+    "The user doesn't want to proceed with this tool use. The tool use was rejected (eg. if it was a file "
+    "edit, the new_string was NOT written to the file). STOP what you are doing and wait for the user to "
+    "tell you how to proceed."
+)
 CONTINUED = (
     "This session is being continued from a previous conversation that ran out of context. The summary below covers "
     "the earlier portion of the conversation.\n\nSummary:\nIt was all read.\n\nIf you need specific details"
@@ -98,10 +105,8 @@ SEEN = {
         [
             ("assistant", "May I?"),
             ("tool tool_call Bash", '{"command":"touch allowed.txt","description":"Make a file"}'),
-            MAY_IT,
             ("tool tool_result Bash", "(Bash completed with no output)"),
             ("tool tool_call Bash", '{"command":"touch denied.txt","description":"Make another"}'),
-            MAY_IT,
             ("tool tool_result Bash", "use make instead"),
             ("assistant", "One of two."),
         ],
@@ -111,9 +116,7 @@ SEEN = {
     "claude-two-approvals": Seen(
         [
             ("tool tool_call Bash", '{"command":"touch one.txt","description":"Make one"}'),
-            MAY_IT,
             ("tool tool_call Bash", '{"command":"touch two.txt","description":"Make two"}'),
-            ("system", f"{MAY_IT[1]} What was asked before is answered first."),
             ("tool tool_result Bash", "(Bash completed with no output)"),
             ("tool tool_result Bash", "(Bash completed with no output)"),
             ("assistant", "Both."),
@@ -125,7 +128,6 @@ SEEN = {
         [
             ("assistant", "One question."),
             ("tool tool_call AskUserQuestion", encode({"questions": QUESTIONS})),
-            ("system", "Which colour? (Red, Blue)\nHow often? (Once, Twice)\nAnswer each in a line of its own."),
             (
                 "tool tool_result AskUserQuestion",
                 'Your questions have been answered: "Which colour?"="Blue", "How often?"="Twice, please". '
@@ -134,6 +136,47 @@ SEEN = {
             ("assistant", "So be it."),
         ],
         ["running", "waiting awaiting_input", "running", "idle"],
+        levels=[level(21_001)],
+    ),
+    "claude-always": Seen(
+        [
+            *call("Bash", '{"command":"touch one.txt","description":"Make one"}', "(Bash completed with no output)"),
+            *call(
+                "Bash", '{"command":"touch one.txt","description":"Make it again"}', "(Bash completed with no output)"
+            ),
+            ("assistant", "Both."),
+        ],
+        ["running", APPROVAL, "running", "idle"],
+        levels=[level(21_001)],
+    ),
+    "claude-edits": Seen(
+        [
+            *call("Write", encode({"file_path": NOTE, "content": "one\ntwo\nthree\n"}), f"{CREATED}: {NOTE} {CURRENT}"),
+            *call(
+                "Edit",
+                encode({"replace_all": False, "file_path": NOTE, "old_string": "one\ntwo\n", "new_string": "one\n2\n"}),
+                f"The file {NOTE} has been updated successfully. {CURRENT}",
+            ),
+            ("assistant", "Changed."),
+        ],
+        ["running", APPROVAL, "running", APPROVAL, "running", "idle"],
+        levels=[level(21_001)],
+    ),
+    "claude-plan": Seen(
+        [
+            *call("ExitPlanMode", '{"plan":"1. Write it"}', "And the tests?"),
+            *call("ExitPlanMode", '{"plan":"1. Write it\\n2. Test it"}', "User has approved your plan. …"),
+            ("assistant", "So be it."),
+        ],
+        ["running", APPROVAL, "running", APPROVAL, "running", "idle"],
+        levels=[level(21_001)],
+    ),
+    "claude-cancelled": Seen(
+        [
+            *call("Bash", '{"command":"touch one.txt","description":"Make one"}', REJECTED),
+            ("user", "[Request interrupted by user for tool use]"),
+        ],
+        ["running", APPROVAL, "running", "idle"],
         levels=[level(21_001)],
     ),
     "claude-image": Seen(
@@ -173,9 +216,7 @@ SEEN = {
             *call(
                 "Bash",
                 '{"command":"sleep 60","description":"Wait"}',
-                "The user doesn't want to proceed with this tool use. The tool use was rejected (eg. if it was a file "
-                "edit, the new_string was NOT written to the file). STOP what you are doing and wait for the user to "
-                "tell you how to proceed.",
+                REJECTED,
             ),
             ("user", "[Request interrupted by user for tool use]"),
         ],
@@ -295,7 +336,8 @@ SEEN = {
 
 
 _VOLATILE = re.compile(
-    r"""(?s)(?<=\nagentId:[ ]).* | (?<=need[ ]specific[ ]details[ ]).* | (?<=background[ ]with[ ]ID:[ ]).* | ses_\w+""",
+    r"""(?s)(?<=\nagentId:[ ]).* | (?<=need[ ]specific[ ]details[ ]).* | (?<=background[ ]with[ ]ID:[ ]).* |
+        (?<=has[ ]approved[ ]your[ ]plan\.[ ]).* | ses_\w+""",
     re.VERBOSE,
 )
 

@@ -89,7 +89,7 @@ def test_the_command_prints_the_answer_and_exits_by_it(place: Place, option: str
 
 def test_the_command_exits_with_3_if_nobody_answers(place: Place) -> None:
     with asking(place, "Anybody?", "--expires", "0.5", "--id", str(uuid.uuid4())) as process:
-        assert process.communicate(timeout=20) == ("", "agentstream: the question was not answered: expired\n")
+        assert process.communicate(timeout=20) == ("", "agentstream: the question wasn't answered: expired\n")
     assert process.returncode == 3
 
 

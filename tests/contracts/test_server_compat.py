@@ -14,7 +14,10 @@ from autobahn.twisted import websocket as autobahn_twisted
 from autobahn.websocket import protocol as autobahn
 from daphne import http_protocol, server, ws_protocol
 from twisted.internet import tcp
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import ITransport
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 from twisted.web import http
 
 from streams.server import compat
@@ -135,6 +138,22 @@ def test_daphnes_http_factory_lets_the_classes_of_channels_and_requests_be_chose
 
 
 CHANNEL = ["allHeadersReceived", "allContentReceived", "requestDone"]
+
+
+def test_twisted_keeps_the_request_line_until_the_body_begins() -> None:
+    lines: list[tuple[bytes, bytes]] = []
+
+    class Request(http.Request):  # type: ignore[misc]
+        def gotLength(self, length: int | None) -> None:  # noqa: N802 (Twisted's name)
+            lines.append(compat.request_line(self))
+            super().gotLength(length)
+
+    channel = http.HTTPChannel()
+    channel.requestFactory = Request
+    channel.makeConnection(StringTransport())
+    channel.dataReceived(b"POST /a?b HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\n")
+    assert lines == [(b"POST", b"/a?b")], "uploads may have no more than other requests"
+    channel.connectionLost(Failure(ConnectionDone()))
 
 
 @pytest.mark.parametrize("name", CHANNEL)

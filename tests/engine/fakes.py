@@ -37,6 +37,7 @@ class ProbeKind(Kind):
 class Person:
     id = 1
     name = "somebody"
+    credential = 1
 
     limits = None
     expires_at = None

@@ -85,7 +85,7 @@ class Engine(RuleBasedStateMachine):
 
     @staticmethod
     async def _start() -> None:
-        Runtime.start(kinds=[ProbeKind()], jobs=[])
+        Runtime.start(kinds=[ProbeKind()], jobs=[], followers=[])
 
     async def _close(self) -> None:
         for client in self.clients:

@@ -76,6 +76,7 @@ def test_nothing_is_left_to_migrate(migrated: LiveServer) -> None:
 def test_tokens_are_kept_on_postgresql(postgres: Postgres, tmp_path: Path) -> None:
     server = LiveServer(tmp_path, DATABASE_URL=postgres.create_database("migrated"))
     server.manage("migrate", "auth", "--verbosity=0")
+    server.manage("migrate", "streams", "--verbosity=0")  # a user who is made has an inbox
     server.manage("migrate", "workspaces", "0002", "--verbosity=0")
     insert = (
         "from django.db import connection; from django.utils import timezone;"

@@ -1,6 +1,5 @@
 """A hole may be in one database only: these tests run on SQLite alone, and on PostgreSQL with Redis."""
 
-import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -17,7 +16,7 @@ def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     if request.param != "sqlite":
         postgres: Postgres = request.getfixturevalue("postgres")
         redis: Redis = request.getfixturevalue("redis_server")
-        env = {"DATABASE_URL": postgres.create_database(f"s{uuid.uuid4().hex}"), "REDIS_URL": redis.url}
+        env = {"DATABASE_URL": postgres.migrated_database(), "REDIS_URL": redis.url}
     with LiveServer(tmp_path_factory.mktemp("both"), **env) as server:
         yield server
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from accounts.redaction import redacted
+from accounts.logs import redacted
 from tests.support.api import Api
 from tests.support.server import LiveServer
 from tests.support.viewer import viewer

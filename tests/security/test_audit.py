@@ -23,6 +23,7 @@ from accounts import usage
 from accounts.actor import Actor, acting
 from accounts.audit import STEP, Action, AuditRetention, Search, record
 from accounts.audit_export import as_csv
+from accounts.links import sign_in_link, spend_link
 from accounts.models import AuditEntry, Token
 from accounts.tokens import issue_token, write_uses
 from agents.events import Input, Output, Signal
@@ -160,6 +161,39 @@ def test_signing_in_and_out_is_recorded_with_the_address(user: User) -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_spent_or_invented_sign_in_link_is_recorded(user: User, method: str) -> None:
+    client = Client(REMOTE_ADDR="192.0.2.9")
+    link = sign_in_link(user, "http://testserver").removeprefix("http://testserver")
+    spend_link(link.split("/")[-2])
+    for path in (link, "/sign-in/link/invented/"):
+        getattr(client, method)(path)
+    recorded = AuditEntry.objects.filter(address="192.0.2.9")
+    assert [(one.action, one.via, one.detail) for one in recorded] == [
+        ("sign_in_failed", "page", {"by": "sign-in link"})
+    ] * 2  # fmt: skip
+    assert link.split("/")[-2] not in str([vars(one) for one in recorded])
+
+
+@pytest.mark.django_db
+def test_a_failed_invitation_is_recorded(user: User) -> None:
+    client = Client(REMOTE_ADDR="192.0.2.9")
+    client.get("/invitation/agi_invented/")
+    client.force_login(user)
+    client.post(f"/invitations/{uuid.uuid4()}/")
+    recorded = AuditEntry.objects.filter(action="invitation_failed").order_by("pk")
+    assert [(one.actor, one.address) for one in recorded] == [("", "192.0.2.9"), ("eve", "192.0.2.9")]
+    assert "invented" not in str([vars(one) for one in recorded])
+
+
+def test_an_invitation_that_fails_over_the_api_is_recorded(both: LiveServer, admin: Api) -> None:
+    stranger = Api(both.url, both.token(name := f"person-{uuid.uuid4()}"))
+    assert stranger.post(f"/invitations/{uuid.uuid4()}/accept", {}).status == 404
+    found = admin.get(f"/audit?action=invitation_failed&actor={name}").data["entries"]
+    assert [one["actor"] for one in found] == [name]
+
+
+@pytest.mark.django_db
 def test_tokens_are_recorded_from_their_making_to_their_end(user: User) -> None:
     with acting(ADA):
         token, secret = issue_token(user, "laptop")
@@ -185,28 +219,22 @@ MANAGEMENT = {f"memberships-{name}": 0 for name in ("TOTAL_FORMS", "INITIAL_FORM
 # Uses of tokens
 
 
-@pytest.fixture
-def unused() -> None:
-    usage._pending.clear()
-    usage._written.clear()
-
-
 @pytest.mark.django_db
-@pytest.mark.usefixtures("unused")
 def test_uses_of_a_token_are_written_together_and_once_a_minute(user: User, django_assert_num_queries: Any) -> None:
     token, _ = issue_token(user, "laptop")
+    uses = usage.TokenUses()
     with django_assert_num_queries(0):
         for _ in range(1_000):
-            usage.note(token.pk, "192.0.2.1")
-    write_uses()
+            uses.note(token.pk, "192.0.2.1")
+    write_uses(uses)
     token.refresh_from_db()
     assert token.last_address == "192.0.2.1"
     assert token.last_used_at is not None
-    usage.note(token.pk, "192.0.2.2")
+    uses.note(token.pk, "192.0.2.2")
     with django_assert_num_queries(0):
-        write_uses()
-    usage._written[token.pk] -= usage.WRITE_SECONDS
-    write_uses()
+        write_uses(uses)
+    uses._written[token.pk] -= usage.WRITE_SECONDS
+    write_uses(uses)
     token.refresh_from_db()
     assert token.last_address == "192.0.2.2"
     new = AuditEntry.objects.filter(action=Action.TOKEN_NEW_ADDRESS).order_by("pk")
@@ -214,14 +242,14 @@ def test_uses_of_a_token_are_written_together_and_once_a_minute(user: User, djan
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("unused")
 def test_a_token_used_from_everywhere_holds_a_bounded_number_of_addresses(user: User) -> None:
     token, _ = issue_token(user, "laptop")
+    uses = usage.TokenUses()
     for round_ in range(3):
         for number in range(100):
-            usage.note(token.pk, f"192.0.{round_}.{number}" + "x" * 100)
-        write_uses()
-        usage._written.clear()
+            uses.note(token.pk, f"192.0.{round_}.{number}" + "x" * 100)
+        write_uses(uses)
+        uses._written.clear()
     assert len(Token.objects.get().addresses) == usage.ADDRESSES
     assert AuditEntry.objects.filter(action=Action.TOKEN_NEW_ADDRESS).count() == 3 * usage.ADDRESSES
 

@@ -80,3 +80,15 @@ def test_the_server_goes_on_after_a_hundred_of_them(live: LiveServer) -> None:
         client.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
         assert client.recv(100).startswith(b"HTTP/1.1 200")
     assert time.monotonic() - start < 5
+
+
+@pytest.mark.parametrize(("length", "status"), [(16_000, b"404"), (16_500, b"414"), (60_000, b"414")])
+def test_a_request_line_that_is_too_long_is_answered(live: LiveServer, length: int, status: bytes) -> None:
+    line = b"GET /" + b"x" * (length - 14) + b" HTTP/1.1\r\n"
+    answer, _ = answer_to(live.port, line + b"Host: 127.0.0.1\r\nConnection: close\r\n\r\n", 0, b"")
+    assert answer.startswith(b"HTTP/1.1 " + status), answer[:200]
+
+
+def test_a_header_that_is_too_long_is_answered(live: LiveServer) -> None:
+    answer, _ = answer_to(live.port, b"GET / HTTP/1.1\r\nCookie: " + b"x" * 20_000 + b"\r\n\r\n", 0, b"")
+    assert answer.startswith(b"HTTP/1.1 431"), answer[:200]

@@ -91,6 +91,20 @@ def test_who_takes_an_invited_name_later_is_not_invited(team: Team) -> None:
     assert late.post(f"/invitations/{invitation}/accept").status == 404
 
 
+def test_an_invitation_by_e_mail_is_for_the_account_with_that_address(team: Team) -> None:
+    name, person = team.person()
+    _, other = team.person()
+    address = f"{name}@Example.org"
+    script = "from django.contrib.auth.models import User; User.objects.filter(username='{}').update(email='{}')"
+    team.live.manage("shell", "--no-imports", "-c", script.format(name, address))
+    invitation = team.invite(address.lower()).data["id"]
+    assert other.get("/invitations").data == []
+    assert other.post(f"/invitations/{invitation}/accept").status == 404
+    assert [one["id"] for one in person.get("/invitations").data] == [invitation]
+    assert person.post(f"/invitations/{invitation}/accept").status == 201
+    assert name in team.members()
+
+
 def test_inviting_again_replaces_the_invitation(team: Team) -> None:
     name, person = team.person()
     team.invite(name, "owner")

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import time
+import urllib.request
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,13 +83,16 @@ WIDE = ("", "")  # events: [{},{},…]
 DEEP_IN_AN_EVENT = payload_of("{}")
 
 
-async def sent_over_websocket(server: ObservedServer, token: str, message: str, repeated: int = 1) -> None:
+async def sent_over_websocket(
+    server: ObservedServer, token: str, message: str, repeated: int = 1, expected: str = ""
+) -> None:
     headers = {"Authorization": f"Bearer {token}"}
     async with connect(server.ws_url, additional_headers=headers, max_size=None) as socket:
         for _ in range(repeated):
             await socket.send(message)
         for _ in range(repeated):
-            await socket.recv()
+            answer = json.loads(await socket.recv())
+            assert not expected or answer["type"] == expected, answer
 
 
 def longest_of(server: ObservedServer, attack: Any) -> float:
@@ -124,6 +128,82 @@ def test_no_message_over_websocket_holds_the_event_loop(
     name, message = hostile_messages(agent_id)[index]
     assert len(message) <= MIB
     longest = longest_of(server, lambda: asyncio.run(sent_over_websocket(server, root, message)))
+    assert longest < LIMIT_SECONDS, f"{name}: {longest * 1000:.1f} ms"
+
+
+def event_of(type_: str, before: str, item: str, after: str, agent_id: str, size: int = 479_000) -> str:
+    """A publication of one event that is as large as one may be, before it is known what is in it."""
+    head = f'{{"type":"publish:agent","payload":{{"agentId":"{agent_id}","producer":"p","events":['
+    return head + filled(f'{{"n":1,"type":"{type_}","payload":{before}', item, f"{after}}}", size) + "]}}"
+
+
+REQUEST = (
+    "agent:request",
+    '{"requestId":"r","kind":"input","title":"t","tool":{"name":"x","input":{"a":[',
+)
+
+HOSTILE_EVENTS = {
+    "a tool's input of large numbers": ("agent:output", '{"content":"","toolInput":{"a":[', "1.79e308", "]}}"),
+    "a tool's input of long numbers": ("agent:output", '{"content":"","toolInput":{"a":[', "9" * 4000, "]}}"),
+    "a request of large numbers": (*REQUEST, "1.7976931348623157e308", "]}}}"),
+    "a request of empty objects": (*REQUEST, "{}", "]}}}"),
+    "a request of empty options": (
+        "agent:request",
+        '{"requestId":"r","kind":"plan","title":"t","options":[',
+        "{}",
+        "]}",
+    ),
+    "a tool's input of empty objects": ("agent:output", '{"content":"","toolInput":{"a":[', "{}", "]}}"),
+    "a tool's input of empty texts": ("agent:output", '{"content":"","toolInput":{"a":[', '""', "]}}"),
+    "a tool's input of brackets in text": ("agent:output", '{"content":"","toolInput":{"a":"', "[{", '"}}'),
+    "a tool's input of quotes in text": ("agent:output", '{"content":"","toolInput":{"a":"', '\\"[', '"}}'),
+    "a tool's input of numbers": ("agent:output", '{"content":"","toolInput":{"a":[', "1.5", "]}}"),
+    "a tool's input twice": ("agent:output", '{"content":"","toolInput":{},"toolInput":{"a":[', "{}", "]}}"),
+    "changes of nothing": ("agent:output", '{"content":"","changes":[', "{}", "]}"),
+    "changes of empty patches": ("agent:output", '{"content":"","changes":[', '{"path":"a","patch":""}', "]}"),
+    "attachments of nothing": ("agent:output", '{"content":"","attachments":[', "{}", "]}"),
+    "a plan of nothing": ("agent:plan", '{"entries":[', "{}", "]}"),
+    "a plan of small steps": ("agent:plan", '{"entries":[', '{"content":"a","status":"pending"}', "]}"),
+    "usage of nothing": ("agent:usage", '{"limits":[', "{}", "]}"),
+    "a session of nothing": ("agent:session", '{"session":"s","change":"started","x":[', "{}", "]}"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE_EVENTS)
+def test_no_event_holds_the_event_loop(server: ObservedServer, agent_id: str, name: str) -> None:
+    root = server.token("root", "--create", "--superuser")
+    message = event_of(*HOSTILE_EVENTS[name], agent_id)
+    longest = longest_of(server, lambda: asyncio.run(sent_over_websocket(server, root, message)))
+    assert longest < LIMIT_SECONDS, f"{name}: {longest * 1000:.1f} ms"
+
+
+LARGE = {
+    "a request with as many large numbers as may be": ((*REQUEST, "1.2e300", "]}}}"), 180_000),
+    "a tool's input of as many lists as may be": (
+        ("agent:output", '{"content":"","toolInput":{"a":[', "[]", "]}}"),
+        44_000,
+    ),
+    "a tool's input of as many keys as may be": (
+        ("agent:output", '{"content":"","toolInput":{"a":[', '{"abcdefgh":1.5}', "]}}"),
+        240_000,
+    ),
+    "200 patches": (
+        ("agent:output", '{"content":"","changes":[', f'{{"path":"a","patch":"{"é" * 580}"}}', "]}"),
+        118_000,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_no_large_event_that_is_taken_holds_the_event_loop(server: ObservedServer, agent_id: str, name: str) -> None:
+    root = server.token("root", "--create", "--superuser")
+    event, size = LARGE[name]
+
+    def publish() -> None:
+        message = event_of(*event, agent_id, size).replace('"producer":"p"', f'"producer":"{uuid.uuid4()}"')
+        asyncio.run(sent_over_websocket(server, root, message, expected="published"))
+
+    longest = longest_of(server, publish)
     assert longest < LIMIT_SECONDS, f"{name}: {longest * 1000:.1f} ms"
 
 
@@ -170,6 +250,46 @@ def test_no_body_over_http_holds_the_event_loop(
 
     longest = longest_of(server, send)
     assert longest < LIMIT_SECONDS, f"{longest * 1000:.1f} ms"
+
+
+def test_a_publication_of_as_many_sessions_as_may_be_does_not_hold_the_event_loop(
+    server: ObservedServer, agent_id: str
+) -> None:
+    root = Api(server.url, server.token("root", "--create", "--superuser"))
+
+    def publish() -> None:
+        tag = uuid.uuid4().hex
+        usage = [("agent:usage", {"session": f"{tag}{n}", "model": f"{n}", "costUsd": n}) for n in range(2_500)]
+        started = [("agent:session", {"session": f"{tag}{n}", "change": "started"}) for n in range(2_500)]
+        events = [{"n": n, "type": type_, "payload": what} for n, (type_, what) in enumerate([*usage, *started], 1)]
+        began = time.monotonic()
+        sent = root.post(f"/agents/{agent_id}/events", {"producer": tag, "events": events})
+        assert sent.status == 200, sent
+        assert time.monotonic() - began < 10, "others wait meanwhile"
+
+    longest = longest_of(server, publish)
+    assert longest < LIMIT_SECONDS, f"{longest * 1000:.1f} ms"
+
+
+def test_the_largest_attachment_does_not_hold_the_event_loop(server: ObservedServer, agent_id: str) -> None:
+    root = Api(server.url, server.token("root", "--create", "--superuser"))
+    image = b"\x89PNG\r\n\x1a\n" + bytes(10 * MIB - 8)
+    kept = []
+
+    def send() -> None:
+        made = root.call("POST", f"/agents/{agent_id}/attachments", image, Content_Type="image/png")
+        assert made.status == 201, made
+        kept.append(made.data["id"])
+
+    def fetch() -> None:
+        headers = {"Authorization": f"Bearer {root.token}"}
+        request = urllib.request.Request(f"{server.url}/api/attachments/{kept[0]}", headers=headers)
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            assert len(answer.read()) == len(image)
+
+    for attack in (send, fetch):
+        longest = longest_of(server, attack)
+        assert longest < LIMIT_SECONDS, f"{attack.__name__}: {longest * 1000:.1f} ms"
 
 
 FILL = """

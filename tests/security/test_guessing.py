@@ -12,7 +12,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from accounts import guesses, throttle
+from accounts import throttle
 from accounts.models import SignInFailures
 from streams.protocol.messages import Code, ProtocolError
 from tests.support.api import Api
@@ -50,9 +50,9 @@ def test_a_token_that_does_not_hold_is_answered_more_slowly_and_a_good_one_is_no
 ) -> None:
     good = Api(own_live.url, own_live.token("root"))
     bad = Api(own_live.url, "ags_wrong")
-    answers = [bad.get("/workspaces").status for _ in range(guesses.BURST + 20)]
-    assert answers[: guesses.BURST] == [401] * guesses.BURST
-    assert 429 in answers[guesses.BURST :]
+    answers = [bad.get("/workspaces").status for _ in range(throttle.SECRETS_BURST + 20)]
+    assert answers[: throttle.SECRETS_BURST] == [401] * throttle.SECRETS_BURST
+    assert 429 in answers[throttle.SECRETS_BURST :]
     assert good.get("/workspaces").status == 200
 
 
@@ -130,11 +130,11 @@ def test_what_no_longer_counts_is_removed() -> None:
 
 
 def test_secrets_that_do_not_hold_are_logged_and_then_refused(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, "accounts.guesses"):
-        for _ in range(guesses.BURST):
-            guesses.note_failure("token", "192.0.2.77")
+    with caplog.at_level(logging.INFO, "accounts.throttle"):
+        for _ in range(throttle.SECRETS_BURST):
+            throttle.note_failure("token", "192.0.2.77")
         with pytest.raises(ProtocolError) as refused:
-            guesses.note_failure("token", "192.0.2.77")
+            throttle.note_failure("token", "192.0.2.77")
     assert refused.value.retry_after
-    assert "a token that does not hold, from 192.0.2.77" in caplog.text
-    guesses.note_failure("token", "192.0.2.78")
+    assert "invalid token from 192.0.2.77" in caplog.text
+    throttle.note_failure("token", "192.0.2.78")

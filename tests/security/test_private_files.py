@@ -51,4 +51,4 @@ def test_a_shared_folder_is_left_as_it_is(tmp_path: Path) -> None:
     folder.chmod(0o1777)
     with LiveServer(folder) as server:
         assert mode(folder) == 0o1777
-        assert "is not ours to change" in server.log
+        assert "its permissions can't be changed by this user" in server.log

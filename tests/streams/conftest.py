@@ -1,6 +1,5 @@
 """The promises hold on both ways to run the server: SQLite alone, and PostgreSQL with Redis."""
 
-import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -17,7 +16,7 @@ def backend(request: pytest.FixtureRequest) -> dict[str, str]:
         return {}
     postgres: Postgres = request.getfixturevalue("postgres")
     redis: Redis = request.getfixturevalue("redis_server")
-    return {"DATABASE_URL": postgres.create_database(f"t{uuid.uuid4().hex}"), "REDIS_URL": redis.url}
+    return {"DATABASE_URL": postgres.migrated_database(), "REDIS_URL": redis.url}
 
 
 @pytest.fixture(scope="session")

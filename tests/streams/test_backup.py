@@ -73,6 +73,6 @@ def test_a_damaged_backup_is_refused(tmp_path: Path) -> None:
 def test_a_backup_overwrites_nothing(own_live: LiveServer, tmp_path: Path) -> None:
     backup = tmp_path / "copy.sqlite3"
     backup.write_text("precious")
-    with pytest.raises(RuntimeError, match="expected a file that does not exist"):
+    with pytest.raises(RuntimeError, match="expected a new file name"):
         own_live.manage("backup", str(backup))
     assert backup.read_text() == "precious"

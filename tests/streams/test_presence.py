@@ -49,7 +49,7 @@ def test_a_stranger_is_not_told_who_watches(live: LiveServer, root: Api) -> None
 @pytest.mark.postgres
 @pytest.mark.redis
 def test_viewers_of_every_process_are_named(tmp_path: Path, postgres: Postgres, redis_server: Redis) -> None:
-    env = {"DATABASE_URL": postgres.create_database("presence"), "REDIS_URL": redis_server.url}
+    env = {"DATABASE_URL": postgres.migrated_database(), "REDIS_URL": redis_server.url}
     with cluster(tmp_path, env, 2) as servers:
         [agent] = servers.site().agents
         tokens = {name: servers.servers[0].token(name, "--superuser") for name in ("ada", "Bob")}

@@ -1,7 +1,6 @@
 """Several server processes on one PostgreSQL and one Redis behave as one."""
 
 import asyncio
-import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,7 +18,7 @@ Pair = tuple[LiveServer, LiveServer]
 @pytest.fixture
 def pair(tmp_path: Path, postgres: Postgres, redis_server: Redis) -> Iterator[Pair]:
     shared = {
-        "DATABASE_URL": postgres.create_database(f"t{uuid.uuid4().hex}"),
+        "DATABASE_URL": postgres.migrated_database(),
         "REDIS_URL": redis_server.url,
         "SECRET_KEY": SHARED_KEY,
     }

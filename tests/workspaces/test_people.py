@@ -140,7 +140,7 @@ def test_an_invitation_makes_a_member_once(team: Workspace, owner: User, guest: 
     assert invitations.accept(secret, guest.pk).role == Role.OPERATOR
     assert changes() == ["member_added", "member_added"]
     for use in (lambda: invitations.accept(secret, owner.pk), lambda: invitations.find(secret)):
-        with pytest.raises(ProtocolError, match="used or taken back, or has expired"):
+        with pytest.raises(ProtocolError, match="used or revoked, or has expired"):
             use()
     assert not Invitation.objects.exists()
 

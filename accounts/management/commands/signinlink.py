@@ -1,4 +1,4 @@
-"""`manage.py signinlink USERNAME`: a link that signs somebody in once."""
+"""`manage.py signinlink USERNAME`: prints a link that signs a user in once."""
 
 from typing import Any
 

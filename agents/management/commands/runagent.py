@@ -1,4 +1,4 @@
-"""`manage.py runagent`: run a command and show what it prints, from the server's own machine."""
+"""`manage.py runagent`: runs a command on the server's machine and publishes its output."""
 
 import asyncio
 import os
@@ -46,7 +46,7 @@ class Command(BaseCommand):
         given = Namespace(**options)
         try:
             with acting(Actor.command("runagent")), _token(given) as token:
-                # Traffic to this machine's own address stays on it.
+                # Traffic to this machine's own address never leaves it.
                 given.insecure = given.insecure or given.url == local_url()
                 run_ = run_options(given, token, HIDDEN)
                 harden({TOKEN_VARIABLE, *HIDDEN})
@@ -60,7 +60,7 @@ class Command(BaseCommand):
 
 @contextmanager
 def _token(given: Namespace) -> Iterator[str]:
-    """The token that was given, or one that is valid while this program runs."""
+    """The given token, or one that is valid while this program runs."""
     if own := given_token(given):
         yield own
         return
@@ -80,7 +80,7 @@ def _token(given: Namespace) -> Iterator[str]:
 
 
 def _workspace(slug: str | None) -> Workspace:
-    """That of the slug, or without one the only one there is."""
+    """The workspace with this slug; without a slug, the only one there is."""
     known = list(Workspace.objects.order_by("slug"))
     wanted = [workspace for workspace in known if slug in (None, workspace.slug)]
     if len(wanted) == 1:

@@ -11,7 +11,7 @@ for (const cell of document.querySelectorAll("[data-agent]")) {
 function follow(stream, id, { status, context }) {
   const show = ({ status: word, contextLevel: level }) => {
     if (word) status.textContent = word;
-    if (level != null) context.textContent = `${level} %`;
+    if (level !== undefined) context.textContent = level === null ? "-" : `${level} %`;
   };
   const agent = stream.agent(id);
   agent.on("subscribed", ({ state }) => show(state));

@@ -20,7 +20,7 @@ from agents.services import AgentService
 from realtime_project.demo.first_start import ADMIN, first_start
 from workspaces.models import Workspace
 
-STOP_SECONDS = 2.0  # for the Playground's process to end by itself
+STOP_SECONDS = 2.0  # for the Playground's process to exit
 START_SECONDS = 60.0  # for the server to answer
 
 

@@ -4,7 +4,7 @@ import { escapeBidi } from "../lib/ansi.js";
 import { element } from "../lib/dom.js";
 import { formatDuration } from "../lib/format.js";
 import { isPinned, togglePin } from "../lib/pins.js";
-import { openRequests } from "../lib/status.js";
+import { OTHER_REASONS, attention, openRequests } from "../lib/status.js";
 import { RequestCards } from "../requests/cards.js";
 
 /**
@@ -84,10 +84,9 @@ export class AgentRow {
     if (!this.#parts) return;
     const { asks, where, status, gauge, requests } = this.#parts;
     const agent = this.#agent;
-    const reason = agent.silentFor ? `silent for ${formatDuration(agent.silentFor / 1_000)}` : agent.reason;
     asks.hidden = !openRequests(agent) || agent.readonly;
     if (this.#withWorkspace) set(where, agent.workspaceName);
-    status.show({ status: agent.status, reason });
+    status.show({ status: agent.status, reason: reasonOf(agent) });
     gauge.show(agent);
     requests.readonly = agent.readonly;
     requests.reset(agent);
@@ -125,6 +124,11 @@ function makeParts(id) {
     pin,
     requests: new RequestCards(element("div", { class: "requests", hidden: true }), id),
   };
+}
+
+function reasonOf(agent) {
+  if (agent.silentFor) return `silent for ${formatDuration(agent.silentFor / 1_000)}`;
+  return attention(agent) === "turn" ? OTHER_REASONS.turn : agent.reason;
 }
 
 function set(node, text = "") {

@@ -1,5 +1,6 @@
 import { announce } from "../lib/announce.js";
 import { arrange, oncePerFrame, paced } from "../lib/dom.js";
+import { inbox } from "../lib/inbox.js";
 import { gridAddress, pins } from "../lib/pins.js";
 import { askingSince, attention, sortByUrgency } from "../lib/status.js";
 import { askedText } from "../requests/text.js";
@@ -93,7 +94,8 @@ export class Board {
   }
 
   #viewOf(agent, workspaceName, readonly) {
-    const more = { workspaceName, readonly, silentFor: this.#silentFor(agent), keptSince: this.#keptSince(agent.id) };
+    const [silentFor, keptSince] = [this.#silentFor(agent), this.#keptSince(agent.id)];
+    const more = { workspaceName, readonly, silentFor, keptSince, needs: inbox().needs(agent) };
     const before = this.#views.get(agent.id);
     const same = before?.source === agent && Object.entries(more).every(([key, value]) => before[key] === value);
     return same ? before : { ...agent, ...more, source: agent };

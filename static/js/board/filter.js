@@ -1,5 +1,5 @@
 import { element } from "../lib/dom.js";
-import { STATUSES, attention, reasonName } from "../lib/status.js";
+import { OTHER_REASONS, STATUSES, attention, reasonName } from "../lib/status.js";
 
 /** Which agents are shown: by words in their name (or their workspace's, if there are several) and by status. The address holds both. */
 export class Filter {
@@ -44,7 +44,7 @@ export class Filter {
    * @param {number} shown
    */
   draw(agents, shown) {
-    const counts = new Map(["asks", ...Object.keys(STATUSES), "context", "silent"].map((status) => [status, 0]));
+    const counts = new Map([...Object.keys(STATUSES), ...Object.keys(OTHER_REASONS)].map((status) => [status, 0]));
     for (const kind of agents.flatMap(kinds)) counts.set(kind, (counts.get(kind) ?? 0) + 1);
     for (const status of this.#statuses) if (!counts.has(status)) counts.set(status, 0);
     const wanted = [...counts].filter(([status, count]) => count || this.#statuses.has(status));
@@ -60,7 +60,7 @@ export class Filter {
   #chip(status, count) {
     const text = `${count} ${reasonName(status, count)}`;
     const pressed = String(this.#statuses.has(status));
-    const urgent = STATUSES[status]?.attention || OTHER_REASONS.includes(status);
+    const urgent = STATUSES[status]?.attention || status in OTHER_REASONS;
     return element(
       "button",
       { type: "button", "data-status": status, "data-urgent": urgent, "aria-pressed": pressed },
@@ -90,8 +90,6 @@ export class Filter {
     this.#onchange();
   }
 }
-
-const OTHER_REASONS = ["asks", "context", "silent"];
 
 /** An agent counts under its status, and under any other reason to look at it. */
 function kinds(agent) {

@@ -50,9 +50,10 @@ export function formatDuration(seconds) {
 
 /**
  * "42 %", with the tokens where they are known: "42 %, 84,000 of 200,000 tokens".
- * @param {{contextLevel: number, tokensUsed?: number, tokensLimit?: number}} context
+ * @param {{contextLevel: number | null, tokensUsed?: number, tokensLimit?: number}} context
  */
 export function formatContext({ contextLevel, tokensUsed, tokensLimit }) {
+  if (contextLevel === null) return "not known any more";
   const amount =
     tokensUsed && tokensLimit ? `, ${formatNumber(tokensUsed)} of ${formatNumber(tokensLimit)} tokens` : "";
   return `${contextLevel} %${amount}`;

@@ -35,6 +35,16 @@ export function reasonText(reason) {
   return REASONS[reason] ?? (reason ?? "").replaceAll("_", " ");
 }
 
+/** Reasons for attention other than a status. */
+export const OTHER_REASONS = {
+  asks: "need you",
+  turn: "your turn",
+  context: "nearly out of context",
+  silent: "silent",
+};
+
+const REASON_OF_NEED = { request: "asks", waiting: "waiting", failed: "error", turn: "turn" };
+
 /**
  * What those are called that have this status, or this reason to look at them: "2 need you", "1 waiting".
  * @param {string} reason
@@ -42,7 +52,7 @@ export function reasonText(reason) {
  */
 export function reasonName(reason, count) {
   if (reason === "asks") return count === 1 ? "needs you" : "need you";
-  return reason === "context" ? "nearly out of context" : statusText(reason).toLowerCase();
+  return OTHER_REASONS[reason] ?? statusText(reason).toLowerCase();
 }
 
 /** @param {{requests?: any[], moreRequests?: number}} agent */
@@ -54,19 +64,22 @@ export function openRequests({ requests = [], moreRequests = 0 }) {
 export const askingSince = (agent) => agent?.keptSince ?? agent?.requests?.[0]?.createdAt ?? "";
 
 /**
- * Why an agent needs attention: `asks` when it has open requests, its status, `context` when that is nearly full, `silent` when it
- * is running but has reported nothing for a while; null if it needs none.
- * @param {any} agent of a workspace's state; `silentFor` in milliseconds, `keptSince` if it has only just been answered
+ * Why an agent needs attention: `asks` when it has open requests, `error` or `waiting`, `turn` when it has finished or become idle
+ * after what the user has seen, `context` when that is nearly full, `silent` when it is running but has reported nothing for a
+ * while; null if it needs none.
+ * @param {any} agent of a workspace's state; with `needs`: why it needs the user, `silentFor` in milliseconds, `keptSince` if it has
+ *   only just been answered
  */
 export function attention(agent) {
-  const { status, contextLevel, silentFor } = agent;
+  const { status, needs, contextLevel, silentFor } = agent;
   if (openRequests(agent) || agent.keptSince !== undefined) return "asks";
+  if (needs) return REASON_OF_NEED[needs];
   if (STATUSES[status]?.attention) return status;
   if (contextLevel > HIGH_CONTEXT) return "context";
   return silentFor ? "silent" : null;
 }
 
-const URGENCY = ["asks", ...Object.keys(STATUSES).slice(0, 2), "context", "silent", ...Object.keys(STATUSES).slice(2)];
+const URGENCY = ["asks", "error", "waiting", "turn", "context", "silent", "running", "idle", "finished", "offline"];
 
 const collator = new Intl.Collator();
 

@@ -1,7 +1,8 @@
 import { WorkspaceState } from "../../clients/js/workspace-state.js";
 import { connection } from "./connection.js";
 import { oncePerFrame, partsOf } from "./dom.js";
-import { Poller } from "./poller.js";
+import { inbox } from "./inbox.js";
+import { followWorkspaceList } from "./workspace-list.js";
 
 /** @typedef {{name: string, agents: Map<string, any>, members: Members}} Workspace */
 
@@ -18,10 +19,13 @@ export function followWorkspace(id, { onchange, onupdate = () => {}, onended = (
   const members = new Members();
   const subscription = connection().workspace(id);
   let ended = false; // a frame that was asked for before must not bring back what has ended
-  const changed = oncePerFrame(() => ended || onchange({ name: state.name, agents: state.agents, members }));
+  let known = false;
+  const show = oncePerFrame(() => ended || onchange({ name: state.name, agents: state.agents, members }));
+  const changed = () => known && show();
   subscription.on("subscribed", ({ state: snapshot, seq }) => {
     state.reset(snapshot, seq);
     members.reset(/** @type {any} */ (snapshot).members, seq);
+    known = true;
     changed();
   });
   subscription.on("agents", (page) => {
@@ -34,16 +38,17 @@ export function followWorkspace(id, { onchange, onupdate = () => {}, onended = (
     onupdate(update);
     changed();
   });
+  const forget = inbox().on("seen", changed);
   subscription.on("unsubscribed", (end) => {
     ended = true;
     onended(end);
   });
+  /** @type {any} */ (subscription).on("end", forget);
   return subscription;
 }
 
 /**
- * Follows all of the user's workspaces: those with these `ids`, and any the user joins later. Joining a workspace is reported on
- * no stream the user can read at that moment, so the list is polled.
+ * Follows all of the user's workspaces: those with these `ids`, and any the user joins later, of which their inbox tells.
  * @param {string[]} ids
  * @param {object} listeners
  * @param {(workspaces: any[]) => void} [listeners.onlist] called when the list changes
@@ -53,8 +58,6 @@ export function followWorkspace(id, { onchange, onupdate = () => {}, onended = (
  */
 export function followWorkspaces(ids, { onlist = () => {}, onchange, onupdate, onended }) {
   const followed = new Map();
-  let connected = false;
-  const poller = new Poller("/workspaces", listed, { enabled: () => connected });
 
   function listed(workspaces) {
     const present = workspaces.map(({ id }) => id);
@@ -77,18 +80,11 @@ export function followWorkspaces(ids, { onlist = () => {}, onchange, onupdate, o
     const subscription = followed.get(id);
     followed.delete(id);
     subscription?.close();
-    poller.forget(); // the user may be let in again before the next answer, which then equals the last one
     if (subscription) onended(id);
   }
 
   ids.forEach(follow);
-  const check = () => {
-    const before = connected;
-    connected = ["live", "behind"].includes(connection().state);
-    if (connected && !before) poller.poll();
-  };
-  connection().on("state", check);
-  check(); // the page's header may have opened the connection long before
+  followWorkspaceList(listed);
 }
 
 /** The members of a workspace, as its stream reports them. */

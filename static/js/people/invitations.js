@@ -5,10 +5,11 @@ import { element, onSubmit, partsOf } from "../lib/dom.js";
 import { formatDayAndTime } from "../lib/format.js";
 import { Poller } from "../lib/poller.js";
 
-/** Invitations by link: the form, the new link (shown once), and the links that have not been used. */
+/** Invitations by name and by link: the forms, a new link (shown once), and the pending invitations. */
 export class Invitations {
   #part;
   #path;
+  #membersPath;
   #poller;
 
   /**
@@ -19,7 +20,9 @@ export class Invitations {
     const part = partsOf(root);
     this.#part = (name) => part(`invite-${name}`);
     this.#path = `/workspaces/${workspaceId}/invitations`;
-    onSubmit(this.#part("form"), () => this.#invite());
+    this.#membersPath = `/workspaces/${workspaceId}/members`;
+    onSubmit(this.#part("form"), () => this.#createLink());
+    onSubmit(this.#part("by-name"), () => this.#inviteByName());
     // Invitations are not on the workspace's stream, which every member can read.
     this.#poller = new Poller(this.#path, (pending) => this.#show(pending), { enabled: () => !root.hidden });
   }
@@ -43,13 +46,30 @@ export class Invitations {
       { type: "button", class: "button quiet", "aria-label": `Revoke the invitation ${which}` },
       "Revoke",
     );
-    revoke.addEventListener("click", () => this.#revoke(id));
+    revoke.addEventListener("click", () => this.#revoke(id, user));
     const details = element("span", { class: "muted" }, ` by ${createdBy}, expires ${formatDayAndTime(expiresAt)}`);
     const name = element("span", { class: "people-name" }, element("code", {}, which), details);
     return element("li", { class: "people-row" }, name, element("span", { class: "tag" }, role), revoke);
   }
 
-  async #invite() {
+  async #inviteByName() {
+    const field = this.#part("name");
+    const user = field.value.trim();
+    this.#part("invited").hidden = true;
+    const body = { user, role: this.#part("role").value };
+    const answer = await this.#try(() => call("POST", this.#membersPath, body));
+    if (!answer) return;
+    field.value = "";
+    // Members and those whom a superuser adds appear in the list of people, with no date of expiry.
+    if (answer.expiresAt) {
+      this.#part("invited").textContent =
+        `Invited ${user}. If they have an account, they can accept on their overview.`;
+      this.#part("invited").hidden = false;
+    }
+    await this.load();
+  }
+
+  async #createLink() {
     const made = await this.#try(() => call("POST", this.#path, { role: this.#part("role").value }));
     if (!made) return;
     const shown = this.#part("made");
@@ -61,9 +81,12 @@ export class Invitations {
     await this.load();
   }
 
-  async #revoke(id) {
-    const question = "Revoke this invitation?";
-    if (!(await confirmed(question, "Its link stops working. Anyone who has already used it stays.", "Revoke"))) return;
+  async #revoke(id, user) {
+    /** @type {[string, string]} */
+    const question = user
+      ? [`Revoke the invitation of ${user}?`, "They can no longer accept it."]
+      : ["Revoke this invitation?", "Its link stops working. Anyone who has already used it stays."];
+    if (!(await confirmed(...question, "Revoke"))) return;
     await this.#try(() => call("DELETE", `${this.#path}/${id}`));
     await this.load();
   }

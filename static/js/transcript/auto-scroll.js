@@ -6,6 +6,8 @@ const SLACK_PX = 40;
 /** Keeps an element scrolled to its end until the reader scrolls up; then a button shows how much is new. */
 export class AutoScroll {
   following = true;
+  /** Called when the end may have come into sight. */
+  onend = () => {};
   #scroller;
   #button;
   #unseen = 0;
@@ -79,6 +81,7 @@ export class AutoScroll {
   }
 
   #label() {
+    if (this.following) this.onend();
     this.#button.hidden = this.following;
     this.#button.textContent = this.#unseen ? `↓ ${formatNumber(this.#unseen)} new` : "↓ Jump to the end";
   }

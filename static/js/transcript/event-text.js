@@ -60,7 +60,7 @@ function outputAuthor(payload) {
   return toolName ? `${author} · ${toolName}` : author;
 }
 
-/** @param {{contextLevel: number, tokensUsed?: number, tokensLimit?: number}} context */
+/** @param {{contextLevel: number | null, tokensUsed?: number, tokensLimit?: number}} context */
 export function contextText(context) {
   return `Context ${formatContext(context)}`;
 }

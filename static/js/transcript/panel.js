@@ -5,6 +5,7 @@ import { element } from "../lib/dom.js";
 import { RequestCards } from "../requests/cards.js";
 import { askedText } from "../requests/text.js";
 import { AutoScroll } from "./auto-scroll.js";
+import { SeenMarker } from "./seen-marker.js";
 import { Transcript } from "./transcript.js";
 
 /** How many events a panel starts with. */
@@ -25,6 +26,7 @@ export class Panel {
   #requests;
   #workspaceId;
   #mayAnswer;
+  #seenMarker;
 
   /**
    * @param {string} id
@@ -62,11 +64,15 @@ export class Panel {
       this.#requests.element,
     );
     this.#scroll = scroll;
-    this.#transcript = new Transcript(entries, new AutoScroll(scroll, toEnd), { maxEntries: MAX_ENTRIES });
+    const autoScroll = new AutoScroll(scroll, toEnd);
+    this.#transcript = new Transcript(entries, autoScroll, { maxEntries: MAX_ENTRIES });
+    this.#seenMarker = new SeenMarker(id, () => autoScroll.following && inView(this.element));
+    autoScroll.onend = () => this.#seenMarker.moved();
     this.#start();
   }
 
   close() {
+    this.#seenMarker.close();
     this.#subscription.close();
     this.#requests.close();
     this.element.remove();
@@ -95,8 +101,11 @@ export class Panel {
     this.#transcript.from = since;
     const subscription = (this.#subscription = connection().agent(this.#id, { since }));
     subscription.on("subscribed", (answer) => this.#answered(answer));
-    subscription.on("event", (event) => this.#transcript.append(event));
-    subscription.on("status", (change, { seq }) => seq > this.#snapshotSeq && this.#status.show(change));
+    subscription.on("event", (event) => {
+      this.#transcript.append(event);
+      this.#seenMarker.show(event);
+    });
+    subscription.on("status", (change, { seq }) => seq > this.#snapshotSeq && this.#showStatus(change, seq));
     subscription.on("context", (change, { seq }) => seq > this.#snapshotSeq && this.#gauge.show(change));
     subscription.on("request", (request, event) => event.seq > this.#snapshotSeq && this.#asked(request, event));
     subscription.on("request_resolved", (resolution, { seq }) => {
@@ -111,15 +120,23 @@ export class Panel {
   }
 
   #answered({ seq, oldest, complete, state }) {
-    if (!complete) this.#transcript.reset(oldest - 1);
+    if (!complete) {
+      this.#transcript.reset(oldest - 1);
+      this.#seenMarker.reset();
+    }
     this.#snapshotSeq = seq;
     this.#name.textContent = this.#name.title = state.name;
     this.#scroll.setAttribute("aria-label", `Transcript of ${state.name}`);
-    this.#status.show(state);
+    this.#showStatus(state, this.#subscription.seq);
     this.#gauge.show(state);
     this.#workspaceId = state.workspaceId;
     this.showRole();
     this.#requests.reset(state);
+  }
+
+  #showStatus(agent, seq) {
+    this.#status.show(agent);
+    this.#seenMarker.show({ seq, status: agent.status });
   }
 
   #end(reason) {
@@ -129,6 +146,12 @@ export class Panel {
     this.#notice.textContent =
       reason === "deleted" ? "This agent was deleted." : "This agent doesn't exist, or you don't have access to it.";
   }
+}
+
+/** Whether the lower end of an element is on the screen. */
+function inView(element) {
+  const { bottom, height } = element.getBoundingClientRect();
+  return height > 0 && bottom > 0 && bottom <= innerHeight + 1;
 }
 
 function buttons(onmove, onremove) {

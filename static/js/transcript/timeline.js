@@ -103,8 +103,8 @@ function chartData(contexts, now) {
 }
 
 function chartLabel(contexts) {
-  if (!contexts.length) return "Context level over time: none reported";
-  const levels = contexts.map(({ payload }) => payload.contextLevel);
+  const levels = contexts.map(({ payload }) => payload.contextLevel).filter((level) => level !== null);
+  if (!levels.length) return "Context level over time: none reported";
   return `Context level over time: from ${levels[0]} % to ${levels.at(-1)} %, at most ${levels.reduce((one, other) => Math.max(one, other))} %`;
 }
 

@@ -1,4 +1,4 @@
-"""`manage.py backup FILE`: a copy of the SQLite database, also while it is served."""
+"""`manage.py backup FILE`: copies the SQLite database, even while the server is running."""
 
 import os
 import sqlite3
@@ -19,7 +19,7 @@ def sqlite_database() -> Path:
 
 
 def problem_of(database: Path) -> str | None:
-    """What is wrong with a database file, as SQLite finds it; None if nothing is."""
+    """What SQLite finds wrong with a database file; None if nothing."""
     try:
         with closing(sqlite3.connect(f"file:{database}?mode=ro&immutable=1", uri=True)) as connection:
             [found] = connection.execute("PRAGMA integrity_check(1)").fetchone()
@@ -35,7 +35,7 @@ def copy(source: Path, target: Path) -> None:
     target.chmod(0o600)
     with closing(sqlite3.connect(source)) as reading, closing(sqlite3.connect(target)) as writing:
         reading.backup(writing)
-        writing.execute("PRAGMA journal_mode=DELETE")  # all of it in the one file
+        writing.execute("PRAGMA journal_mode=DELETE")  # without a write-ahead log
 
 
 class Command(BaseCommand):
@@ -46,7 +46,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, file: Path, **options: Any) -> None:
         if file.exists():
-            raise CommandError(f"expected a file that does not exist, got {file}")
+            raise CommandError(f"expected a new file name, got an existing file: {file}")
         unfinished = file.with_name(f"{file.name}.unfinished")
         try:
             copy(sqlite_database(), unfinished)

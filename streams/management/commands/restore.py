@@ -1,4 +1,4 @@
-"""`manage.py restore FILE`: put a backup in the place of the SQLite database."""
+"""`manage.py restore FILE`: replaces the SQLite database with a backup."""
 
 import sqlite3
 from pathlib import Path
@@ -22,7 +22,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, file: Path, **options: Any) -> None:
         database = sqlite_database()
         if not file.is_file():
-            raise CommandError(f"expected a backup, got {file}, which is no file")
+            raise CommandError(f"expected a backup, got {file}, which is not a file")
         if problem := problem_of(file):
             raise CommandError(f"expected a backup of Agentstream, got {file}: {problem}")
         lock = ProcessLock()

@@ -12,7 +12,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def run_from_argv(self, argv: list[str]) -> None:
-        # daphne's options are daphne's to parse: Django would refuse those it does not know.
+        # daphne parses its own options; Django would refuse those it doesn't know.
         self.serve(argv[2:])
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -23,7 +23,7 @@ class Command(BaseCommand):
 
     @staticmethod
     def serve(options: list[str]) -> None:
-        from streams.server.server import StreamCommandLine  # installs Twisted's reactor, so not before it is wanted
+        from streams.server.server import StreamCommandLine  # installs Twisted's reactor, so import it late
 
         application = ".".join(settings.ASGI_APPLICATION.rsplit(".", 1)[:1]) + ":application"
         address = [] if _says_where(options) else ["-b", settings.HOST, "-p", str(settings.PORT)]

@@ -1,4 +1,4 @@
-"""`manage.py trim`: remove events beyond the retention now; the server does so by itself."""
+"""`manage.py trim`: applies retention now; a running server does so by itself."""
 
 from typing import Any
 

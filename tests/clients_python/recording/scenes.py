@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+
+from agentstream.requests import Resolution
 
 from . import talks
 from .replies import Answer, Call, Refusal, Search, reply, text, thought
@@ -56,9 +58,13 @@ PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgG
 TALKING = ("--input-format", "stream-json")
 
 
-def asking(name: str, said: tuple[str, ...], *answers: Answer) -> Scene:
-    """Claude asks a person, who says one thing after the other."""
-    return Scene(name, CLAUDE, (*TALKING, "--permission-prompt-tool", "stdio"), answers, talks.answering(*said))
+ALLOW, ALWAYS, DENY = (Resolution("answered", option) for option in ("allow", "always-1", "deny"))
+
+
+def asking(name: str, said: str, decided: Sequence[Resolution], *answers: Answer, mode: str = "default") -> Scene:
+    """Claude asks a person, who says something first, and then decides."""
+    arguments = (*TALKING, "--permission-prompt-tool", "stdio", "--permission-mode", mode)
+    return Scene(name, CLAUDE, arguments, answers, talks.answering(said, *decided))
 
 
 CLAUDE_TURN = (
@@ -118,14 +124,16 @@ CLAUDE_SCENES = (
     ),
     asking(
         "claude-approval",
-        ("Make two files", "yes", "use make instead"),
+        "Make two files",
+        (ALLOW, Resolution("answered", "deny", text="use make instead")),
         reply(text("May I?"), Call("Bash", {"command": "touch allowed.txt", "description": "Make a file"})),
         reply(Call("Bash", {"command": "touch denied.txt", "description": "Make another"})),
         reply(text("One of two.")),
     ),
     asking(
         "claude-two-approvals",
-        ("Make two files", "yes", "yes"),
+        "Make two files",
+        (ALLOW, ALLOW),
         reply(
             Call("Bash", {"command": "touch one.txt", "description": "Make one"}),
             Call("Bash", {"command": "touch two.txt", "description": "Make two"}),
@@ -134,9 +142,51 @@ CLAUDE_SCENES = (
     ),
     asking(
         "claude-question",
-        ("Paint it", "Blue\nTwice, please"),
+        "Paint it",
+        (Resolution("answered", answers={"q1": ["o2"], "q2": ["Twice, please"]}),),
         reply(text("One question."), Call("AskUserQuestion", {"questions": QUESTIONS})),
         reply(text("So be it.")),
+    ),
+    asking(
+        "claude-always",
+        "Make two files",
+        (ALWAYS,),
+        reply(Call("Bash", {"command": "touch one.txt", "description": "Make one"})),
+        reply(Call("Bash", {"command": "touch one.txt", "description": "Make it again"})),
+        reply(text("Both.")),
+    ),
+    asking(
+        "claude-edits",
+        "Change the file",
+        (ALLOW, ALLOW),
+        reply(Call("Write", {"file_path": "/tmp/agentstream-recording/work/note.txt", "content": "one\ntwo\nthree\n"})),
+        reply(
+            Call(
+                "Edit",
+                {
+                    "file_path": "/tmp/agentstream-recording/work/note.txt",
+                    "old_string": "one\ntwo\n",
+                    "new_string": "one\n2\n",
+                },
+            )
+        ),
+        reply(text("Changed.")),
+    ),
+    asking(
+        "claude-plan",
+        "Plan it",
+        (Resolution("answered", "deny", text="And the tests?"), ALLOW),
+        reply(Call("ExitPlanMode", {"plan": "1. Write it"})),
+        reply(Call("ExitPlanMode", {"plan": "1. Write it\n2. Test it"})),
+        reply(text("So be it.")),
+        mode="plan",
+    ),
+    Scene(
+        "claude-cancelled",
+        CLAUDE,
+        (*TALKING, "--permission-prompt-tool", "stdio"),
+        (reply(Call("Bash", {"command": "touch one.txt", "description": "Make one"})), reply(text("Stopped."))),
+        talks.interrupting("Make a file"),
     ),
     Scene(
         "claude-image",

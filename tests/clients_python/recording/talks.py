@@ -8,6 +8,7 @@ from typing import Any
 from agentstream.adapters import Adapter, Chunk
 from agentstream.adapters.registry import select_adapter
 from agentstream.messages import encode
+from agentstream.requests import Resolution
 
 Event = dict[str, Any]
 # Yields lines to write, and None to be sent the next event.
@@ -28,15 +29,30 @@ def one_after_the_other(*messages: str) -> Callable[[], Talk]:
     return talk
 
 
-def answering(message: str, *answers: str) -> Callable[[], Talk]:
-    """A message, then an answer to each permission that is asked for."""
+def answering(message: str, *answers: Resolution) -> Callable[[], Talk]:
+    """A message, then an answer to each request, in the order in which they are asked."""
 
     def talk() -> Talk:
         adapter = _adapter()
         yield adapter.reply(message)
         for answer in answers:
-            yield from _until("control_request", adapter)
-            yield adapter.reply(answer)
+            while not adapter.requests:
+                yield from _until("control_request", adapter)
+            oldest = next(iter(adapter.requests))
+            yield adapter.requests.resolve(oldest, answer).stdin
+        yield from _until("result", adapter)
+
+    return talk
+
+
+def interrupting(message: str) -> Callable[[], Talk]:
+    """A message, and an interruption once something is asked."""
+
+    def talk() -> Talk:
+        adapter = _adapter()
+        yield adapter.reply(message)
+        yield from _until("control_request", adapter)
+        yield encode({"type": "control_request", "request_id": "stop", "request": {"subtype": "interrupt"}}) + "\n"
         yield from _until("result", adapter)
 
     return talk

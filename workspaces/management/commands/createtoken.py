@@ -1,4 +1,4 @@
-"""`manage.py createtoken USERNAME`: a token for a person, a runner or a front end."""
+"""`manage.py createtoken USERNAME`: creates a token for a person, a runner or a front end."""
 
 from datetime import timedelta
 from typing import Any
@@ -19,19 +19,25 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")
-        parser.add_argument("--create", action="store_true", help="make the user if there is none, without a password")
-        parser.add_argument("--superuser", action="store_true", help="make it one who sees every workspace")
-        parser.add_argument("--name", default="createtoken", help="what the token is for")
+        parser.add_argument(
+            "--create", action="store_true", help="create the user, without a password, if it doesn't exist"
+        )
+        parser.add_argument(
+            "--superuser", action="store_true", help="make the user a superuser, who sees every workspace"
+        )
+        parser.add_argument("--name", default="createtoken", help="the token's name")
         parser.add_argument(
             "--scope",
             action="append",
             default=[],
             choices=list(NAMES),
-            help="what the token may do; may be given several times. Without one: all that its user may",
+            help="what the token may do; may be repeated (default: whatever its user may do)",
         )
-        parser.add_argument("--workspace", metavar="SLUG", help="the only workspace it is for; needs a scope")
-        parser.add_argument("--agents", metavar="PATTERN", default="", help="the names of agents it is for, like ci-*")
-        parser.add_argument("--days", type=int, help="for which it holds; without: until it is deleted")
+        parser.add_argument("--workspace", metavar="SLUG", help="limit it to this workspace; requires --scope")
+        parser.add_argument(
+            "--agents", metavar="PATTERN", default="", help="limit it to agents whose names match, such as ci-*"
+        )
+        parser.add_argument("--days", type=int, help="days it is valid (default: until it is deleted)")
 
     def handle(self, *args: Any, username: str, **options: Any) -> None:
         with acting(Actor.command("createtoken")):
@@ -44,7 +50,7 @@ class Command(BaseCommand):
         user = users.filter(username=username).first()
         if user is None:
             if not options["create"]:
-                raise CommandError(f"expected the name of a user, got {username!r}; --create makes one")
+                raise CommandError(f"expected the name of a user, got {username!r}; --create creates one")
             user = get_user_model()(username=username)
             user.set_unusable_password()
         if options["superuser"]:
@@ -56,10 +62,10 @@ class Command(BaseCommand):
 
 
 def _limits(scopes: list[str], slug: str | None, agents: str) -> Limits | None:
-    """What the token is limited to; None: it is for all that its user may do."""
+    """The token's limits; None: full access."""
     if not scopes:
         if slug or agents:
-            raise CommandError("expected a --scope beside --workspace or --agents: without one a token does everything")
+            raise CommandError("expected --scope with --workspace or --agents: a token without scopes has full access")
         return None
     workspace = Workspace.objects.filter(slug=slug).first() if slug else None
     if slug and workspace is None:

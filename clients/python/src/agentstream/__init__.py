@@ -1,4 +1,4 @@
-"""Show people live what your AI agents do: publish, watch and run from Python."""
+"""Show people, live, what your AI agents are doing: publish, watch and run from Python."""
 
 from agentstream.api import Api
 from agentstream.blocking import Publisher as BlockingPublisher
@@ -19,6 +19,8 @@ from agentstream.errors import (
     Unreachable,
 )
 from agentstream.events import Event, Gap
+from agentstream.messages import Attachment, FileChange, PlanEntry, UsageLimit
+from agentstream.needs import Need, needs
 from agentstream.publisher import Publisher
 from agentstream.requests import Option, Request, Resolution
 from agentstream.watch import Watch, watch
@@ -28,14 +30,18 @@ __version__ = "0.2.0"
 __all__ = [
     "AgentstreamError",
     "Api",
+    "Attachment",
     "BlockingPublisher",
     "Conflict",
     "Event",
+    "FileChange",
     "Forbidden",
     "Gap",
     "InvalidMessage",
+    "Need",
     "NotFound",
     "Option",
+    "PlanEntry",
     "Publisher",
     "RateLimited",
     "Refused",
@@ -48,7 +54,9 @@ __all__ = [
     "Unauthenticated",
     "Unavailable",
     "Unreachable",
+    "UsageLimit",
     "Watch",
     "__version__",
+    "needs",
     "watch",
 ]

@@ -15,13 +15,16 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from agentstream import errors
 from agentstream.credentials import authorization, check_transport
 from agentstream.events import Event
+from agentstream.messages import Attachment
 
 TIMEOUT_SECONDS = 10.0
+UPLOAD_SECONDS = 60.0  # for a file
+JSON = "application/json"
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """A workspace the token's user can see."""
+    """A workspace the token has access to."""
 
     id: str
     slug: str
@@ -40,8 +43,8 @@ class Agent:
 class Api:
     """A server's HTTP API; `url` is its base, like ``https://agents.example.com``.
 
-    Every call raises `Unreachable` or a `Refused`. Raises ValueError for a wrong url or token, and for a url that would
-    send the token unencrypted to another host, unless `insecure` permits that.
+    Every call raises `Unreachable` or a `Refused`. Raises ValueError for an invalid url or token, and for a url that
+    would send the token unencrypted to another host, unless `insecure` permits that.
     """
 
     url: str
@@ -56,7 +59,7 @@ class Api:
         check_transport(self.url, self.insecure)
 
     async def workspaces(self) -> list[Workspace]:
-        """All workspaces the token's user can see."""
+        """All workspaces the token has access to."""
         return [Workspace(found["id"], found["slug"], found["name"]) for found in await self._call("GET", "workspaces")]
 
     async def workspace(self, slug: str | None = None) -> Workspace:
@@ -73,7 +76,7 @@ class Api:
         raise errors.NotFound("NOT_FOUND", f"expected the slug of a workspace you can see ({known}); got {got}")
 
     async def agent(self, workspace_id: str, name: str) -> Agent:
-        """The workspace's agent with that name, created if there is none."""
+        """The workspace's agent with that name, created if it doesn't exist."""
         path = f"workspaces/{quote(workspace_id)}/agents"
         if found := await self._find_agent(path, name):
             return found
@@ -89,9 +92,9 @@ class Api:
     async def register(
         self, workspace_id: str, key: str, name: str | None = None, labels: Mapping[str, str] | None = None
     ) -> Agent:
-        """The workspace's agent that its producer calls `key`, created if there is none; its labels gain `labels`.
+        """The workspace's agent with that key, created if it doesn't exist; `labels` are merged into its own.
 
-        `name` is what people see; without one it is made of the key. A name that a person chose stays.
+        `name` is what people see; by default it is derived from the key. A name that a person chose stays.
         """
         body = {"key": key, "labels": dict(labels or {})} | ({} if name is None else {"name": name})
         made = await self._call("POST", f"workspaces/{quote(workspace_id)}/agents", body)
@@ -103,7 +106,7 @@ class Api:
         return int(page["seq"])
 
     async def events(self, agent_id: str, since: int, limit: int, types: Iterable[str] = ()) -> list[Event]:
-        """At most `limit` events of the agent's log after `since`, of these types alone if any are given.
+        """At most `limit` events of the agent's log after `since`, only of these types, if any are given.
 
         This reads the server's database, and so returns nothing that was not stored.
         """
@@ -121,16 +124,49 @@ class Api:
         return asked
 
     async def request(self, agent_id: str, request_id: str) -> dict[str, Any]:
-        """A request as it is now."""
+        """A request in its current state."""
         path = f"agents/{quote(agent_id)}/requests/{quote(request_id, safe='')}"
         found: dict[str, Any] = await self._call("GET", path)
         return found
 
+    async def open_requests(self, agent_id: str) -> list[dict[str, Any]]:
+        """What the agent asks of people at the moment."""
+        found: list[dict[str, Any]] = []
+        while True:
+            since = found[-1]["seq"] if found else 0
+            page = await self._call("GET", f"agents/{quote(agent_id)}/requests?since={since}")
+            found += page["requests"]
+            if not page["more"]:
+                return found
+
     async def answer(self, agent_id: str, request_id: str, answer: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer a request (`option`, `answers`, `text`); its resolution. Raises `Conflict` if somebody was first."""
+        """Answer a request, and return its resolution. Raises `Conflict` if someone was first."""
         path = f"agents/{quote(agent_id)}/requests/{quote(request_id, safe='')}/answer"
         resolution: dict[str, Any] = (await self._call("POST", path, dict(answer)))["resolution"]
         return resolution
+
+    async def mark_seen(self, agent_id: str, seq: int) -> int:
+        """Report that the user has seen the agent's stream up to `seq`. Returns how far they have seen it."""
+        answer = await self._call("POST", f"agents/{quote(agent_id)}/seen", {"seq": seq})
+        return int(answer["seq"])
+
+    async def attach(
+        self, agent_id: str, content: bytes, name: str = "", media_type: str = "application/octet-stream"
+    ) -> Attachment:
+        """Keep a file (png, jpeg, gif, webp, pdf, text; at most 10 MiB) for an output of the agent to name.
+
+        The server finds out its type, unless `media_type` says what it has to be. One that no output names is removed
+        after a day.
+        """
+        path = f"agents/{quote(agent_id)}/attachments?{urlencode({'name': name})}"
+        kept = await asyncio.to_thread(self._request, "POST", path, content, media_type, UPLOAD_SECONDS)
+        return Attachment(kept["id"], kept["name"], kept["mediaType"], kept["size"])
+
+    async def attachment(self, attachment_id: str) -> bytes:
+        """The content of a file that an output names: what an agent has published, so be careful with it."""
+        path = f"attachments/{quote(attachment_id)}"
+        content: bytes = await asyncio.to_thread(self._send, "GET", path, None, JSON, UPLOAD_SECONDS)
+        return content
 
     async def _find_agent(self, path: str, name: str) -> Agent | None:
         for archived in ("false", "true"):
@@ -140,21 +176,28 @@ class Api:
         return None
 
     async def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        return await asyncio.to_thread(self._request, method, path, body)
+        data = None if body is None else json.dumps(body).encode()
+        return await asyncio.to_thread(self._request, method, path, data)
 
-    def _request(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
-        request = Request(
-            f"{self.url.rstrip('/')}/api/{path}",
-            data=None if body is None else json.dumps(body).encode(),
-            headers={**authorization(self.token), "Content-Type": "application/json"},
-            method=method,
-        )
+    def _request(
+        self, method: str, path: str, data: bytes | None, media_type: str = JSON, seconds: float = TIMEOUT_SECONDS
+    ) -> Any:
+        answer = self._send(method, path, data, media_type, seconds)
         try:
-            with _opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
-                return json.load(answer)
+            return json.loads(answer)
+        except ValueError as failed:
+            raise errors.Unreachable(f"{self.url}: {failed}") from failed
+
+    def _send(self, method: str, path: str, data: bytes | None, media_type: str, seconds: float) -> bytes:
+        headers = {**authorization(self.token), "Content-Type": media_type}
+        request = Request(f"{self.url.rstrip('/')}/api/{path}", data=data, headers=headers, method=method)
+        try:
+            with _opener.open(request, timeout=seconds) as answer:
+                content: bytes = answer.read()
+                return content
         except HTTPError as refused:
             raise _refusal(refused) from None
-        except (OSError, HTTPException, json.JSONDecodeError) as failed:
+        except (OSError, HTTPException) as failed:
             raise errors.Unreachable(f"{request.full_url}: {getattr(failed, 'reason', failed)}") from failed
 
 
@@ -163,15 +206,15 @@ def _refusal(answer: HTTPError) -> errors.AgentstreamError:
         match json.load(answer):
             case {"code": "CONFLICT", "message": str(message), "resolution": dict(resolution)}:
                 return errors.Conflict("CONFLICT", message, resolution)
-            case {"code": str(code), "message": str(message)}:
-                return errors.from_code(code, message)
+            case {"code": str(code), "message": str(message), **more}:
+                return errors.from_code(code, message, more.get("retryAfter"))
     except (OSError, ValueError):
         pass
     return errors.from_status(answer.code, f"{answer.url} answered with HTTP {answer.code}")
 
 
 class _NoRedirect(HTTPRedirectHandler):
-    """Following a redirect would hand the token to whatever host it names."""
+    """Refuses redirects, which would send the token to whatever host they name."""
 
     def redirect_request(
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str

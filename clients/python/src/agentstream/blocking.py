@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from os import PathLike
 from types import TracebackType
 from typing import Any, TypeVar
 
 from agentstream import publisher
 from agentstream.api import Api
-from agentstream.messages import Ending, Kind, Role, Status
+from agentstream.messages import (
+    Attachment,
+    Ending,
+    FileChange,
+    Kind,
+    PlanEntry,
+    Role,
+    SessionChanged,
+    Status,
+    SubagentChanged,
+    ToolKind,
+    UsageLimit,
+)
 from agentstream.requests import Request, Resolution
 
 Result = TypeVar("Result")
@@ -32,13 +45,13 @@ def agent_id(url: str, token: str, name: str, workspace: str | None = None, *, i
 
 
 class Publisher:
-    """`agentstream.Publisher` for plain code: the same calls, each of which returns when the event is queued.
+    """`agentstream.Publisher` without asyncio: the same calls, each of which returns when the event is queued.
 
         with Publisher("http://host:8000", token, agent_id) as publisher:
             publisher.output("Hello")
 
-    An event loop in a thread of its own does the work. Calls may come from any thread; they raise as those of the
-    asynchronous publisher do. Leaving the block waits until everything is acknowledged.
+    An event loop in a separate thread does the work. Calls may come from any thread and raise the same errors as the
+    asynchronous publisher. Leaving the block waits until everything is acknowledged.
     """
 
     def __init__(self, url: str, token: str, agent_id: str, *, lease: bool = False, insecure: bool = False) -> None:
@@ -64,7 +77,7 @@ class Publisher:
 
     @property
     def pending(self) -> int:
-        """How many events are not acknowledged yet."""
+        """How many events aren't acknowledged yet."""
         return self._publisher.pending
 
     def output(
@@ -77,8 +90,15 @@ class Publisher:
         kind: Kind | None = None,
         tool_call_id: str | None = None,
         tool_name: str | None = None,
+        tool_kind: ToolKind | None = None,
+        tool_input: Mapping[str, Any] | None = None,
+        is_error: bool | None = None,
+        duration_ms: int | None = None,
+        changes: Sequence[FileChange] | None = None,
+        parent_id: str | None = None,
+        attachments: Sequence[Attachment] | None = None,
     ) -> None:
-        """Text the agent produced."""
+        """Publish text the agent produced."""
         self._do(
             self._publisher.output(
                 content,
@@ -88,31 +108,93 @@ class Publisher:
                 kind=kind,
                 tool_call_id=tool_call_id,
                 tool_name=tool_name,
+                tool_kind=tool_kind,
+                tool_input=tool_input,
+                is_error=is_error,
+                duration_ms=duration_ms,
+                changes=changes,
+                parent_id=parent_id,
+                attachments=attachments,
             )
         )
 
     def status(self, status: Status, *, reason: str | None = None) -> None:
-        """What the agent does now: idle, running, waiting, error, finished or offline."""
+        """Publish the agent's status: idle, running, waiting, error, finished or offline."""
         self._do(self._publisher.status(status, reason=reason))
 
-    def context(self, level: float, *, tokens_used: int | None = None, tokens_limit: int | None = None) -> None:
-        """How full the context window is, in percent (0 to 100, sent as a whole number)."""
+    def context(self, level: float | None, *, tokens_used: int | None = None, tokens_limit: int | None = None) -> None:
+        """Publish how full the context window is, in whole percent (0 to 100); None: no longer known."""
         self._do(self._publisher.context(level, tokens_used=tokens_used, tokens_limit=tokens_limit))
 
+    def session(
+        self,
+        session: str,
+        change: SessionChanged,
+        *,
+        title: str | None = None,
+        model: str | None = None,
+        cwd: str | None = None,
+        branch: str | None = None,
+    ) -> None:
+        """Publish that a session of the agent's tool has started, resumed, been cleared or compacted, or ended."""
+        self._do(self._publisher.session(session, change, title=title, model=model, cwd=cwd, branch=branch))
+
+    def plan(self, entries: Iterable[PlanEntry]) -> None:
+        """Publish the agent's whole plan."""
+        self._do(self._publisher.plan(entries))
+
+    def subagent(self, parent_id: str, change: SubagentChanged, name: str, *, description: str | None = None) -> None:
+        """Publish that a sub-agent has started, ended or failed."""
+        self._do(self._publisher.subagent(parent_id, change, name, description=description))
+
+    def usage(
+        self,
+        *,
+        session: str | None = None,
+        model: str | None = None,
+        input_tokens: int | None = None,
+        cached_input_tokens: int | None = None,
+        output_tokens: int | None = None,
+        reasoning_tokens: int | None = None,
+        cost_usd: float | None = None,
+        limits: Sequence[UsageLimit] | None = None,
+        estimated: bool | None = None,
+    ) -> None:
+        """Publish a session's totals so far; a later report replaces this one."""
+        self._do(
+            self._publisher.usage(
+                session=session,
+                model=model,
+                input_tokens=input_tokens,
+                cached_input_tokens=cached_input_tokens,
+                output_tokens=output_tokens,
+                reasoning_tokens=reasoning_tokens,
+                cost_usd=cost_usd,
+                limits=limits,
+                estimated=estimated,
+            )
+        )
+
     def error(self, code: str, message: str) -> None:
-        """Something went wrong inside the agent."""
+        """Publish an error of the agent."""
         self._do(self._publisher.error(code, message))
 
     def terminated(self, exit_code: int, *, signal: str | None = None, reason: Ending = "completed") -> None:
-        """The agent's process is over."""
+        """Publish that the agent's process has ended."""
         self._do(self._publisher.terminated(exit_code, signal=signal, reason=reason))
+
+    def attach(
+        self, file: bytes | PathLike[str], *, name: str = "", media_type: str = "application/octet-stream"
+    ) -> Attachment:
+        """Keep a file for an output to name."""
+        return self._do(self._publisher.attach(file, name=name, media_type=media_type))
 
     def ask(self, request: Request) -> Resolution:
         """Ask a person, and wait for the answer."""
         return self._do(self._publisher.ask(request))
 
     def flush(self) -> None:
-        """Wait until the server has acknowledged everything said so far."""
+        """Wait until the server has acknowledged everything published so far."""
         self._do(self._publisher.flush())
 
     def _do(self, work: Coroutine[Any, Any, Result]) -> Result:
@@ -120,6 +202,6 @@ class Publisher:
         try:
             return future.result()
         except BaseException:
-            # Of no use to the caller any more, who was interrupted.
+            # The caller was interrupted and no longer needs it.
             future.cancel()
             raise

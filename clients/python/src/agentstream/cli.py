@@ -12,11 +12,12 @@ from getpass import getpass
 
 from agentstream import __version__
 from agentstream.api import Api
+from agentstream.asking import ask
 from agentstream.credentials import TOKEN_VARIABLE, TokenStore
 from agentstream.errors import AgentstreamError
 from agentstream.hardening import harden
 from agentstream.options import USAGE, add_ask_options, add_run_options, add_server_options, given_token, run_options
-from agentstream.requests import Option, Request, ask
+from agentstream.requests import Option, Request
 from agentstream.runner import run
 
 FAILED = 1
@@ -25,7 +26,7 @@ INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code: that of the command that was run, or 1 if none was."""
+    """Run the command line. Returns the exit code of the command that was run, or 1 if none was."""
     logging.basicConfig(level=logging.WARNING, format="agentstream: %(message)s", stream=sys.stderr)
     given = _parser().parse_args(arguments)
     try:
@@ -57,7 +58,7 @@ async def _asked(given: argparse.Namespace, api: Api) -> int:
     agent = await api.agent((await api.workspace(given.workspace)).id, given.name)
     resolution = await ask(api, agent.id, request)
     if resolution.outcome not in ("answered", "answered_elsewhere"):
-        print(f"agentstream: the question was not answered: {resolution.outcome}", file=sys.stderr)
+        print(f"agentstream: the question wasn't answered: {resolution.outcome}", file=sys.stderr)
         return NOT_ANSWERED
     print(resolution.option or resolution.text or "")
     return 0 if not options or resolution.option == options[0].id else FAILED
@@ -86,14 +87,16 @@ def _logout(given: argparse.Namespace) -> int:
 
 
 def _read_token(url: str) -> str:
-    """From a prompt that does not echo, or the first line of a pipe."""
+    """Reads a token from a prompt without echo, or the first line of a pipe."""
     token = getpass(f"Token for {url}: ") if sys.stdin.isatty() else sys.stdin.readline()
     return token.strip()
 
 
 def _parser() -> argparse.ArgumentParser:
     url = os.environ.get("AGENTSTREAM_URL", "http://127.0.0.1:8000")
-    parser = argparse.ArgumentParser(prog="agentstream", description="Show people live what your AI agents do.")
+    parser = argparse.ArgumentParser(
+        prog="agentstream", description="Show people, live, what your AI agents are doing."
+    )
     parser.add_argument("--version", action="version", version=f"agentstream {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run_ = commands.add_parser("run", usage=f"agentstream run {USAGE}", help="run a command and publish what it prints")

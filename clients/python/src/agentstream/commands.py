@@ -1,4 +1,4 @@
-"""The commands people send to a running agent: input and signals.
+"""What people send to a running agent: input, signals, and their answers to its requests.
 
 A command is acted on only if the server's log contains it. Events arrive over the server's channel layer (Redis, where
 there are several processes), and whoever can write to that could forge one. So an event only announces a command; what
@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from agentstream.api import Api
 from agentstream.concurrency import within
-from agentstream.errors import TryLater, Unreachable
+from agentstream.errors import NotFound
 from agentstream.events import Cursor, Event, Gap
-from agentstream.reconnection import Backoff, Reconnector
+from agentstream.reconnection import Reconnector, persistently
+from agentstream.requests import Resolution
 from agentstream.watch import Watch
 
 log = logging.getLogger("agentstream")
 
-COMMAND_TYPES = ("agent:input", "agent:signal")
+COMMAND_TYPES = ("agent:input", "agent:signal", "agent:request_resolved")
 # Seconds between two reads of the log after a forged event, which may have hidden a real one.
 POLL_SECONDS = 5.0
 PAGE_EVENTS = 100
@@ -43,19 +45,37 @@ class Signal:
 
 
 @dataclass(frozen=True)
+class Resolved:
+    """A request of the agent has ended."""
+
+    request_id: str
+    resolution: Resolution
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """The server does not know that request of the agent, though it is waiting for an answer."""
+
+    request_id: str
+
+
+@dataclass(frozen=True)
 class Forged:
     """An event announced a command that the log does not contain. Told once; from then on the log is polled."""
 
 
-Command = Input | Signal | Forged
+Command = Input | Signal | Resolved | Forgotten | Forged
 
 
-async def commands(api: Api, agent_id: str, since: int) -> AsyncGenerator[Command, None]:
+async def commands(api: Api, agent_id: str, since: int, requests: Iterable[str] = ()) -> AsyncGenerator[Command, None]:
     """The commands sent to the agent after the event `since`, each once, until the generator is closed.
+
+    `requests` are the ids of those that wait for an answer, at any moment. Where events are missing, the server is
+    asked about them.
 
     Raises `Refused` when the server does not let the token's user watch the agent.
     """
-    reader = CommandReader(api, agent_id, since)
+    reader = CommandReader(api, agent_id, since, requests)
     # The publisher's connection breaks at the same time, and logs it.
     reconnector = Reconnector(api.url, api.token, level=logging.DEBUG)
     async with Watch(reconnector, [Cursor("agent", agent_id, since)]) as events:
@@ -76,16 +96,18 @@ class CommandReader:
     api: Api
     agent_id: str
     position: int
+    requests: Iterable[str] = ()
     forged: bool = False
 
     async def receive(self, event: Event) -> list[Command]:
         """What to do now that `event` has arrived."""
         match event:
-            case _ if self.forged:
-                return await self.read() if isinstance(event, Gap) or _command(event) else []
             case Gap():
-                self.position = _position_after(event, self.position)
-                return []
+                if not self.forged:
+                    self.position = _position_after(event, self.position)
+                return [*(await self.read() if self.forged else []), *await self._ended()]
+            case _ if self.forged:
+                return await self.read() if _command(event) else []
             case _ if event.seq <= self.position:
                 return []
             case _:
@@ -109,17 +131,23 @@ class CommandReader:
         self.position = event.seq
         return [announced] if announced else []
 
-    async def _events(self, since: int, limit: int, types: tuple[str, ...] = ()) -> list[Event]:
-        backoff = Backoff()
-        while True:
+    async def _ended(self) -> list[Command]:
+        """What has become of the requests that wait, whose end may be among the events that are missing."""
+        found: list[Command] = []
+        for request_id in self.requests:
             try:
-                events = await self.api.events(self.agent_id, since, limit, types)
-            except (Unreachable, TryLater) as failed:
-                log.debug("%s; trying again", failed)
-                await backoff.sleep()
+                request = await persistently(partial(self.api.request, self.agent_id, request_id), logging.DEBUG)
+            except NotFound:
+                found.append(Forgotten(request_id))
             else:
-                # A `since` beyond the newest event is answered from the oldest on.
-                return [event for event in events if event.seq > since]
+                if "resolution" in request:
+                    found.append(Resolved(request_id, Resolution.of(request["resolution"])))
+        return found
+
+    async def _events(self, since: int, limit: int, types: tuple[str, ...] = ()) -> list[Event]:
+        events = await persistently(lambda: self.api.events(self.agent_id, since, limit, types), logging.DEBUG)
+        # A `since` beyond the newest event is answered from the oldest on.
+        return [event for event in events if event.seq > since]
 
 
 def _position_after(gap: Gap, position: int) -> int:
@@ -130,11 +158,13 @@ def _position_after(gap: Gap, position: int) -> int:
     return seq
 
 
-def _command(event: Event) -> Input | Signal | None:
+def _command(event: Event) -> Input | Signal | Resolved | None:
     match event.type, event.payload:
         case "agent:input", {"content": str(content)}:
             return Input(content)
         case "agent:signal", {"signal": "interrupt" | "stop" as signal}:
             return Signal(signal)
+        case "agent:request_resolved", {"requestId": str(id_), "outcome": _}:
+            return Resolved(id_, Resolution.of(event.payload))
         case _:
             return None

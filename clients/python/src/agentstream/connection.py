@@ -108,7 +108,7 @@ async def _handshake(address: str, token: str) -> ClientConnection:
 
 
 class _Connect(connect):
-    """Following a redirect would hand the token to whatever host it names."""
+    """Refuses redirects, which would send the token to whatever host they name."""
 
     def process_redirect(self, exc: Exception) -> Exception | str:
         return exc

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
@@ -57,6 +58,8 @@ Wire = dict[str, Any]
 
 # The server allows a connection 200 messages a second. Under pressure frames grow instead of getting more.
 MIN_FRAME_INTERVAL_SECONDS = 0.01
+# Refusals that follow each other within so many seconds are one piece of news.
+TOLD_SECONDS = 60.0
 
 
 class Delivery:
@@ -73,6 +76,7 @@ class Delivery:
         self._outbox = outbox
         self._lease = lease or Lease(wanted=False)
         self._request = 0
+        self._told_until = float("-inf")
         self._answer: asyncio.Future[Wire] | None = None
 
     async def run(self) -> None:
@@ -88,19 +92,43 @@ class Delivery:
         backoff = Backoff()
         clock = asyncio.get_running_loop().time
         self._lease.renew_now()
+        resume = float("-inf")  # before which the server takes no events, but still renews the lease
         while True:
-            while not (batch := self._outbox.batch()) and not self._lease.due(clock()):
-                with suppress(asyncio.TimeoutError):
-                    await within(self._lease.left(clock()), self._outbox.changed.wait())
+            while not (batch := self._due(resume)) and not self._lease.due(clock()):
+                await self._something_due(resume)
             earliest = clock() + MIN_FRAME_INTERVAL_SECONDS
             try:
                 await self._publish(connection, batch, self._lease.due(clock()))
             except TryLater as later:
-                log.warning("%s; trying again", later)
-                await backoff.sleep()
+                self._tell(later)
+                if batch and later.retry_after is not None:
+                    resume = clock() + later.retry_after
+                else:
+                    await asyncio.sleep(max(backoff.delay(), later.retry_after or 0.0))
             else:
                 backoff.reset()
                 await asyncio.sleep(earliest - clock())
+
+    def _due(self, resume: float) -> list[Entry]:
+        """The events to send now."""
+        return self._outbox.batch() if asyncio.get_running_loop().time() >= resume else []
+
+    async def _something_due(self, resume: float) -> None:
+        """Wait until there may be something to send."""
+        now = asyncio.get_running_loop().time()
+        held = [resume - now] if resume > now else []
+        left = self._lease.left(now)
+        with suppress(asyncio.TimeoutError):
+            waits = held if left is None else [*held, left]
+            await within(min(waits, default=None), self._outbox.changed.wait())
+
+    def _tell(self, later: TryLater) -> None:
+        """Log why the server takes nothing now, once for as long as that goes on."""
+        now = asyncio.get_running_loop().time()
+        hold = later.retry_after or 0.0
+        when = f" in {hold:.0f} s" if hold >= 1 else ""
+        log.log(logging.DEBUG if now < self._told_until else logging.WARNING, "%s; trying again%s", later, when)
+        self._told_until = now + hold + TOLD_SECONDS
 
     async def _publish(self, connection: Connection, batch: list[Entry], lease: bool) -> None:
         self._request += 1
@@ -134,8 +162,8 @@ class Delivery:
         match message:
             case {"type": "published", "payload": {"n": int()} as payload}:
                 self._answer.set_result(payload)
-            case {"type": "error", "payload": {"code": str(code), "message": str(text)}}:
-                self._answer.set_exception(from_code(code, text))
+            case {"type": "error", "payload": {"code": str(code), "message": str(text), **more}}:
+                self._answer.set_exception(from_code(code, text, more.get("retryAfter")))
 
 
 async def _first(*coroutines: Coroutine[Any, Any, None]) -> None:

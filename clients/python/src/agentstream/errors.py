@@ -59,7 +59,14 @@ class TooManySubscriptions(Refused):
 
 
 class TryLater(Refused):
-    """A refusal that passes by itself; the same request may be repeated after a pause."""
+    """A refusal that passes by itself; the same request may be repeated after a pause.
+
+    `retry_after` is how many seconds the server says that takes, if it does.
+    """
+
+    def __init__(self, code: str, message: str, retry_after: float | None = None) -> None:
+        super().__init__(code, message)
+        self.retry_after = retry_after
 
 
 class RateLimited(TryLater):
@@ -99,9 +106,13 @@ _BY_CODE: dict[str, type[Refused]] = {
 }
 
 
-def from_code(code: str, message: str) -> Refused:
+def from_code(code: str, message: str, retry_after: object = None) -> Refused:
     """The exception for an error code of the contract; a code not known here is a plain `Refused`."""
-    return _BY_CODE.get(code, Refused)(code, message)
+    family = _BY_CODE.get(code, Refused)
+    if issubclass(family, TryLater):
+        known = isinstance(retry_after, (int, float)) and retry_after >= 0
+        return family(code, message, float(retry_after) if known else None)  # type: ignore[arg-type]
+    return family(code, message)
 
 
 def from_close(code: int, reason: str) -> AgentstreamError:

@@ -11,7 +11,8 @@ class Event:
     """One event of one stream.
 
     `type` and `payload` are the contract's, e.g. ``"agent:output"`` and ``{"agentId": …, "content": …}``;
-    `seq` counts within `stream` (``"agent.<id>"`` or ``"workspace.<id>"``); `timestamp` is RFC 3339 in UTC.
+    `seq` counts within `stream` (``"agent.<id>"``, ``"workspace.<id>"`` or ``"inbox"``); `timestamp` is RFC 3339 in
+    UTC.
     """
 
     type: str
@@ -37,13 +38,14 @@ class Gap(Event):
         return state
 
 
-Kind = Literal["agent", "workspace"]
+Kind = Literal["agent", "workspace", "inbox"]
 Wire = dict[str, Any]
 
 
 @dataclass
 class Cursor:
-    """A position in the stream of one agent or workspace: what to ask for, what was seen already.
+    """A position in the stream of one agent or workspace, or in one's own inbox, which has no id: what to ask for, what
+    was seen already.
 
     `since` is the `seq` of the last event seen and `at` its timestamp, None where that is not known.
     """
@@ -56,11 +58,11 @@ class Cursor:
     @property
     def stream(self) -> str:
         """The stream's name, as in ``"agent.<id>"``."""
-        return f"{self.kind}.{self.id}"
+        return f"{self.kind}.{self.id}" if self.id else self.kind
 
     def request(self) -> Wire:
         """The message that subscribes from here."""
-        payload: Wire = {f"{self.kind}Id": self.id, "since": self.since, "at": self.at}
+        payload: Wire = {f"{self.kind}Id": self.id or None, "since": self.since, "at": self.at}
         present = {key: value for key, value in payload.items() if value is not None}
         return {"type": f"subscribe:{self.kind}", "id": self.stream, "payload": present}
 

@@ -9,7 +9,8 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from agentstream.adapters import Adapter
-from agentstream.commands import Command, Forged, Input, Signal
+from agentstream.adapters.open_requests import Reaction
+from agentstream.commands import Command, Forged, Forgotten, Input, Resolved, Signal
 from agentstream.errors import Refused
 from agentstream.messages import Ending, Failure, Status, StatusChange, Terminated
 from agentstream.process import Exit, NotStarted, Process, Stdio, running_process
@@ -100,21 +101,32 @@ class Execution:
             case Signal("stop"):
                 forwarder.stop()
             case Input(content):
-                await self._write_input(process, content)
+                await self._write(process, self.adapter.reply(content), "Input")
+            case Resolved(request_id, resolution):
+                await self._react(process, self.adapter.requests.resolve(request_id, resolution))
+            case Forgotten(request_id):
+                for message in self.adapter.requests.repeat(request_id):
+                    await self.report.send(message)
             case Forged():
                 self.report.note(
                     "A command was ignored because the server's log does not contain it: something else may be able to"
                     " write to the server's Redis.\n"
                 )
 
-    async def _write_input(self, process: Process, content: str) -> None:
+    async def _react(self, process: Process, reaction: Reaction) -> None:
+        if reaction.stdin:
+            await self._write(process, reaction.stdin, "An answer")
+        for message in reaction.messages:
+            await self.report.send(message)
+
+    async def _write(self, process: Process, content: str, what: str) -> None:
         if process.stdin is None:
-            self.report.note("Input was not delivered: the command does not read any.\n")
+            self.report.note(f"{what} was not delivered: the command does not read any.\n")
             return
         try:
-            await process.stdin.write(self.adapter.reply(content).encode(errors="replace"))
+            await process.stdin.write(content.encode(errors="replace"))
         except OSError:
-            self.report.note("Input was not delivered: the command has closed its standard input.\n")
+            self.report.note(f"{what} was not delivered: the command has closed its standard input.\n")
 
     # The end
 

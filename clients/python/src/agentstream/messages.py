@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, ClassVar, Literal, Protocol, get_args
 from uuid import uuid4
 
@@ -14,11 +16,19 @@ Role = Literal["assistant", "user", "system", "tool"]
 Kind = Literal["text", "thinking", "tool_call", "tool_result"]
 Status = Literal["idle", "running", "waiting", "error", "finished", "offline"]
 Ending = Literal["completed", "error", "user_stopped", "lost"]
+ToolKind = Literal["read", "edit", "delete", "move", "search", "execute", "think", "fetch", "other"]
+SessionChanged = Literal["started", "resumed", "cleared", "compacted", "ended"]
+SubagentChanged = Literal["started", "ended", "failed"]
+EntryStatus = Literal["pending", "in_progress", "completed"]
 
 MAX_CONTENT = 64 * 1024
 # The server also bounds an event as encoded in JSON, where a control character takes six bytes. Half of
 # MAX_CONTENT fits whatever it holds, and leaves room for the other keys.
 MAX_ENCODED = 6 * MAX_CONTENT // 2
+# What stands beside an output's content, as JSON. With more than a little of it, it is sent before the content.
+MAX_BESIDE = 200 * 1024
+LITTLE_BESIDE = 32 * 1024
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")  # as it stands in JSON; an escaped backslash before u0000 is none
 
 
 class Message(Protocol):
@@ -41,7 +51,14 @@ def _present(**values: Any) -> dict[str, Any]:
 
 def encode(value: Any) -> str:
     """`value` as compact JSON that UTF-8 can carry."""
-    return text.clean(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    return text.clean(json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False))
+
+
+def without_nul(value: dict[str, Any]) -> dict[str, Any]:
+    """`value` with the symbol ␀ where a text holds NUL, which the server takes in an output's content alone."""
+    shown = _NUL.sub(r"\1␀", encode(value))
+    found: dict[str, Any] = json.loads(shown)
+    return found
 
 
 def _pieces(content: str) -> Iterator[str]:
@@ -51,8 +68,40 @@ def _pieces(content: str) -> Iterator[str]:
 
 
 @dataclass(frozen=True)
+class FileChange:
+    """What a tool does to a file, as a unified diff."""
+
+    path: str
+    patch: str
+
+    def payload(self) -> dict[str, str]:
+        """The JSON that the server expects."""
+        return {"path": self.path, "patch": self.patch}
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A file that belongs to an output. `Publisher.attach` makes one."""
+
+    id: str
+    name: str
+    media_type: str
+    size: int
+
+    def payload(self) -> dict[str, Any]:
+        """The JSON that the server expects."""
+        return {"id": self.id, "name": self.name, "mediaType": self.media_type, "size": self.size}
+
+
+@dataclass(frozen=True)
 class Output:
-    """`agent:output`: text the agent or one of its tools produced."""
+    """`agent:output`: text the agent or one of its tools produced.
+
+    Of a tool's call, `tool_input` is exactly what the tool is given, of its result `is_error` and `duration_ms` say how
+    it went. `parent_id` is the `tool_call_id` of the sub-agent that this belongs to. Raises ValueError where
+    `tool_input`, `changes` and `attachments` together exceed 200 KiB as JSON, or hold what JSON can't. NUL in them is
+    shown as ␀.
+    """
 
     type: ClassVar[str] = "agent:output"
     content: str
@@ -62,10 +111,39 @@ class Output:
     kind: Kind | None = None
     tool_call_id: str | None = None
     tool_name: str | None = None
+    tool_kind: ToolKind | None = None
+    tool_input: Mapping[str, Any] | None = None
+    is_error: bool | None = None
+    duration_ms: int | None = None
+    changes: Sequence[FileChange] | None = None
+    parent_id: str | None = None
+    attachments: Sequence[Attachment] | None = None
 
     def __post_init__(self) -> None:
         one_of("role", self.role, Role)
         one_of("kind", self.kind, Kind)
+        one_of("tool_kind", self.tool_kind, ToolKind)
+        if (size := self.size_beside) > MAX_BESIDE:
+            raise ValueError(
+                f"tool_input, changes and attachments: expected at most {MAX_BESIDE} bytes as JSON; got {size}"
+            )
+
+    def _beside(self) -> dict[str, Any]:
+        """What may be large beside the content."""
+        if self.tool_input is None and self.changes is None and self.attachments is None:
+            return {}
+        beside = _present(
+            toolInput=None if self.tool_input is None else dict(self.tool_input),
+            changes=None if self.changes is None else [change.payload() for change in self.changes],
+            attachments=None if self.attachments is None else [file.payload() for file in self.attachments],
+        )
+        return without_nul(beside)
+
+    @property
+    def size_beside(self) -> int:
+        """How many bytes it takes, as JSON, what may be large beside the content."""
+        beside = self._beside()
+        return text.size(encode(beside)) if beside else 0
 
     def payload(self) -> dict[str, Any]:
         return {
@@ -77,19 +155,29 @@ class Output:
                 kind=self.kind,
                 toolCallId=self.tool_call_id,
                 toolName=self.tool_name,
+                toolKind=self.tool_kind,
+                isError=self.is_error,
+                durationMs=self.duration_ms,
+                parentId=self.parent_id,
             ),
+            **self._beside(),
         }
 
     def split(self) -> Iterator[Output]:
-        """Itself, or where it is over 64 KiB several chunks of one message."""
+        """Itself, or where it is over 64 KiB several chunks of one message; what stands beside is on the first."""
         pieces = list(_pieces(text.clean(self.content)))
+        if self.size_beside > LITTLE_BESIDE and self.content:
+            pieces.insert(0, "")
         if len(pieces) == 1:
             yield replace(self, content=pieces[0])
             return
         message_id = self.message_id or str(uuid4())
-        for piece in pieces[:-1]:
-            yield replace(self, content=piece, message_id=message_id, is_streaming=True)
-        yield replace(self, content=pieces[-1], message_id=message_id)
+        first, *others, last = pieces
+        yield replace(self, content=first, message_id=message_id, is_streaming=True)
+        rest = replace(self, message_id=message_id, tool_input=None, changes=None, attachments=None)
+        for piece in others:
+            yield replace(rest, content=piece, is_streaming=True)
+        yield replace(rest, content=last)
 
     def is_continued_by(self, other: Message) -> bool:
         """Whether `other` is the next chunk of the same message."""
@@ -121,15 +209,15 @@ class StatusChange:
 
 @dataclass(frozen=True)
 class Context:
-    """`agent:context`: how full the agent's context window is, in whole percent."""
+    """`agent:context`: how full the agent's context window is, in whole percent. None: that is not known any more."""
 
     type: ClassVar[str] = "agent:context"
-    level: int
+    level: int | None
     tokens_used: int | None = None
     tokens_limit: int | None = None
 
     def __post_init__(self) -> None:
-        if not 0 <= self.level <= 100:
+        if self.level is not None and not 0 <= self.level <= 100:
             raise ValueError(f"context level: expected whole percent from 0 to 100; got {self.level!r}")
 
     def payload(self) -> dict[str, Any]:
@@ -170,3 +258,117 @@ class Terminated:
 
     def payload(self) -> dict[str, Any]:
         return {"exitCode": self.exit_code, "reason": self.reason, **_present(signal=self.signal)}
+
+
+@dataclass(frozen=True)
+class Session:
+    """`agent:session`: a session of the agent's tool begins, goes on or ends; `session` is the tool's name for it."""
+
+    type: ClassVar[str] = "agent:session"
+    session: str
+    change: SessionChanged
+    title: str | None = None
+    model: str | None = None
+    cwd: str | None = None
+    branch: str | None = None
+
+    def __post_init__(self) -> None:
+        one_of("change", self.change, SessionChanged)
+
+    def payload(self) -> dict[str, Any]:
+        more = _present(title=self.title, model=self.model, cwd=self.cwd, branch=self.branch)
+        return {"session": self.session, "change": self.change, **more}
+
+
+@dataclass(frozen=True)
+class PlanEntry:
+    """A step of a plan."""
+
+    content: str
+    status: EntryStatus = "pending"
+
+    def __post_init__(self) -> None:
+        one_of("status", self.status, EntryStatus)
+
+    def payload(self) -> dict[str, str]:
+        """The JSON that the server expects."""
+        return {"content": self.content, "status": self.status}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`agent:plan`: what the agent means to do, whole each time."""
+
+    type: ClassVar[str] = "agent:plan"
+    entries: Sequence[PlanEntry]
+
+    def payload(self) -> dict[str, Any]:
+        return {"entries": [entry.payload() for entry in self.entries]}
+
+
+@dataclass(frozen=True)
+class Subagent:
+    """`agent:subagent`: a sub-agent, started by the tool call `parent_id`, begins or ends."""
+
+    type: ClassVar[str] = "agent:subagent"
+    parent_id: str
+    change: SubagentChanged
+    name: str
+    description: str | None = None
+
+    def __post_init__(self) -> None:
+        one_of("change", self.change, SubagentChanged)
+
+    def payload(self) -> dict[str, Any]:
+        told = {"parentId": self.parent_id, "change": self.change, "name": self.name}
+        return {**told, **_present(description=self.description)}
+
+
+@dataclass(frozen=True)
+class UsageLimit:
+    """How much of an allowance is used, in percent. `resets_at` has an offset from UTC."""
+
+    name: str
+    used_percent: float
+    resets_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.resets_at is not None and self.resets_at.tzinfo is None:
+            raise ValueError(f"resets_at: expected a time with an offset; got {self.resets_at}")
+
+    def payload(self) -> dict[str, Any]:
+        """The JSON that the server expects."""
+        resets_at = self.resets_at and self.resets_at.isoformat()
+        return {"name": self.name, "usedPercent": self.used_percent, **_present(resetsAt=resets_at)}
+
+
+@dataclass(frozen=True)
+class Usage:
+    """`agent:usage`: the totals of a session so far, as its tool says them.
+
+    A later report of the same session replaces this one. Set `estimated` where the tool does not say them itself.
+    """
+
+    type: ClassVar[str] = "agent:usage"
+    session: str | None = None
+    model: str | None = None
+    input_tokens: int | None = None
+    cached_input_tokens: int | None = None
+    output_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    cost_usd: float | None = None
+    limits: Sequence[UsageLimit] | None = None
+    estimated: bool | None = None
+
+    def payload(self) -> dict[str, Any]:
+        return _present(
+            session=self.session,
+            model=self.model,
+            inputTokens=self.input_tokens,
+            cachedInputTokens=self.cached_input_tokens,
+            outputTokens=self.output_tokens,
+            reasoningTokens=self.reasoning_tokens,
+            costUsd=self.cost_usd,
+            limits=None if self.limits is None else [limit.payload() for limit in self.limits],
+            estimated=self.estimated,
+        )

@@ -14,7 +14,7 @@ from agentstream.api import Api
 from agentstream.credentials import TOKEN_FILE_VARIABLE, TOKEN_VARIABLE, find_token
 from agentstream.spool import default_folder
 
-USAGE = "[--url URL] [--workspace SLUG] [--name NAME] [--adapter NAME] [--quiet] -- COMMAND …"
+USAGE = "[--url URL] [--workspace SLUG] [--name NAME] [--key KEY] [--adapter NAME] [--quiet] -- COMMAND …"
 
 # How long to keep trying to deliver the output after the command has ended: enough for most outages, without holding
 # up for ever whatever started the runner.
@@ -27,8 +27,9 @@ class RunOptions:
 
     `url` is the server's HTTP base; `insecure` permits sending the token to it unencrypted. `workspace` is a slug, or
     None for the only workspace the token's user can see. `name` is the agent's, which is created if there is none; None
-    uses the program's name. `adapter` is one of `agentstream.adapters.registry.NAMES`. With `pty` the command writes to
-    a pseudo-terminal, and with `input` it reads what people send; None leaves either to the adapter. `spool` is the
+    uses the program's name. With a `key` the agent is the one registered under it, whatever its name, and is labeled
+    with where and what it is. `adapter` is one of `agentstream.adapters.registry.NAMES`. With `pty` the command writes
+    to a pseudo-terminal, and with `input` it reads what people send; None leaves either to the adapter. `spool` is the
     folder for events that the server has not acknowledged, and `wait` is how many seconds the runner outlives the
     command to deliver them. `hidden` names environment variables that the command does not get, beside those that hold
     the token. `quiet` keeps the command's output off this program's own stdout and stderr.
@@ -49,6 +50,7 @@ class RunOptions:
     hidden: Collection[str] = ()
     wait: float = DEFAULT_WAIT_SECONDS
     insecure: bool = False
+    key: str | None = None
 
     def __post_init__(self) -> None:
         select_adapter(self.adapter, self.command, "")
@@ -61,6 +63,11 @@ def add_run_options(parser: argparse.ArgumentParser, url: str) -> None:
     add_token_options(parser)
     parser.add_argument("--workspace", metavar="SLUG", help="the agent's workspace (default: the only one you can see)")
     parser.add_argument("--name", help="the agent's name; it is created if there is none (default: the command's)")
+    parser.add_argument(
+        "--key",
+        help="your own unique name for the agent: register it under this, labeled with host, user, folder, repository,"
+        " branch and tool (default: the agent is found by its name)",
+    )
     parser.add_argument(
         "--adapter",
         choices=NAMES,
@@ -101,17 +108,17 @@ def add_ask_options(parser: argparse.ArgumentParser, url: str) -> None:
     add_server_options(parser, url)
     add_token_options(parser)
     parser.add_argument("--workspace", metavar="SLUG", help="the agent's workspace (default: the only one you can see)")
-    parser.add_argument("--name", default="ask", help="the agent that asks; it is created if there is none")
+    parser.add_argument("--name", default="ask", help="the agent that asks; created if it doesn't exist")
     parser.add_argument(
         "--option",
         action="append",
         default=[],
         metavar="ANSWER",
-        help="an answer to choose; may be repeated",
+        help="an answer to choose from; may be repeated",
     )
     parser.add_argument("--body", help="more about the question, in Markdown")
-    parser.add_argument("--expires", type=float, metavar="SECONDS", help="give up after so many seconds")
-    parser.add_argument("--id", help="the request's id: asking again with it asks nobody twice")
+    parser.add_argument("--expires", type=float, metavar="SECONDS", help="give up after this many seconds")
+    parser.add_argument("--id", help="the request's id; asking again with the same id doesn't ask twice")
     parser.add_argument("title", help="the question")
 
 
@@ -175,4 +182,5 @@ def run_options(given: argparse.Namespace, token: str, hidden: Sequence[str] = (
         hidden=hidden,
         wait=given.wait,
         insecure=given.insecure,
+        key=given.key,
     )

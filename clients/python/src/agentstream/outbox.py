@@ -157,4 +157,6 @@ class Outbox:
 
 
 def _size(message: Message) -> int:
-    return text.size(message.content if isinstance(message, Output) else encode(message.payload()))
+    if isinstance(message, Output):
+        return text.size(message.content) + message.size_beside
+    return text.size(encode(message.payload()))

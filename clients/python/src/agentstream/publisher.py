@@ -1,51 +1,65 @@
-"""Tell the server what an agent is doing."""
+"""Publishes what an agent is doing."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from os import PathLike
+from pathlib import Path
 from types import TracebackType
-from typing import cast
+from typing import Any, cast
 
 from agentstream.api import Api
+from agentstream.asking import ask
 from agentstream.concurrency import within
 from agentstream.connection import socket_url
 from agentstream.credentials import authorization, check_transport
 from agentstream.delivery import Delivery, Lease
 from agentstream.errors import AgentstreamError
 from agentstream.messages import (
+    Attachment,
     Context,
     Ending,
     Failure,
+    FileChange,
     Kind,
     Message,
     Output,
+    Plan,
+    PlanEntry,
     Role,
+    Session,
+    SessionChanged,
     Status,
     StatusChange,
+    Subagent,
+    SubagentChanged,
     Terminated,
+    ToolKind,
+    Usage,
+    UsageLimit,
 )
 from agentstream.outbox import Outbox
-from agentstream.reconnection import Reconnector
-from agentstream.requests import Request, Resolution, ask
+from agentstream.reconnection import Reconnector, persistently
+from agentstream.requests import Request, Resolution
 
-# How long a block that failed may take to tell what it had said before.
+# How long a failed block may take to send what it published before.
 FAILED_FLUSH_SECONDS = 5.0
 
 
 class Publisher:
-    """One run of one producer of an agent's events; each of them is stored exactly once, in order.
+    """One run of one producer of an agent's events. Each event is stored exactly once, in order.
 
         async with Publisher("http://host:8000", token, agent_id) as publisher:
             await publisher.output("Hello")
 
-    Calls return as soon as the event is queued. While the server cannot be reached up to 10,000 events or
-    8 MiB are kept, then calls wait. Leaving the block waits until everything is acknowledged; a block left by
+    Calls return as soon as the event is queued. While the server is unreachable, up to 10,000 events or
+    8 MiB are buffered; then calls wait. Leaving the block waits until everything is acknowledged; a block left by
     an error waits at most 5 s, a cancelled one not at all.
 
-    Every call, `flush` and the end of the block raise `Refused` once the server will not take the events:
+    Every call, `flush` and the end of the block raise `Refused` once the server refuses the events:
     `Unauthenticated`, `Forbidden`, `NotFound`, `InvalidMessage` or `TooLarge`.
     """
 
@@ -79,17 +93,17 @@ class Publisher:
 
     @property
     def pending(self) -> int:
-        """How many events are not acknowledged yet."""
+        """How many events aren't acknowledged yet."""
         return len(self._outbox)
 
     @property
     def blocked_seconds(self) -> float:
-        """For how many seconds calls have waited, in all, because the queue was full."""
+        """The total seconds that calls have waited because the queue was full."""
         return self._blocked_seconds
 
     @property
     def producer(self) -> str:
-        """The name under which the server counts this run's events."""
+        """The id of this run, under which the server counts its events."""
         return self._outbox.producer
 
     async def __aenter__(self) -> Publisher:
@@ -113,7 +127,7 @@ class Publisher:
         if error is None:
             await self.flush()
         elif isinstance(error, Exception):
-            # The block's own error is the one to be seen.
+            # The block's own error takes precedence.
             with suppress(Exception):
                 await within(FAILED_FLUSH_SECONDS, self.flush())
 
@@ -127,41 +141,137 @@ class Publisher:
         kind: Kind | None = None,
         tool_call_id: str | None = None,
         tool_name: str | None = None,
+        tool_kind: ToolKind | None = None,
+        tool_input: Mapping[str, Any] | None = None,
+        is_error: bool | None = None,
+        duration_ms: int | None = None,
+        changes: Sequence[FileChange] | None = None,
+        parent_id: str | None = None,
+        attachments: Sequence[Attachment] | None = None,
     ) -> None:
-        """Text the agent produced.
+        """Publish text the agent produced.
 
         Chunks with the same `message_id` are one message; `is_streaming` says that more of it follows. Chunks
         that wait for the network are joined, and content over 64 KiB is sent as several.
+
+        `tool_input` is a tool's input, `changes` what it does to files, `attachments` what `attach` returned;
+        ValueError is raised if together they exceed 200 KiB as JSON. `parent_id` is the `tool_call_id` of the
+        sub-agent's call that this belongs to.
         """
-        await self.send(Output(content, role, message_id, is_streaming, kind, tool_call_id, tool_name))
+        await self.send(
+            Output(
+                content,
+                role,
+                message_id,
+                is_streaming,
+                kind,
+                tool_call_id,
+                tool_name,
+                tool_kind,
+                tool_input,
+                is_error,
+                duration_ms,
+                changes,
+                parent_id,
+                attachments,
+            )
+        )
 
     async def status(self, status: Status, *, reason: str | None = None) -> None:
-        """What the agent does now: idle, running, waiting, error, finished or offline."""
+        """Publish the agent's status: idle, running, waiting, error, finished or offline."""
         await self.send(StatusChange(status, reason))
 
-    async def context(self, level: float, *, tokens_used: int | None = None, tokens_limit: int | None = None) -> None:
-        """How full the context window is, in percent (0 to 100, sent as a whole number)."""
-        await self.send(Context(round(level), tokens_used, tokens_limit))
+    async def context(
+        self, level: float | None, *, tokens_used: int | None = None, tokens_limit: int | None = None
+    ) -> None:
+        """Publish how full the context window is, in whole percent (0 to 100); None: no longer known."""
+        await self.send(Context(None if level is None else round(level), tokens_used, tokens_limit))
+
+    async def session(
+        self,
+        session: str,
+        change: SessionChanged,
+        *,
+        title: str | None = None,
+        model: str | None = None,
+        cwd: str | None = None,
+        branch: str | None = None,
+    ) -> None:
+        """Publish that a session of the agent's tool has started, resumed, been cleared or compacted, or ended."""
+        await self.send(Session(session, change, title, model, cwd, branch))
+
+    async def plan(self, entries: Iterable[PlanEntry]) -> None:
+        """Publish the agent's whole plan."""
+        await self.send(Plan(tuple(entries)))
+
+    async def subagent(
+        self, parent_id: str, change: SubagentChanged, name: str, *, description: str | None = None
+    ) -> None:
+        """Publish that a sub-agent has started, ended or failed; `parent_id` is the `tool_call_id` that started it."""
+        await self.send(Subagent(parent_id, change, name, description))
+
+    async def usage(
+        self,
+        *,
+        session: str | None = None,
+        model: str | None = None,
+        input_tokens: int | None = None,
+        cached_input_tokens: int | None = None,
+        output_tokens: int | None = None,
+        reasoning_tokens: int | None = None,
+        cost_usd: float | None = None,
+        limits: Sequence[UsageLimit] | None = None,
+        estimated: bool | None = None,
+    ) -> None:
+        """Publish a session's totals so far; a later report replaces this one. Without `session` they apply to the
+        agent's current session, or to this run."""
+        await self.send(
+            Usage(
+                session,
+                model,
+                input_tokens,
+                cached_input_tokens,
+                output_tokens,
+                reasoning_tokens,
+                cost_usd,
+                limits,
+                estimated,
+            )
+        )
 
     async def error(self, code: str, message: str) -> None:
-        """Something went wrong inside the agent; `code` is short and for machines.
+        """Publish an error of the agent; `code` is short and machine-readable.
 
-        Of the message its first 32 KiB are kept.
+        The message is truncated to 32 KiB.
         """
         await self.send(Failure.brief(code, message))
 
     async def terminated(self, exit_code: int, *, signal: str | None = None, reason: Ending = "completed") -> None:
-        """The agent's process is over; `signal` is the name of what killed it, e.g. "SIGKILL"."""
+        """Publish that the agent's process has ended; `signal` is the name of the signal that killed it, if any."""
         await self.send(Terminated(exit_code, signal, reason))
 
     async def ask(self, request: Request) -> Resolution:
-        """Ask a person, after everything said so far, and wait for the answer: through lost connections and restarts of
-        the server. A program that is restarted asks again with the same `request.id`, and nobody is asked twice.
+        """Ask a person, after everything published so far, and wait for the answer, through lost connections and server
+        restarts. A restarted program can ask again with the same `request.id` without asking twice.
 
-        Raises `Refused` as the other calls do.
+        Raises `Refused` like the other calls.
         """
         await self.flush()
         return await ask(self._api, self._agent_id, request)
+
+    async def attach(
+        self, file: bytes | PathLike[str], *, name: str = "", media_type: str = "application/octet-stream"
+    ) -> Attachment:
+        """Keep a file for an output to name: an image (png, jpeg, gif, webp), a pdf or a text of at most 10 MiB, as
+        bytes or by its path. Waits for a server that is away. Raises `Refused`, and OSError for a file that can't be
+        read.
+
+            image = await publisher.attach(Path("chart.png"))
+            await publisher.output("The chart", attachments=[image])
+        """
+        content = file if isinstance(file, bytes) else await asyncio.to_thread(Path(file).read_bytes)
+        name = name or ("" if isinstance(file, bytes) else Path(file).name)
+        return await persistently(lambda: self._api.attach(self._agent_id, content, name, media_type))
 
     async def send(self, message: Message) -> None:
         """Queue any message; waits while the queue is full."""
@@ -179,7 +289,7 @@ class Publisher:
                 self._blocked_seconds += time.monotonic() - began
 
     def put(self, message: Message) -> None:
-        """Queue any message, be the queue full or not."""
+        """Queue any message, even if the queue is full."""
         for part in _parts(message):
             self._add(part)
 
@@ -190,11 +300,11 @@ class Publisher:
         self._outbox.add(part)
 
     def abandon(self) -> None:
-        """The end of the block is not to wait for the server."""
+        """Make the end of the block not wait for the server."""
         self._abandoned = True
 
     async def flush(self) -> None:
-        """Wait until the server has acknowledged everything said so far."""
+        """Wait until the server has acknowledged everything published so far."""
         last = self._outbox.last
         await self._until(lambda: self._outbox.acknowledged >= last)
 

@@ -6,10 +6,14 @@ import asyncio
 import logging
 import random
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from agentstream.connection import Connection
-from agentstream.errors import AgentstreamError
+from agentstream.errors import AgentstreamError, TryLater, Unreachable
+
+Result = TypeVar("Result")
 
 BASE_DELAY_SECONDS = 0.5
 MAX_DELAY_SECONDS = 20.0
@@ -81,3 +85,14 @@ class Reconnector:
         self._broken = True
         now = time.monotonic()
         self._earliest = now + self._backoff.delay(0.0 if self._opened is None else now - self._opened)
+
+
+async def persistently(call: Callable[[], Awaitable[Result]], level: int = logging.WARNING) -> Result:
+    """What `call` returns, tried again for as long as the server is away. The first failure is logged at `level`."""
+    backoff = Backoff()
+    while True:
+        try:
+            return await call()
+        except (Unreachable, TryLater) as failed:
+            log.log(logging.DEBUG if backoff.attempt else level, "%s; trying again", failed)
+            await backoff.sleep()

@@ -20,7 +20,7 @@ log = logging.getLogger("agentstream")
 
 @dataclass
 class Report:
-    """Sends what happens. A server that refuses it must not cost the person their running command.
+    """Reports a run. A server that refuses the events must not end the running command.
 
     While the command runs, a full queue holds it back. Once it is over, all that follows is done within `drain_seconds`
     seconds: what finds no room until then is lost, which is said.
@@ -45,7 +45,7 @@ class Report:
         return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
 
     async def send(self, message: Message) -> None:
-        """Tell the server, now or as soon as it is there."""
+        """Send to the server, now or as soon as it is reachable."""
         try:
             if self.refused:
                 return
@@ -60,7 +60,7 @@ class Report:
             self.refuse(refused)
 
     def send_now(self, message: Message) -> None:
-        """Tell the server what must not be lost, however much waits already."""
+        """Send what must not be lost, even if the queue is full."""
         try:
             if not self.refused:
                 self.publisher.put(message)
@@ -68,12 +68,12 @@ class Report:
             self.refuse(refused)
 
     def note(self, text: str) -> None:
-        """Tell the viewers something about the run itself."""
+        """Publish a notice about the run itself."""
         log.warning("%s", text)
         self.send_now(Output(text, "system", kind="text"))
 
     def report_lost(self) -> None:
-        """Say what is lost."""
+        """Log what is lost."""
         if self._lost:
             self.note(f"The server was away, and {self._lost} pieces of output found no room: they are lost.\n")
 
@@ -87,14 +87,14 @@ class Report:
             log.warning("%d events are not acknowledged; %s", self.publisher.pending, self.fate)
 
     def refuse(self, refused: Refused) -> None:
-        """Say once why, and send no more."""
+        """Log the reason once, and stop sending."""
         if not self.refused:
             log.error("publishing has ended: %s", refused)
         self.refused = True
 
     @property
     def fate(self) -> str:
-        """What becomes of what the server has not taken."""
+        """Handle what the server hasn't accepted."""
         return "the agent's next run sends them" if self.outbox.spooled else "they are lost, there being no spool"
 
 

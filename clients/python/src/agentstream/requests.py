@@ -1,45 +1,35 @@
-"""Ask a person, and wait for the answer: over restarts of the server, and of the program that asks."""
+"""What is asked of a person, and how that ended."""
 
 from __future__ import annotations
 
-import logging
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal
 
-from agentstream.api import Api
-from agentstream.errors import NotFound, TryLater, Unreachable
-from agentstream.events import Cursor, Gap
-from agentstream.reconnection import Backoff, Reconnector
-from agentstream.watch import Watch
-
-log = logging.getLogger("agentstream")
-
-Result = TypeVar("Result")
 Effect = Literal["allow", "allow_always", "deny", "other"]
 RequestKind = Literal["permission", "question", "plan", "input"]
 Outcome = Literal["answered", "answered_elsewhere", "expired", "withdrawn"]
+SettledOutcome = Literal["answered_elsewhere", "withdrawn"]
 
 
 @dataclass(frozen=True)
 class Option:
-    """One way to answer; `effect` is what it lets the program do."""
+    """One way to answer, and its `effect`."""
 
     id: str
     label: str
     effect: Effect = "other"
 
     def payload(self) -> dict[str, str]:
-        """As the server takes it."""
+        """The JSON that the server expects."""
         return {"id": self.id, "label": self.label, "effect": self.effect}
 
 
 @dataclass(frozen=True)
 class Resolution:
-    """How a request ended. `option`, `answers` and `text` are what was answered, `by` the user who did."""
+    """How a request ended. `option`, `answers` and `text` are the answer, `by` the user who gave it."""
 
     outcome: Outcome
     option: str | None = None
@@ -55,10 +45,10 @@ class Resolution:
 
 @dataclass(frozen=True)
 class Request:
-    """What to ask. Asking again with the same `id` asks nobody twice: it waits for the answer to the first.
+    """What to ask. Asking again with the same `id` doesn't ask twice; it waits for the answer to the first.
 
-    `tool` is `{"name", "input", "changes"}`, exactly what would be done; `questions` are those of the protocol. After
-    `expires_in` seconds the request expires, by the server's clock.
+    `tool` is `{"name", "input", "changes"}`, the exact action; `questions` are those of the protocol. After
+    `expires_in` seconds, by the server's clock, the request expires.
     """
 
     title: str
@@ -71,7 +61,7 @@ class Request:
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     def payload(self) -> dict[str, Any]:
-        """As the server takes it."""
+        """The JSON that the server expects."""
         expires_at = None
         if self.expires_in is not None:
             expires_at = (datetime.now(timezone.utc) + timedelta(seconds=self.expires_in)).isoformat()
@@ -88,31 +78,24 @@ class Request:
         return {name: value for name, value in asked.items() if value is not None}
 
 
-async def ask(api: Api, agent_id: str, request: Request) -> Resolution:
-    """Ask, and wait until the request is resolved. Raises `Refused` if the server does not take it."""
-    since = await _persistently(lambda: api.newest(agent_id))
-    payload = request.payload()  # once: a retry asks the same, with the same end
-    asked = await _persistently(lambda: api.ask(agent_id, payload))
-    if "resolution" in asked:
-        return Resolution.of(asked["resolution"])
-    watch = Watch(Reconnector(api.url, api.token), [Cursor("agent", agent_id, since)])
-    async with aclosing(watch) as events:
-        async for event in events:
-            if isinstance(event, Gap):
-                state = await _persistently(lambda: api.request(agent_id, request.id))
-                if "resolution" in state:
-                    return Resolution.of(state["resolution"])
-            elif event.type == "agent:request_resolved" and event.payload.get("requestId") == request.id:
-                return Resolution.of(event.payload)
-    raise NotFound("NOT_FOUND", f"agent {agent_id} was deleted")
+@dataclass(frozen=True)
+class Ask:
+    """`agent:request`: a person is asked."""
+
+    type: ClassVar[str] = "agent:request"
+    request: Request
+
+    def payload(self) -> dict[str, Any]:
+        return self.request.payload()
 
 
-async def _persistently(call: Callable[[], Awaitable[Result]]) -> Result:
-    """What `call` returns, tried again for as long as the server is away."""
-    backoff = Backoff()
-    while True:
-        try:
-            return await call()
-        except (Unreachable, TryLater) as failed:
-            log.log(logging.DEBUG if backoff.attempt else logging.WARNING, "%s; trying again", failed)
-            await backoff.sleep()
+@dataclass(frozen=True)
+class Settle:
+    """`agent:request_resolved` as a producer says it: answered at the terminal, or not asked any more."""
+
+    type: ClassVar[str] = "agent:request_resolved"
+    request_id: str
+    outcome: SettledOutcome
+
+    def payload(self) -> dict[str, Any]:
+        return {"requestId": self.request_id, "outcome": self.outcome}

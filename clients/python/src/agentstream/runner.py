@@ -17,12 +17,14 @@ from agentstream.concurrency import within
 from agentstream.credentials import TOKEN_FILE_VARIABLE, TOKEN_VARIABLE
 from agentstream.errors import Refused, TryLater, Unreachable
 from agentstream.execution import Execution
+from agentstream.labels import describe
 from agentstream.options import RunOptions
 from agentstream.outbox import Outbox
 from agentstream.process import Stdio
 from agentstream.publisher import Publisher
-from agentstream.reconnection import Backoff
+from agentstream.reconnection import Backoff, persistently
 from agentstream.report import reporting
+from agentstream.requests import Settle
 from agentstream.spool import Spool, abandoned_spools
 
 log = logging.getLogger("agentstream")
@@ -30,19 +32,19 @@ log = logging.getLogger("agentstream")
 # How often to ask for the agent while the server does not answer: about 15 s, enough for a restart.
 MAX_ATTEMPTS = 6
 
-# How long a run tries to deliver what earlier runs left.
+# How long a run tries to deliver events left by earlier runs.
 RECOVERY_SECONDS = 30.0
 
-# Tells programs that nothing draws the terminal they write to.
+# Tells programs that their terminal has no display.
 DUMB_TERMINAL = {"TERM": "dumb", "NO_COLOR": "1", "PAGER": "cat", "GIT_PAGER": "cat"}
 
 
 async def run(options: RunOptions) -> int:
     """Run the command to its end; returns its exit code, 128 + n if signal n killed it, 127 if there is none.
 
-    On return the server has acknowledged everything, or was away for longer than `options.wait`, and the rest is kept
-    for the agent's next run. In the main thread, SIGINT, SIGTERM and SIGHUP are passed on to the command; a second
-    SIGINT kills it. If the server refuses the events, that is logged, and the command runs on unwatched.
+    On return the server has acknowledged everything, or was unreachable for longer than `options.wait`; the rest
+    is stored for the agent's next run. In the main thread, SIGINT, SIGTERM and SIGHUP are passed on to the command; a
+    second SIGINT kills it. If the server refuses the events, that is logged, and the command runs on unwatched.
 
     Raises `Refused` or `Unreachable`, before anything is started, if the agent cannot be found or created.
     """
@@ -60,7 +62,7 @@ async def run(options: RunOptions) -> int:
             stdio,
             adapter,
             report,
-            commands(_api(options), agent_id, newest),
+            commands(_api(options), agent_id, newest, adapter.requests),
             options.quiet,
         ).run()
 
@@ -81,8 +83,12 @@ async def _agent(options: RunOptions) -> tuple[str, int]:
     """The agent's id, and its newest event: commands up to there were meant for earlier runs."""
     api = _api(options)
     workspace = await api.workspace(options.workspace)
-    name = options.name or program(options.command) or options.command[0]
-    agent = await api.agent(workspace.id, name)
+    if options.key:
+        labels = await describe(options.command, _environment(options.hidden, pty=False))
+        agent = await api.register(workspace.id, options.key, options.name, labels)
+    else:
+        name = options.name or program(options.command) or options.command[0]
+        agent = await api.agent(workspace.id, name)
     return agent.id, await api.newest(agent.id)
 
 
@@ -98,10 +104,10 @@ def _stdio(options: RunOptions, adapter: Adapter) -> Stdio:
 
 
 def _environment(hidden: Collection[str], pty: bool) -> dict[str, str]:
-    # An agent can print whatever it can read, and its viewers must not see the runner's token.
+    # An agent can print whatever it can read, and viewers must not see the runner's token.
     secret = {TOKEN_VARIABLE, TOKEN_FILE_VARIABLE, *hidden}
     mine = {key: value for key, value in os.environ.items() if key not in secret}
-    # Without this, a Python program on a pipe prints nothing until it has written 8 KiB.
+    # Otherwise a Python program on a pipe buffers 8 KiB before it prints anything.
     return {**mine, "PYTHONUNBUFFERED": "1", **(DUMB_TERMINAL if pty else {})}
 
 
@@ -129,11 +135,26 @@ async def _resend(options: RunOptions, agent_id: str, spool: Spool) -> None:
     try:
         async with _publisher(options, agent_id, outbox):
             pass
+        await _withdraw(options, agent_id, spool.producer)
     except Refused as refused:
         log.error("the server refused the events of an earlier run, which are kept as %s: %s", spool.path.name, refused)
         spool.quarantine()
     finally:
         outbox.close(keep=True)
+
+
+async def _withdraw(options: RunOptions, agent_id: str, run: str) -> None:
+    """Withdraw what that run still asks of people: nobody listens to their answers any more."""
+    try:
+        asked = await persistently(lambda: _api(options).open_requests(agent_id))
+        left = [request["requestId"] for request in asked if request["requestId"].startswith(f"{run}-")]
+        if left:
+            # Not under that run's own numbers, whose last one only the server knows.
+            async with _publisher(options, agent_id, Outbox()) as publisher:
+                for request_id in left:
+                    publisher.put(Settle(request_id, "withdrawn"))
+    except Refused as refused:
+        log.warning("requests of an earlier run stay open: %s", refused)
 
 
 def _publisher(options: RunOptions, agent_id: str, outbox: Outbox, lease: bool = False) -> Publisher:

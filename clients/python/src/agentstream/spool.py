@@ -1,4 +1,4 @@
-"""Unacknowledged events on disk, so that they outlive this program."""
+"""Stores unacknowledged events on disk, so that they survive this program."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Record:
 
 
 def default_folder() -> Path:
-    """Where spools lie unless told otherwise: below XDG_STATE_HOME."""
+    """The default folder for spools, below XDG_STATE_HOME."""
     state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
     return Path(state).expanduser() / "agentstream" / "spool"
 
@@ -94,7 +94,7 @@ class Spool:
                 self._rewrite(left)
 
     def close(self, keep: bool) -> None:
-        """Let go of the file: `keep` it for the next run, or remove it."""
+        """Close the file: `keep` it for the next run, or remove it."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             if not keep:
@@ -102,7 +102,7 @@ class Spool:
             os.close(descriptor)
 
     def quarantine(self) -> None:
-        """Put the file aside: the server does not want what is in it."""
+        """Move the file aside, because the server refuses its events."""
         with suppress(OSError):
             self.path.rename(self.path.with_suffix(REFUSED_SUFFIX))
         self.close(keep=True)

@@ -1,4 +1,4 @@
-"""A command's standard input: what people send, and what was piped into this program."""
+"""A command's standard input: people's input, and what was piped into this program."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ class Stdin:
         self._turn = asyncio.Lock()
 
     async def write(self, data: bytes) -> None:
-        """Write all of `data`, as slowly as the command reads. Raises BrokenPipeError if it reads no more."""
+        """Write all of `data` at the command's pace. Raises BrokenPipeError if it no longer reads."""
         async with self._turn:
             view = memoryview(data)
             while view:
                 if self._descriptor is None:
-                    raise BrokenPipeError("the input has been closed")
+                    raise BrokenPipeError("the input is closed")
                 try:
                     view = view[os.write(self._descriptor, view) :]
                 except BlockingIOError:
                     await self._writable(self._descriptor)
 
     async def finish(self) -> None:
-        """Close it once everything is written: the command has got all there is."""
+        """Close it once everything is written."""
         async with self._turn:
             self.close()
 
     def close(self) -> None:
-        """Close it at once."""
+        """Close it immediately."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
@@ -60,12 +60,12 @@ def forward_stdin(stdin: Stdin) -> None:
     if not _piped():
         return
     loop = asyncio.get_running_loop()
-    # A thread, because files cannot be waited for; a daemon, because nothing wakes it from reading.
+    # A thread, because files can't be awaited; a daemon, because reading can't be interrupted.
     threading.Thread(target=_copy, args=(stdin, loop), daemon=True).start()
 
 
 def _piped() -> bool:
-    # A service manager gives /dev/null, which means no more than that nobody types there.
+    # Service managers pass /dev/null, which only means that nobody types there.
     try:
         return sys.stdin is not None and not stat.S_ISCHR(os.fstat(sys.stdin.fileno()).st_mode)
     except (OSError, ValueError):

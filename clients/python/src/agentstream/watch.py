@@ -23,20 +23,22 @@ def watch(
     *,
     agents: Iterable[str] = (),
     workspaces: Iterable[str] = (),
+    inbox: bool = False,
     since: Mapping[str, int] | int | None = None,
     insecure: bool = False,
 ) -> Watch:
-    """Every event of the given agents and workspaces (their ids), each once, in order within its stream.
+    """Every event of the given agents and workspaces (their ids), and of the user's own `inbox`, each once, in order
+    within its stream.
 
         async for event in watch("http://host:8000", token, agents=[agent_id], since=0):
             print(event.payload.get("content", ""), end="")
 
-    `since` says where to begin: nothing for "from now", 0 for all that is retained, a `seq` for what follows
-    it; one number for all streams or a mapping from id or stream name. After any break it continues where it
-    was. Where that is not possible, because the server no longer has those events, a `Gap` comes first.
+    `since` is where to start: omitted for "from now", 0 for all retained events, a `seq` for what follows it;
+    one number for all streams or a mapping from id or stream name. After a lost connection it continues where it
+    was. If the server no longer has the next events, a `Gap` comes first.
 
     Raises `Refused`: `NotFound` (also when an agent or workspace is deleted), `Forbidden` (also when access
-    is withdrawn), `Unauthenticated`, `TooManySubscriptions`; ValueError for a wrong url, token or id, and for a url
+    is revoked), `Unauthenticated`, `TooManySubscriptions`; ValueError for an invalid url, token or id, and for a url
     that would send the token unencrypted to another host, unless `insecure` permits that.
     """
     socket_url(url)
@@ -44,13 +46,14 @@ def watch(
     check_transport(url, insecure)
     cursors = [Cursor("agent", _id(id)) for id in agents]
     cursors += [Cursor("workspace", _id(id)) for id in workspaces]
+    cursors += [Cursor("inbox", "")] if inbox else []
     for cursor in cursors:
         cursor.since = _start(cursor, since)
     return Watch(Reconnector(url, token), cursors)
 
 
 class Watch(AsyncIterator[Event]):
-    """What `watch` returns. Waiting for the next event may be cancelled, and tried again, without loss.
+    """What `watch` returns. Waiting for the next event may be cancelled and repeated without losing events.
 
     The connection ends with the object, with `aclose()`, or with its `async with` block if it is used as one.
     """
@@ -86,7 +89,7 @@ class Watch(AsyncIterator[Event]):
             for cursor in self._cursors.values():
                 await connection.send(encode(cursor.request()))
         except BaseException:
-            # Half subscribed, also when cancelled, is of no use to the next attempt.
+            # A partial subscription, also after cancellation, is useless to the next attempt.
             connection.abort()
             raise
         self._connection = connection
@@ -135,12 +138,16 @@ def _start(cursor: Cursor, since: Mapping[str, int] | int | None) -> int | None:
 
 def _receive(cursors: dict[str, Cursor], message: dict[str, Any]) -> Event | None:
     match message:
+        case {"type": "subscribed", "payload": {"type": "inbox"}}:
+            return cursors["inbox"].subscribed(message)
         case {"type": "subscribed", "payload": {"type": kind, "id": id}}:
             return cursors[f"{kind}.{id}"].subscribed(message)
         case {"type": "unsubscribed", "payload": {"type": kind, "id": id, "reason": reason}}:
             raise _ended(f"{kind} {id}", reason)
         case {"type": "error", "payload": {"code": code, "message": text}}:
             raise from_code(code, text)
+        case {"seq": _, "type": str(type_)} if type_.startswith("inbox:"):
+            return cursors["inbox"].advance(message)
         case {"seq": _, "payload": {"agentId": id}}:
             return cursors[f"agent.{id}"].advance(message)
         case {"seq": _, "payload": {"workspaceId": id}}:

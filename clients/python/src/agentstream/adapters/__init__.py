@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from agentstream.adapters.open_requests import OpenRequests
 from agentstream.messages import Message
 
 Stream = Literal["stdout", "stderr"]
@@ -34,6 +35,11 @@ class Adapter(Protocol):
     @property
     def accepts_input(self) -> bool:
         """Whether the command reads what people send it; if not, it gets this program's own stdin."""
+        ...
+
+    @property
+    def requests(self) -> OpenRequests:
+        """What the command asks of people, and how it is told their answers."""
         ...
 
     def feed(self, chunk: Chunk) -> Iterable[Message]:

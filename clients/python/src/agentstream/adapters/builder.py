@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
+from agentstream.adapters.bounds import plain
+from agentstream.adapters.tools import beside
 from agentstream.messages import Failure, Kind, Message, Output, Role, Status, StatusChange, encode
 
 # The server's bound for ids and names.
@@ -13,7 +16,7 @@ LABEL = 200
 
 def label(value: object) -> str | None:
     """`value` as an id or a name that the server takes; None if it cannot be one."""
-    return value[:LABEL] if isinstance(value, str) and value else None
+    return plain(value[:LABEL]) if isinstance(value, str) and value else None
 
 
 def as_text(value: object) -> str:
@@ -35,6 +38,7 @@ class Speaker:
     kind: Kind = "text"
     call: str | None = None
     tool: str | None = None
+    parent: str | None = None
 
 
 @dataclass
@@ -66,7 +70,16 @@ class StreamedMessage:
 
     def _output(self, text: str, is_streaming: bool) -> Output:
         voice = self.voice
-        return Output(text, voice.role, self.message_id, is_streaming, voice.kind, voice.call, voice.tool)
+        return Output(
+            text,
+            voice.role,
+            self.message_id,
+            is_streaming,
+            voice.kind,
+            voice.call,
+            voice.tool,
+            parent_id=voice.parent,
+        )
 
 
 @dataclass
@@ -92,10 +105,20 @@ class MessageBuilder:
             yield from growing.end()
         self._growing.clear()
 
-    def say(self, text: str, voice: Speaker = Speaker()) -> Iterator[Output]:
-        """A whole message; nothing if it is empty."""
+    def say(self, text: str, voice: Speaker = Speaker(), **more: Any) -> Iterator[Output]:
+        """A whole message; nothing if it is empty. `more` are further fields of it."""
         if text:
-            yield Output(text, voice.role, self._next(), None, voice.kind, voice.call, voice.tool)
+            yield Output(
+                text,
+                voice.role,
+                self._next(),
+                None,
+                voice.kind,
+                voice.call,
+                voice.tool,
+                parent_id=voice.parent,
+                **more,
+            )
 
     def grow(self, key: str, text: str, voice: Speaker, over: bool) -> Iterator[Output]:
         """What is new in a message of which the tool repeats the whole under `key`: `text` is all of it so far."""
@@ -111,25 +134,40 @@ class MessageBuilder:
             yield from growing.end()
             del self._growing[key]
 
-    def call(self, call: object, tool: object, content: str) -> Iterator[Output]:
-        """A tool is called; its result may name it by the id alone."""
+    def growing(self, key: str) -> bool:
+        """Whether a part of that message was told."""
+        return key in self._growing
+
+    def call(
+        self, call: object, tool: object, content: str, input_: object = None, parent: str | None = None
+    ) -> Iterator[Output]:
+        """A tool is called, by the sub-agent `parent` if by one; its result may name it by the id alone."""
         call, tool = label(call), label(tool)
         if call and tool:
             self._tools[call] = tool
-        yield from self.say(content, Speaker("tool", "tool_call", call, tool))
+        yield from self.say(content, Speaker("tool", "tool_call", call, tool, parent), **beside(tool, input_))
 
-    def result_of(self, call: object) -> Speaker:
+    def result_of(self, call: object, parent: str | None = None) -> Speaker:
         """Whose words the call's result are."""
         call = label(call)
-        return Speaker("tool", "tool_result", call, self._tools.get(call or ""))
+        return Speaker("tool", "tool_result", call, self._tools.get(call or ""), parent)
 
     def called(self, call: object) -> bool:
         """Whether that call was told of and has not ended."""
         return label(call) in self._tools
 
-    def result(self, call: object, content: str) -> Iterator[Output]:
+    def result(
+        self,
+        call: object,
+        content: str,
+        *,
+        is_error: bool | None = None,
+        duration_ms: int | None = None,
+        parent: str | None = None,
+    ) -> Iterator[Output]:
         """What a call has given; an empty result is told as such."""
-        yield from self.say(content or "(no output)", self.result_of(call))
+        voice = self.result_of(call, parent)
+        yield from self.say(content or "(no output)", voice, is_error=is_error, duration_ms=duration_ms)
         self.ended(call)
 
     def ended(self, call: object) -> None:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
-from agentstream.adapters.builder import MessageBuilder, Speaker, StreamedMessage, as_text
+from agentstream.adapters.bounds import line, plain
+from agentstream.adapters.builder import LABEL, MessageBuilder, Speaker, StreamedMessage, as_text, label
+from agentstream.adapters.claude_requests import asked
 from agentstream.adapters.context_window import ContextWindow
 from agentstream.adapters.json_lines import Event
 from agentstream.adapters.notices import Notices, limit
-from agentstream.adapters.permissions import Permissions, questions
-from agentstream.messages import Kind, Message, Role, encode
+from agentstream.adapters.open_requests import OpenRequests
+from agentstream.adapters.progress import Sessions, plan, total, usage
+from agentstream.messages import Kind, Message, Role, Subagent, encode
 
 # Parts of a message as it is streamed that say nothing to people, or that a later line says again.
 _SILENT = {"content_block_start", "content_block_stop", "message_stop", "ping"}
@@ -21,6 +25,9 @@ _SILENT_DELTAS = {"input_json_delta", "signature_delta", "citations_delta"}
 
 # What Claude Code has the assistant say where there is nothing to say, as after /clear.
 _NOTHING = {"type": "text", "text": "(no content)"}
+
+# What a model has read and not found in the cache.
+_READ = ("inputTokens", "cacheCreationInputTokens")
 
 # How Claude Code hands on what a command of its own, as /compact, has printed.
 _COMMAND = re.compile(r"<local-command-std(?:out|err)>(.*)</local-command-std(?:out|err)>", re.DOTALL)
@@ -46,16 +53,18 @@ class Claude:
     `interactive` is whether Claude was started with `--input-format stream-json`, and so can be talked to.
     """
 
-    def __init__(self, run: str, interactive: bool) -> None:
+    def __init__(self, run: str, interactive: bool, resumed: bool = False) -> None:
         self.accepts_input = interactive
         self._builder = MessageBuilder(run)
         self._context = ContextWindow()
-        self._permissions = Permissions()
+        self.requests = OpenRequests(self._builder)
         self._threads: dict[str | None, Thread] = {}
         self._spoken = False
         self._sent: list[str] = []
         self._notices = Notices()
-        self._session: object = None
+        self._sessions = Sessions(run, resumed)
+        self._subagents: dict[str, Subagent] = {}
+        self._background: set[str] = set()
 
     def translate(self, event: Event) -> Iterable[Message] | None:
         match event:
@@ -70,7 +79,7 @@ class Claude:
             case {"type": "user", "message": {"content": str() | [*_] as content}}:
                 # What Claude writes to itself, as the summary that it goes on with, no person has said.
                 role: Role = "system" if event.get("isSynthetic") is True else "user"
-                return self._user(content, Speaker(role, call=_parent(event)))
+                return self._user(content, Speaker(role, call=label(_parent(event)), parent=label(_parent(event))))
             case {"type": "result", "subtype": str(subtype)}:
                 return self._result(subtype, event)
             case {
@@ -80,7 +89,7 @@ class Claude:
             }:
                 return self._ask(id_, wish)
             case {"type": "control_cancel_request", "request_id": str(id_)}:
-                return self._settle(self._permissions.drop(id_))
+                return self.requests.settle(id_, "withdrawn")
             case {"type": "rate_limit_event", "rate_limit_info": dict() as info}:
                 return self._builder.say(limit(info), Speaker("system"))
             case {"type": "control_response" | "keep_alive" | "tool_progress" | "rate_limit_event"}:
@@ -89,12 +98,11 @@ class Claude:
                 return None
 
     def close(self) -> Iterable[Message]:
-        return self._builder.end()
+        yield from self._builder.end()
+        yield from self.requests.close()
 
     def reply(self, content: str) -> str:
-        """An answer to the permission asked for, if one is; else a message of the user."""
-        if answer := self._permissions.answer(content):
-            return encode(answer) + "\n"
+        """A message of the user. It answers no request, whatever it says."""
         self._sent = [*self._sent[-20:], content]
         return encode({"type": "user", "message": {"role": "user", "content": content}}) + "\n"
 
@@ -103,42 +111,45 @@ class Claude:
     def _system(self, subtype: str, event: Event) -> Iterable[Message] | None:
         match subtype, event:
             case "init", _:
-                return self._init(event.get("session_id"), event.get("model"))
+                return self._init(event)
             case "session_state_changed", {"state": "running"}:
-                return self._settle(self._permissions.clear())
+                return () if self.requests else self._builder.status("running")
             case "session_state_changed", {"state": "requires_action"}:
                 return self._builder.status("waiting", "awaiting_approval")
             case "session_state_changed", {"state": "idle"}:
                 return ()  # the result has said so, and whether it is one
             case "compact_boundary", _:
-                return self._context.compacted(event.get("compact_metadata"))
+                compacted = self._context.compacted(event.get("compact_metadata"))
+                return chain(compacted, self._sessions.compacted())
+            case "task_notification", {"tool_use_id": str(id_), "status": str(status)} if id_ in self._subagents:
+                said = self._builder.say(self._notices.told(subtype, event) or "", Speaker("system"))
+                return chain(said, self._subagent_ended(id_, status != "completed"))
             case _:
                 notice = self._notices.told(subtype, event)
                 return None if notice is None else self._builder.say(notice, Speaker("system"))
 
-    def _init(self, session: object, model: object) -> Iterator[Message]:
+    def _init(self, event: Event) -> Iterator[Message]:
         """A turn begins, in a session of its own after /clear."""
-        self._context.select_adapter(model)
-        if self._session not in (None, session):
-            yield from self._context.emptied()
-        self._session = session
+        self._context.select_adapter(event.get("model"))
+        for session in self._sessions.enter(event.get("session_id"), event.get("model"), event.get("cwd")):
+            yield session
+            if session.change == "cleared":
+                yield from self._context.emptied()
         yield from self._builder.status("running")
 
-    def _ask(self, id_: str, wish: dict[str, Any]) -> Iterator[Message]:
-        self._permissions.ask(id_, wish)
-        asked = questions(wish)
-        lines = [f"{question} ({', '.join(offered)})" if offered else question for question, offered in asked.items()]
-        text = "\n".join(lines) or f"May {wish.get('tool_name')} be used?"
-        hint = self._permissions.hint if self.accepts_input else ""
-        yield from self._builder.say(("\n" if asked else " ").join(filter(None, (text, hint))), Speaker("system"))
-        yield from self._builder.status("waiting", "awaiting_input" if asked else "awaiting_approval")
-
-    def _settle(self, settled: bool) -> Iterator[Message]:
-        if settled:
-            yield from self._builder.status("running")
+    def _ask(self, id_: str, wish: dict[str, Any]) -> Iterable[Message]:
+        if self.accepts_input:
+            return self.requests.ask(asked(id_, wish))
+        return chain(
+            self._builder.say(
+                f"{wish.get('tool_name')} needs a permission, which nobody can give: Claude was started without"
+                " --input-format stream-json.",
+                Speaker("system"),
+            ),
+            self._builder.status("waiting", "awaiting_approval"),
+        )
 
     def _result(self, subtype: str, event: Event) -> Iterator[Message]:
-        self._permissions.clear()
         self._threads.clear()
         yield from self._builder.end()
         text = event.get("result")
@@ -150,7 +161,25 @@ class Claude:
             yield from self._builder.say(text)
         self._spoken = False
         yield from self._context.learn(event.get("modelUsage"))
-        yield from self._builder.status("error" if failed else "idle")
+        yield from self._used(event)
+        if failed or not self.requests:
+            yield from self._builder.status("error" if failed else "idle")
+
+    def _used(self, result: Event) -> Iterator[Message]:
+        """What the session has used, sub-agents included."""
+        match result.get("modelUsage"):
+            case dict() as models if models:
+                used = [entry for entry in models.values() if isinstance(entry, dict)]
+                cached = total(*(entry.get("cacheReadInputTokens") for entry in used))
+                read = total(*(entry.get(name) for entry in used for name in _READ))
+                yield usage(
+                    self._sessions.counted,
+                    self._context.model,
+                    input_tokens=read + cached,
+                    cached_input_tokens=cached,
+                    output_tokens=total(*(entry.get("outputTokens") for entry in used)),
+                    cost_usd=result.get("total_cost_usd"),
+                )
 
     # What is said
 
@@ -185,8 +214,8 @@ class Claude:
         for block in thread.blocks.values():
             yield from block.end()
         if parent is None:
-            self._permissions.clear()
-            yield from self._builder.status("running")
+            if not self.requests:
+                yield from self._builder.status("running")
             match inner:
                 case {"message": {"id": id_, "usage": usage}}:
                     yield from self._context.used(id_, usage)
@@ -198,7 +227,7 @@ class Claude:
         yield from thread.blocks[index].add(text)
 
     def _assistant(self, blocks: list[Any], message: dict[str, Any], parent: str | None) -> Iterator[Message]:
-        if parent is None and not self._permissions.pending:
+        if parent is None and not self.requests:
             yield from self._builder.status("running")
         for block in blocks:
             if block != _NOTHING:
@@ -220,11 +249,40 @@ class Claude:
             case {"type": "thinking", "thinking": str(text)}:
                 yield from self._whole(text, _voice("thinking", parent), parent)
             case {"type": "tool_use", "id": id_, "name": name}:
-                yield from self._builder.call(id_, name, as_text(block.get("input", {})))
+                input_ = block.get("input", {})
+                yield from self._builder.call(id_, name, as_text(input_), input_, label(parent))
+                yield from self._progress(id_, name, input_)
             case {"type": "redacted_thinking"}:
                 pass
             case _:
                 yield from self._builder.say(as_text(block), Speaker("system"))
+
+    def _progress(self, call: object, tool: object, input_: object) -> Iterator[Message]:
+        """What a call tells of the agent itself: its plan, or that a sub-agent starts."""
+        match tool, input_:
+            case "TodoWrite", {"todos": [*steps]}:
+                yield plan((step.get("content"), step.get("status")) for step in steps if isinstance(step, dict))
+            case "Task" | "Agent", dict() if (parent := label(call)) and parent not in self._subagents:
+                name = line(as_text(input_.get("subagent_type") or "agent"), LABEL)
+                description = input_.get("description")
+                about = line(description) if isinstance(description, str) else None
+                self._subagents[parent] = Subagent(plain(parent), "started", name or "agent", about)
+                if input_.get("run_in_background") is True:
+                    self._background.add(parent)
+                yield self._subagents[parent]
+
+    def _subagent_ended(self, call: object, failed: bool) -> Iterator[Message]:
+        if started := self._subagents.pop(label(call) or "", None):
+            yield replace(started, change="failed" if failed else "ended")
+
+    def _tool_result(self, block: dict[str, Any], parent: str | None) -> Iterator[Message]:
+        id_, failed = block["tool_use_id"], block.get("is_error") is True
+        told = _result_text(block.get("content"))
+        yield from self._builder.result(id_, told, is_error=failed, parent=label(parent))
+        # One in the background has only started by then.
+        if failed or label(id_) not in self._background:
+            yield from self._subagent_ended(id_, failed)
+        yield from self.requests.settle_call(id_)
 
     def _whole(self, text: str, voice: Speaker, parent: str | None) -> Iterator[Message]:
         """A block as a whole: what its deltas have not said yet, mostly all of it or nothing."""
@@ -247,9 +305,8 @@ class Claude:
             content = [{"type": "text", "text": content}]
         for block in content:
             match block:
-                case {"type": "tool_result", "tool_use_id": id_}:
-                    yield from self._builder.result(id_, _result_text(block.get("content")))
-                    yield from self._settle(self._permissions.used(id_))
+                case {"type": "tool_result", "tool_use_id": _}:
+                    yield from self._tool_result(block, voice.parent)
                 case {"type": "text", "text": str(text)} if text in self._sent:
                     self._sent.remove(text)  # on the transcript already, as what a person has sent
                 case {"type": "text", "text": str(text)} if told := _COMMAND.fullmatch(text):
@@ -267,7 +324,7 @@ def _parent(event: Event) -> str | None:
 
 def _voice(kind: Kind, parent: str | None) -> Speaker:
     # A sub-agent's words belong to the call that has started it.
-    return Speaker(kind=kind) if parent is None else Speaker("tool", kind, parent[:200])
+    return Speaker(kind=kind) if parent is None else Speaker("tool", kind, parent[:200], parent=parent[:200])
 
 
 def _failed(subtype: str, result: Event) -> bool:

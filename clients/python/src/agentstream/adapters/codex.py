@@ -8,7 +8,8 @@ from typing import Any
 
 from agentstream.adapters.builder import MessageBuilder, Speaker, append_line, as_text
 from agentstream.adapters.json_lines import Event
-from agentstream.messages import Message
+from agentstream.adapters.progress import Sessions, plan, usage
+from agentstream.messages import Message, Plan
 
 Item = dict[str, Any]
 
@@ -22,17 +23,18 @@ class Codex:
     # It would wait for the end of its input before it begins.
     accepts_input = False
 
-    def __init__(self, run: str) -> None:
+    def __init__(self, run: str, resumed: bool = False) -> None:
         self._builder = MessageBuilder(run)
+        self._sessions = Sessions(run, resumed)
 
     def translate(self, event: Event) -> Iterable[Message] | None:
         match event:
             case {"type": "thread.started"}:
-                return ()
+                return self._sessions.enter(event.get("thread_id"))
             case {"type": "turn.started"}:
                 return self._builder.status("running")
             case {"type": "turn.completed"}:
-                return chain(self._builder.end(), self._builder.status("idle"))
+                return chain(self._builder.end(), self._used(event.get("usage")), self._builder.status("idle"))
             case {"type": "turn.failed", "error": {"message": message}}:
                 return self._fail(message)
             case {"type": "error", "message": str(message)} if message.startswith("Reconnecting"):
@@ -58,6 +60,18 @@ class Codex:
         yield from self._builder.failed("turn_failed", message)
         yield from self._builder.status("error")
 
+    def _used(self, told: object) -> Iterator[Message]:
+        """What the thread has used in all."""
+        if isinstance(told, dict):
+            yield usage(
+                self._sessions.current,
+                None,
+                input_tokens=told.get("input_tokens"),
+                cached_input_tokens=told.get("cached_input_tokens"),
+                output_tokens=told.get("output_tokens"),
+                reasoning_tokens=told.get("reasoning_output_tokens"),
+            )
+
     def _item(self, item: Item, over: bool) -> Iterable[Message] | None:
         speech = self._builder
         match item:
@@ -79,32 +93,39 @@ class Codex:
             case {"type": "web_search", "query": query}:
                 return self._call(item, "web_search", as_text(query), "", over)
             case {"type": "todo_list", "items": [*items]}:
-                return speech.grow(item["id"], _todos(items), Speaker("tool", "tool_result", tool="todo_list"), over)
+                told = speech.grow(item["id"], _todos(items), Speaker("tool", "tool_result", tool="todo_list"), over)
+                return chain([_plan(items)], told)
             case {"type": "error", "message": message}:
                 return speech.failed("codex", message)
             case _:
                 return None
 
     def _command(self, item: Item, command: str, over: bool) -> Iterator[Message]:
-        yield from self._begin(item, "command", command)
+        yield from self._begin(item, "command", command, {"command": command})
         text = as_text(item.get("aggregated_output") or "")
         if over and (ending := _ending(item, text)):
             text = append_line(text, ending)
-        if text:
+        if over and text and not self._builder.growing(item["id"]):
+            yield from self._builder.result(item["id"], text, is_error=_failed(item))
+        elif text:
             yield from self._builder.grow(item["id"], text, self._builder.result_of(item["id"]), over)
         if over:
             self._builder.ended(item["id"])
 
     def _call(self, item: Item, tool: str, content: str, result: str, over: bool) -> Iterator[Message]:
-        yield from self._begin(item, tool, content)
+        yield from self._begin(item, tool, content, item.get("arguments"))
         if over and result:
-            yield from self._builder.result(item["id"], result)
+            yield from self._builder.result(item["id"], result, is_error=_failed(item))
         elif over:
             self._builder.ended(item["id"])
 
-    def _begin(self, item: Item, tool: str, content: str) -> Iterator[Message]:
+    def _begin(self, item: Item, tool: str, content: str, input_: object) -> Iterator[Message]:
         if not self._builder.called(item["id"]):
-            yield from self._builder.call(item["id"], tool, content)
+            yield from self._builder.call(item["id"], tool, content, input_)
+
+
+def _failed(item: Item) -> bool:
+    return item.get("status") in ("failed", "declined") or item.get("exit_code") not in (None, 0)
 
 
 def _ending(item: Item, text: str) -> str:
@@ -137,6 +158,11 @@ def _changes(changes: list[Any]) -> str:
         f"{change.get('kind')} {change.get('path')}" if isinstance(change, dict) else as_text(change)
         for change in changes
     )
+
+
+def _plan(items: list[Any]) -> Plan:
+    steps = (item for item in items if isinstance(item, dict))
+    return plan((step.get("text"), "completed" if step.get("completed") is True else "pending") for step in steps)
 
 
 def _todos(items: list[Any]) -> str:

@@ -35,6 +35,11 @@ class ContextWindow:
         """The session uses this model from now on."""
         self._model = model if isinstance(model, str) else None
 
+    @property
+    def model(self) -> str | None:
+        """The main thread's model."""
+        return self._model
+
     def used(self, message: object, usage: object) -> Iterator[Context]:
         """The message of that id has used this much."""
         if message != self._message:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 from agentstream.adapters import Chunk
+from agentstream.adapters.builder import MessageBuilder
+from agentstream.adapters.open_requests import OpenRequests
 from agentstream.adapters.text import TextAdapter
 from agentstream.messages import Message
 
@@ -43,8 +46,10 @@ class JsonLinesAdapter:
     # A terminal would wrap lines, or tempt the tool to draw.
     terminal = False
 
-    def __init__(self, run: str, translator: Translator) -> None:
+    def __init__(self, run: str, translator: Translator, requests: OpenRequests | None = None) -> None:
+        """`requests` are those of the translator, if its tool can ask people."""
         self._translator = translator
+        self.requests = OpenRequests(MessageBuilder(run)) if requests is None else requests
         self._plain = TextAdapter(f"{run}-text", "system")
         self._parts: list[str] = []
         self._held = 0
@@ -112,7 +117,14 @@ def _lines(text: str) -> Iterator[str]:
 
 def _parse(line: str) -> Event | None:
     try:
-        event = json.loads(line)
+        event = json.loads(line, parse_constant=_finite, parse_float=_finite)
     except (ValueError, RecursionError):
         return None
     return event if isinstance(event, dict) else None
+
+
+def _finite(number: str) -> float:
+    """JSON knows no other numbers. Raises ValueError."""
+    if not math.isfinite(value := float(number)):
+        raise ValueError(number)
+    return value

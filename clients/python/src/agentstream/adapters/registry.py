@@ -17,6 +17,8 @@ AUTO = "auto"
 
 # What people put before a command, and how packages name the programs they hold.
 _WRAPPERS = {"env", "npx", "bunx", "nice", "nohup", "time", "stdbuf", "timeout"}
+_CLAUDE_RESUMES = ("--resume", "-r", "--continue", "-c")
+_OPENCODE_RESUMES = ("--session", "-s", "--continue", "-c")
 _PACKAGES = {"claude-code": "claude", "opencode-ai": "opencode"}
 
 
@@ -32,16 +34,19 @@ def select_adapter(name: str, command: Sequence[str], run: str) -> Adapter:
 
 
 def _claude(run: str, command: Sequence[str]) -> Adapter:
-    return JsonLinesAdapter(run, Claude(run, _has(command, "--input-format", "stream-json")))
+    claude = Claude(run, _has(command, "--input-format", "stream-json"), _resumes(command, *_CLAUDE_RESUMES))
+    return JsonLinesAdapter(run, claude, claude.requests)
 
 
 ADAPTERS: dict[str, Callable[[str, Sequence[str]], Adapter]] = {
     "text": lambda run, command: TextAdapter(run),
     "claude": _claude,
-    "codex": lambda run, command: JsonLinesAdapter(run, Codex(run)),
-    "opencode": lambda run, command: JsonLinesAdapter(run, OpenCode(run)),
+    "codex": lambda run, command: JsonLinesAdapter(run, Codex(run, _resumes(command, "resume"))),
+    "opencode": lambda run, command: JsonLinesAdapter(run, OpenCode(run, _resumes(command, *_OPENCODE_RESUMES))),
 }
 NAMES = (AUTO, *ADAPTERS)
+# The programs whose events are understood.
+TOOLS = ADAPTERS.keys() - {"text"}
 
 
 def _recognized(command: Sequence[str]) -> str:
@@ -63,6 +68,11 @@ def program(command: Sequence[str]) -> str:
     plain = (name.split("@")[0] if not name.startswith("@") else name for name in names)
     name = next((name for name in plain if name not in _WRAPPERS), "")
     return _PACKAGES.get(name, name)
+
+
+def _resumes(command: Sequence[str], *words: str) -> bool:
+    """Whether the tool is told by one of these words to go on with a session of before."""
+    return not {word.partition("=")[0] for word in command}.isdisjoint(words)
 
 
 def _has(command: Sequence[str], option: str, value: str) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agentstream.adapters import Chunk
+from agentstream.adapters.builder import MessageBuilder
+from agentstream.adapters.open_requests import OpenRequests
 from agentstream.messages import Output, Role
 
 # Lines of one stream that follow each other closely are one message, up to a size a viewer can redraw often.
@@ -24,6 +26,7 @@ class TextAdapter:
 
     def __init__(self, run: str, stdout: Role = "assistant") -> None:
         self._run = run
+        self.requests = OpenRequests(MessageBuilder(run))  # it asks none
         self._stdout = stdout
         self._message = 0
         self._length = 0

@@ -1,0 +1,30 @@
+"""Whether an agent needs a user's attention, derived from its state and what they have seen, as clients do."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from agents.models import Status
+
+
+class Need(StrEnum):
+    """Why an agent needs attention; docs/reference/protocol.md has the table."""
+
+    REQUEST = "request"
+    WAITING = "waiting"
+    FAILED = "failed"
+    TURN = "turn"
+
+
+def needs(state: Mapping[str, Any], seen: int) -> Need | None:
+    """Why an agent in this state needs a user who has seen its stream up to `seen`; None if it doesn't."""
+    if state["requests"] or state.get("moreRequests"):
+        return Need.REQUEST
+    match state["status"]:
+        case Status.WAITING:
+            return Need.WAITING
+        case Status.ERROR:
+            return Need.FAILED
+        case Status.IDLE | Status.FINISHED if state["statusSeq"] > seen:
+            return Need.TURN
+    return None

@@ -1,0 +1,21 @@
+"""Rows that are written whether they are there already or not."""
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from django.db.models import Model
+
+Row = TypeVar("Row", bound=Model)
+CHUNK = 500  # rows or names in one query
+
+
+def upsert(model: type[Row], rows: Iterable[Row], unique: list[str], fields: list[str]) -> None:
+    """Write `rows`; where one with the same `unique` fields is there, its `fields` are replaced."""
+    written = list(rows)
+    for row in written:
+        if model._meta.pk is not None and model._meta.pk.name not in unique:
+            row.pk = None  # what tells whether it is there is not its number
+    if written:
+        model._default_manager.bulk_create(
+            written, update_conflicts=True, unique_fields=unique, update_fields=fields, batch_size=CHUNK
+        )

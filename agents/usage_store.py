@@ -1,0 +1,69 @@
+"""What sessions have used, for one transaction: each report's difference from the one before, by day and model."""
+
+import uuid
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import date
+
+from agents.models import UsageShare
+from agents.progress import UsageFields
+from agents.upsert import CHUNK, upsert
+
+COUNTED = ["input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens", "cost_nanos"]
+NANOS = 1_000_000_000  # of a dollar: sums and differences of whole numbers are exact
+
+
+def counts(usage: UsageFields) -> dict[str, int]:
+    """The numbers that a report has."""
+    cost = None if usage.cost_usd is None else round(usage.cost_usd * NANOS)
+    told = usage.model_dump(include=set(COUNTED)) | {"cost_nanos": cost}
+    return {name: value for name, value in told.items() if value is not None}
+
+
+@dataclass
+class SessionUsage:
+    """A session's shares, and their totals."""
+
+    shares: dict[tuple[date, str], UsageShare] = field(default_factory=dict)
+    totals: dict[str, int] = field(default_factory=dict)  # of what was told
+
+    def add(self, share: UsageShare) -> None:
+        self.shares[share.day, share.model] = share
+        for name in COUNTED:
+            if (value := getattr(share, name)) is not None:
+                self.totals[name] = self.totals.get(name, 0) + value
+
+
+class UsageStore:
+    """Shares of the totals of sessions whose agents the transaction has locked."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[tuple[uuid.UUID, str], SessionUsage] = {}
+        self._changed: dict[int, UsageShare] = {}  # by identity
+
+    def load(self, agent_id: uuid.UUID, sessions: Collection[str]) -> None:
+        """Read what these sessions have used so far."""
+        missing = sorted(name for name in set(sessions) if (agent_id, name) not in self._sessions)
+        self._sessions |= {(agent_id, name): SessionUsage() for name in missing}
+        for start in range(0, len(missing), CHUNK):
+            for share in UsageShare.objects.filter(agent=agent_id, session__in=missing[start : start + CHUNK]):
+                self._sessions[agent_id, share.session].add(share)
+
+    def record(self, agent_id: uuid.UUID, session: str, day: date, model: str, usage: UsageFields) -> None:
+        """Take in a report of a session that is loaded: its totals replace those reported before."""
+        known = self._sessions[agent_id, session]
+        new = {name: total for name, total in counts(usage).items() if total != known.totals.get(name)}
+        if not new:
+            return
+        share = known.shares.get((day, model))
+        if share is None:
+            share = UsageShare(agent_id=agent_id, session=session, day=day, model=model)
+            known.shares[day, model] = share
+        for name, total in new.items():
+            setattr(share, name, (getattr(share, name) or 0) + total - known.totals.get(name, 0))
+        known.totals |= new
+        share.estimated = share.estimated or bool(usage.estimated)
+        self._changed[id(share)] = share
+
+    def save(self) -> None:
+        upsert(UsageShare, self._changed.values(), ["agent", "session", "day", "model"], [*COUNTED, "estimated"])

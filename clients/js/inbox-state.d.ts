@@ -1,0 +1,24 @@
+import type { Agent, Inbox, InboxEvent, MorePositions } from "./agentstream.js";
+
+/**
+ * Why an agent needs somebody: it has asked something, waits for a person, has failed, or has finished or become idle after
+ * what they have seen.
+ */
+export type Need = "request" | "waiting" | "failed" | "turn";
+
+export function needs(
+  agent: Pick<Agent, "status"> & Partial<Pick<Agent, "statusSeq" | "requests" | "moreRequests">>,
+  seen?: number,
+): Need | null;
+
+/** What the user has seen, kept current by what an inbox's subscription tells. */
+export class InboxState {
+  /** Takes the state in `subscribed`, which belongs to `seq`. */
+  reset(state: Inbox, seq: number): void;
+  /** Takes what a `positions` adds to that state. */
+  add(page: MorePositions): void;
+  /** Returns whether the event has changed something. */
+  apply(event: InboxEvent): boolean;
+  /** Up to which seq the agent has been seen; 0: not at all. */
+  seen(agentId: string): number;
+}

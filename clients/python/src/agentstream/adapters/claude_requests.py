@@ -1,0 +1,232 @@
+"""What Claude Code asks people: to permit a tool, to answer questions, to approve a plan. And what it is told then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from agentstream import text
+from agentstream.adapters.bounds import MAX_BYTES, MAX_TITLE, line, plain
+from agentstream.adapters.builder import as_text
+from agentstream.adapters.diffs import changes
+from agentstream.adapters.open_requests import Waiting
+from agentstream.messages import encode
+from agentstream.requests import Option, Request, Resolution
+
+Wish = dict[str, Any]
+
+# The server's bounds.
+MAX_ALWAYS = 10
+MAX_QUESTIONS = 10
+MAX_CHOICES = 20
+
+_WHERE = {
+    "session": "in this session",
+    "localSettings": "in this project",
+    "projectSettings": "in this project, for everybody",
+    "userSettings": "everywhere",
+}
+_MODES = {
+    "acceptEdits": "Accept all edits of files",
+    "bypassPermissions": "Ask for no permission any more",
+    "dontAsk": "Deny without asking what is not allowed already",
+    "plan": "Only plan",
+    "default": "Ask as usual",
+    "auto": "Let Claude Code decide",
+}
+
+
+def asked(key: str, wish: Wish) -> Waiting:
+    """The request that a `can_use_tool` of Claude stands for."""
+    match wish:
+        case {"tool_name": "AskUserQuestion", "input": {"questions": [*questions]}} if _are_plain(questions):
+            return _question(key, wish, questions)
+        case {"tool_name": "ExitPlanMode", "input": {"plan": str(plan)} as input_}:
+            rest = {name: value for name, value in input_.items() if name != "plan"}
+            options = _options(wish, "Approve", "Keep planning")
+            request = Request(
+                "Approve this plan?", options, "plan", body=plan, tool=_tool(wish, rest) if rest else None
+            )
+            return _decided(key, wish, request)
+        case _:
+            name = line(str(wish.get("display_name") or wish.get("tool_name") or "a tool"))
+            request = Request(
+                f"May {name} be used?",
+                _options(wish, "Allow", "Deny"),
+                "permission",
+                body=_reasons(wish),
+                tool=_tool(wish, wish.get("input")),
+            )
+            return _decided(key, wish, request)
+
+
+# Permissions and plans
+
+
+def _tool(wish: Wish, input_: object) -> dict[str, Any]:
+    name = line(str(wish.get("tool_name") or "?"))
+    tool: dict[str, Any] = {"name": name, "input": input_}
+    if isinstance(call := wish.get("tool_use_id"), str) and 0 < len(call) <= 200:
+        tool["toolCallId"] = call
+    if isinstance(input_, dict) and (changed := changes(name, input_)):
+        tool["changes"] = changed
+    return tool
+
+
+def _reasons(wish: Wish) -> str | None:
+    """What Claude says the tool is for, and why it asks."""
+    said = [wish.get(name) for name in ("description", "decision_reason")]
+    told = [reason for reason in said if isinstance(reason, str) and reason]
+    if isinstance(path := wish.get("blocked_path"), str):
+        told.append(f"It touches {path}.")
+    return "\n\n".join(told) or None
+
+
+def _options(wish: Wish, allow: str, deny: str) -> list[Option]:
+    always = [Option(f"always-{number}", _granted(grant), "allow_always") for number, grant in _grants(wish).items()]
+    return [Option("allow", allow, "allow"), *always, Option("deny", deny, "deny")]
+
+
+def _grants(wish: Wish) -> dict[int, dict[str, Any]]:
+    """Those of Claude's suggestions that permit more than this once, by number."""
+    match wish.get("permission_suggestions"):
+        case [*suggestions]:
+            return dict(enumerate(filter(_is_offered, suggestions[:MAX_ALWAYS]), 1))
+        case _:
+            return {}
+
+
+def _is_offered(suggestion: object) -> bool:
+    """Whether it permits something, and what can be read whole on a button."""
+    match suggestion:
+        case dict() if suggestion.get("behavior") in (None, "allow"):
+            return len(_granted(suggestion)) <= MAX_TITLE
+        case _:
+            return False
+
+
+def _granted(grant: dict[str, Any]) -> str:
+    """What a suggestion permits, and for how long."""
+    match grant:
+        case {"type": "addRules", "rules": [*rules]}:
+            what = f"Always allow {', '.join(map(_rule, rules))}"
+        case {"type": "addDirectories", "directories": [*directories]}:
+            what = f"Always allow work in {', '.join(map(as_text, directories))}"
+        case {"type": "setMode", "mode": mode}:
+            what = _MODES.get(str(mode), f"Use the mode {mode}")
+        case _:
+            return plain(f"Allow, and apply {encode(grant)}")
+    return plain(" ".join(filter(None, (what, _WHERE.get(str(grant.get("destination")))))))
+
+
+def _rule(rule: object) -> str:
+    match rule:
+        case {"toolName": str(tool), "ruleContent": str(content)}:
+            return f"{tool}({content if content.isprintable() else encode(content)})"
+        case {"toolName": str(tool)}:
+            return tool
+        case _:
+            return as_text(rule)
+
+
+def _decided(key: str, wish: Wish, request: Request) -> Waiting:
+    def answer(resolution: Resolution) -> str:
+        effects = {option.id: option.effect for option in request.options}
+        match effects.get(resolution.option or ""):
+            case "allow":
+                return _line(key, _allow(wish))
+            case "allow_always":
+                grant = _grants(wish)[int((resolution.option or "").removeprefix("always-"))]
+                return _line(key, _allow(wish) | {"updatedPermissions": _effective(grant)})
+            case _:
+                return _line(key, _deny(resolution))
+
+    return Waiting(key, request, answer, wish.get("tool_use_id"))
+
+
+def _effective(grant: dict[str, Any]) -> list[dict[str, Any]]:
+    """Rules that Claude Code writes to a file are read there by the next session: this one is told them, too."""
+    here = grant.get("type") != "addRules" or grant.get("destination") == "session"
+    return [grant] if here else [grant, grant | {"destination": "session"}]
+
+
+def _allow(wish: Wish) -> dict[str, Any]:
+    return {"behavior": "allow", "updatedInput": wish.get("input", {})}
+
+
+def _deny(resolution: Resolution) -> dict[str, Any]:
+    return {"behavior": "deny", "message": resolution.text or "A person said no."}
+
+
+def _line(key: str, decision: dict[str, Any]) -> str:
+    response = {"subtype": "success", "request_id": key, "response": decision}
+    return encode({"type": "control_response", "response": response}) + "\n"
+
+
+# Questions
+
+
+def _are_plain(questions: list[Any]) -> bool:
+    """Whether a person can be asked these as they are."""
+    texts = [entry.get("question") if isinstance(entry, dict) else None for entry in questions]
+    return (
+        0 < len(questions) <= MAX_QUESTIONS
+        and all(isinstance(words, str) and words for words in texts)
+        and all(_has_choices(entry) for entry in questions)
+        and len(set(texts)) == len(texts)
+        and text.size(encode(questions)) < MAX_BYTES // 2
+    )
+
+
+def _has_choices(question: dict[str, Any]) -> bool:
+    match question.get("options", []):
+        case [*options] if len(options) <= MAX_CHOICES:
+            return all(isinstance(option, dict) and isinstance(option.get("label"), str) for option in options)
+        case _:
+            return False
+
+
+def _question(key: str, wish: Wish, questions: list[dict[str, Any]]) -> Waiting:
+    title = questions[0]["question"] if len(questions) == 1 else f"{len(questions)} questions"
+    request = Request(
+        title,
+        [Option("deny", "Do not answer", "deny")],
+        "question",
+        questions=[_asked(number, question) for number, question in enumerate(questions, 1)],
+    )
+
+    def answer(resolution: Resolution) -> str:
+        if resolution.answers is None:
+            return _line(key, _deny(resolution))
+        given = {
+            question["question"]: ", ".join(_chosen(number, question, resolution.answers))
+            for number, question in enumerate(questions, 1)
+        }
+        return _line(key, _allow(wish) | {"updatedInput": wish["input"] | {"answers": given}})
+
+    return Waiting(key, request, answer, wish.get("tool_use_id"))
+
+
+def _asked(number: int, question: dict[str, Any]) -> dict[str, Any]:
+    asked: dict[str, Any] = {
+        "id": f"q{number}",
+        "question": plain(question["question"]),
+        "options": [_choice(*numbered) for numbered in enumerate(question.get("options", []), 1)],
+        "multiple": question.get("multiSelect") is True,
+        "free": True,
+    }
+    header = question.get("header")
+    return asked | {"header": line(header)} if isinstance(header, str) and header.strip() else asked
+
+
+def _choice(number: int, option: dict[str, Any]) -> dict[str, str]:
+    choice = {"id": f"o{number}", "label": line(option["label"]) or "?"}
+    # What an option would lead to, as Claude shows it beside them.
+    more = "\n".join(said for name in ("description", "preview") if isinstance(said := option.get(name), str) and said)
+    return choice | {"description": plain(more)} if more else choice
+
+
+def _chosen(number: int, question: dict[str, Any], answers: dict[str, list[str]]) -> Iterator[str]:
+    """The labels of the options that were chosen, and what was written."""
+    labels = {f"o{index}": option["label"] for index, option in enumerate(question.get("options", []), 1)}
+    yield from (labels.get(given, given) for given in answers.get(f"q{number}", []))

@@ -1,0 +1,73 @@
+"""Unified diffs of what a tool is told to change, made of its input alone: files are not read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from difflib import unified_diff
+from typing import Any
+
+from agentstream.adapters.bounds import plain
+
+# Lines beyond which all old ones go and all new ones come: to find what they share takes time in the square.
+MAX_COMPARED_LINES = 1_000
+MAX_PATH = 4_096
+
+Change = dict[str, str]
+
+
+def changes(tool: str, input_: Mapping[str, Any]) -> list[Change]:
+    """What the call changes, a patch a file; none where the input does not say, or is not understood.
+
+    Line numbers are those within the text that is given, as the file around it is not known.
+    """
+    match tool.lower(), dict(input_):
+        case "edit", {"file_path": str(path), "old_string": str(old), "new_string": str(new)}:
+            return patched(path, (old, new))
+        case "edit", {"filePath": str(path), "oldString": str(old), "newString": str(new)}:
+            return patched(path, (old, new))
+        case "multiedit", {"file_path": str(path), "edits": [*edits]}:
+            return patched(path, *_pairs(edits))
+        case "write", {"file_path": str(path), "content": str(content)}:
+            return patched(path, ("", content))
+        case "write", {"filePath": str(path), "content": str(content)}:
+            return patched(path, ("", content))
+        case "notebookedit", {"notebook_path": str(path), "new_source": str(source)}:
+            return patched(path, ("", source))
+        case _:
+            return []
+
+
+def patched(path: str, *pairs: tuple[str, str]) -> list[Change]:
+    """One file's patch, of what is there before and after each edit."""
+    hunks = [line for old, new in pairs for line in _hunks(old, new)]
+    # A path of several lines would look like a part of the patch.
+    if not hunks or not 0 < len(path) <= MAX_PATH or "\n" in path:
+        return []
+    patch = "\n".join([f"--- {path}", f"+++ {path}", *hunks]) + "\n"
+    return [{"path": plain(path), "patch": plain(patch)}]
+
+
+def _pairs(edits: list[Any]) -> Iterator[tuple[str, str]]:
+    for edit in edits:
+        match edit:
+            case {"old_string": str(old), "new_string": str(new)}:
+                yield old, new
+
+
+def _hunks(old: str, new: str) -> list[str]:
+    before, after = _lines(old), _lines(new)
+    if max(len(before), len(after)) <= MAX_COMPARED_LINES:
+        return list(unified_diff(before, after, lineterm=""))[2:]
+    if before == after:
+        return []
+    head = f"@@ -{_span(before)} +{_span(after)} @@"
+    return [head, *(f"-{line}" for line in before), *(f"+{line}" for line in after)]
+
+
+def _span(lines: list[str]) -> str:
+    return f"{min(1, len(lines))},{len(lines)}"
+
+
+def _lines(text: str) -> list[str]:
+    # Not splitlines(): a patch knows one end of a line.
+    return text.removesuffix("\n").split("\n") if text else []

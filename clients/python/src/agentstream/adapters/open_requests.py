@@ -1,0 +1,121 @@
+"""A tool's requests to people, from being asked to being answered."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from agentstream.adapters.bounds import bounded
+from agentstream.adapters.builder import MessageBuilder
+from agentstream.messages import Message
+from agentstream.requests import Ask, Request, Resolution, Settle, SettledOutcome
+
+# The server takes 100 open requests of an agent; more wait here.
+MAX_OPEN = 50
+
+Answer = Callable[[Resolution], str]
+
+
+@dataclass(frozen=True)
+class Reaction:
+    """What follows from the end of a request: what the command reads, and what its viewers are told."""
+
+    stdin: str = ""
+    messages: tuple[Message, ...] = ()
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A request that the tool waits for. `key` is the tool's id for it, `call` that of the tool's call it is about."""
+
+    key: str
+    request: Request
+    answer: Answer
+    call: object = None
+
+
+class OpenRequests:
+    """Those that nobody has answered yet. Iterating gives the ids of those that people have been asked.
+
+    Only `resolve` answers the tool, and each request once, however often the server tells of its end.
+    """
+
+    def __init__(self, builder: MessageBuilder) -> None:
+        self._builder = builder
+        self._asked: dict[str, Waiting] = {}
+        self._queue: deque[Waiting] = deque()
+        self._count = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(tuple(self._asked))
+
+    def __len__(self) -> int:
+        return len(self._asked) + len(self._queue)
+
+    def ask(self, waiting: Waiting) -> Iterator[Message]:
+        """The tool asks. `answer` makes the line that tells it how a person has decided; the id is chosen here."""
+        if any(waiting.key == known.key for known in self._all()):
+            return
+        self._queue.append(waiting)
+        yield from self._publish()
+
+    def settle(self, key: str, outcome: SettledOutcome) -> Iterator[Message]:
+        """The tool does not wait for that request any more."""
+        if not any(waiting.key == key for waiting in self._all()):
+            return
+        self._queue = deque(waiting for waiting in self._queue if waiting.key != key)
+        for request_id in [request_id for request_id, waiting in self._asked.items() if waiting.key == key]:
+            del self._asked[request_id]
+            yield Settle(request_id, outcome)
+        yield from self._publish()
+        yield from self._go_on()
+
+    def settle_call(self, call: object) -> Iterator[Message]:
+        """That call has ended: what was asked about it, or about no call in particular, was answered elsewhere."""
+        for key in [waiting.key for waiting in self._all() if waiting.call in (None, call)]:
+            yield from self.settle(key, "answered_elsewhere")
+
+    def close(self) -> Iterator[Message]:
+        """The tool has ended."""
+        self._queue.clear()
+        asked = tuple(self)
+        self._asked.clear()
+        yield from (Settle(request_id, "withdrawn") for request_id in asked)
+
+    def resolve(self, request_id: str, resolution: Resolution) -> Reaction:
+        """The server says how the request has ended."""
+        waiting = self._asked.pop(request_id, None)
+        if waiting is None:
+            return Reaction()
+        if resolution.outcome != "answered":
+            # The server took this program for lost, say. The tool still waits, and nobody can answer that request.
+            self._queue.appendleft(waiting)
+            return Reaction("", tuple(self._publish()))
+        return Reaction(waiting.answer(resolution), (*self._publish(), *self._go_on()))
+
+    def repeat(self, request_id: str) -> Iterator[Message]:
+        """The server does not know the request, as after its database was restored: ask again under the same id."""
+        if waiting := self._asked.get(request_id):
+            yield from self._ask(request_id, waiting)
+
+    def _all(self) -> list[Waiting]:
+        return [*self._asked.values(), *self._queue]
+
+    def _publish(self) -> Iterator[Message]:
+        while self._queue and len(self._asked) < MAX_OPEN:
+            waiting = self._queue.popleft()
+            self._count += 1
+            request_id = f"{self._builder.run}-r{self._count}"
+            self._asked[request_id] = waiting
+            yield from self._ask(request_id, waiting)
+
+    def _ask(self, request_id: str, waiting: Waiting) -> Iterator[Message]:
+        request = bounded(replace(waiting.request, id=request_id))
+        yield Ask(request)
+        approval = request.kind in ("permission", "plan")
+        yield from self._builder.status("waiting", "awaiting_approval" if approval else "awaiting_input")
+
+    def _go_on(self) -> Iterator[Message]:
+        if not self._all():
+            yield from self._builder.status("running")

@@ -1,0 +1,181 @@
+"""Followers at work: woken by the broker and by polling, they take a lease, hand on what is new, and note how far.
+
+Nothing here is on the way of a publication: a follower reads the log after the commit, in a thread of its own, in small
+steps with a pause between them.
+"""
+
+import asyncio
+import logging
+import os
+import random
+import threading
+import uuid
+from collections.abc import Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+from streams import metrics
+from streams.broker import HUBS_GROUP, Broker, StreamsGrown
+from streams.conf import conf
+from streams.database import in_thread
+from streams.log import followers as store
+from streams.log.followers import Behind, LeaseLostError
+from streams.plugin import Follower, StreamApp, installed
+from streams.protocol.messages import ProtocolError
+
+logger = logging.getLogger(__name__)
+
+STEP_EVENTS = 100  # handed over at once
+STEP_PAUSE = 0.02  # seconds between two steps, for others to write
+GATHER_SECONDS = 0.2  # for which names of grown streams are gathered before they are told or followed
+MAX_NAMES = 1_000  # more are found by looking at all streams
+
+Names = set[str] | None  # of streams that have grown; None: any may have
+
+
+def installed_followers() -> list[Follower]:
+    return [follower for app in installed(StreamApp) for follower in app.followers()]
+
+
+class Worker:
+    """One process's work for one follower. Its methods are for one thread."""
+
+    def __init__(self, follower: Follower, holder: str, stopping: threading.Event | None = None) -> None:
+        self.follower = follower
+        self._holder = holder
+        self._stopping = stopping or threading.Event()
+        self._failing: set[int] = set()
+
+    def run(self, names: Collection[str] | None = None) -> int:
+        """Hand over what is new, in these streams or in all, unless another process does; how many events that was."""
+        name, kinds = self.follower.name, self.follower.kinds
+        found = list(store.behind(name, kinds, names))
+        gone = store.ended(name) if names is None else []
+        if names is None:
+            metrics.FOLLOWER_LAG.labels(follower=name).set(sum(stream.count for stream in found))
+        if not (found or gone) or not store.take_lease(name, self._holder):
+            return 0
+        try:
+            self._forget(gone)
+            return self._follow(found)
+        except LeaseLostError:
+            logger.warning("another process works for the follower %s now", name)
+            return 0
+
+    def release(self) -> None:
+        """Let another process work for the follower at once."""
+        store.release_lease(self.follower.name, self._holder)
+
+    def _follow(self, found: list[Behind]) -> int:
+        """Hand over a step of each stream, again and again until nothing is new in any."""
+        total = 0
+        while found and not self._stopping.is_set():
+            rest: list[str] = []
+            for stream in found:
+                count = self._step(stream)
+                total += count
+                if count == STEP_EVENTS:
+                    rest.append(stream.stream)
+                if self._stopping.wait(STEP_PAUSE):
+                    break
+            found = list(store.behind(self.follower.name, self.follower.kinds, rest))
+        return total
+
+    def _step(self, stream: Behind) -> int:
+        """Hand over the next events of a stream; how many those were, 0 also where that failed."""
+        events = store.next_events(stream, STEP_EVENTS)
+        try:
+            if stream.floor > stream.known_floor:
+                self.follower.trimmed(stream.stream, stream.stream_id, stream.floor)
+            if events:
+                self.follower.handle(stream.stream, stream.stream_id, events)
+        except Exception:
+            if stream.stream_id not in self._failing:
+                logger.exception("the follower %s fails at %s; it is tried again", self.follower.name, stream.stream)
+            self._failing.add(stream.stream_id)
+            return 0
+        self._failing.discard(stream.stream_id)
+        reached = events[-1].seq if events else max(stream.seq, stream.floor)
+        store.advance(self.follower.name, self._holder, stream.stream_id, reached, stream.floor)
+        return len(events)
+
+    def _forget(self, stream_ids: Iterable[int]) -> None:
+        for stream_id in stream_ids:
+            self.follower.ended(stream_id)
+            store.forget(self.follower.name, self._holder, stream_id)
+            if self._stopping.wait(STEP_PAUSE):
+                return
+
+
+class Followers:
+    """The followers of one event loop."""
+
+    def __init__(self, followers: Collection[Follower], broker: Broker) -> None:
+        holder = f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
+        self._stopping = threading.Event()
+        self._workers = [Worker(follower, holder, self._stopping) for follower in followers]
+        self._kinds = {kind for follower in followers for kind in follower.kinds}
+        self._broker = broker
+        self._grown: dict[Worker, Names] = {worker: set() for worker in self._workers}
+        self._woken = {worker: asyncio.Event() for worker in self._workers}
+        self._untold: set[str] = set()
+        self._telling: asyncio.TimerHandle | None = None
+        self._executor = ThreadPoolExecutor(max(1, len(self._workers)), thread_name_prefix="follower")
+        self._tasks = [asyncio.create_task(self._run(worker)) for worker in self._workers]
+
+    def note(self, names: Iterable[str]) -> None:
+        """Streams have grown, as this process knows: wake the followers here, and soon those of other processes."""
+        followed = {name for name in names if name.partition(".")[0] in self._kinds}
+        if not followed:
+            return
+        self.wake(followed)
+        if self._broker.alone:
+            return
+        self._untold |= followed
+        if self._telling is None:
+            self._telling = asyncio.get_running_loop().call_later(GATHER_SECONDS, self._tell)
+
+    def wake(self, names: Collection[str] | None) -> None:
+        """Streams have grown: these, or (None) any."""
+        for worker, event in self._woken.items():
+            known = self._grown[worker]
+            together = None if names is None or known is None else known | set(names)
+            self._grown[worker] = None if together is None or len(together) > MAX_NAMES else together
+            event.set()
+
+    def _tell(self) -> None:
+        self._telling = None
+        untold, self._untold = self._untold, set()
+        names = sorted(untold) if len(untold) <= MAX_NAMES else []
+        self._broker.publish_many([(HUBS_GROUP, StreamsGrown(names))])
+
+    async def _run(self, worker: Worker) -> None:
+        clock = asyncio.get_running_loop().time
+        poll_at = clock()
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken[worker].wait(), max(poll_at - clock(), 0))
+                await asyncio.sleep(GATHER_SECONDS)
+            names, self._grown[worker] = self._grown[worker], set()
+            self._woken[worker].clear()
+            if clock() >= poll_at:
+                names, poll_at = None, clock() + conf().FOLLOWER_POLL * random.uniform(0.8, 1.2)  # noqa: S311
+            try:
+                await in_thread(self._executor, worker.run, names)
+            except ProtocolError:
+                pass  # the database is away, which has been logged
+            except Exception:
+                logger.exception("the follower %s failed", worker.follower.name)
+
+    async def close(self) -> None:
+        """Stop after the present step, and let other processes take over."""
+        self._stopping.set()
+        if self._telling is not None:
+            self._telling.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for worker in self._workers:
+            with suppress(Exception):  # its lease runs out
+                await in_thread(self._executor, worker.release)
+        self._executor.shutdown(wait=False)

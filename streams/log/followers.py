@@ -1,0 +1,129 @@
+"""What the database knows of followers: who works for one, how far each has come, and what is new for it.
+
+A lease says which process works for a follower. Positions move only under a lease that holds, so a process that was
+away for longer than that can't move them back.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from django.db import connection, transaction
+from django.db.models import Q
+
+from streams.conf import conf
+from streams.log.models import DROPPED, Event, Follower, FollowerPosition
+from streams.plugin import LoggedEvent
+from streams.protocol.clock import now
+
+IN_ONE_QUERY = 500  # names
+
+BEHIND = """
+    SELECT s.id, s.name, s.head, s.floor, COALESCE(p.seq, 0), COALESCE(p.floor, 0)
+    FROM streams_stream s
+    LEFT JOIN streams_followerposition p ON p.stream_id = s.id AND p.follower = %s
+    WHERE (s.head > COALESCE(p.seq, 0) AND s.head > s.floor OR s.floor > COALESCE(p.floor, 0))
+"""
+ENDED = """
+    SELECT p.stream_id FROM streams_followerposition p LEFT JOIN streams_stream s ON s.id = p.stream_id
+    WHERE p.follower = %s AND (s.id IS NULL OR s.name LIKE %s)
+"""
+
+
+class LeaseLostError(Exception):
+    """Another process works for the follower now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """A stream with something new for a follower, which has come to `seq` and knows of removals up to `known_floor`."""
+
+    stream_id: int
+    stream: str
+    head: int
+    floor: int
+    seq: int
+    known_floor: int
+
+    @property
+    def count(self) -> int:
+        """How many events are new and retained."""
+        return max(self.head - max(self.seq, self.floor), 0)
+
+
+def take_lease(follower: str, holder: str) -> bool:
+    """Whether `holder` works for the follower from now on, or still, for as long as FOLLOWER_LEASE says."""
+    row = Follower.objects.filter(pk=follower).first()
+    if row is None:
+        Follower.objects.bulk_create([Follower(name=follower)], ignore_conflicts=True)
+    elif row.holder != holder and row.lease_until > now():
+        return False
+    free = Follower.objects.filter(Q(holder=holder) | Q(lease_until__lte=now()), pk=follower)
+    return bool(free.update(holder=holder, lease_until=_until()))
+
+
+def release_lease(follower: str, holder: str) -> None:
+    """Let others take over at once."""
+    Follower.objects.filter(pk=follower, holder=holder).update(holder="", lease_until=0)
+
+
+def behind(follower: str, kinds: Collection[str], names: Collection[str] | None = None) -> Iterator[Behind]:
+    """The streams of these kinds that have something new for the follower; only among `names`, if given."""
+    if names is None:
+        condition = " OR ".join(["s.name LIKE %s"] * len(kinds))
+        yield from _behind(f"{BEHIND} AND ({condition})", [follower, *(f"{kind}.%" for kind in kinds)])
+        return
+    wanted = [name for name in names if name.partition(".")[0] in kinds]
+    for start in range(0, len(wanted), IN_ONE_QUERY):
+        some = wanted[start : start + IN_ONE_QUERY]
+        yield from _behind(f"{BEHIND} AND s.name IN ({', '.join(['%s'] * len(some))})", [follower, *some])
+
+
+def _behind(statement: str, parameters: list[str]) -> list[Behind]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return [Behind(*row) for row in cursor.fetchall()]
+
+
+def ended(follower: str) -> list[int]:
+    """The ids of streams that the follower has a position in, and that are no more."""
+    with connection.cursor() as cursor:
+        cursor.execute(ENDED, [follower, f"{DROPPED}%"])
+        return [pk for (pk,) in cursor.fetchall()]
+
+
+def next_events(stream: Behind, limit: int) -> list[LoggedEvent]:
+    """The stream's next events for its follower."""
+    rows = Event.objects.filter(stream=stream.stream_id, seq__gt=stream.seq, seq__lte=stream.head).order_by("seq")
+    return [LoggedEvent(*row) for row in rows.values_list("seq", "type", "payload", "time")[:limit]]
+
+
+@transaction.atomic
+def advance(follower: str, holder: str, stream_id: int, seq: int, floor: int) -> None:
+    """Move the follower's position and renew the lease. Raises LeaseLostError if that no longer holds."""
+    _renew(follower, holder)
+    position = FollowerPosition(follower=follower, stream_id=stream_id, seq=seq, floor=floor)
+    FollowerPosition.objects.bulk_create(
+        [position], update_conflicts=True, unique_fields=["follower", "stream_id"], update_fields=["seq", "floor"]
+    )
+
+
+@transaction.atomic
+def forget(follower: str, holder: str, stream_id: int) -> None:
+    """Remove the position in a stream that has ended. Raises LeaseLostError."""
+    _renew(follower, holder)
+    FollowerPosition.objects.filter(follower=follower, stream_id=stream_id).delete()
+
+
+def lag(follower: str, kinds: Collection[str]) -> int:
+    """How many retained events the follower has not handled yet."""
+    return sum(stream.count for stream in behind(follower, kinds))
+
+
+def _renew(follower: str, holder: str) -> None:
+    held = Follower.objects.filter(pk=follower, holder=holder, lease_until__gt=now())
+    if not held.update(lease_until=_until()):
+        raise LeaseLostError
+
+
+def _until() -> int:
+    return now() + int(conf().FOLLOWER_LEASE * 1000)

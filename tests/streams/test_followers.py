@@ -1,0 +1,150 @@
+"""Followers: each event at least once and in order, by one process at a time, whatever is killed."""
+
+import json
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.api import Api, agent_of
+from tests.support.server import ROOT, LiveServer
+
+DEADLINE = 60.0
+HASTY = {"STREAM_FOLLOWER_LEASE": "2", "STREAM_FOLLOWER_POLL": "0.5"}
+
+
+class Scribes:
+    """Processes that work for one follower, and what they wrote down."""
+
+    def __init__(self, live: LiveServer, path: Path) -> None:
+        self._live = live
+        self._path = path
+        self._stack = ExitStack()
+
+    def start(self, seconds: float = 0.0) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-m", "tests.support.following", str(self._path), str(seconds)]
+        process = subprocess.Popen(command, cwd=ROOT, env={**self._live.env, **HASTY})
+        self._stack.callback(self._kill, process)
+        return process
+
+    @staticmethod
+    def _kill(process: "subprocess.Popen[bytes]") -> None:
+        process.kill()
+        process.wait()
+
+    def close(self) -> None:
+        self._stack.close()
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        text = self._path.read_text() if self._path.exists() else ""
+        return [json.loads(line) for line in text.splitlines()]
+
+    def steps(self, agent_id: str) -> list[tuple[int, list[int]]]:
+        """Who was given which events of an agent, in order."""
+        return [
+            (line["pid"], line["seqs"])
+            for line in self.lines
+            if line.get("stream") == f"agent.{agent_id}" and "seqs" in line
+        ]
+
+    def seqs(self, agent_id: str) -> list[int]:
+        return [seq for _, seqs in self.steps(agent_id) for seq in seqs]
+
+
+@pytest.fixture
+def scribes(live: LiveServer, tmp_path: Path) -> Iterator[Scribes]:
+    found = Scribes(live, tmp_path / "lines")
+    live.manage("shell", "-v", "0", "-c", "from streams.models import *; Follower.objects.filter(pk='scribe').delete()")
+    yield found
+    found.close()
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def publish(root: Api, agent_id: str, count: int, producer: str = "p") -> None:
+    events = [{"n": n, "type": "agent:output", "payload": {"content": str(n)}} for n in range(1, count + 1)]
+    assert root.post(f"/agents/{agent_id}/events", {"producer": producer, "events": events}).status == 200
+
+
+def complete(seqs: list[int], head: int) -> bool:
+    """Whether all came, in order: what came again came in order too."""
+    newest = 0
+    for seq in seqs:
+        assert seq <= newest + 1, "none is left out"
+        newest = max(newest, seq)
+    return newest == head
+
+
+def test_a_follower_gets_what_is_retained_and_then_what_is_new(root: Api, scribes: Scribes) -> None:
+    _, agent_id = agent_of(root)
+    publish(root, agent_id, 250)
+    scribes.start()
+    wait_for(lambda: scribes.seqs(agent_id) == list(range(1, 251)))
+    root.output(agent_id, "one more")
+    wait_for(lambda: scribes.seqs(agent_id) == list(range(1, 252)))
+
+
+def test_one_process_at_a_time_works_and_nothing_is_lost_when_it_is_killed(root: Api, scribes: Scribes) -> None:
+    agents = [agent_of(root)[1] for _ in range(3)]
+    for agent_id in agents:
+        publish(root, agent_id, 1_000)
+    processes = {process.pid: process for process in (scribes.start(0.2), scribes.start(0.2))}
+    wait_for(lambda: any(scribes.seqs(agent_id) for agent_id in agents))
+    first = next(line["pid"] for line in scribes.lines)
+    wait_for(lambda: sum(len(scribes.seqs(agent_id)) for agent_id in agents) >= 600)
+    processes[first].kill()
+    [second] = processes.keys() - {first}
+    for agent_id in agents:
+        wait_for(lambda agent_id=agent_id: complete(scribes.seqs(agent_id), 1_000))  # type: ignore[misc]
+    workers = [line["pid"] for line in scribes.lines]
+    changes = [one for one, other in zip(workers[1:], workers, strict=False) if one != other]
+    assert changes == [second], "taken over once, and never both at a time"
+    again = defaultdict[str, int](int)
+    for agent_id in agents:
+        again[agent_id] = len(scribes.seqs(agent_id)) - 1_000
+    assert sum(again.values()) <= 100, "no more than the step in which it was killed comes again"
+
+
+def test_an_orderly_restart_repeats_nothing(root: Api, scribes: Scribes) -> None:
+    _, agent_id = agent_of(root)
+    publish(root, agent_id, 120)
+    process = scribes.start()
+    wait_for(lambda: len(scribes.seqs(agent_id)) == 120)
+    process.terminate()
+    assert process.wait(DEADLINE) == 0
+    publish(root, agent_id, 5, "q")
+    scribes.start()
+    wait_for(lambda: scribes.seqs(agent_id) == list(range(1, 126)))
+
+
+def test_a_follower_hears_of_what_retention_removes_and_of_streams_that_end(
+    live: LiveServer, root: Api, scribes: Scribes
+) -> None:
+    _, agent_id = agent_of(root)
+    publish(root, agent_id, 50)
+    scribes.start()
+    wait_for(lambda: len(scribes.seqs(agent_id)) == 50)
+    name = f"agent.{agent_id}"
+    trim = f"from streams.log.retention import trim_stream; trim_stream({name!r}, 10, 0, 1000)"
+    pk = live.manage(
+        "shell", "-v", "0", "-c", f"{trim}; from streams.models import *; print(Stream.objects.get(name={name!r}).pk)"
+    )
+    wait_for(lambda: {"stream": name, "floor": 40} in [_without_pid(line) for line in scribes.lines])
+    assert root.call("DELETE", f"/agents/{agent_id}").status == 204
+    wait_for(lambda: {"ended": int(pk.splitlines()[-1])} in [_without_pid(line) for line in scribes.lines])
+
+
+def _without_pid(line: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in line.items() if key != "pid"}
