@@ -1,10 +1,12 @@
 import "./lib/copy.js";
+import { announce } from "./lib/announce.js";
 import { connection } from "./lib/connection.js";
 import { partsOf } from "./lib/dom.js";
 import { formatNumber } from "./lib/format.js";
 import { shortcuts } from "./lib/shortcuts.js";
 import { followWorkspace } from "./lib/workspaces.js";
 import { RequestCards } from "./requests/cards.js";
+import { askedText } from "./requests/text.js";
 import { AutoScroll } from "./transcript/auto-scroll.js";
 import { Composer } from "./transcript/composer.js";
 import { download } from "./transcript/download.js";
@@ -19,13 +21,16 @@ import { Transcript } from "./transcript/transcript.js";
 /** How many events the page starts with, and how many before an event that the address points to. */
 const EVENTS_BACK = 500;
 const EVENTS_BEFORE_TARGET = 50;
+/** How many requests are shown before the rest is asked for. */
+const MAX_CARDS = 10;
 
 const page = document.getElementById("agent");
 const part = partsOf(page);
 const { agent: agentId, workspace: workspaceId } = page.dataset;
 const header = new Header(page, agentId);
 const composer = new Composer(part("composer"), agentId);
-const requests = new RequestCards(part("requests"), agentId);
+const requests = new RequestCards(part("requests"), agentId, { limit: MAX_CARDS });
+requests.readonly = part("requests").hasAttribute("data-readonly");
 const timeline = new Timeline(part("timeline"), agentId);
 let oldest = Number(page.dataset.oldest);
 let snapshotSeq = 0;
@@ -55,6 +60,7 @@ subscription.on("subscribed", (answer) => {
   snapshotSeq = answer.seq;
   showStatus(answer.state, subscription.seq);
   requests.reset(answer.state);
+  showComposer();
   header.showContext(answer.state);
   header.rename({ agent: answer.state.name });
   showStart();
@@ -67,19 +73,30 @@ subscription.on("event", (event) => {
 // Replayed events are older than the snapshot, which the header already shows.
 subscription.on("status", (change, { seq }) => seq > snapshotSeq && showStatus(change, seq));
 subscription.on("context", (change, { seq }) => seq > snapshotSeq && header.showContext(change));
-subscription.on("request", (request, { seq }) => seq > snapshotSeq && requests.add(request));
-subscription.on("request_resolved", (resolution, { seq }) => seq > snapshotSeq && requests.resolve(resolution));
+subscription.on("request", (request, event) => event.seq > snapshotSeq && showRequest(request, event));
+subscription.on("request_resolved", (resolution, { seq }) => seq > snapshotSeq && endRequest(resolution));
 subscription.on("unsubscribed", ({ reason }) => end(reason));
 
 followWorkspace(workspaceId, {
   onchange: ({ name, agents, members }) => {
     if (members.myRole) {
       part("composer").hidden = members.myRole === "viewer";
-      part("requests").toggleAttribute("data-readonly", members.myRole === "viewer");
+      requests.readonly = members.myRole === "viewer";
     }
     header.rename({ workspace: name, agent: agents.get(agentId)?.name ?? header.agentName });
   },
 });
+
+function showRequest(request, { timestamp }) {
+  requests.add({ ...request, createdAt: timestamp });
+  announce(askedText(request, header.agentName));
+  showComposer();
+}
+
+function endRequest(resolution) {
+  requests.resolve(resolution);
+  showComposer();
+}
 
 function changed() {
   showStart();
@@ -90,7 +107,11 @@ function changed() {
 function showStatus(agent, seq) {
   header.showStatus(agent);
   seenMarker.show({ seq, status: agent.status });
-  composer.show(agent);
+  showComposer();
+}
+
+function showComposer() {
+  composer.show({ status: header.status, asks: requests.size > 0 });
 }
 
 const hasEarlier = () => transcript.from >= oldest;
@@ -110,6 +131,7 @@ function startText(more) {
 }
 
 function end(reason) {
+  header.close();
   part("composer").hidden = part("requests").hidden = true;
   part("gone").hidden = false;
   part("gone").textContent =
@@ -212,5 +234,5 @@ shortcuts({
   r: ["Switch between raw and rendered messages", () => showRaw(!display.raw)],
   a: ["Answer the agent", () => composer.focus()],
 });
-composer.show({ status: header.status });
+showComposer();
 loadMarkdown(() => transcript.redraw());

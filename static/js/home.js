@@ -4,7 +4,7 @@ import { arrange, element, partsOf } from "./lib/dom.js";
 import { plural } from "./lib/format.js";
 import { inbox } from "./lib/inbox.js";
 import { shortcuts } from "./lib/shortcuts.js";
-import { OTHER_REASONS, attention, statusText } from "./lib/status.js";
+import { attention, reasonName } from "./lib/status.js";
 import { followWorkspaces } from "./lib/workspaces.js";
 
 const home = document.getElementById("home");
@@ -46,11 +46,11 @@ function show(id, workspace) {
 /** How many agents need attention, by reason. */
 function urgentCounts(agents) {
   const reasons = agents.map((agent) => attention({ ...agent, needs: inbox().needs(agent) }));
-  return ["error", "waiting", "turn", "context"]
+  return ["asks", "error", "waiting", "turn", "context"]
     .map((reason) => [reason, reasons.filter((one) => one === reason).length])
     .filter(([, count]) => count)
     .map(([reason, count]) => {
-      const text = `${count} ${OTHER_REASONS[reason] ?? statusText(reason).toLowerCase()}`;
+      const text = `${count} ${reasonName(reason, count)}`;
       return element("li", { "data-status": reason, "data-urgent": true }, element("span", { class: "shape" }), text);
     });
 }
@@ -71,5 +71,10 @@ function showEmpty() {
   part("empty").hidden = agentCounts.size < cards.size || [...agentCounts.values()].some(Boolean);
 }
 
-followWorkspaces([...cards.keys()], { onlist: list, onchange: show, onended: end });
+followWorkspaces([...cards.keys()], {
+  onlist: list,
+  onchange: show,
+  onupdate: (update) => board.updated(update),
+  onended: end,
+});
 shortcuts({ "/": ["Search agents", () => part("filter-words").focus()] });

@@ -13,8 +13,13 @@ const panels = new Map();
 const workspaces = new Map();
 
 function panelOf(id) {
-  if (!panels.has(id)) panels.set(id, new Panel(id, { onremove: () => remove(id), onmove: (step) => move(id, step) }));
+  const listeners = { onremove: () => remove(id), onmove: (step) => move(id, step) };
+  if (!panels.has(id)) panels.set(id, new Panel(id, { ...listeners, mayAnswer }));
   return panels.get(id).element;
+}
+
+function mayAnswer(workspaceId) {
+  return ["operator", "owner"].includes(workspaces.get(workspaceId)?.role);
 }
 
 /** The address holds the layout, so that it can be shared. */
@@ -72,11 +77,13 @@ function optionGroup({ name, agents }) {
 }
 
 followWorkspaces(page.dataset.workspaces.split(" ").filter(Boolean), {
-  onchange: (id, { name, agents }) => {
+  onchange: (id, { name, agents, members }) => {
+    const role = members.myRole;
     const options = JSON.stringify([name, [...agents.values()].map(({ id, name }) => [id, name])]);
-    if (workspaces.get(id)?.options === options) return;
-    workspaces.set(id, { name, agents: new Map(agents), options });
-    renderOptions();
+    const before = workspaces.get(id);
+    workspaces.set(id, { name, role, agents: new Map(agents), options });
+    if (before?.role !== role) for (const panel of panels.values()) panel.showRole();
+    if (before?.options !== options) renderOptions();
   },
   onended: (id) => {
     workspaces.delete(id);

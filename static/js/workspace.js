@@ -26,5 +26,5 @@ function end({ reason }) {
   showEnd(page, reason);
 }
 
-followWorkspace(id, { onchange: render, onended: end });
+followWorkspace(id, { onchange: render, onupdate: (update) => board.updated(update), onended: end });
 shortcuts({ "/": ["Search agents", () => part("filter-words").focus()] });

@@ -1,79 +1,298 @@
-"""A person is asked on an agent's page, sees what would be done, and answers; everybody sees who did."""
+"""A person is asked, sees what would be done, and answers; everybody sees who did."""
 
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Page, WebSocketRoute, expect
 
 from tests.agents.requests import permission, question
-from tests.browser.chromium import expect_state, sign_in
+from tests.browser.asking import answer, ask, card, join, open_page, outcome, press, resolution, settled, tell
+from tests.browser.chromium import Complaints, expect_state, sign_in
 from tests.browser.conftest import Place
-from tests.support.api import Api
 from tests.support.server import LiveServer
 
 pytestmark = pytest.mark.browser
 
 PATCH = "--- a/hello.py\n+++ b/hello.py\n@@ -1 +1 @@\n-print('hi')\n+print('hello')\n"
 HOSTILE = "<img src=x onerror=alert(1)>\u202egpj.exe"
+NAMED = "<img src=x onerror=alert(1)>⟨U+202E⟩gpj.exe"
 
 
 @pytest.fixture
-def two(tab: Page, fresh_browser: Callable[[], BrowserContext], live: LiveServer, place: Place) -> tuple[Page, Page]:
-    other = fresh_browser().new_page()
-    for page in (tab, other):
-        sign_in(page, live)
-        page.goto(place.agent_url)
-        expect_state(page, "Live")
-    return tab, other
+def agent_page(tab: Page, live: LiveServer, place: Place) -> Page:
+    return open_page(tab, live, place.agent_url)
 
 
-def ask(root: Api, place: Place, request: dict[str, object]) -> None:
-    asked = root.post(f"/agents/{place.agent['id']}/requests", request)
-    assert asked.status == 201, asked
-
-
-def card(page: Page, title: str) -> Locator:
-    return page.get_by_role("article").filter(has_text=title)
+@pytest.fixture
+def colleague(fresh_browser: Callable[[], BrowserContext], live: LiveServer, place: Place) -> Page:
+    """The agent's page as an operator called ada-… has it open."""
+    name = f"ada-{place.agent['id'][:8]}"
+    join(place, live, name, "operator")
+    return open_page(fresh_browser().new_page(), live, place.agent_url, name)
 
 
 def test_a_card_says_what_would_be_done_and_both_browsers_see_who_answered(
-    two: tuple[Page, Page], root: Api, place: Place
+    agent_page: Page, colleague: Page, place: Place
 ) -> None:
-    one, _ = two
     tool = {"name": "Bash", "input": {"command": "rm -rf build"}, "changes": [{"path": "hello.py", "patch": PATCH}]}
-    ask(root, place, permission("r1", title=HOSTILE, tool=tool))
-    for page in two:
-        expect(card(page, "<img src=x onerror=alert(1)>⟨U+202E⟩gpj.exe")).to_be_visible()
+    ask(place, permission("r1", tool=tool))
+    for page in (agent_page, colleague):
         expect(page.locator(".request-command")).to_have_text("rm -rf build")
-        expect(page.locator("[data-change=added]").last).to_have_text("+print('hello')\n")
-        expect(page.locator(".request img")).to_have_count(0)
-    one.get_by_role("button", name="Yes").click()
-    for page in two:
-        expect(page.locator(".request-outcome")).to_have_text("root answered: Yes")
-        expect(page.locator(".request").get_by_role("button")).to_have_count(0)
-    answered = root.get(f"/agents/{place.agent['id']}/requests/r1").data["resolution"]
+        expect(page.locator(".diff [data-change=added]")).to_have_text("+print('hello')\n")
+        expect(page.locator(".change-counts")).to_have_text("+1−1")
+    settled(card(agent_page)).get_by_role("button", name="Yes").click()
+    expect(outcome(agent_page)).to_have_text("You answered: Yes.")
+    expect(outcome(colleague)).to_have_text("root answered: Yes.")
+    for page in (agent_page, colleague):
+        expect(card(page).get_by_role("button")).to_have_count(0)
+        expect(page.locator(".entries")).to_contain_text("root answered: yes." if page is colleague else "You answered")
+    answered = resolution(place, "r1")
     assert (answered["option"], answered["by"]) == ("yes", "root")
 
 
-def test_keys_answer_only_the_card_that_is_focused(two: tuple[Page, Page], root: Api, place: Place) -> None:
-    one, other = two
-    ask(root, place, permission("r1", title="First?"))
-    ask(root, place, permission("r2", title="Second?"))
-    expect(card(one, "Second?")).to_be_visible()
-    one.locator("body").press("y")
-    card(one, "Second?").press("n")
-    expect(card(other, "Second?")).to_contain_text("root answered: No")
-    expect(card(other, "First?").get_by_role("button", name="Yes")).to_be_visible()
-    assert [each["requestId"] for each in root.get(f"/agents/{place.agent['id']}").data["requests"]] == ["r1"]
+def test_nothing_of_a_request_is_markup(agent_page: Page, place: Place) -> None:
+    tool = {
+        "name": HOSTILE,
+        "input": {"command": HOSTILE, HOSTILE: HOSTILE, "nested": {HOSTILE: [HOSTILE]}},
+        "changes": [{"path": HOSTILE, "patch": f"+++ {HOSTILE}\n@@ {HOSTILE}\n+{HOSTILE}\n"}],
+    }
+    options = [{"id": HOSTILE, "label": HOSTILE, "effect": "allow"}]
+    ask(place, permission("r1", title=f"Permission {HOSTILE}", body=HOSTILE, tool=tool, options=options))
+    asked = {"id": HOSTILE, "header": HOSTILE, "question": HOSTILE, "free": True}
+    choices = [{"id": HOSTILE, "label": HOSTILE, "description": HOSTILE}]
+    ask(place, question("r2", title=f"Question {HOSTILE}", questions=[{**asked, "options": choices}]))
+    plan = f"# {HOSTILE}\n\n[click](javascript:alert(1)) <script>alert(1)</script>\n\n[//]: # (and rm -rf /)"
+    ask(place, permission("r3", kind="plan", title=f"Plan {HOSTILE}", body=plan, tool=None))
+    expect(card(agent_page)).to_have_count(3)
+    expect(agent_page.locator(".request-plan.markdown")).to_contain_text("and rm -rf /")  # which renderers hide
+    found = card(agent_page, "Permission")
+    expect(found.locator(".request-command")).to_have_text(NAMED)
+    for part in (".request-title", ".request-tool", ".change-path", ".request-input", ".request-buttons"):
+        expect(found.locator(part).first).to_contain_text(NAMED)
+    expect(agent_page.locator(".requests :is(img, script, a[href^=javascript])")).to_have_count(0)
+    settled(found).get_by_role("button", name=NAMED).click()
+    expect(outcome(agent_page, "Permission")).to_have_text(f"You answered: {NAMED}.")
 
 
-def test_questions_are_answered_by_choosing_and_by_a_text(two: tuple[Page, Page], root: Api, place: Place) -> None:
-    one, other = two
-    ask(root, place, question("r1"))
-    one.get_by_role("radio", name="Blue").check()
-    one.get_by_role("checkbox", name="Red").check()
-    one.get_by_role("textbox", name="Your answer to: Which sizes?").fill("mine")
-    one.get_by_role("button", name="Send").first.click()
-    expect(other.locator(".request-outcome")).to_have_text("root answered")
-    answered = root.get(f"/agents/{place.agent['id']}/requests/r1").data["resolution"]
-    assert answered["answers"] == {"color": ["blue"], "sizes": ["red", "mine"]}
+def test_what_is_cut_is_said_and_can_be_seen(agent_page: Page, place: Place) -> None:
+    lines = "".join(f"echo {number}\n" for number in range(300))
+    ask(place, permission("r1", title="Many lines", tool={"name": "Bash", "input": {"command": lines}}))
+    ask(place, permission("r2", title="A long line", tool={"name": "Bash", "input": {"command": "x" * 9_000 + "; rm"}}))
+    patches = [f"--- a/{name}\n+++ b/{name}\n@@ -0,0 +1,50 @@\n" + "+line\n" * 50 for name in ("one", "two")]
+    changes = [{"path": name, "patch": patch} for name, patch in zip(("one", "two"), patches, strict=True)]
+    ask(place, permission("r3", title="Two files", tool={"name": "Edit", "input": {}, "changes": changes}))
+    command = card(agent_page, "Many lines").locator(".request-command")
+    expect(command).not_to_contain_text("echo 299")
+    card(agent_page, "Many lines").get_by_role("button", name="Show all 300 lines").click()
+    expect(command).to_have_text(lines)
+    card(agent_page, "Many lines").get_by_role("button", name="Show less").click()
+    expect(command).not_to_contain_text("echo 299")
+    card(agent_page, "A long line").get_by_role("button", name="Show all 9,004 characters").click()
+    expect(card(agent_page, "A long line").locator(".request-command")).to_contain_text("; rm")
+    files = card(agent_page, "Two files")
+    expect(files.locator(".change-counts")).to_have_text(["+50−0", "+50−0"])
+    expect(files.locator(".diff")).to_have_count(0)
+    files.locator("summary").filter(has_text="two").click()
+    files.get_by_role("button", name="Show all 53 lines").click()
+    expect(files.locator(".diff [data-change=added]")).to_have_text("+line\n" * 50)
+
+
+def test_keys_answer_only_the_card_that_is_focused(agent_page: Page, colleague: Page, place: Place) -> None:
+    for number in (1, 2, 3):
+        ask(place, permission(f"r{number}", title=f"Number {number}?"))
+    expect(card(agent_page, "Number 3?")).to_be_visible()
+    settled(card(agent_page, "Number 2?"))
+    agent_page.locator("body").press("y")
+    agent_page.get_by_role("textbox", name="Answer this agent").press_sequentially("yn1")
+    press(card(agent_page, "Number 2?"), "n")
+    expect(outcome(colleague, "Number 2?")).to_have_text("root answered: No.")
+    press(card(agent_page, "Number 3?"), "1")
+    expect(outcome(colleague, "Number 3?")).to_have_text("root answered: Yes.")
+    expect(settled(card(colleague, "Number 1?")).get_by_role("button", name="Yes")).to_be_enabled()
+    assert place.api.get(f"/agents/{place.agent['id']}").data["requests"][0]["requestId"] == "r1"
+
+
+def test_a_key_that_is_held_or_typed_answers_nothing(agent_page: Page, place: Place) -> None:
+    ask(place, question("r1", options=[{"id": "no", "label": "Not now", "effect": "deny"}]))
+    found = settled(card(agent_page))
+    for event in ("{key: 'n', repeat: true}", "{key: 'n', ctrlKey: true}"):
+        found.evaluate(f"one => one.dispatchEvent(new KeyboardEvent('keydown', {{bubbles: true, ...{event}}}))")
+    found.get_by_role("textbox").press_sequentially("n1")
+    expect(found.get_by_role("textbox")).to_have_value("n1")
+    assert "resolution" not in place.api.get(f"/agents/{place.agent['id']}/requests/r1").data
+    press(found, "n")
+    expect(outcome(agent_page)).to_have_text("You answered: Not now.")
+
+
+def test_a_click_on_what_has_only_just_moved_answers_nothing(agent_page: Page, place: Place) -> None:
+    ask(place, permission("r1", title="First?"))
+    ask(place, permission("r2", title="Second?"))
+    settled(card(agent_page, "First?"))
+    below = settled(card(agent_page, "Second?"))
+    below.get_by_role("button", name="No").evaluate("""(button) => {
+      document.querySelector(".request").style.marginTop = "40px";
+      button.click();
+    }""")
+    expect(below).to_contain_text("This has only just appeared or moved.")
+    assert "resolution" not in place.api.get(f"/agents/{place.agent['id']}/requests/r2").data
+    settled(below).get_by_role("button", name="No").click()
+    expect(outcome(agent_page, "Second?")).to_have_text("You answered: No.")
+
+
+def test_questions_are_answered_by_choosing_and_by_a_text(agent_page: Page, colleague: Page, place: Place) -> None:
+    ask(place, question("r1"))
+    settled(card(agent_page)).get_by_role("button", name="Send").click()
+    expect(card(agent_page)).to_contain_text("An answer is missing.")
+    agent_page.get_by_role("radio", name="Blue").check()
+    agent_page.get_by_role("checkbox", name="Red").check()
+    agent_page.get_by_role("textbox", name="Your answer to: Which sizes?").fill("mine")
+    settled(card(agent_page)).get_by_role("button", name="Send").click()
+    expect(outcome(colleague)).to_have_text("root answered: Blue, Red, mine.")
+    assert resolution(place, "r1")["answers"] == {"color": ["blue"], "sizes": ["red", "mine"]}
+
+
+def test_one_answer_is_an_option_or_a_text(agent_page: Page, place: Place) -> None:
+    options = [{"id": "a", "label": "Alpha"}, {"id": "b", "label": "Beta"}]
+    ask(place, question("r1", questions=[{"id": "q", "question": "Which?", "options": options, "free": True}]))
+    press(card(agent_page), "2")
+    expect(agent_page.get_by_role("radio", name="Beta")).to_be_checked()
+    agent_page.get_by_role("textbox", name="Your answer to: Which?").fill("Gamma")
+    expect(agent_page.get_by_role("radio", name="Beta")).not_to_be_checked()
+    settled(card(agent_page)).get_by_role("button", name="Send").click()
+    expect(outcome(agent_page)).to_have_text("You answered: Gamma.")
+
+
+def test_a_text_is_asked_for(agent_page: Page, place: Place) -> None:
+    ask(place, {"requestId": "r1", "kind": "input", "title": "Which port?", "options": []})
+    agent_page.get_by_role("textbox", name="Your answer to: Which port?").fill("8080")
+    settled(card(agent_page)).get_by_role("button", name="Send").click()
+    expect(outcome(agent_page)).to_have_text("You answered: 8080.")
+
+
+ENDINGS: dict[str, tuple[dict[str, Any], str]] = {
+    "terminal": ({"outcome": "answered_elsewhere", "option": "no"}, "Answered at the terminal: No."),
+    "withdrawn": ({"outcome": "withdrawn"}, "Withdrawn: the agent no longer asks."),
+}
+
+
+@pytest.mark.parametrize("name", ENDINGS)
+def test_how_a_request_ended_is_said(agent_page: Page, place: Place, name: str) -> None:
+    ending, text = ENDINGS[name]
+    ask(place, permission("r1"))
+    expect(card(agent_page)).to_be_visible()
+    tell(place, requestId="r1", **ending)
+    expect(outcome(agent_page)).to_have_text(text)
+    expect(card(agent_page).get_by_role("button")).to_have_count(0)
+
+
+def test_a_request_that_expires_says_so(agent_page: Page, place: Place) -> None:
+    soon = (datetime.now(UTC) + timedelta(seconds=2)).isoformat()
+    ask(place, permission("r1", expiresAt=soon))
+    expect(card(agent_page)).to_contain_text("expires")
+    expect(outcome(agent_page)).to_have_text("Expired: nobody answered in time.")
+
+
+def test_who_answers_too_late_is_told_who_was_first(agent_page: Page, live: LiveServer, place: Place) -> None:
+    ada = join(place, live, f"eva-{place.agent['id'][:8]}", "operator")
+    ask(place, permission("r1"))
+    found = settled(card(agent_page))
+
+    def first(route: Any) -> None:
+        assert answer(ada, place, "r1", option="no") == 200
+        route.continue_()
+
+    agent_page.route(re.compile(r"/answer$"), first)
+    found.get_by_role("button", name="Yes").click()
+    name = f"eva-{place.agent['id'][:8]}"
+    expect(outcome(agent_page)).to_have_text(f"{name} answered first: No. Your answer was not used.")
+    assert resolution(place, "r1")["option"] == "no"
+
+
+@pytest.fixture
+def refusals(complaints: Complaints) -> Complaints:
+    """Chromium notes every refused call on the console."""
+    return complaints
+
+
+def test_viewers_see_a_request_without_buttons_until_they_are_operators(
+    tab: Page, live: LiveServer, place: Place
+) -> None:
+    name = f"vera-{place.agent['id'][:8]}"
+    join(place, live, name, "viewer")
+    open_page(tab, live, place.agent_url, name)
+    ask(place, permission("r1"))
+    expect(tab.locator(".request-command")).to_have_text("rm -rf build")
+    expect(card(tab)).to_contain_text("Operators and owners can answer.")
+    expect(card(tab).get_by_role("button")).to_have_count(0)
+    card(tab).press("y")
+    members = f"/workspaces/{place.workspace['id']}/members"
+    mine = next(member for member in place.api.get(members).data if member["user"] == name)
+    assert place.api.call("PATCH", f"{members}/{mine['id']}", {"role": "operator"}).status == 200
+    settled(card(tab)).get_by_role("button", name="Yes").click()
+    expect(outcome(tab)).to_have_text("You answered: Yes.")
+
+
+def test_who_answered_while_the_page_was_away_is_said_when_it_is_back(
+    tab: Page, live: LiveServer, place: Place, complaints: Complaints
+) -> None:
+    sockets: list[WebSocketRoute] = []
+    away = {"now": False}
+
+    def relay(socket: WebSocketRoute) -> None:
+        sockets.append(socket)
+        if away["now"]:
+            socket.close(code=1012)
+        else:
+            socket.connect_to_server()
+
+    tab.route_web_socket(re.compile(r"/ws/"), relay)
+    open_page(tab, live, place.agent_url)
+    ask(place, permission("r1"))
+    expect(card(tab)).to_be_visible()
+    away["now"] = True
+    sockets[-1].close(code=1012)
+    expect_state(tab, "Reconnecting…")
+    assert answer(place.api, place, "r1", option="yes") == 200
+    away["now"] = False
+    expect(outcome(tab)).to_have_text("You answered: Yes.", timeout=20_000)
+    complaints.clear()
+
+
+def test_screen_readers_hear_what_is_asked_and_how_it_ended(agent_page: Page, place: Place) -> None:
+    said = agent_page.locator("[aria-live=polite]")
+    ask(place, permission("r1", title="Deploy?"))
+    expect(agent_page.get_by_role("article", name="Permission: Deploy?")).to_be_visible()
+    expect(said).to_have_text("worker asks. Permission: Deploy?")
+    assert answer(place.api, place, "r1", option="yes") == 200
+    expect(said).to_have_text("Deploy?: You answered: Yes.")
+
+
+def test_what_is_too_large_for_a_state_is_fetched(tab: Page, live: LiveServer, place: Place) -> None:
+    large = {"name": "Write", "input": {"content": "x" * 50_000}}
+    for number in range(3):
+        ask(place, permission(f"r{number}", title=f"Large {number}", tool=large))
+    open_page(tab, live, place.agent_url)
+    expect(card(tab)).to_have_count(3)
+    open_page(tab, live, place.workspace_url)
+    expect(card(tab)).to_have_count(3)
+
+
+def test_who_lost_access_is_no_longer_asked_for_by_the_page(tab: Page, live: LiveServer, place: Place) -> None:
+    name = f"leo-{place.agent['id'][:8]}"
+    join(place, live, name, "viewer")
+    sign_in(tab, live, name)
+    tab.clock.install()
+    tab.goto(place.agent_url)
+    expect_state(tab, "Live")
+    members = f"/workspaces/{place.workspace['id']}/members"
+    mine = next(member for member in place.api.get(members).data if member["user"] == name)
+    assert place.api.call("DELETE", f"{members}/{mine['id']}").status == 204
+    expect(tab.get_by_text("You no longer have access to this agent.")).to_be_visible()
+    asked: list[str] = []
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.clock.fast_forward(120_000)
+    tab.wait_for_timeout(100)
+    assert [url for url in asked if "/viewers" in url] == []

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { earlier } from "../../static/js/transcript/history.js";
-import { attention, byUrgency, reasonText } from "../../static/js/lib/status.js";
+import { attention, reasonText, sortByUrgency } from "../../static/js/lib/status.js";
 import { WorkspaceState } from "../../clients/js/workspace-state.js";
 
 const agent = (id, fields = {}) => ({ id, name: id, status: "idle", contextLevel: null, updatedAt: "t0", ...fields });
@@ -47,7 +47,7 @@ test("errors first, then who waits, then who runs out of context", () => {
   ];
   agents.push(agent("waiting", { status: "waiting", contextLevel: 99 }), agent("error", { status: "error" }));
   assert.deepEqual(
-    agents.sort(byUrgency).map(({ id }) => id),
+    sortByUrgency(agents).map(({ id }) => id),
     ["error", "waiting", "full", "running", "idle"],
   );
   assert.deepEqual(agents.map(attention), ["error", "waiting", "context", null, null]);

@@ -5,9 +5,12 @@ import { connection } from "../lib/connection.js";
 const EVENTS_BACK = 12;
 /** How much of a message is kept to find its last line, in characters. */
 const TAIL_LENGTH = 400;
-/** Queries are spread out, because the server limits the messages per connection and second. */
+/** Queries are spread out, because the server limits the messages per connection and second; so many are soon made. */
 const BATCH_SIZE = 20;
 const BATCH_PAUSE_MS = 250;
+const QUICK_QUERIES = 200;
+/** From then on they are for agents that nobody looks at, to find those that have fallen silent. */
+const SLOW_BATCH_PAUSE_MS = 4_000;
 const QUERY_AGAIN_MS = 60_000;
 /** A running agent that reports nothing for this long needs attention. */
 export const SILENT_AFTER_MS = 10 * 60_000;
@@ -17,6 +20,7 @@ export class Activity {
   #known = new Map();
   #followed = new Map();
   #queue = new Set();
+  #quick = QUICK_QUERIES;
   #onchange;
   #timer;
 
@@ -34,16 +38,16 @@ export class Activity {
   }
 
   /**
-   * Queries the agents that were never queried, and `running` ones again; forgets all agents but `ids`.
-   * @param {Set<string>} ids
-   * @param {Set<string>} running
+   * Queries the agents that were never queried, and running ones again; forgets all others.
+   * @param {Map<string, {status: string}>} agents by id
    */
-  refresh(ids, running) {
-    for (const id of ids) {
+  refresh(agents) {
+    const now = Date.now();
+    for (const [id, { status }] of agents) {
       const queried = this.#known.get(id)?.queried;
-      if (queried === undefined || (running.has(id) && Date.now() - queried > QUERY_AGAIN_MS)) this.#queue.add(id);
+      if (queried === undefined || (status === "running" && now - queried > QUERY_AGAIN_MS)) this.#queue.add(id);
     }
-    for (const id of this.#known.keys()) if (!ids.has(id)) this.#known.delete(id);
+    for (const id of this.#known.keys()) if (!agents.has(id)) this.#known.delete(id);
     this.#timer ??= setTimeout(() => this.#queryBatch(), 0);
   }
 
@@ -60,13 +64,16 @@ export class Activity {
 
   #queryBatch() {
     this.#timer = undefined;
-    const ids = [...this.#queue].slice(0, BATCH_SIZE);
+    const ids = [...this.#queue].filter((id) => !this.#followed.has(id)).slice(0, BATCH_SIZE);
+    for (const id of this.#followed.keys()) this.#queue.delete(id);
     for (const id of ids) {
       this.#queue.delete(id);
       this.#update(id, {});
-      if (!this.#followed.has(id)) this.#query(id);
+      this.#query(id);
     }
-    if (this.#queue.size) this.#timer = setTimeout(() => this.#queryBatch(), BATCH_PAUSE_MS);
+    this.#quick -= ids.length;
+    const pause = this.#quick > 0 ? BATCH_PAUSE_MS : SLOW_BATCH_PAUSE_MS;
+    if (this.#queue.size) this.#timer = setTimeout(() => this.#queryBatch(), pause);
   }
 
   #query(id) {

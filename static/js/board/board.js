@@ -1,7 +1,9 @@
-import { arrange, oncePerFrame } from "../lib/dom.js";
+import { announce } from "../lib/announce.js";
+import { arrange, oncePerFrame, paced } from "../lib/dom.js";
 import { inbox } from "../lib/inbox.js";
 import { gridAddress, pins } from "../lib/pins.js";
-import { attention, byUrgency } from "../lib/status.js";
+import { askingSince, attention, sortByUrgency } from "../lib/status.js";
+import { askedText } from "../requests/text.js";
 import { Activity, SILENT_AFTER_MS } from "./activity.js";
 import { AgentRow } from "./agent-row.js";
 import { Alerts } from "./alerts.js";
@@ -14,6 +16,11 @@ const GROUPS = {
 };
 /** An agent is unfollowed this long after its row has left the screen. */
 const UNFOLLOW_AFTER_MS = 3_000;
+/** An agent keeps its place for so long after its last request was resolved, so that people see by whom. */
+const KEEP_PLACE_MS = 6_000;
+/** Rows are completed, and their agents followed, this far outside the visible part. */
+const MARGIN = "400px 0px";
+const MINUTE_MS = 60_000;
 /** How often silent agents are looked for. */
 const REDRAW_INTERVAL_MS = 15_000;
 
@@ -23,13 +30,15 @@ export class Board {
   #withWorkspace;
   #workspaces = new Map();
   #rows = new Map();
+  #views = new Map(); // what is shown of each agent, most urgent first
+  #kept = new Map(); // by agent: which place it keeps, and until when
   #activity = new Activity((id) => this.#active(id));
   #filter;
   #alerts;
   #changed = new Set();
-  #render = oncePerFrame(() => this.#draw());
+  #render = paced(() => this.#draw());
   #renderActivity = oncePerFrame(() => this.#drawActivity());
-  #visible = new IntersectionObserver((rows) => rows.forEach((row) => this.#moved(row)), { rootMargin: "200px 0px" });
+  #visible = new IntersectionObserver((rows) => rows.forEach((row) => this.#moved(row)), { rootMargin: MARGIN });
 
   /**
    * @param {HTMLElement} root
@@ -61,26 +70,54 @@ export class Board {
     this.#render();
   }
 
-  get #agents() {
-    const found = [];
-    for (const { name, agents } of this.#workspaces.values()) {
-      for (const agent of agents.values()) {
-        found.push({ ...agent, workspaceName: name, needs: inbox().needs(agent), silentFor: this.#silentFor(agent) });
-      }
+  /** Follows the requests among a workspace's changes; called before `show` is with the state after them. */
+  updated({ change, data }) {
+    if (change === "agent_request") announce(askedText(data, this.#views.get(data.agentId)?.name ?? ""));
+    if (change !== "agent_request_resolved") return;
+    const since = askingSince(this.#views.get(data.agentId));
+    this.#kept.set(data.agentId, { since, until: performance.now() + KEEP_PLACE_MS });
+    setTimeout(this.#render, KEEP_PLACE_MS);
+    this.#rows.get(data.agentId)?.resolve(data);
+  }
+
+  /** Views of all agents, most urgent first; of those that have not changed, the same objects as before. */
+  #update() {
+    // The order of the last time is nearly the right one, and so the quickest to sort.
+    const views = new Map([...this.#views.keys()].map((id) => [id, null]));
+    for (const { name, agents, members } of this.#workspaces.values()) {
+      const readonly = !members.myRole || members.myRole === "viewer";
+      for (const agent of agents.values()) views.set(agent.id, this.#viewOf(agent, name, readonly));
     }
-    return found;
+    const agents = sortByUrgency([...views.values()].filter(Boolean));
+    this.#views = new Map(agents.map((agent) => [agent.id, agent]));
+    return agents;
+  }
+
+  #viewOf(agent, workspaceName, readonly) {
+    const [silentFor, keptSince] = [this.#silentFor(agent), this.#keptSince(agent.id)];
+    const more = { workspaceName, readonly, silentFor, keptSince, needs: inbox().needs(agent) };
+    const before = this.#views.get(agent.id);
+    const same = before?.source === agent && Object.entries(more).every(([key, value]) => before[key] === value);
+    return same ? before : { ...agent, ...more, source: agent };
+  }
+
+  #keptSince(id) {
+    const { since, until } = this.#kept.get(id) ?? {};
+    if (until > performance.now()) return since;
+    this.#kept.delete(id);
+    return undefined;
   }
 
   #silentFor({ id, status, updatedAt }) {
     const at = this.#activity.of(id)?.at;
     const silence = Date.now() - Math.max(at ?? Infinity, Date.parse(updatedAt));
-    return status === "running" && silence > SILENT_AFTER_MS ? silence : 0;
+    return status === "running" && silence > SILENT_AFTER_MS ? Math.floor(silence / MINUTE_MS) * MINUTE_MS : 0;
   }
 
   #draw() {
-    const agents = this.#agents.sort(byUrgency);
+    const agents = this.#update();
     const shown = agents.filter((agent) => this.#filter.passes(agent));
-    this.#forget(new Set(agents.map(({ id }) => id)));
+    this.#forget();
     const rest = new Set(shown);
     for (const [name, belongs] of Object.entries(GROUPS)) {
       const group = [...rest].filter(belongs);
@@ -89,10 +126,7 @@ export class Board {
     }
     this.#filter.draw(agents, shown.length);
     this.#alerts.review(agents, this.title);
-    this.#activity.refresh(
-      new Set(agents.map(({ id }) => id)),
-      new Set(agents.filter(({ status }) => status === "running").map(({ id }) => id)),
-    );
+    this.#activity.refresh(this.#views);
   }
 
   #drawGroup(name, agents) {
@@ -113,14 +147,14 @@ export class Board {
       this.#visible.observe(row.element);
     }
     row.show(agent);
-    row.showActivity(this.#activity.of(agent.id));
     return row.element;
   }
 
-  #forget(present) {
-    for (const [id, { element }] of this.#rows) {
-      if (present.has(id)) continue;
-      this.#visible.unobserve(element);
+  #forget() {
+    for (const [id, row] of this.#rows) {
+      if (this.#views.has(id)) continue;
+      row.close();
+      this.#visible.unobserve(row.element);
       this.#activity.unfollow(id);
       this.#rows.delete(id);
     }
@@ -129,8 +163,10 @@ export class Board {
   #moved({ target, isIntersecting }) {
     const { row } = target;
     clearTimeout(row.leaving);
-    if (isIntersecting) this.#activity.follow(row.id);
-    else row.leaving = setTimeout(() => this.#activity.unfollow(row.id), UNFOLLOW_AFTER_MS);
+    if (isIntersecting) {
+      row.complete();
+      this.#activity.follow(row.id);
+    } else row.leaving = setTimeout(() => this.#activity.unfollow(row.id), UNFOLLOW_AFTER_MS);
   }
 
   #active(id) {

@@ -1,5 +1,5 @@
 import { element } from "../lib/dom.js";
-import { OTHER_REASONS, STATUSES, attention, statusText } from "../lib/status.js";
+import { OTHER_REASONS, STATUSES, attention, reasonName } from "../lib/status.js";
 
 /** Which agents are shown: by words in their name (or their workspace's, if there are several) and by status. The address holds both. */
 export class Filter {
@@ -58,7 +58,7 @@ export class Filter {
   }
 
   #chip(status, count) {
-    const text = `${count} ${OTHER_REASONS[status] ?? statusText(status).toLowerCase()}`;
+    const text = `${count} ${reasonName(status, count)}`;
     const pressed = String(this.#statuses.has(status));
     const urgent = STATUSES[status]?.attention || status in OTHER_REASONS;
     return element(

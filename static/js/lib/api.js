@@ -3,10 +3,12 @@ export class ApiError extends Error {
   /**
    * @param {string} message
    * @param {number} [status] of the response, if there was one
+   * @param {any} [body] of the response, decoded
    */
-  constructor(message, status) {
+  constructor(message, status, body) {
     super(message);
     this.status = status;
+    this.body = body;
   }
 }
 
@@ -29,7 +31,8 @@ export async function call(method, path, body) {
   if (!response) throw new ApiError("The server can't be reached.");
   const answer = response.status === 204 ? null : await response.json().catch(() => ({}));
   if (!response.ok) {
-    throw new ApiError(answer?.message ?? `The server responded with status ${response.status}.`, response.status);
+    const message = answer?.message ?? `The server responded with status ${response.status}.`;
+    throw new ApiError(message, response.status, answer);
   }
   return answer;
 }

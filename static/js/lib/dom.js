@@ -71,3 +71,30 @@ export function oncePerFrame(act) {
     else requestAnimationFrame(run);
   };
 }
+
+const FRAME_MS = 16;
+/** A redraw may take at most this share of the time. */
+const MAX_SHARE = 1 / 5;
+
+/**
+ * Limits calls of `act`, which may take long, as `oncePerFrame` does, and to a share of the main thread's time.
+ * @param {() => void} act
+ */
+export function paced(act) {
+  let waiting = false;
+  let readyAt = 0;
+  const draw = oncePerFrame(() => {
+    const started = performance.now();
+    waiting = false;
+    act();
+    const ended = performance.now();
+    readyAt = ended + (ended - started) * (1 / MAX_SHARE - 1);
+  });
+  return () => {
+    if (waiting) return;
+    waiting = true;
+    const wait = readyAt - performance.now();
+    if (wait > FRAME_MS) setTimeout(draw, wait);
+    else draw();
+  };
+}

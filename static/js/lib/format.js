@@ -22,6 +22,12 @@ export const formatDay = (timestamp) => mediumDay.format(new Date(timestamp));
 /** 26 Nov 2026, 09:05 @param {string} timestamp */
 export const formatDayAndTime = (timestamp) => dayAndTime.format(new Date(timestamp));
 
+/** 09:05:07 today, 26 Nov 2026, 09:05 on another day. @param {string} timestamp */
+export function formatMoment(timestamp) {
+  const date = new Date(timestamp);
+  return date.toDateString() === new Date().toDateString() ? formatClock(date) : formatDayAndTime(timestamp);
+}
+
 /** 12,418 @param {number} count */
 export const formatNumber = (count) => count.toLocaleString("en");
 

@@ -36,28 +36,70 @@ export function reasonText(reason) {
 }
 
 /** Reasons for attention other than a status. */
-export const OTHER_REASONS = { turn: "your turn", context: "nearly out of context", silent: "silent" };
+export const OTHER_REASONS = {
+  asks: "need you",
+  turn: "your turn",
+  context: "nearly out of context",
+  silent: "silent",
+};
 
-const REASON_OF_NEED = { request: "waiting", waiting: "waiting", failed: "error", turn: "turn" };
+const REASON_OF_NEED = { request: "asks", waiting: "waiting", failed: "error", turn: "turn" };
 
 /**
- * Why an agent needs attention: `error` or `waiting`, `turn` when it has finished or become idle after what the user has seen,
- * `context` when that is nearly full, `silent` when it is running but has reported nothing for a while; null if it needs none.
- * @param {{status: string, needs?: string | null, contextLevel: number | null, silentFor?: number}} agent `needs`: why it needs the user
+ * What those are called that have this status, or this reason to look at them: "2 need you", "1 waiting".
+ * @param {string} reason
+ * @param {number} count
  */
-export function attention({ status, needs, contextLevel, silentFor }) {
+export function reasonName(reason, count) {
+  if (reason === "asks") return count === 1 ? "needs you" : "need you";
+  return OTHER_REASONS[reason] ?? statusText(reason).toLowerCase();
+}
+
+/** @param {{requests?: any[], moreRequests?: number}} agent */
+export function openRequests({ requests = [], moreRequests = 0 }) {
+  return requests.length + moreRequests;
+}
+
+/** Since when it has been asking; "" if that isn't known, or it asks nothing. @returns {string} */
+export const askingSince = (agent) => agent?.keptSince ?? agent?.requests?.[0]?.createdAt ?? "";
+
+/**
+ * Why an agent needs attention: `asks` when it has open requests, `error` or `waiting`, `turn` when it has finished or become idle
+ * after what the user has seen, `context` when that is nearly full, `silent` when it is running but has reported nothing for a
+ * while; null if it needs none.
+ * @param {any} agent of a workspace's state; with `needs`: why it needs the user, `silentFor` in milliseconds, `keptSince` if it has
+ *   only just been answered
+ */
+export function attention(agent) {
+  const { status, needs, contextLevel, silentFor } = agent;
+  if (openRequests(agent) || agent.keptSince !== undefined) return "asks";
   if (needs) return REASON_OF_NEED[needs];
   if (STATUSES[status]?.attention) return status;
   if (contextLevel > HIGH_CONTEXT) return "context";
   return silentFor ? "silent" : null;
 }
 
-const URGENCY = ["error", "waiting", "turn", "context", "silent", "running", "idle", "finished", "offline"];
+const URGENCY = ["asks", "error", "waiting", "turn", "context", "silent", "running", "idle", "finished", "offline"];
 
 const collator = new Intl.Collator();
 
-/** Most urgent first, then by name. */
-export function byUrgency(one, other) {
-  const rank = (agent) => URGENCY.indexOf(attention(agent) ?? agent.status);
-  return rank(one) - rank(other) || collator.compare(one.name, other.name) || (one.id < other.id ? -1 : 1);
+/**
+ * Sorts agents in place: most urgent first, then by name; those that ask by how long they have.
+ * @param {any[]} agents
+ */
+export function sortByUrgency(agents) {
+  const keys = new Map(agents.map((agent) => [agent, keyOf(agent)]));
+  return agents.sort((one, other) => {
+    const [rank, asked] = keys.get(one);
+    const [otherRank, otherAsked] = keys.get(other);
+    if (rank !== otherRank) return rank - otherRank;
+    if (asked !== otherAsked) return asked < otherAsked ? -1 : 1;
+    return collator.compare(one.name, other.name) || (one.id < other.id ? -1 : 1);
+  });
+}
+
+/** @returns {[number, string]} */
+function keyOf(agent) {
+  const reason = attention(agent);
+  return [URGENCY.indexOf(reason ?? agent.status), reason === "asks" ? askingSince(agent) : ""];
 }

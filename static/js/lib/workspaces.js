@@ -9,9 +9,12 @@ import { followWorkspaceList } from "./workspace-list.js";
 /**
  * Keeps a workspace's state and its members current.
  * @param {string} id
- * @param {{onchange: (workspace: Workspace) => void, onended?: (end: any) => void}} listeners `onchange` is called at most once per frame
+ * @param {object} listeners
+ * @param {(workspace: Workspace) => void} listeners.onchange called at most once per frame
+ * @param {(update: {change: string, data: any}) => void} [listeners.onupdate] called with each change as it happens
+ * @param {(end: any) => void} [listeners.onended]
  */
-export function followWorkspace(id, { onchange, onended = () => {} }) {
+export function followWorkspace(id, { onchange, onupdate = () => {}, onended = () => {} }) {
   const state = new WorkspaceState();
   const members = new Members();
   const subscription = connection().workspace(id);
@@ -29,9 +32,11 @@ export function followWorkspace(id, { onchange, onended = () => {} }) {
     state.add(page);
     changed();
   });
-  subscription.on("updated", (_, event) => {
+  subscription.on("updated", (update, event) => {
     const changes = [state.apply(event), members.apply(event)];
-    if (changes.includes(true)) changed();
+    if (!changes.includes(true)) return;
+    onupdate(update);
+    changed();
   });
   const forget = inbox().on("seen", changed);
   subscription.on("unsubscribed", (end) => {
@@ -48,9 +53,10 @@ export function followWorkspace(id, { onchange, onended = () => {} }) {
  * @param {object} listeners
  * @param {(workspaces: any[]) => void} [listeners.onlist] called when the list changes
  * @param {(id: string, workspace: Workspace) => void} listeners.onchange
+ * @param {(update: {change: string, data: any}) => void} [listeners.onupdate]
  * @param {(id: string) => void} listeners.onended
  */
-export function followWorkspaces(ids, { onlist = () => {}, onchange, onended }) {
+export function followWorkspaces(ids, { onlist = () => {}, onchange, onupdate, onended }) {
   const followed = new Map();
 
   function listed(workspaces) {
@@ -64,6 +70,7 @@ export function followWorkspaces(ids, { onlist = () => {}, onchange, onended }) 
     const subscription = followWorkspace(id, {
       // A frame may still bring a change of a workspace that has ended before it.
       onchange: (workspace) => followed.get(id) === subscription && onchange(id, workspace),
+      onupdate,
       onended: () => end(id),
     });
     followed.set(id, subscription);

@@ -1,161 +1,200 @@
-import { call, showingErrors } from "../lib/api.js";
+import { announce } from "../lib/announce.js";
+import { call } from "../lib/api.js";
 import { element } from "../lib/dom.js";
+import { formatMoment } from "../lib/format.js";
+import { visible } from "../lib/visible.js";
+import { detailsOf } from "./details.js";
+import { Questions } from "./questions.js";
+import { isSteady, unwatchPlace, watchPlace } from "./steady.js";
+import { KINDS, outcomeText } from "./text.js";
 
-const KINDS = { permission: "Permission", question: "Question", plan: "Plan", input: "Input" };
+/** What people are told when an answer is refused, by the response's status. */
+const REFUSALS = {
+  403: "You may no longer answer this agent.",
+  404: "This request no longer exists.",
+  429: "Too many answers at once. Try again in a moment.",
+};
+const STILL_MOVING = "This has only just appeared or moved. Look again, then answer.";
 
-/** What a person is asked, with exactly what would be done. All of it is text from outside, and is shown as text. */
+/**
+ * What a person is asked, with exactly what would be done. All of it is text from outside, and is shown as text. An answer counts
+ * only when the card has stood still for a moment, so that nothing is answered by accident.
+ */
 export class RequestCard {
   /** @type {HTMLElement} */
   element;
+  /** When it was resolved, in milliseconds since the page was opened. */
+  resolvedAt;
   #request;
   #path;
   #form;
-  #alert;
-  #outcome;
+  #fields;
+  #answers;
+  #buttons;
+  #text;
+  #questions;
+  #readonly = false;
+  #alert = element("p", { class: "request-trouble", role: "alert", hidden: true });
+  #outcome = element("p", { class: "request-outcome", hidden: true });
+  #watching = element("p", { class: "request-watching", hidden: true }, "Operators and owners can answer.");
 
   /**
    * @param {string} agentId
-   * @param {import("../../../clients/js/agentstream.js").AgentRequest} request
+   * @param {import("../../../clients/js/agentstream.js").AgentRequest & {createdAt?: string}} request
    */
   constructor(agentId, request) {
     this.#request = request;
     this.#path = `/agents/${agentId}/requests/${encodeURIComponent(request.requestId)}/answer`;
-    this.#alert = element("p", { class: "request-trouble", role: "alert", hidden: true });
-    this.#outcome = element("p", { class: "request-outcome", role: "status", hidden: true });
-    this.#form = element("form", { class: "request-answer" }, ...this.#fields());
+    this.#form = this.#makeForm();
+    const kind = KINDS[request.kind] ?? request.kind;
     const title = visible(request.title);
     this.element = element(
       "article",
-      { class: "request", tabindex: 0, "data-kind": request.kind, "aria-label": `${KINDS[request.kind]}: ${title}` },
-      element("h2", {}, element("span", { class: "request-kind" }, KINDS[request.kind] ?? request.kind), ` ${title}`),
-      ...(request.body ? [element("div", { class: "request-body" }, visible(request.body))] : []),
-      ...(request.tool ? toolParts(request.tool) : []),
+      { class: "request", tabindex: 0, "data-kind": request.kind, "aria-label": `${kind}: ${title}` },
+      element("div", { class: "request-head" }, element("span", { class: "request-kind" }, kind), ...times(request)),
+      element("h3", { class: "request-title" }, title),
+      ...detailsOf(request),
       this.#form,
+      this.#watching,
       this.#outcome,
       this.#alert,
     );
     this.element.addEventListener("keydown", (event) => this.#pressed(event));
-    this.#form.addEventListener("submit", (event) => {
+    watchPlace(this.#answers, (steady) => this.element.toggleAttribute("data-settling", !steady));
+  }
+
+  /** Whether the person may only watch. @param {boolean} readonly */
+  set readonly(readonly) {
+    this.#readonly = readonly;
+    this.#show();
+  }
+
+  /**
+   * @param {import("../../../clients/js/agentstream.js").Resolution} resolution
+   * @param {boolean} [late] whether an answer from here came too late
+   */
+  resolve(resolution, late = false) {
+    if (this.resolvedAt !== undefined && !late) return;
+    const focused = this.#form.contains(document.activeElement);
+    this.resolvedAt ??= performance.now();
+    this.#outcome.textContent = outcomeText(this.#request, resolution, late);
+    this.#outcome.dataset.outcome = resolution.outcome;
+    this.#show();
+    if (focused) this.element.focus({ preventScroll: true });
+    announce(`${visible(this.#request.title)}: ${this.#outcome.textContent}`);
+  }
+
+  /** To be called once it is no longer shown. */
+  close() {
+    unwatchPlace(this.#answers);
+    this.element.remove();
+  }
+
+  #show() {
+    const resolved = this.resolvedAt !== undefined;
+    this.element.toggleAttribute("data-resolved", resolved);
+    this.#outcome.hidden = !resolved;
+    this.#answers.hidden = resolved || this.#readonly;
+    this.#watching.hidden = resolved || !this.#readonly;
+    for (const field of this.#fields) field.disabled = resolved || this.#readonly;
+    if (resolved) this.#alert.hidden = true;
+  }
+
+  #makeForm() {
+    const { options, questions = [], title } = this.#request;
+    this.#questions = new Questions(questions);
+    const isText = !options.length && !questions.length;
+    if (isText) this.#text = element("textarea", { rows: 2, "aria-label": `Your answer to: ${visible(title)}` });
+    this.#buttons = options.map((option, index) => this.#optionButton(option, index));
+    if (isText || questions.length) {
+      this.#buttons.unshift(element("button", { class: "button", type: "submit", "data-effect": "allow" }, "Send"));
+    }
+    this.#answers = element("div", { class: "request-buttons" }, ...this.#buttons);
+    this.#fields = isText ? [this.#text] : this.#questions.elements;
+    const form = element("form", { class: "request-answer", novalidate: true }, ...this.#fields, this.#answers);
+    form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#answer(this.#filled());
+      this.#send();
     });
-  }
-
-  /** @param {import("../../../clients/js/agentstream.js").Resolution} resolution */
-  resolve(resolution) {
-    this.element.toggleAttribute("data-resolved", true);
-    this.#form.hidden = this.#alert.hidden = true;
-    this.#outcome.hidden = false;
-    this.#outcome.textContent = visible(outcomeText(this.#request, resolution));
-  }
-
-  #fields() {
-    const { options, questions = [] } = this.#request;
-    const fields = questions.map((question, index) => questionField(question, index));
-    if (this.#isText) fields.push(element("textarea", { name: "text", rows: 2, "aria-label": "Your answer" }));
-    const buttons = options.map((option, index) => this.#optionButton(option, index));
-    if (fields.length) buttons.unshift(element("button", { class: "button primary", type: "submit" }, "Send"));
-    return [...fields, element("div", { class: "request-buttons" }, ...buttons)];
-  }
-
-  get #isText() {
-    return !this.#request.options.length && !this.#request.questions?.length;
+    return form;
   }
 
   #optionButton({ id, label, effect }, index) {
-    const style = effect.startsWith("allow") ? "primary" : effect === "deny" ? "danger" : "";
-    const button = element("button", { class: `button ${style}`, type: "button" }, visible(label));
-    button.title = `Key ${index + 1}`;
+    const keys = this.#keysOf(index, effect);
+    const button = element(
+      "button",
+      { class: "button", type: "button", "data-effect": effect, "aria-keyshortcuts": keys.join(" ") },
+      element("span", {}, visible(label)),
+      element("kbd", { "aria-hidden": "true" }, keys[0]),
+    );
     button.addEventListener("click", () => this.#answer({ option: id }));
     return button;
   }
 
-  /** Only while the card itself is focused, so that nothing is answered by accident. */
+  /** The keys of an option: its number, and before it `y` or `n` for the first that allows or denies. */
+  #keysOf(index, effect) {
+    const { options } = this.#request;
+    const key = { allow: "y", deny: "n" }[effect];
+    const first = key !== undefined && options.findIndex((option) => option.effect === effect) === index;
+    return [...(first ? [key] : []), ...(index < 9 ? [String(index + 1)] : [])];
+  }
+
+  /** Only while the card, and no field in it, has the focus. */
   #pressed(event) {
-    if (event.target !== this.element || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
-    const option = this.#optionOf(event.key);
-    if (!option || this.#form.hidden) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing) return;
+    if (event.target.closest("input, textarea, select") || this.#answers.hidden) return;
+    const option = this.#request.options.find(({ effect }, index) => this.#keysOf(index, effect).includes(event.key));
+    const chosen = !option && /^[1-9]$/.test(event.key) && this.#questions.choose(Number(event.key));
+    if (!option && !chosen) return;
     event.preventDefault();
     event.stopPropagation();
-    this.#answer({ option: option.id });
+    if (option) this.#answer({ option: option.id });
   }
 
-  #optionOf(key) {
-    const { options } = this.#request;
-    if (key === "y") return options.find(({ effect }) => effect === "allow");
-    if (key === "n") return options.find(({ effect }) => effect === "deny");
-    return /^[1-9]$/.test(key) ? options[Number(key) - 1] : undefined;
+  #send() {
+    if (this.#text) {
+      const text = this.#text.value;
+      return text.trim() ? this.#answer({ text }) : this.#missing(this.#text);
+    }
+    const { unanswered } = this.#questions;
+    if (unanswered) return this.#missing(unanswered);
+    return this.#answer({ answers: this.#questions.answers });
   }
 
-  #filled() {
-    const filled = new FormData(this.#form);
-    if (this.#isText) return { text: String(filled.get("text")) };
-    const answers = (this.#request.questions ?? []).map(({ id }, index) => {
-      const given = [...filled.getAll(`q${index}`), ...filled.getAll(`t${index}`)].map(String);
-      return [id, given.filter((text) => text.trim())];
-    });
-    return { answers: Object.fromEntries(answers) };
+  #missing(field) {
+    this.#complain("An answer is missing.");
+    field.focus();
   }
 
   async #answer(answer) {
-    const buttons = this.#form.querySelectorAll("button");
-    for (const button of buttons) button.disabled = true;
-    const answered = await showingErrors(this.#alert, () => call("POST", this.#path, answer), "Not sent.");
-    for (const button of buttons) button.disabled = false;
-    if (answered) this.resolve(answered.resolution);
+    if (!isSteady(this.#answers)) return this.#complain(STILL_MOVING);
+    this.#alert.hidden = true;
+    this.#busy(true);
+    try {
+      const { resolution } = await call("POST", this.#path, answer);
+      this.resolve(resolution);
+    } catch (error) {
+      if (error.body?.resolution) this.resolve(error.body.resolution, true);
+      else this.#complain(REFUSALS[error.status] ?? `Not sent. ${error.message}`);
+    }
+    this.#busy(false);
+  }
+
+  #busy(busy) {
+    this.element.setAttribute("aria-busy", String(busy));
+    for (const button of this.#buttons) button.disabled = busy;
+  }
+
+  #complain(text) {
+    if (this.resolvedAt !== undefined) return;
+    this.#alert.textContent = text;
+    this.#alert.hidden = false;
   }
 }
 
-function questionField({ header, question, options, multiple, free }, index) {
-  const choices = options.map(({ id, label, description }) => {
-    const box = element("input", { type: multiple ? "checkbox" : "radio", name: `q${index}`, value: id });
-    const more = description ? [element("small", {}, ` ${visible(description)}`)] : [];
-    return element("label", {}, box, ` ${visible(label)}`, ...more);
-  });
-  if (free || !options.length) {
-    choices.push(element("input", { type: "text", name: `t${index}`, "aria-label": `Your answer to: ${question}` }));
-  }
-  const title = header ? `${visible(header)}: ${visible(question)}` : visible(question);
-  return element("fieldset", {}, element("legend", {}, title), ...choices);
-}
-
-function toolParts({ name, input, changes = [] }) {
-  const { command, ...rest } = input;
-  const parts = [element("p", { class: "request-tool" }, visible(name))];
-  if (typeof command === "string") parts.push(element("pre", { class: "request-command" }, visible(command)));
-  const others = typeof command === "string" ? rest : input;
-  for (const { path, patch } of changes) parts.push(element("p", {}, visible(path)), diff(patch));
-  if (Object.keys(others).length) {
-    const whole = element("pre", {}, visible(JSON.stringify(others, null, 2)));
-    parts.push(element("details", { open: !changes.length }, element("summary", {}, "Input"), whole));
-  }
-  return parts;
-}
-
-function diff(patch) {
-  const lines = patch.split("\n").map((line) => {
-    const change = { "+": "added", "-": "removed", "@": "place" }[line[0]];
-    return element("span", { "data-change": change }, `${visible(line)}\n`);
-  });
-  return element("pre", { class: "request-diff" }, ...lines);
-}
-
-/**
- * @param {import("../../../clients/js/agentstream.js").AgentRequest} request
- * @param {import("../../../clients/js/agentstream.js").Resolution} resolution
- */
-function outcomeText({ options }, { outcome, option, text, by }) {
-  const label = options.find(({ id }) => id === option)?.label ?? text;
-  const what = label ? `: ${label}` : "";
-  if (outcome === "answered") return `${by ?? "Somebody"} answered${what}`;
-  if (outcome === "answered_elsewhere") return `Answered at the terminal${what}`;
-  return outcome === "expired" ? "Expired: nobody answered in time" : "No longer asked";
-}
-
-/** Characters that reorder or hide text are named, so that what is read is what would be done. */
-function visible(text) {
-  return text.replace(
-    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g,
-    (character) => `⟨U+${character.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`,
-  );
+/** @param {{createdAt?: string, expiresAt?: string}} request */
+function times({ createdAt, expiresAt }) {
+  const asked = createdAt ? [`asked ${formatMoment(createdAt)}`] : [];
+  const expires = expiresAt ? [`expires ${formatMoment(expiresAt)}`] : [];
+  return [element("span", { class: "request-times" }, [...asked, ...expires].join(" · "))];
 }

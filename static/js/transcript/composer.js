@@ -35,11 +35,14 @@ export class Composer {
     for (const button of this.#signals) button.addEventListener("click", () => this.#sendSignal(button.dataset.signal));
   }
 
-  /** Only a running agent can be interrupted or stopped. @param {{status: string}} agent */
-  show({ status }) {
+  /**
+   * Only a running agent can be interrupted or stopped. One that waits wants a text, unless it has asked by a request.
+   * @param {{status: string, asks?: boolean}} agent
+   */
+  show({ status, asks }) {
     const ended = status === "finished" || status === "offline";
     for (const button of this.#signals) button.disabled = ended;
-    this.#form.toggleAttribute("data-wanted", status === "waiting");
+    this.#form.toggleAttribute("data-wanted", status === "waiting" && !asks);
   }
 
   focus() {

@@ -10,7 +10,7 @@ const MAX_RENDER_MS = 150;
 
 /**
  * How this page shows messages: `raw`, and the Markdown module once it is loaded.
- * @type {{raw: boolean, markdown: typeof import("./markdown.js") | null}}
+ * @type {{raw: boolean, markdown: typeof import("../lib/markdown.js") | null}}
  */
 export const display = { raw: false, markdown: null };
 
@@ -20,7 +20,7 @@ export const display = { raw: false, markdown: null };
  */
 export async function loadMarkdown(redraw) {
   try {
-    display.markdown = await import("./markdown.js");
+    display.markdown = await import("../lib/markdown.js");
     redraw();
   } catch (error) {
     console.info("Messages are shown raw:", error.message);

@@ -1,5 +1,6 @@
 import { formatContext } from "../lib/format.js";
 import { reasonText, statusText } from "../lib/status.js";
+import { KINDS as ASKED, outcomeText } from "../requests/text.js";
 
 const KINDS = { thinking: "Thinking", tool_call: "Tool call", tool_result: "Tool result" };
 const ROLES = { user: "User", system: "System", tool: "Tool" };
@@ -25,6 +26,8 @@ const TEXTS = {
     text: [statusText(status), reasonText(reason)].filter(Boolean).join(" · "),
   }),
   "agent:context": (payload) => ({ type: "note", text: contextText(payload) }),
+  "agent:request": ({ kind, title }) => ({ type: "note", text: `${ASKED[kind] ?? kind} · ${title}` }),
+  "agent:request_resolved": (payload) => ({ type: "note", text: outcomeText({ options: [] }, payload) }),
   "agent:terminated": (payload) => ({ type: "note", text: terminatedText(payload) }),
 };
 

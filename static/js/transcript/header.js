@@ -15,6 +15,7 @@ export class Header {
   #status;
   #gauge;
   #names;
+  #viewers;
 
   /**
    * @param {HTMLElement} page
@@ -59,6 +60,12 @@ export class Header {
     this.#gauge.show(agent);
   }
 
+  /** Access has ended: nobody is told any more who else is watching. */
+  close() {
+    this.#viewers.stop();
+    this.#showViewers([]);
+  }
+
   #showNames() {
     const { agent, workspace } = this.#names;
     this.#part("name").textContent = this.#part("name").title = agent;
@@ -73,7 +80,8 @@ export class Header {
 
   #pollViewers(agentId, me) {
     const show = (viewers) => this.#showViewers(viewers.map(({ user }) => user).filter((user) => user !== me));
-    new Poller(`/agents/${agentId}/viewers`, show, { interval: VIEWERS_INTERVAL_MS }).poll();
+    this.#viewers = new Poller(`/agents/${agentId}/viewers`, show, { interval: VIEWERS_INTERVAL_MS });
+    this.#viewers.poll();
   }
 
   #showViewers(names) {

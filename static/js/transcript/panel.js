@@ -1,6 +1,9 @@
 import "../lib/agent-elements.js";
+import { announce } from "../lib/announce.js";
 import { connection } from "../lib/connection.js";
 import { element } from "../lib/dom.js";
+import { RequestCards } from "../requests/cards.js";
+import { askedText } from "../requests/text.js";
 import { AutoScroll } from "./auto-scroll.js";
 import { SeenMarker } from "./seen-marker.js";
 import { Transcript } from "./transcript.js";
@@ -9,7 +12,7 @@ import { Transcript } from "./transcript.js";
 const EVENTS_BACK = 60;
 const MAX_ENTRIES = 400;
 
-/** One of several agents side by side: its status, its latest output, and a link to its page. */
+/** One of several agents side by side: its status, its latest output, what it asks, and a link to its page. */
 export class Panel {
   #id;
   #name;
@@ -20,14 +23,22 @@ export class Panel {
   #transcript;
   #subscription;
   #snapshotSeq = 0;
+  #requests;
+  #workspaceId;
+  #mayAnswer;
   #seenMarker;
 
   /**
    * @param {string} id
-   * @param {{onremove: () => void, onmove: (step: number) => void}} listeners
+   * @param {object} options
+   * @param {() => void} options.onremove
+   * @param {(step: number) => void} options.onmove
+   * @param {(workspaceId: string) => boolean} options.mayAnswer whether the person may answer agents of a workspace
    */
-  constructor(id, { onremove, onmove }) {
+  constructor(id, { onremove, onmove, mayAnswer }) {
     this.#id = id;
+    this.#mayAnswer = mayAnswer;
+    this.#requests = new RequestCards(element("div", { class: "requests", hidden: true }), id, { limit: 1 });
     this.#name = element("a", { class: "panel-name", href: `/a/${id}/` }, "…");
     const entries = element("div", { class: "entries" });
     const scroll = element(
@@ -50,6 +61,7 @@ export class Panel {
       head,
       this.#notice,
       element("div", { class: "transcript" }, scroll, toEnd),
+      this.#requests.element,
     );
     this.#scroll = scroll;
     const autoScroll = new AutoScroll(scroll, toEnd);
@@ -62,7 +74,13 @@ export class Panel {
   close() {
     this.#seenMarker.close();
     this.#subscription.close();
+    this.#requests.close();
     this.element.remove();
+  }
+
+  /** Roles may have changed. */
+  showRole() {
+    this.#requests.readonly = !this.#mayAnswer(this.#workspaceId);
   }
 
   redraw() {
@@ -89,7 +107,16 @@ export class Panel {
     });
     subscription.on("status", (change, { seq }) => seq > this.#snapshotSeq && this.#showStatus(change, seq));
     subscription.on("context", (change, { seq }) => seq > this.#snapshotSeq && this.#gauge.show(change));
+    subscription.on("request", (request, event) => event.seq > this.#snapshotSeq && this.#asked(request, event));
+    subscription.on("request_resolved", (resolution, { seq }) => {
+      if (seq > this.#snapshotSeq) this.#requests.resolve(resolution);
+    });
     subscription.on("unsubscribed", ({ reason }) => this.#end(reason));
+  }
+
+  #asked(request, { timestamp }) {
+    this.#requests.add({ ...request, createdAt: timestamp });
+    announce(askedText(request, this.#name.textContent));
   }
 
   #answered({ seq, oldest, complete, state }) {
@@ -102,6 +129,9 @@ export class Panel {
     this.#scroll.setAttribute("aria-label", `Transcript of ${state.name}`);
     this.#showStatus(state, this.#subscription.seq);
     this.#gauge.show(state);
+    this.#workspaceId = state.workspaceId;
+    this.showRole();
+    this.#requests.reset(state);
   }
 
   #showStatus(agent, seq) {
@@ -110,6 +140,8 @@ export class Panel {
   }
 
   #end(reason) {
+    this.#requests.close();
+    this.#requests.element.hidden = true;
     this.#notice.hidden = false;
     this.#notice.textContent =
       reason === "deleted" ? "This agent was deleted." : "This agent doesn't exist, or you don't have access to it.";

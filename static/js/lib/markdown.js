@@ -1,8 +1,8 @@
 import DOMPurify from "../../vendor/dompurify/dompurify.js";
 import { Marked } from "../../vendor/marked/marked.js";
-import { escapeBidi } from "../lib/ansi.js";
-import { copyButton } from "../lib/copy.js";
-import { element } from "../lib/dom.js";
+import { escapeBidi } from "./ansi.js";
+import { copyButton } from "./copy.js";
+import { element } from "./dom.js";
 
 /** A longer message is shown raw, because parsing it would block the page. In characters. */
 export const MAX_MARKDOWN_LENGTH = 20_000;
@@ -52,6 +52,8 @@ const escaped = (text) => text.replace(/[&<>"]/g, (character) => `&#${character.
 const marked = new Marked({
   gfm: true,
   breaks: true,
+  // What defines a link is text that would not be shown.
+  tokenizer: { def: () => undefined },
   renderer: {
     // Agents write about markup far more often than they use it.
     html: ({ text }) => escaped(text),

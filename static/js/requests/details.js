@@ -1,0 +1,56 @@
+import { changesView } from "../lib/changes.js";
+import { clipped } from "../lib/clip.js";
+import { element } from "../lib/dom.js";
+import { visible } from "../lib/visible.js";
+
+/** How many lines of each part are shown to begin with. */
+const LINES = 16;
+/** A plan is read as a whole. */
+const PLAN_LINES = 60;
+
+/**
+ * What a request is about: its text, and what would be done exactly.
+ * @param {import("../../../clients/js/agentstream.js").AgentRequest} request
+ * @returns {HTMLElement[]}
+ */
+export function detailsOf({ kind, body, tool }) {
+  const text = body ? [kind === "plan" ? planView(body) : bodyView(body)] : [];
+  return [...text, ...(tool ? toolViews(tool, body) : [])];
+}
+
+const bodyView = (body) => clipped(body, { lines: LINES, class: "request-body" });
+
+/** A plan is Markdown; it is shown as written until, and unless, it can be rendered. */
+function planView(body) {
+  const plan = element("div", { class: "request-plan" }, clipped(body, { lines: PLAN_LINES, class: "request-body" }));
+  import("../lib/markdown.js")
+    .then(({ MAX_MARKDOWN_LENGTH, markdownNodes }) => {
+      if (body.length > MAX_MARKDOWN_LENGTH) return;
+      plan.classList.add("markdown");
+      plan.replaceChildren(markdownNodes(visible(body), true));
+    })
+    .catch(() => {}); // as written is fine too
+  return plan;
+}
+
+/** The command first, then what happens to files, then the rest of the tool's input. */
+function toolViews({ name, input, changes = [] }, body) {
+  const { command } = input;
+  const isCommand = typeof command === "string";
+  const views = [element("p", { class: "request-tool" }, visible(name))];
+  if (isCommand) views.push(clipped(command, { lines: LINES, class: "request-command" }));
+  if (changes.length) views.push(changesView(changes, LINES));
+  const rest = Object.entries(input).filter(([key, value]) => !(isCommand && key === "command") && value !== body);
+  if (!rest.length) return views;
+  const fields = element("dl", { class: "request-input" }, ...rest.flatMap(fieldView));
+  // What a diff shows is in the input once more.
+  return [...views, changes.length ? folded("Input", fields) : fields];
+}
+
+function fieldView([key, value]) {
+  const text = typeof value === "string" ? value : JSON.stringify(value, null, 2);
+  return [element("dt", {}, visible(key)), element("dd", {}, clipped(text, { lines: LINES }))];
+}
+
+const folded = (title, content) =>
+  element("details", { class: "request-more" }, element("summary", {}, title), content);

@@ -1,0 +1,67 @@
+"""What the tests of requests on the dashboard share: agents that ask, and people who look at cards."""
+
+import re
+from typing import Any
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.chromium import expect_state, sign_in
+from tests.browser.conftest import Place
+from tests.support.api import Api
+from tests.support.server import LiveServer
+
+UNTIL_STEADY = re.compile("^$")
+
+
+def ask(place: Place, request: dict[str, Any], agent_id: str | None = None) -> None:
+    asked = place.api.post(f"/agents/{agent_id or place.agent['id']}/requests", request)
+    assert asked.status == 201, asked
+
+
+def answer(api: Api, place: Place, request_id: str, **given: Any) -> int:
+    return api.post(f"/agents/{place.agent['id']}/requests/{request_id}/answer", given).status
+
+
+def resolution(place: Place, request_id: str) -> dict[str, Any]:
+    found: dict[str, Any] = place.api.get(f"/agents/{place.agent['id']}/requests/{request_id}").data["resolution"]
+    return found
+
+
+def tell(place: Place, **resolved: Any) -> None:
+    """As the producer does when somebody was quicker elsewhere, or nobody is asked any more."""
+    place.publish(str(resolved), ("agent:request_resolved", resolved))
+
+
+def card(page: Page, title: str = "") -> Locator:
+    return page.get_by_role("article").filter(has_text=title)
+
+
+def settled(card: Locator) -> Locator:
+    """The card, once it takes answers: it has to have stood still."""
+    card.scroll_into_view_if_needed()
+    expect(card).not_to_have_attribute("data-settling", UNTIL_STEADY)
+    return card
+
+
+def press(card: Locator, key: str) -> None:
+    card.focus()  # which may scroll
+    settled(card)
+    card.page.keyboard.press(key)
+
+
+def outcome(page: Page, title: str = "") -> Locator:
+    return card(page, title).locator(".request-outcome")
+
+
+def join(place: Place, live: LiveServer, name: str, role: str) -> Api:
+    """A member of the workspace, by the name of their account."""
+    api = Api(live.url, live.token(name))
+    assert place.api.post(f"/workspaces/{place.workspace['id']}/members", {"user": name, "role": role}).status == 201
+    return api
+
+
+def open_page(page: Page, live: LiveServer, url: str, username: str = "root") -> Page:
+    sign_in(page, live, username)
+    page.goto(url)
+    expect_state(page, "Live")
+    return page
