@@ -42,7 +42,7 @@ def test_a_card_says_what_would_be_done_and_both_browsers_see_who_answered(
     for page in (agent_page, colleague):
         expect(page.locator(".request-command")).to_have_text("rm -rf build")
         expect(page.locator(".diff [data-change=added]")).to_have_text("+print('hello')\n")
-        expect(page.locator(".change-counts")).to_have_text("+1−1")
+        expect(page.locator(".change-counts")).to_have_text("+1\N{MINUS SIGN}1")
     settled(card(agent_page)).get_by_role("button", name="Yes").click()
     expect(outcome(agent_page)).to_have_text("You answered: Yes.")
     expect(outcome(colleague)).to_have_text("root answered: Yes.")
@@ -93,7 +93,7 @@ def test_what_is_cut_is_said_and_can_be_seen(agent_page: Page, place: Place) -> 
     card(agent_page, "A long line").get_by_role("button", name="Show all 9,004 characters").click()
     expect(card(agent_page, "A long line").locator(".request-command")).to_contain_text("; rm")
     files = card(agent_page, "Two files")
-    expect(files.locator(".change-counts")).to_have_text(["+50−0", "+50−0"])
+    expect(files.locator(".change-counts")).to_have_text(["+50\N{MINUS SIGN}0", "+50\N{MINUS SIGN}0"])
     expect(files.locator(".diff")).to_have_count(0)
     files.locator("summary").filter(has_text="two").click()
     files.get_by_role("button", name="Show all 53 lines").click()
