@@ -35,14 +35,8 @@ def root(live: LiveServer) -> Api:
     return Api(live.url, live.token("root", "--superuser"))
 
 
-# Their tests wait more than they compute. Started first, they leave the processor to all others.
-PATIENT = ("chaos", "browser")
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the tests that take longest, and skip, by name, what this machine cannot run; under CI that is a
-    failure of the machine."""
-    items.sort(key=lambda item: not set(PATIENT) & set(item.path.parts))
+    """Skip, by name, what this machine cannot run; under CI that is a failure of the machine."""
     for tool in TOOLS:
         if tool.find() or os.environ.get("CI") == "true":
             continue

@@ -38,6 +38,43 @@ def test_chunks_of_one_message_are_one_entry(reader: Page, place: Place) -> None
     expect(reader.locator(".entry-text")).to_have_text(["Once upon a time", "The end"])
 
 
+def test_a_tool_call_shows_its_diff_and_its_result_how_it_went(reader: Page, place: Place) -> None:
+    call = {"kind": "tool_call", "toolName": "Edit", "toolCallId": "c", "content": "Edit <b>a.py</b>"}
+    patch = "--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-old\n+<img src=x onerror=alert(1)>\n"
+    result = {"kind": "tool_result", "toolCallId": "c", "content": "no such file", "isError": True, "durationMs": 1234}
+    place.publish("a", (OUTPUT, {**call, "changes": [{"path": "a.py", "patch": patch}]}), (OUTPUT, result))
+    called, answered = reader.locator("details.fold").all()
+    expect(called.locator(".diff")).to_have_count(0)
+    called.locator("summary").first.click()
+    expect(called.locator("[data-change=removed]").last).to_have_text("-old")
+    expect(called.locator(".diff [data-change=added]")).to_have_text("+<img src=x onerror=alert(1)>")
+    expect(answered.locator(".fold-brief")).to_have_text("no such file · failed · 1.2 s")
+
+
+def test_sessions_plans_usage_and_sub_agents_are_told_in_words(reader: Page, place: Place) -> None:
+    def steps(*states: str) -> dict[str, Any]:
+        return {"entries": [{"content": f"step {n}", "status": state} for n, state in enumerate(states, 1)]}
+
+    place.publish(
+        "a",
+        ("agent:session", {"session": "s", "change": "started", "title": "Fix the tests"}),
+        ("agent:plan", steps("in_progress", "pending")),
+        ("agent:plan", steps("completed", "in_progress")),
+        ("agent:subagent", {"parentId": "c", "change": "started", "name": "reviewer", "description": "Read it"}),
+        ("agent:usage", {"session": "s", "inputTokens": 12_000, "outputTokens": 900, "costUsd": 0.42}),
+    )
+    expect(reader.locator('.entry[data-type="plan"]')).to_have_count(1)
+    expect(reader.locator('.entry[data-type="plan"]')).to_contain_text("Plan")
+    expect(reader.locator('.entry[data-type="plan"] .entry-text')).to_have_text("✓ step 1\n▸ step 2")
+    expect(reader.locator('.entry[data-type="note"] .entry-body')).to_have_text(
+        [
+            "Session started · Fix the tests",
+            "Sub-agent started · reviewer · Read it",
+            "Session so far · 12,000 tokens in · 900 tokens out · $0.42",
+        ]
+    )
+
+
 def test_what_happened_is_told_between_what_was_said(reader: Page, place: Place) -> None:
     expect(reader.get_by_role("heading", name="No output yet")).to_be_visible()
     error = {"error": {"code": "BROKEN", "message": "It broke"}}

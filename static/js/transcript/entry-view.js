@@ -1,4 +1,5 @@
 import { ansiNodes, escapeBidi } from "../lib/ansi.js";
+import { changesView } from "../lib/changes.js";
 import { element } from "../lib/dom.js";
 import { plural } from "../lib/format.js";
 
@@ -7,6 +8,8 @@ const MIN_REDRAW_INTERVAL_MS = 100;
 const MAX_REDRAW_SHARE = 1 / 10;
 /** A message that takes longer than this to render is shown raw from then on. */
 const MAX_RENDER_MS = 150;
+/** So many lines of a changed file are shown to begin with. */
+const DIFF_LINES = 40;
 
 /**
  * How this page shows messages: `raw`, and the Markdown module once it is loaded.
@@ -102,8 +105,20 @@ export class EntryView {
     this.#summary = element("span", { class: "fold-brief" });
     const summary = element("summary", {}, element("span", { class: "fold-who" }, author), this.#summary);
     const details = element("details", { class: "fold", open: this.#entry.open }, summary, this.#text);
-    details.addEventListener("toggle", () => (this.#entry.open = details.open));
+    this.#showChanges(details);
+    details.addEventListener("toggle", () => {
+      this.#entry.open = details.open;
+      this.#showChanges(details);
+    });
     return element("div", { class: "entry-body" }, details);
+  }
+
+  /** Draws the changes of files once they can be seen. @param {HTMLDetailsElement} details */
+  #showChanges(details) {
+    const { changes } = this.#entry.payload;
+    if (details.open && changes?.length && !details.querySelector(".changes")) {
+      details.append(changesView(changes, DIFF_LINES));
+    }
   }
 
   #draw() {
@@ -129,9 +144,16 @@ export class EntryView {
   }
 }
 
-/** What a collapsed entry shows: the beginning of a tool call, the size of a result. */
-function summaryText({ text, payload }) {
+/** What a collapsed entry shows: the beginning of a tool call, the size of a result, how it went. */
+function summaryText({ text, payload: { kind, isError, durationMs } }) {
   const lines = text.trimEnd().split("\n");
   const start = escapeBidi(lines[0].slice(0, 200));
-  return payload.kind === "tool_result" && lines.length > 1 ? `${start} … ${plural(lines.length, "line")}` : start;
+  const size = kind === "tool_result" && lines.length > 1 ? ` … ${plural(lines.length, "line")}` : "";
+  const parts = [`${start}${size}`, isError ? "failed" : "", durationMs === undefined ? "" : seconds(durationMs)];
+  return parts.filter(Boolean).join(" · ");
+}
+
+/** @param {number} milliseconds */
+function seconds(milliseconds) {
+  return `${(milliseconds / 1_000).toFixed(milliseconds < 10_000 ? 1 : 0)} s`;
 }

@@ -1,18 +1,21 @@
 import { formatClock, formatFullDay } from "../lib/format.js";
-import { contextText, eventText, isProcessOutput } from "./event-text.js";
+import { eventText, isProcessOutput } from "./event-text.js";
 
 /** A message without end continues in a new entry, in characters. */
 const MAX_LENGTH = 100_000;
 /** Process output continues in a new entry much earlier, which looks the same and keeps each entry quick to draw. */
 const MAX_PROCESS_LENGTH = 4_000;
 
+/** Of these in a row only the last one counts. */
+const REPLACED = new Set(["agent:context", "agent:plan", "agent:usage"]);
+
 /**
- * Consecutive events with the same key form one entry: the chunks of a message, and context levels, of which the last one counts.
+ * Consecutive events with the same key form one entry: the chunks of a message, and what replaces the one before.
  * @param {{type: string, payload: any}} event
  * @returns {string | null} null for an event that stands alone
  */
 export function joinKey({ type, payload }) {
-  if (type === "agent:context") return type;
+  if (REPLACED.has(type)) return type;
   if (type !== "agent:output" || !payload.messageId) return null;
   return JSON.stringify([payload.messageId, payload.role, payload.kind, payload.toolCallId]);
 }
@@ -70,7 +73,7 @@ export class Entry {
   /** Adds an event that belongs to the same message; false if it doesn't. @param {any} event */
   extend(event) {
     if (this.#key === null || this.#key !== joinKey(event) || this.#full) return false;
-    if (event.type === "agent:context") this.text = contextText(event.payload);
+    if (REPLACED.has(event.type)) this.text = eventText(event).text;
     else this.text += event.payload.content;
     this.processOutput ||= event.type === "agent:output" && event.payload.content.includes("\x1b");
     this.streaming = Boolean(event.payload.isStreaming);
@@ -81,7 +84,7 @@ export class Entry {
   /** Merges the entry after it, if both are parts of one message; false if they aren't. @param {Entry} next */
   merge(next) {
     if (this.#key === null || this.#key !== next.#key || this.#full) return false;
-    this.text = this.#event.type === "agent:context" ? next.text : this.text + next.text;
+    this.text = REPLACED.has(this.#event.type) ? next.text : this.text + next.text;
     this.streaming = next.streaming;
     this.seq = next.seq;
     return true;

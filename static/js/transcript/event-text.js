@@ -1,4 +1,4 @@
-import { formatContext } from "../lib/format.js";
+import { formatContext, formatNumber } from "../lib/format.js";
 import { reasonText, statusText } from "../lib/status.js";
 import { KINDS as ASKED, outcomeText } from "../requests/text.js";
 
@@ -10,9 +10,18 @@ const ENDINGS = {
   user_stopped: "stopped by a user",
   lost: "its runner was lost",
 };
+const SESSIONS = {
+  started: "Session started",
+  resumed: "Session resumed",
+  cleared: "Session cleared",
+  compacted: "Context compacted",
+  ended: "Session ended",
+};
+const STEPS = { completed: "✓", in_progress: "▸", pending: "○" };
+const SUBAGENTS = { started: "Sub-agent started", ended: "Sub-agent finished", failed: "Sub-agent failed" };
 const SIGNALS = { interrupt: "interrupted the agent", stop: "asked the agent to stop" };
 
-/** @typedef {{type: "output" | "input" | "error" | "note", text: string, author?: string, status?: string}} EventText */
+/** @typedef {{type: "output" | "input" | "error" | "note" | "plan", text: string, author?: string, status?: string}} EventText */
 
 /** @type {Record<string, (payload: any) => EventText>} */
 const TEXTS = {
@@ -26,6 +35,16 @@ const TEXTS = {
     text: [statusText(status), reasonText(reason)].filter(Boolean).join(" · "),
   }),
   "agent:context": (payload) => ({ type: "note", text: contextText(payload) }),
+  "agent:session": ({ change, title }) => ({
+    type: "note",
+    text: [SESSIONS[change] ?? change, title].filter(Boolean).join(" · "),
+  }),
+  "agent:plan": ({ entries }) => ({ type: "plan", author: "Plan", text: entries.map(stepText).join("\n") }),
+  "agent:usage": (payload) => ({ type: "note", text: usageText(payload) }),
+  "agent:subagent": ({ change, name, description }) => ({
+    type: "note",
+    text: [SUBAGENTS[change] ?? change, name, description].filter(Boolean).join(" · "),
+  }),
   "agent:request": ({ kind, title }) => ({ type: "note", text: `${ASKED[kind] ?? kind} · ${title}` }),
   "agent:request_resolved": (payload) => ({ type: "note", text: outcomeText({ options: [] }, payload) }),
   "agent:terminated": (payload) => ({ type: "note", text: terminatedText(payload) }),
@@ -58,6 +77,21 @@ function outputAuthor(payload) {
   const own = isProcessOutput({ type: "agent:output", payload }) ? "Output" : "Assistant";
   const author = KINDS[kind] ?? ROLES[role] ?? own;
   return toolName ? `${author} · ${toolName}` : author;
+}
+
+/** @param {{content: string, status: string}} step */
+function stepText({ content, status }) {
+  return `${STEPS[status] ?? "○"} ${content}`;
+}
+
+/** @param {{inputTokens?: number, outputTokens?: number, costUsd?: number, estimated?: boolean}} usage */
+export function usageText({ inputTokens, outputTokens, costUsd, estimated }) {
+  const parts = [
+    inputTokens === undefined ? "" : `${formatNumber(inputTokens)} tokens in`,
+    outputTokens === undefined ? "" : `${formatNumber(outputTokens)} tokens out`,
+    costUsd === undefined ? "" : `${estimated ? "about " : ""}$${costUsd.toFixed(2)}`,
+  ];
+  return ["Session so far", ...parts].filter(Boolean).join(" · ");
 }
 
 /** @param {{contextLevel: number | null, tokensUsed?: number, tokensLimit?: number}} context */
