@@ -9,13 +9,11 @@ import { RequestCards } from "./requests/cards.js";
 import { askedText } from "./requests/text.js";
 import { AutoScroll } from "./transcript/auto-scroll.js";
 import { Composer } from "./transcript/composer.js";
-import { download } from "./transcript/download.js";
 import { display, loadMarkdown } from "./transcript/entry-view.js";
 import { Header } from "./transcript/header.js";
 import { earlier } from "./transcript/history.js";
 import { Search } from "./transcript/search.js";
 import { SeenMarker } from "./transcript/seen-marker.js";
-import { Timeline } from "./transcript/timeline.js";
 import { Transcript } from "./transcript/transcript.js";
 
 /** How many events the page starts with, and how many before an event that the address points to. */
@@ -31,7 +29,8 @@ const header = new Header(page, agentId);
 const composer = new Composer(part("composer"), agentId);
 const requests = new RequestCards(part("requests"), agentId, { limit: MAX_CARDS });
 requests.readonly = part("requests").hasAttribute("data-readonly");
-const timeline = new Timeline(part("timeline"), agentId);
+/** Made when it is first opened. @type {import("./transcript/timeline.js").Timeline | null} */
+let timeline = null;
 let oldest = Number(page.dataset.oldest);
 let snapshotSeq = 0;
 let target = targetSeq();
@@ -54,7 +53,7 @@ subscription.on("subscribed", (answer) => {
   oldest = answer.oldest ?? oldest;
   if (!answer.complete) {
     transcript.reset(oldest - 1);
-    timeline.reset();
+    timeline?.reset();
     seenMarker.reset();
   }
   snapshotSeq = answer.seq;
@@ -67,7 +66,7 @@ subscription.on("subscribed", (answer) => {
 });
 subscription.on("event", (event) => {
   transcript.append(event);
-  timeline.add(event);
+  timeline?.add(event);
   seenMarker.show(event);
 });
 // Replayed events are older than the snapshot, which the header already shows.
@@ -152,7 +151,7 @@ async function fetchEarlier() {
   try {
     const past = await earlier(agentId, transcript.from, oldest);
     oldest = past.oldest;
-    timeline.add(...past.events);
+    timeline?.add(...past.events);
     transcript.prepend(past.events, past.from);
     button.textContent = "Load earlier";
     return true;
@@ -198,6 +197,7 @@ async function save(button) {
   const label = button.textContent;
   button.disabled = true;
   try {
+    const { download } = await import("./transcript/download.js");
     await download(
       agentId,
       header.agentName,
@@ -212,6 +212,8 @@ async function save(button) {
 }
 
 async function toggleTimeline() {
+  const { Timeline } = await import("./transcript/timeline.js");
+  timeline ??= new Timeline(part("timeline"), agentId);
   await timeline.toggle();
   part("timeline-toggle").setAttribute("aria-expanded", timeline.open);
 }
