@@ -29,7 +29,7 @@ def resolution(place: Place, request_id: str) -> dict[str, Any]:
 
 def tell(place: Place, **resolved: Any) -> None:
     """As the producer does when somebody was quicker elsewhere, or nobody is asked any more."""
-    place.publish(str(resolved), ("agent:request_resolved", resolved))
+    place.publish(f"told-{resolved['requestId']}", ("agent:request_resolved", resolved))
 
 
 def card(page: Page, title: str = "") -> Locator:

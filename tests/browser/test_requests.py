@@ -195,7 +195,9 @@ def test_a_request_that_expires_says_so(agent_page: Page, place: Place) -> None:
     expect(outcome(agent_page)).to_have_text("Expired: nobody answered in time.")
 
 
-def test_who_answers_too_late_is_told_who_was_first(agent_page: Page, live: LiveServer, place: Place) -> None:
+def test_who_answers_too_late_is_told_who_was_first(
+    agent_page: Page, live: LiveServer, place: Place, complaints: Complaints
+) -> None:
     ada = join(place, live, f"eva-{place.agent['id'][:8]}", "operator")
     ask(place, permission("r1"))
     found = settled(card(agent_page))
@@ -209,6 +211,7 @@ def test_who_answers_too_late_is_told_who_was_first(agent_page: Page, live: Live
     name = f"eva-{place.agent['id'][:8]}"
     expect(outcome(agent_page)).to_have_text(f"{name} answered first: No. Your answer was not used.")
     assert resolution(place, "r1")["option"] == "no"
+    assert "409" in complaints.pop(), "Chromium notes every refused call on the console"
 
 
 @pytest.fixture

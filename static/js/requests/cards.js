@@ -1,10 +1,12 @@
 import { call } from "../lib/api.js";
 import { element } from "../lib/dom.js";
 import { plural } from "../lib/format.js";
-import { RequestCard } from "./card.js";
 
 /** For how long it is shown how a request ended. */
 const RESOLVED_MS = 15_000;
+
+/** Loaded with the first request: most pages show none. @type {typeof import("./card.js").RequestCard | null} */
+let RequestCard = null;
 
 /**
  * The cards of one agent's open requests, oldest first, wherever the agent is shown: the first few, and a button for the rest. Those
@@ -18,7 +20,7 @@ export class RequestCards {
   #readonly = true;
   #open = new Map(); // requests by id
   #ended = new Set(); // ids
-  /** @type {Map<string, RequestCard>} */
+  /** @type {Map<string, import("./card.js").RequestCard>} */
   #cards = new Map();
   #more = element("button", { type: "button", class: "button quiet requests-more", hidden: true });
   #left = 0;
@@ -92,6 +94,7 @@ export class RequestCards {
   }
 
   #show() {
+    if (this.#open.size && !RequestCard) return void this.#load();
     for (const [id, request] of this.#open) {
       if (this.#cards.size >= this.#limit) break;
       if (!this.#cards.has(id)) this.#draw(id, request);
@@ -102,6 +105,11 @@ export class RequestCards {
       ? `${plural(this.#left, "more request")} couldn't be loaded. Try again`
       : `Show ${plural(hidden, "more request")}`;
     this.element.hidden = !this.#cards.size && this.#more.hidden;
+  }
+
+  async #load() {
+    ({ RequestCard } = await import("./card.js"));
+    this.#show();
   }
 
   #draw(id, request) {
