@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.asking import settled
 from tests.browser.chromium import expect_state, sign_in
 from tests.browser.conftest import Place
 from tests.clients_python.command import running
@@ -64,7 +65,7 @@ def test_a_person_answers_a_waiting_process_and_sees_it_go_on(
         expect(head).to_contain_text(re.compile("Waiting *for approval"), timeout=20_000)
         card = agent_page.get_by_role("article", name="Permission: May Bash be used?")
         expect(card).to_contain_text("make deploy")
-        card.get_by_role("button", name="Allow").click()
+        settled(card).get_by_role("button", name="Allow").click()
         expect(agent_page.get_by_text("I may deploy: allow")).to_be_visible(timeout=10_000)
         expect(head).to_contain_text("Idle")
 
