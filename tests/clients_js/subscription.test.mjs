@@ -228,12 +228,12 @@ test("a refused subscription says why and does not disturb the others", async (t
 for (const code of ["UNAVAILABLE", "INTERNAL", "RATE_LIMITED"]) {
   test(`a temporary refusal is asked again (${code})`, { timeout: 5_000 }, async (t) => {
     const { stream, peer } = await connected(t);
+    const beats = setInterval(() => peer.send({ type: "pong", payload: {} }), 100);
+    t.after(() => clearInterval(beats));
     stream.agent(ID, { since: 3 });
     const { id } = await peer.next();
     peer.send({ type: "error", id, payload: { code, message: "Not now." } });
     await until(stream, "behind");
-    const beats = setInterval(() => peer.send({ type: "pong", payload: {} }), 100);
-    t.after(() => clearInterval(beats));
     assert.equal((await peer.next()).payload.since, 3);
   });
 }
