@@ -26,7 +26,7 @@ from streams.protocol.messages import ProtocolError
 
 logger = logging.getLogger(__name__)
 
-STEP_EVENTS = 100  # handed over at once
+STEP_EVENTS = 20  # handed over at once
 STEP_PAUSE = 0.02  # seconds between two steps at least, for others to write
 REST = 4.0  # times as long as a step took is paused after it: publishers get most of the machine and of the database
 TELL_SECONDS = 0.2  # for which names of grown streams are gathered before other processes are told
