@@ -269,9 +269,9 @@ def _check_size(request: HttpRequest, limit: int) -> None:
 
 async def _report(request: HttpRequest, agent_id: uuid.UUID, event: AgentEvent) -> tuple[int, RecordedOut]:
     await authorize(request, "agent", agent_id, Access.WRITE)
-    size = len(event.encode(agent_id))
+    event.check_size()
     if not isinstance(event, Signal):  # it may be what stops the agent
-        limit_rate(agent_id, caller(request).credential, 1, size)
+        limit_rate(agent_id, caller(request).credential, 1, event.size)
     published = await AgentService.areport(agent_id, event, actor=Actor.of(caller(request)))
     return 201, RecordedOut(agent_id=agent_id, seq=published.seq)
 

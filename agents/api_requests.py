@@ -107,7 +107,7 @@ async def ask(request: HttpRequest, agent_id: uuid.UUID, query: Query[WaitQuery]
         raise ProtocolError(Code.TOO_LARGE, f"expected a body of at most {limit} bytes, got {len(request.body)}")
     fields = read_object(Raw(request.body), "body")
     asked = parse(Request, {"requestId": str(uuid.uuid4()), **fields}, "body")
-    asked.encode(agent_id)
+    asked.check_size()
     await AgentService.areport(agent_id, asked)
     return _answer(await wait_for_resolution(caller(request), agent_id, asked.request_id, query.wait), 201)
 

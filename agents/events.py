@@ -33,6 +33,7 @@ def _bounded(content: str) -> str:
 Content = Annotated[str, AfterValidator(_bounded)]
 ToolKind = Literal["read", "edit", "delete", "move", "search", "execute", "think", "fetch", "other"]
 MAX_ATTACHMENTS = 50  # of one event
+AGENT_ID_BYTES = len(f'"agentId":"{uuid.UUID(int=0)}"')
 
 
 class Outcome(StrEnum):
@@ -69,14 +70,23 @@ class AgentEvent(Wire):
         """How large it may be as JSON, so that it fits a frame."""
         return conf().EVENT_BYTES
 
-    def encode(self, agent_id: uuid.UUID) -> str:
-        """The payload as JSON text. Raises ProtocolError (TOO_LARGE) where escapes make it too long for a frame."""
-        comma = "," if len(self.fields) > 2 else ""
-        text = f'{{"agentId":"{agent_id}"{comma}{self.fields[1:]}'
+    @cached_property
+    def size(self) -> int:
+        """Bytes of the payload as JSON text, with the agent's id."""
+        comma = len(self.fields) > 2
+        return AGENT_ID_BYTES + comma + (len(self.fields) if self.fields.isascii() else len(self.fields.encode()))
+
+    def check_size(self) -> None:
+        """Raise ProtocolError (TOO_LARGE) where escapes make the payload too long for a frame."""
         limit = self.max_bytes
-        if len(text) * 4 > limit and len(text.encode()) > limit:
+        if self.size > limit:
             raise ProtocolError(Code.TOO_LARGE, f"expected an event of at most {limit} bytes as JSON, got more")
-        return text
+
+    def encode(self, agent_id: uuid.UUID) -> str:
+        """The payload as JSON text. Raises ProtocolError (TOO_LARGE) like `check_size`."""
+        self.check_size()
+        comma = "," if len(self.fields) > 2 else ""
+        return f'{{"agentId":"{agent_id}"{comma}{self.fields[1:]}'
 
 
 NOTHING = Raw(b"null")

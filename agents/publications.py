@@ -161,7 +161,7 @@ async def _read_events(agent_id: uuid.UUID, items: Sequence[Item]) -> list[Agent
     turn = Turn()
     for index, item in enumerate(items):
         event = parse_event(item.type, item.payload, f"events.{index}")
-        event.encode(agent_id)  # raises if it is too large, before the transaction that it shares
+        event.check_size()  # before the transaction that it shares
         events.append(event)
         await turn.passed_on()
     return events
@@ -173,13 +173,14 @@ class Store:
     def __init__(self, publications: Sequence[Publication], committed: Committed | None = None) -> None:
         self._publications = publications
         changing = {publication.agent_id for publication in publications if publication.changes_agent}
-        changing |= find_archived({publication.agent_id for publication in publications if publication.events})
+        publishing = {publication.agent_id for publication in publications if publication.events}
+        changing |= find_archived(publishing)
         self._changes = AgentChanges(changing)
         self._requests = RequestStore(self._changes)
         self._progress = ProgressStore()
         self._heard: set[uuid.UUID] = set()
         self._attached: defaultdict[uuid.UUID, dict[uuid.UUID, int]] = defaultdict(dict)  # ids with seqs, by agent
-        self._homes = find_homes({publication.agent_id for publication in publications if publication.events})
+        self._homes = find_homes(publishing)
         self._tally = Tally(committed or Committed.known())
         self._told: list[tuple[Publication, Input | Signal, int]] = []  # with the seq of each
 
@@ -267,7 +268,7 @@ class Store:
     def _count(self, agent_id: uuid.UUID, events: Sequence[AgentEvent]) -> None:
         home = self._homes.get(agent_id)
         if home is not None:
-            self._tally.add(home, [event.encode(agent_id) for event in events])
+            self._tally.add(home, len(events), sum(event.size for event in events))
 
     def _load_requests(self, agent_id: uuid.UUID, events: Sequence[AgentEvent]) -> None:
         """Read the requests that the events concern. Raises ProtocolError (INVALID_MESSAGE) for too many at once."""

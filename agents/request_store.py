@@ -136,7 +136,7 @@ class RequestStore:
                 by=given.actor.name,
                 **given.answer.model_dump(),
             )
-            resolution.encode(agent.pk)
+            resolution.check_size()
             self._resolve(writer, agent, row, resolution, by=given.actor)
         return resolution_state(row)
 

@@ -125,11 +125,11 @@ class Tally:
         problem = f"the workspace's {which} for today are used up; keep these"
         raise ProtocolError(Code.RATE_LIMITED, problem, retry_after=wait)
 
-    def add(self, workspace_id: uuid.UUID, texts: Sequence[str]) -> None:
-        """Count events by their payloads."""
+    def add(self, workspace_id: uuid.UUID, events: int, size: int) -> None:
+        """Count events with payloads of `size` bytes together."""
         count = self._count(workspace_id)
-        count.events += len(texts)
-        count.bytes += sum(len(text) if text.isascii() else len(text.encode()) for text in texts)
+        count.events += events
+        count.bytes += size
 
     def _count(self, workspace_id: uuid.UUID) -> Count:
         count = self._counts.get(workspace_id)
