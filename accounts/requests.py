@@ -94,6 +94,12 @@ def _limit_calls(identity: Identity) -> None:
     calls.spend(1)
 
 
+def check_body(request: HttpRequest, limit: int) -> None:
+    """Raise ProtocolError (TOO_LARGE) for a body of more than `limit` bytes."""
+    if len(request.body) > limit:
+        raise ProtocolError(Code.TOO_LARGE, f"expected a body of at most {limit} bytes, got {len(request.body)}")
+
+
 def _listed(limits: Limits) -> str:
     return " and ".join(limits.names) or "nothing"
 

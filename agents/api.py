@@ -11,7 +11,17 @@ from ninja import Query, Router
 from pydantic import Field
 
 from accounts.actor import Actor
-from accounts.requests import Caller, Camel, authorize, authorize_reading, authorize_seeing, caller, read, write
+from accounts.requests import (
+    Caller,
+    Camel,
+    authorize,
+    authorize_reading,
+    authorize_seeing,
+    caller,
+    check_body,
+    read,
+    write,
+)
 from agents.changes import agent_stream
 from agents.events import AgentEvent, Context, Input, Output, Signal, StatusReport
 from agents.inbox import with_needs
@@ -214,7 +224,7 @@ async def delete_agent(request: HttpRequest, agent_id: uuid.UUID) -> tuple[int, 
 )
 async def report_output(request: HttpRequest, agent_id: uuid.UUID) -> tuple[int, RecordedOut]:
     # Not a parameter: output, and only that, may hold NUL, which the API's parser refuses everywhere.
-    _check_size(request, conf().EVENT_BYTES * 2)
+    check_body(request, conf().EVENT_BYTES * 2)
     return await _report(request, agent_id, Output.read(Raw(request.body), "body"))
 
 
@@ -262,11 +272,6 @@ async def send_signal(request: HttpRequest, agent_id: uuid.UUID, body: SignalIn)
     return await _report(request, agent_id, Signal(signal=body.signal, sender=caller(request).name))
 
 
-def _check_size(request: HttpRequest, limit: int) -> None:
-    if len(request.body) > limit:
-        raise ProtocolError(Code.TOO_LARGE, f"expected a body of at most {limit} bytes, got {len(request.body)}")
-
-
 async def _report(request: HttpRequest, agent_id: uuid.UUID, event: AgentEvent) -> tuple[int, RecordedOut]:
     await authorize(request, "agent", agent_id, Access.WRITE)
     event.check_size()
@@ -303,7 +308,7 @@ async def publish_events(request: HttpRequest, agent_id: uuid.UUID) -> Published
 
 async def _publication(request: HttpRequest, agent_id: uuid.UUID) -> Publication:
     """The publication in the request's body: JSON, or NDJSON with the header X-Producer."""
-    _check_size(request, conf().PUBLISH_BYTES)
+    check_body(request, conf().PUBLISH_BYTES)
     producer = request.headers.get("X-Producer", "")
     if request.content_type == "application/x-ndjson" or producer:
         return await read_lines(agent_id, producer, request.body)

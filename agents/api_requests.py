@@ -11,7 +11,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import to_json
 
 from accounts.actor import Actor
-from accounts.requests import Caller, authorize, caller, read
+from accounts.requests import Caller, authorize, caller, check_body, read
 from agents.events import Request
 from agents.fields import read_object
 from agents.kinds import AgentKind
@@ -22,7 +22,7 @@ from agents.requests import Answer, RequestFields, ResolutionOutcome
 from agents.services import AgentService
 from streams.conf import conf
 from streams.protocol.kinds import Access, Scope
-from streams.protocol.messages import BIGINT, Code, ProtocolError, parse
+from streams.protocol.messages import BIGINT, parse
 from streams.protocol.text import without_nul
 
 router = Router(tags=["requests"])
@@ -102,9 +102,7 @@ def _body(model: type[Any]) -> dict[str, Any]:
 )
 async def ask(request: HttpRequest, agent_id: uuid.UUID, query: Query[WaitQuery]) -> HttpResponse:
     await authorize(request, "agent", agent_id, Access.WRITE)
-    limit = conf().EVENT_BYTES * 2
-    if len(request.body) > limit:
-        raise ProtocolError(Code.TOO_LARGE, f"expected a body of at most {limit} bytes, got {len(request.body)}")
+    check_body(request, conf().EVENT_BYTES * 2)
     fields = read_object(Raw(request.body), "body")
     asked = parse(Request, {"requestId": str(uuid.uuid4()), **fields}, "body")
     asked.check_size()
