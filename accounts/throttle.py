@@ -9,7 +9,6 @@ fail at the same address. An address that keeps sending invalid ones has to wait
 
 import logging
 import threading
-from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -20,7 +19,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import SignInFailures, hashed
-from streams.protocol.limits import Bucket
+from streams.protocol.limits import Buckets
 from streams.protocol.messages import Code, ProtocolError
 
 logger = logging.getLogger(__name__)
@@ -31,9 +30,17 @@ SECRETS_BURST = 100  # bad secrets from one address
 SECRETS_PER_SECOND = 1.0
 SECRETS_ADDRESSES = 10_000  # remembered, the latest ones
 
+
+class SecretBuckets(Buckets):
+    """Invalid secrets, by address."""
+
+    burst_seconds = SECRETS_BURST / SECRETS_PER_SECOND
+    most = SECRETS_ADDRESSES
+
+
 # Per process, not per event loop: pages are served in Django's own threads.
 _lock = threading.Lock()
-_buckets: OrderedDict[str, Bucket] = OrderedDict()
+_buckets = SecretBuckets()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +94,7 @@ def too_many(seconds: float) -> ProtocolError:
 def note_failure(what: str, address: str) -> None:
     """Count an invalid secret from this address. Raises ProtocolError (RATE_LIMITED) if there have been too many."""
     with _lock:
-        place = network(address)
-        bucket = _buckets.setdefault(place, Bucket(SECRETS_BURST, SECRETS_PER_SECOND))
-        _buckets.move_to_end(place)
-        if len(_buckets) > SECRETS_ADDRESSES:
-            _buckets.popitem(last=False)
-        allowed = bucket.take()
+        allowed = _buckets.get(network(address), SECRETS_PER_SECOND).take()
     if not allowed:
         raise too_many(1 / SECRETS_PER_SECOND)
     logger.info("invalid %s from %s", what, address)

@@ -50,17 +50,20 @@ class Bucket:
 
 
 class Buckets:
-    """A bucket for each key, in this process; the least recently used are forgotten beyond MAX_BUCKETS."""
+    """A bucket for each key, in this process; beyond `most` of them the least recently used are forgotten."""
+
+    burst_seconds = BURST_SECONDS
+    most = MAX_BUCKETS
 
     def __init__(self) -> None:
         self._buckets: OrderedDict[Hashable, Bucket] = OrderedDict()
 
     def get(self, key: Hashable, rate: float) -> Bucket:
-        """The bucket of `key`, which holds what comes in BURST_SECONDS at `rate`."""
+        """The bucket of `key`, which holds what comes in `burst_seconds` at `rate`."""
         bucket = self._buckets.get(key)
         if bucket is None or bucket.rate != rate:
-            bucket = self._buckets[key] = Bucket(rate * BURST_SECONDS, rate)
-            if len(self._buckets) > MAX_BUCKETS:
+            bucket = self._buckets[key] = Bucket(rate * self.burst_seconds, rate)
+            if len(self._buckets) > self.most:
                 self._buckets.popitem(last=False)
         self._buckets.move_to_end(key)
         return bucket
