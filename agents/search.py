@@ -74,9 +74,18 @@ def _filtered(workspace_id: uuid.UUID, query: AgentQuery) -> QuerySet[Agent]:
         agents = agents.filter(status__in=query.status)
     agents = with_labels(agents, query.label)
     if query.q:
-        agents = agents.alias(label_text=Cast(F("labels"), TextField()))
-        agents = agents.filter(Q(name__icontains=query.q) | Q(label_text__icontains=query.q))
+        agents = with_label_text(agents).filter(mentions(query.q))
     return agents
+
+
+def with_label_text(agents: QuerySet[Agent]) -> QuerySet[Agent]:
+    """The agents, for `mentions` to filter."""
+    return agents.alias(label_text=Cast(F("labels"), TextField()))
+
+
+def mentions(text: str) -> Q:
+    """Whether an agent's name or labels contain a text."""
+    return Q(name__icontains=text) | Q(label_text__icontains=text)
 
 
 def with_labels(agents: QuerySet[Agent], labels: Sequence[str]) -> QuerySet[Agent]:

@@ -8,12 +8,12 @@ from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import OperationalError, connection, transaction
-from django.db.models import F, Q, QuerySet, TextField
-from django.db.models.functions import Cast, Lower
+from django.db.models import QuerySet
+from django.db.models.functions import Lower
 
 from accounts.identity import Identity
 from agents.models import Agent
-from agents.search import with_labels
+from agents.search import mentions, with_label_text, with_labels
 from search.texts import Snippet, snippet
 from search.words import Term, for_postgresql, for_sqlite, parse
 from streams.protocol import clock
@@ -117,11 +117,10 @@ def _agents(query: SearchQuery, identity: Identity) -> QuerySet[Agent]:
 
 def _named(agents: QuerySet[Agent], terms: Sequence[Term]) -> list[Agent]:
     """Those of which the names or labels hold all words."""
-    agents = agents.alias(label_text=Cast(F("labels"), TextField()))
+    agents = with_label_text(agents)
     for term in terms:
         for word in term.words:
-            holds = Q(name__icontains=word) | Q(label_text__icontains=word)
-            agents = agents.exclude(holds) if term.without else agents.filter(holds)
+            agents = agents.exclude(mentions(word)) if term.without else agents.filter(mentions(word))
     return list(agents.order_by(Lower("name"))[:MAX_AGENTS])
 
 
