@@ -62,11 +62,7 @@ def agents_to_look_at() -> set[uuid.UUID]:
     """The agents with attachments that may have to be given up."""
     named = Attachment.objects.exclude(agent=None).exclude(seq=None).values_list("agent").annotate(Min("seq"))
     oldest = {agent_stream(agent_id): (agent_id, seq) for agent_id, seq in named.order_by()}
-    names = sorted(oldest)
-    found = set()
-    for start in range(0, len(names), CHUNK):
-        spans = log.spans(names[start : start + CHUNK])
-        found |= {oldest[name][0] for name, span in spans.items() if oldest[name][1] <= span.floor}
+    found = {oldest[name][0] for name in log.trimmed({name: seq for name, (_, seq) in oldest.items()})}
     unnamed = Attachment.objects.exclude(agent=None).filter(seq=None, created_at__lt=_long_ago(clock.now()))
     return found | {agent_id for agent_id in unnamed.values_list("agent", flat=True).distinct() if agent_id}
 

@@ -91,14 +91,11 @@ def forget_trimmed() -> int:
     oldest: dict[uuid.UUID, int] = dict(
         Request.objects.exclude(outcome="").values_list("agent_id").annotate(Min("seq")).order_by("agent_id")
     )
-    agents = sorted(oldest)
+    agents = {agent_stream(agent_id): agent_id for agent_id in oldest}
     removed = 0
-    for start in range(0, len(agents), REQUESTS_STEP):
-        names = {agent_stream(agent_id): agent_id for agent_id in agents[start : start + REQUESTS_STEP]}
-        for name, span in log.spans(names).items():
-            if oldest[names[name]] <= span.floor:
-                trimmed = Request.objects.exclude(outcome="").filter(agent=names[name], seq__lte=span.floor)
-                removed += trimmed.filter(pk__in=list(trimmed.values_list("pk", flat=True)[:REQUESTS_STEP])).delete()[0]
+    for name, floor in log.trimmed({name: oldest[agent_id] for name, agent_id in agents.items()}).items():
+        past = Request.objects.exclude(outcome="").filter(agent=agents[name], seq__lte=floor)
+        removed += past.filter(pk__in=list(past.values_list("pk", flat=True)[:REQUESTS_STEP])).delete()[0]
     return removed
 
 

@@ -21,12 +21,13 @@ from streams.conf import conf
 from streams.database import in_thread
 from streams.log import followers as store
 from streams.log.followers import Behind, LeaseLostError
-from streams.plugin import Follower, StreamApp, installed
+from streams.plugin import Follower, LoggedEvent, StreamApp, installed
 from streams.protocol.messages import ProtocolError
 
 logger = logging.getLogger(__name__)
 
-STEP_EVENTS = 20  # handed over at once
+STEP_EVENTS = 100  # handed over at once
+STEP_SIZE = 131_072  # characters, likewise: large events are in memory several times while they are handled
 STEP_PAUSE = 0.02  # seconds between two steps at least, for others to write
 REST = 4.0  # times as long as a step took is paused after it: publishers get most of the machine and of the database
 TELL_SECONDS = 0.2  # for which names of grown streams are gathered before other processes are told
@@ -76,18 +77,18 @@ class Worker:
             rest: list[str] = []
             for stream in found:
                 began = time.monotonic()
-                count = self._step(stream)
-                total += count
-                if count == STEP_EVENTS:
+                events = self._step(stream)
+                total += len(events)
+                if events and events[-1].seq < stream.head:
                     rest.append(stream.stream)
                 if self._stopping.wait(max(STEP_PAUSE, REST * (time.monotonic() - began))):
                     break
             found = list(store.behind(self.follower.name, self.follower.kinds, rest))
         return total
 
-    def _step(self, stream: Behind) -> int:
-        """Hand over the next events of a stream; how many those were, 0 also where that failed."""
-        events = store.next_events(stream, STEP_EVENTS)
+    def _step(self, stream: Behind) -> list[LoggedEvent]:
+        """Hand over the next events of a stream, and return them; none where that failed."""
+        events = store.next_events(stream, STEP_EVENTS, STEP_SIZE)
         try:
             if stream.floor > stream.known_floor:
                 self.follower.trimmed(stream.stream, stream.stream_id, stream.floor)
@@ -97,11 +98,11 @@ class Worker:
             if stream.stream_id not in self._failing:
                 logger.exception("the follower %s fails at %s; it is tried again", self.follower.name, stream.stream)
             self._failing.add(stream.stream_id)
-            return 0
+            return []
         self._failing.discard(stream.stream_id)
         reached = events[-1].seq if events else max(stream.seq, stream.floor)
         store.advance(self.follower.name, self._holder, stream.stream_id, reached, stream.floor)
-        return len(events)
+        return events
 
     def _forget(self, stream_ids: Iterable[int]) -> None:
         for stream_id in stream_ids:

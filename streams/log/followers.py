@@ -11,11 +11,12 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from streams.conf import conf
+from streams.log.log import IN_ONE_QUERY
 from streams.log.models import DROPPED, Event, Follower, FollowerPosition
 from streams.plugin import LoggedEvent
 from streams.protocol.clock import now
 
-IN_ONE_QUERY = 500  # names
+READ_AT_ONCE = 20  # events, which may be large
 
 BEHIND = """
     SELECT s.id, s.name, s.head, s.floor, COALESCE(p.seq, 0), COALESCE(p.floor, 0)
@@ -93,10 +94,16 @@ def ended(follower: str) -> list[int]:
         return [pk for (pk,) in cursor.fetchall()]
 
 
-def next_events(stream: Behind, limit: int) -> list[LoggedEvent]:
-    """The stream's next events for its follower."""
+def next_events(stream: Behind, limit: int, size: int) -> list[LoggedEvent]:
+    """The stream's next events for its follower: up to `limit`, none after their payloads have reached `size`."""
     rows = Event.objects.filter(stream=stream.stream_id, seq__gt=stream.seq, seq__lte=stream.head).order_by("seq")
-    return [LoggedEvent(*row) for row in rows.values_list("seq", "type", "payload", "time")[:limit]]
+    events: list[LoggedEvent] = []
+    for row in rows.values_list("seq", "type", "payload", "time")[:limit].iterator(READ_AT_ONCE):
+        events.append(LoggedEvent(*row))
+        size -= len(events[-1].payload)
+        if size <= 0:
+            break
+    return events
 
 
 @transaction.atomic
@@ -114,11 +121,6 @@ def forget(follower: str, holder: str, stream_id: int) -> None:
     """Remove the position in a stream that has ended. Raises LeaseLostError."""
     _renew(follower, holder)
     FollowerPosition.objects.filter(follower=follower, stream_id=stream_id).delete()
-
-
-def lag(follower: str, kinds: Collection[str]) -> int:
-    """How many retained events the follower has not handled yet."""
-    return sum(stream.count for stream in behind(follower, kinds))
 
 
 def _renew(follower: str, holder: str) -> None:

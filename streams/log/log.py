@@ -6,7 +6,7 @@ are assigned in commit order. Every writer locks rows in the order of their name
 that is rolled back.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
@@ -24,6 +24,7 @@ from streams.protocol.positions import Span
 from streams.signals import EventBatch, events_appended, streams_dropped
 
 # Plain SQL on the hot paths, where building queries and model objects would cost more than the work itself.
+IN_ONE_QUERY = 500  # names
 LOCK_STREAMS = "SELECT id, name, head FROM streams_stream WHERE name IN ({}) ORDER BY name"
 GET_PRODUCERS = "SELECT stream_id, name, n, seq FROM streams_producer WHERE stream_id IN ({}) AND name IN ({})"
 INSERT_EVENT = "INSERT INTO streams_event (stream_id, seq, type, payload, time) VALUES (%s, %s, %s, %s, %s)"
@@ -145,6 +146,18 @@ def drop_streams(names: Iterable[str]) -> None:
 def spans(names: Collection[str]) -> dict[str, Span]:
     """The spans of those of the streams that exist."""
     return {name: Span(head, floor, time_) for name, head, floor, time_ in select(GET_SPANS, list(names))}
+
+
+def trimmed(oldest: Mapping[str, int]) -> dict[str, int]:
+    """Of streams, each with the seq of the oldest event that something is kept for, those in which that event is no
+    longer retained; with the newest seq that isn't."""
+    names = sorted(oldest)
+    found = {}
+    for start in range(0, len(names), IN_ONE_QUERY):
+        for name, span in spans(names[start : start + IN_ONE_QUERY]).items():
+            if oldest[name] <= span.floor:
+                found[name] = span.floor
+    return found
 
 
 def read(name: str, after: int, limit: int, types: Collection[str] = ()) -> list[tuple[int, str]]:

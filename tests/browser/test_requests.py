@@ -109,7 +109,7 @@ def test_keys_answer_only_the_card_that_is_focused(agent_page: Page, colleague: 
     agent_page.get_by_role("textbox", name="Answer this agent").press_sequentially("yn1")
     press(card(agent_page, "Number 2?"), "n")
     expect(outcome(colleague, "Number 2?")).to_have_text("root answered: No.")
-    press(card(agent_page, "Number 3?"), "1")
+    press(settled(card(agent_page, "Number 3?")), "1")
     expect(outcome(colleague, "Number 3?")).to_have_text("root answered: Yes.")
     expect(settled(card(colleague, "Number 1?")).get_by_role("button", name="Yes")).to_be_enabled()
     assert place.api.get(f"/agents/{place.agent['id']}").data["requests"][0]["requestId"] == "r1"

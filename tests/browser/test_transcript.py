@@ -43,6 +43,7 @@ def test_a_tool_call_shows_its_diff_and_its_result_how_it_went(reader: Page, pla
     patch = "--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-old\n+<img src=x onerror=alert(1)>\n"
     result = {"kind": "tool_result", "toolCallId": "c", "content": "no such file", "isError": True, "durationMs": 1234}
     place.publish("a", (OUTPUT, {**call, "changes": [{"path": "a.py", "patch": patch}]}), (OUTPUT, result))
+    expect(reader.locator("details.fold")).to_have_count(2)
     called, answered = reader.locator("details.fold").all()
     expect(called.locator(".diff")).to_have_count(0)
     called.locator("summary").first.click()

@@ -96,11 +96,20 @@ def test_a_follower_gets_what_is_retained_and_then_what_is_new(root: Api, scribe
     wait_for(lambda: scribes.seqs(agent_id) == list(range(1, 252)))
 
 
+def test_large_events_come_in_small_steps(root: Api, scribes: Scribes) -> None:
+    _, agent_id = agent_of(root)
+    for _ in range(10):
+        root.output(agent_id, "x" * 60_000)
+    scribes.start()
+    wait_for(lambda: scribes.seqs(agent_id) == list(range(1, 11)))
+    assert max(len(seqs) for _, seqs in scribes.steps(agent_id)) == 3
+
+
 def test_one_process_at_a_time_works_and_nothing_is_lost_when_it_is_killed(root: Api, scribes: Scribes) -> None:
     agents = [agent_of(root)[1] for _ in range(3)]
     for agent_id in agents:
         publish(root, agent_id, 1_000)
-    processes = {process.pid: process for process in (scribes.start(0.2), scribes.start(0.2))}
+    processes = {process.pid: process for process in (scribes.start(0.05), scribes.start(0.05))}
     wait_for(lambda: any(scribes.seqs(agent_id) for agent_id in agents))
     first = next(line["pid"] for line in scribes.lines)
     wait_for(lambda: sum(len(scribes.seqs(agent_id)) for agent_id in agents) >= 600)
