@@ -19,6 +19,7 @@ from django.db.models import Min
 from agents import attachments
 from agents.changes import agent_stream
 from agents.folding import overfull
+from agents.leases import lapsed
 from agents.models import Agent, Request, Status
 from agents.services import STALE, AgentService, due_requests, expired
 from streams import log
@@ -75,10 +76,12 @@ class LeaseGuard:
         self._uptime = UptimeGuard(now, now)
 
     def end_lost(self) -> None:
-        waiting = expired().exists()  # takes no write lock
+        waiting, superseded = expired().exists(), lapsed().exists()  # takes no write lock
         self._uptime.note(clock.now() / 1000)
         if waiting and self._uptime.long_enough():
             logger.info("%d runners are lost", AgentService.end_lost())
+        if superseded and self._uptime.long_enough():
+            AgentService.withdraw_lapsed()
 
 
 def expire_due() -> None:

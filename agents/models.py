@@ -79,6 +79,20 @@ class Agent(models.Model):
         return self.name
 
 
+class SupersededLease(models.Model):
+    """A producer's lease on an agent, which another producer took over before it ended. Gone once it is renewed."""
+
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="+", db_index=False)
+    producer = models.CharField(max_length=64)
+    until = models.DateTimeField(db_index=True, help_text="when its runner counts as lost, unless renewed")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["agent", "producer"], name="one_superseded_lease_per_producer")]
+
+    def __str__(self) -> str:
+        return self.producer
+
+
 class Request(models.Model):
     """A request to people. `payload` and `resolution` are JSON text as on the agent's stream, without the agent's
     id; `outcome` is empty while the request is open."""
@@ -88,6 +102,7 @@ class Request(models.Model):
     kind = models.CharField(max_length=16)
     title = models.CharField(max_length=500)
     payload = models.TextField()
+    producer = models.CharField(max_length=64, blank=True, help_text="who asked; empty if over HTTP")
     expires_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     seq = models.BigIntegerField(help_text="of its event on the agent's stream")

@@ -18,6 +18,7 @@ from msgspec import Meta, Raw
 from accounts import audit
 from accounts.actor import Actor
 from accounts.audit import Action, Deed
+from agents import leases
 from agents.attachments import note_named
 from agents.changes import AgentChanges, agent_stream
 from agents.events import (
@@ -283,7 +284,7 @@ class Store:
             case Context():
                 self._changes.set_context(writer, self._agent(publication), event)
             case Request():
-                self._requests.ask(writer, self._agent(publication), event)
+                self._requests.ask(writer, self._agent(publication), event, publication.producer or "")
             case ResolutionReport():
                 self._requests.report(writer, self._agent(publication), event)
             case Session() | Plan() | Usage():
@@ -305,14 +306,21 @@ class Store:
     def _renew(self, writer: Writer, publication: Publication) -> None:
         if publication.renews and publication.producer:
             until = clock.as_datetime(writer.time + int(conf().LEASE * 1000))
-            self._changes.set_lease(self._agent(publication), publication.producer, until)
+            agent = self._agent(publication)
+            if agent.lease_holder != publication.producer:
+                leases.take_over(agent, publication.producer)
+            self._changes.set_lease(agent, publication.producer, until)
 
     def _end(self, writer: Writer, publication: Publication, event: Terminated) -> None:
-        """End a run, unless another has taken over. Without a producer, the server itself ends it."""
-        agent = self._agent(publication)
-        if publication.producer in (None, agent.lease_holder):
+        """End a run. If another has taken over, that one goes on. Without a producer, the server itself ends it."""
+        agent, producer = self._agent(publication), publication.producer
+        if producer in (None, agent.lease_holder):
             self._changes.set_lease(agent, "", None)
-        if not agent.lease_holder:
+        if producer is not None and agent.lease_holder:
+            leases.end(agent, producer)
+            self._requests.withdraw(writer, agent, {producer})
+        else:
+            leases.end(agent)
             self._requests.withdraw_all(writer, agent)
             self._progress.end(writer, agent, event)
 

@@ -3,7 +3,8 @@
 import json
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from agents.changes import AgentChanges, agent_stream, record_for
 from agents.events import AgentEvent, Request, Resolution, ResolutionReport, StatusReport
 from agents.models import Agent, Status
 from agents.requests import Answer, RequestFields, RequestKind, ResolutionOutcome
+from streams import log
 from streams.log import Writer
 from streams.protocol import clock
 from streams.protocol.clock import timestamp
@@ -73,8 +75,8 @@ class RequestStore:
             if len(waiting) > MAX_OPEN:
                 raise ProtocolError(Code.INVALID_MESSAGE, f"expected at most {MAX_OPEN} open requests per agent")
 
-    def ask(self, writer: Writer, agent: Agent, request: Request) -> None:
-        """Record a request; a known one changes nothing."""
+    def ask(self, writer: Writer, agent: Agent, request: Request, producer: str) -> None:
+        """Record a producer's request; a known one changes nothing."""
         if request.request_id in self._known[agent.pk]:
             return
         seq = writer.append(agent_stream(agent.pk), request.type, request.encode(agent.pk))
@@ -84,6 +86,7 @@ class RequestStore:
             kind=request.kind,
             title=request.title,
             payload=request.fields,
+            producer=producer,
             expires_at=request.expires_at,
             created_at=clock.as_datetime(writer.time),
             seq=seq,
@@ -100,11 +103,17 @@ class RequestStore:
         if row is not None and not row.outcome:
             self._resolve(writer, agent, row, Resolution(**report.model_dump()))
 
+    def withdraw(self, writer: Writer, agent: Agent, producers: Collection[str]) -> int:
+        """Withdraw the requests of producers that are gone from an agent that goes on. Returns how many."""
+        left = [row for row in self.open(agent.pk) if row.producer in producers]
+        for row in left:
+            self._resolve(writer, agent, row, _withdrawn(row))
+        return len(left)
+
     def withdraw_all(self, writer: Writer, agent: Agent) -> None:
         """Withdraw the requests of an agent that has ended. Doesn't change its status."""
         for row in self.open(agent.pk):
-            gone = Resolution(request_id=row.request_id, outcome=ResolutionOutcome.WITHDRAWN)
-            self._resolve(writer, agent, row, gone, goes_on=False)
+            self._resolve(writer, agent, row, _withdrawn(row), goes_on=False)
 
     def expire(self, writer: Writer, agent: Agent) -> int:
         """Expire the agent's overdue requests. Returns how many."""
@@ -172,6 +181,25 @@ class RequestStore:
         models.Request.objects.bulk_create(self._new, batch_size=CHUNK)
         fields = ["outcome", "resolution", "answered_by", "resolved_at"]
         models.Request.objects.bulk_update(self._resolved, fields, batch_size=CHUNK)
+
+
+@contextmanager
+def changing_requests(
+    named: Mapping[uuid.UUID, Sequence[str]],
+) -> Iterator[tuple[Writer, Collection[Agent], RequestStore]]:
+    """Locks these agents, with their open requests and those named; on leaving, saves what has changed."""
+    changes = AgentChanges(named.keys())
+    requests = RequestStore(changes)
+    with log.writing(changes.streams) as writer:
+        for agent_id in changes.agents:
+            requests.load(agent_id, named[agent_id])
+        yield writer, changes.agents.values(), requests
+        requests.save()
+        changes.save()
+
+
+def _withdrawn(row: models.Request) -> Resolution:
+    return Resolution(request_id=row.request_id, outcome=ResolutionOutcome.WITHDRAWN)
 
 
 def _is_late(row: models.Request, writer: Writer) -> bool:

@@ -1,6 +1,7 @@
 """AgentService: every change of an agent or its stream goes through it."""
 
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -15,14 +16,14 @@ from accounts import audit
 from accounts.actor import Actor
 from accounts.audit import Action
 from accounts.tokens import recheck_patterns
-from agents import attachments, folding, media
-from agents.changes import AgentChanges, agent_stream
+from agents import attachments, folding, leases, media
+from agents.changes import agent_stream
 from agents.events import AgentEvent, Outcome, StatusReport, Terminated, Updated
 from agents.inbox import mark_seen
 from agents.labels import Labels, merged
 from agents.models import KEY_LENGTH, Agent, Attachment, Request, Status
 from agents.publications import Publication, Published, Store, restore
-from agents.request_store import GivenAnswer, RequestStore
+from agents.request_store import GivenAnswer, RequestStore, changing_requests
 from agents.states import agent_state
 from streams import log
 from streams.log import Writer
@@ -121,6 +122,17 @@ class AgentService:
             store.run(stream_writer)
         return len(lost)
 
+    @staticmethod
+    @transaction.atomic
+    def withdraw_lapsed() -> int:
+        """Withdraw what producers asked whose superseded leases have run out. Returns how many requests.
+
+        Safe on several servers.
+        """
+        late = set(leases.lapsed().order_by("until").values_list("agent_id", flat=True)[:COMMIT])
+        with changing_requests(dict.fromkeys(late, ())) as (stream_writer, agents, requests):
+            return sum(requests.withdraw(stream_writer, agent, leases.end_lapsed(agent)) for agent in agents)
+
     # Requests
 
     @staticmethod
@@ -133,30 +145,19 @@ class AgentService:
     @transaction.atomic
     def answer_many(answers: Sequence[GivenAnswer]) -> list[dict[str, Any] | ProtocolError]:
         """Record answers in one transaction. Each is recorded or refused independently."""
-        changes = AgentChanges({given.agent_id for given in answers})
-        requests = RequestStore(changes)
-        with log.writing(changes.streams) as stream_writer:
-            for agent_id in changes.agents:
-                requests.load(agent_id, [given.request_id for given in answers if given.agent_id == agent_id])
-            outcomes = [_answered(requests, stream_writer, given) for given in answers]
-            requests.save()
-            changes.save()
-        return outcomes
+        named = defaultdict[uuid.UUID, list[str]](list)
+        for given in answers:
+            named[given.agent_id].append(given.request_id)
+        with changing_requests(named) as (stream_writer, _, requests):
+            return [_answered(requests, stream_writer, given) for given in answers]
 
     @staticmethod
     @transaction.atomic
     def expire_requests() -> int:
         """Expire overdue requests. Returns how many. Safe on several servers."""
-        late = list(due_requests().order_by("expires_at").values_list("agent_id", flat=True)[:COMMIT])
-        changes = AgentChanges(set(late))
-        requests = RequestStore(changes)
-        with log.writing(changes.streams) as stream_writer:
-            for agent_id in changes.agents:
-                requests.load(agent_id)
-            count = sum(requests.expire(stream_writer, agent) for agent in changes.agents.values())
-            requests.save()
-            changes.save()
-        return count
+        late = set(due_requests().order_by("expires_at").values_list("agent_id", flat=True)[:COMMIT])
+        with changing_requests(dict.fromkeys(late, ())) as (stream_writer, agents, requests):
+            return sum(requests.expire(stream_writer, agent) for agent in agents)
 
     # Attachments
 

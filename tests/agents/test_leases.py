@@ -18,6 +18,7 @@ from agents.models import Agent
 from agents.services import AgentService
 from streams import maintenance
 from streams.conf import conf
+from tests.agents.requests import permission
 from tests.support.api import Api
 from tests.support.server import LiveServer
 from workspaces.services import WorkspaceService
@@ -42,9 +43,11 @@ def agent(api: Api) -> dict[str, Any]:
     return api.agent(api.workspace(f"Leases {uuid.uuid4()}")["id"], "runner")
 
 
-def publish(api: Api, agent: dict[str, Any], *events: dict[str, Any], n: int = 1, **body: Any) -> Any:
+def publish(
+    api: Api, agent: dict[str, Any], *events: dict[str, Any], n: int = 1, producer: str = "run", **body: Any
+) -> Any:
     numbered = [{"n": n + index, **event} for index, event in enumerate(events)]
-    answer = api.post(f"/agents/{agent['id']}/events", {"producer": "run", "events": numbered, **body})
+    answer = api.post(f"/agents/{agent['id']}/events", {"producer": producer, "events": numbered, **body})
     assert answer.status == 200, answer
     return answer.data
 
@@ -53,12 +56,21 @@ def status(value: str) -> dict[str, Any]:
     return {"type": "agent:status", "payload": {"status": value}}
 
 
+def asks(request_id: str) -> dict[str, Any]:
+    return {"type": "agent:request", "payload": permission(request_id)}
+
+
 TERMINATED = {"type": "agent:terminated", "payload": {"exitCode": 0, "reason": "completed"}}
 
 
 def state(api: Api, agent: dict[str, Any]) -> tuple[str, str | None]:
     data = api.get(f"/agents/{agent['id']}").data
     return data["status"], data.get("reason")
+
+
+def open_requests(api: Api, agent: dict[str, Any]) -> list[str]:
+    found = api.get(f"/agents/{agent['id']}/requests").data["requests"]
+    return [request["requestId"] for request in found]
 
 
 def history(api: Api, agent: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -158,6 +170,41 @@ def test_time_to_come_back_counts_from_when_the_server_was_away() -> None:
     assert not guard.long_enough()
     guard.note(guard.seen - 1)
     assert guard.since == guard.seen
+
+
+def test_a_run_that_another_has_taken_over_from_keeps_its_requests_as_long_as_it_lives(
+    api: Api, agent: dict[str, Any]
+) -> None:
+    time.sleep(LEASE)  # the server may have just started
+    publish(api, agent, status("running"), asks("first"), lease=True)
+    publish(api, agent, status("running"), asks("second"), producer="other", lease=True)
+    assert api.post(f"/agents/{agent['id']}/requests", permission("http")).status == 201
+    began = time.monotonic()
+    while time.monotonic() - began < LEASE + 1.5:  # two living runs: the lease goes back and forth
+        publish(api, agent, lease=True)
+        publish(api, agent, lease=True, producer="other")
+        time.sleep(LEASE / 4)
+    publish(api, agent, asks("again"), n=3)  # and it is killed
+    assert open_requests(api, agent) == ["first", "second", "http", "again"]
+    while open_requests(api, agent) != ["second", "http"]:
+        assert time.monotonic() - began < 6 * LEASE + 10, open_requests(api, agent)
+        publish(api, agent, lease=True, producer="other")
+        time.sleep(LEASE / 4)
+    for request_id in ("first", "again"):
+        found = api.get(f"/agents/{agent['id']}/requests/{request_id}").data
+        assert found["resolution"]["outcome"] == "withdrawn"
+    assert state(api, agent) == ("waiting", "awaiting_approval")
+
+
+def test_a_run_that_ends_after_another_has_taken_over_withdraws_its_own_requests(
+    api: Api, agent: dict[str, Any]
+) -> None:
+    publish(api, agent, asks("first"), lease=True)
+    publish(api, agent, asks("second"), producer="other", lease=True)
+    publish(api, agent, TERMINATED, n=2)
+    assert (open_requests(api, agent), state(api, agent)) == (["second"], ("waiting", "awaiting_approval"))
+    publish(api, agent, TERMINATED, n=2, producer="other")
+    assert open_requests(api, agent) == []
 
 
 @pytest.mark.django_db(transaction=True)
