@@ -18,7 +18,7 @@ export class Timeline {
   #panel;
   #agentId;
   #segments = element("ol", { class: "timeline", "aria-label": "Status over time" });
-  #chart = element("div", { class: "context-chart", role: "img" });
+  #chart = element("div", { class: "context-chart", role: "img", "aria-label": chartLabel([]) });
   #events = new Map(); // by seq
   #fetched;
   #plot;
