@@ -16,10 +16,43 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture(scope="session")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+def sqlite_live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """A server that tests share: SQLite, in-memory layer. Do not stop it."""
     with LiveServer(tmp_path_factory.mktemp("live")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_live(
+    postgres: Postgres, redis_server: Redis, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LiveServer]:
+    """The same with PostgreSQL and Redis."""
+    env = {"DATABASE_URL": postgres.migrated_database(), "REDIS_URL": redis_server.url}
+    with LiveServer(tmp_path_factory.mktemp("postgres"), **env) as server:
+        yield server
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgres and redis"])
+def both(request: pytest.FixtureRequest) -> LiveServer:
+    """Each of the two."""
+    found: LiveServer = request.getfixturevalue("sqlite_live" if request.param == "sqlite" else "postgres_live")
+    return found
+
+
+@pytest.fixture(params=["sqlite", "postgres and redis"])
+def backend(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The environment that makes a server of the test's own use each of the backends."""
+    if request.param == "sqlite":
+        return {}
+    postgres: Postgres = request.getfixturevalue("postgres")
+    redis: Redis = request.getfixturevalue("redis_server")
+    return {"DATABASE_URL": postgres.migrated_database(), "REDIS_URL": redis.url}
+
+
+@pytest.fixture(scope="session")
+def live(sqlite_live: LiveServer) -> LiveServer:
+    """The server that tests share where the database makes no difference."""
+    return sqlite_live
 
 
 @pytest.fixture

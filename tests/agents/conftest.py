@@ -9,15 +9,24 @@ from tests.support.server import DATABASE
 from tests.support.services import Postgres, Redis
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgres"])
-def pair(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, redis_server: Redis
-) -> Iterator[Cluster]:
+@pytest.fixture(scope="session")
+def sqlite_pair(tmp_path_factory: pytest.TempPathFactory, redis_server: Redis) -> Iterator[Cluster]:
     folder = tmp_path_factory.mktemp("pair")
-    if request.param == "sqlite":
-        url = f"sqlite:///{folder / DATABASE}"
-    else:
-        postgres: Postgres = request.getfixturevalue("postgres")
-        url = postgres.migrated_database()
-    with cluster(folder, {"DATABASE_URL": url, "REDIS_URL": redis_server.url}, 2) as servers:
+    env = {"DATABASE_URL": f"sqlite:///{folder / DATABASE}", "REDIS_URL": redis_server.url}
+    with cluster(folder, env, 2) as servers:
         yield servers
+
+
+@pytest.fixture(scope="session")
+def postgres_pair(
+    tmp_path_factory: pytest.TempPathFactory, postgres: Postgres, redis_server: Redis
+) -> Iterator[Cluster]:
+    env = {"DATABASE_URL": postgres.migrated_database(), "REDIS_URL": redis_server.url}
+    with cluster(tmp_path_factory.mktemp("pair"), env, 2) as servers:
+        yield servers
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+def pair(request: pytest.FixtureRequest) -> Cluster:
+    found: Cluster = request.getfixturevalue(f"{request.param}_pair")
+    return found

@@ -119,6 +119,6 @@ def desk_of(cluster: Cluster, **people: str) -> Desk:
     agent = root.agent(workspace)["id"]
     names = {who: f"{who}-{uuid.uuid4().hex[:8]}" for who in people}
     script = PEOPLE % ({names[who]: role for who, role in people.items()}, workspace)
-    tokens = json.loads(cluster.servers[0].manage("shell", "-v", "0", "-c", script).splitlines()[-1])
+    tokens = json.loads(cluster.servers[0].run("shell", "-v", "0", "-c", script).splitlines()[-1])
     other = Api(cluster.servers[-1].url, cluster.token)
     return Desk(root, other, workspace, agent, {who: tokens[names[who]] for who in people}, names)

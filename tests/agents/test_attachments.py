@@ -53,7 +53,7 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     folder = tmp_path_factory.mktemp("attachments")
     url = f"sqlite:///{folder / DATABASE}"
     if request.param == "postgres":
-        url = request.getfixturevalue("postgres").create_database(f"t{uuid.uuid4().hex}")
+        url = request.getfixturevalue("postgres").migrated_database()
     limits = {"AGENT_ATTACHMENTS": "12", "AGENT_ATTACHMENT_BYTES": str(25 * 1024 * 1024)}
     limits["WORKSPACE_ATTACHMENT_BYTES"] = str(35 * 1024 * 1024)
     with cluster(folder, {"DATABASE_URL": url, **limits}) as servers:
@@ -73,7 +73,7 @@ def kept(place: tuple[Cluster, Path]) -> Callable[[], set[str]]:
 @pytest.fixture
 def run(place: tuple[Cluster, Path]) -> Callable[[str], str]:
     def script(text: str) -> str:
-        return str(place[0].servers[0].manage("shell", "-v", "0", "-c", text))
+        return str(place[0].servers[0].run("shell", "-v", "0", "-c", text))
 
     return script
 

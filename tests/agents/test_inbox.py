@@ -40,7 +40,7 @@ class Person:
 
 def run(pair: Cluster, script: str) -> str:
     script = f"from django.contrib.auth.models import User\n{script}"
-    return (pair.servers[0].manage("shell", "-v", "0", "-c", script).splitlines() or [""])[-1]
+    return (pair.servers[0].run("shell", "-v", "0", "-c", script).splitlines() or [""])[-1]
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ def desk(pair: Cluster) -> Desk:
 
 @pytest.fixture
 def run(pair: Cluster) -> Any:
-    return lambda script: pair.servers[0].manage("shell", "-v", "0", "-c", script)
+    return lambda script: pair.servers[0].run("shell", "-v", "0", "-c", script)
 
 
 def report(desk: Desk, session: str | None = "s", producer: str = "", **numbers: Any) -> None:

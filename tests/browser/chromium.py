@@ -63,7 +63,7 @@ def sign_in(page: Page, server: LiveServer, username: str = "root") -> None:
         page.context.add_cookies(session)
         page.goto(server.url)
     else:
-        follow_sign_in_link(page, server.manage("signinlink", username))
+        follow_sign_in_link(page, server.run("signinlink", username))
     expect(page.locator("h1")).to_have_text("Overview")
     _sessions[server.url, username] = [*page.context.cookies()]
 

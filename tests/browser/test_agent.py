@@ -245,7 +245,7 @@ def test_stop_asks_first_and_is_shown_with_who_asked(reader: Page, place: Place)
 
 def test_a_viewer_cannot_answer(tab: Page, live: LiveServer, place: Place) -> None:
     live.token("onlooker")
-    live.manage("shell", "-c", ADD_VIEWER.format(workspace=place.workspace["id"]))
+    live.run("shell", "-c", ADD_VIEWER.format(workspace=place.workspace["id"]))
     sign_in(tab, live, "onlooker")
     tab.goto(place.agent_url)
     expect_state(tab, "Live")

@@ -53,7 +53,7 @@ def test_a_missing_page_says_so(tab: Page, live: LiveServer, place: Place, compl
 
 
 def test_a_sign_in_link_works_once(live: LiveServer, place: Place, fresh_browser: Callable[[], BrowserContext]) -> None:
-    link = live.manage("signinlink", "root")
+    link = live.run("signinlink", "root")
     first, second = fresh_browser().new_page(), fresh_browser().new_page()
     second.goto(link)
     expect(second.get_by_role("heading", level=1)).to_have_text("Sign in as root?")

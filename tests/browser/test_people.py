@@ -112,7 +112,7 @@ def test_who_has_an_account_signs_in_and_comes_back_to_the_invitation(
     people: Page, live: LiveServer, place: Place, fresh_browser: Callable[[], BrowserContext]
 ) -> None:
     script = "from django.contrib.auth.models import User; User.objects.create_user('settled', password='%s')"
-    live.manage("shell", "-c", script % PASSWORD)
+    live.run("shell", "-c", script % PASSWORD)
     link = invite(people, "viewer")
     guest = fresh_browser().new_page()
     guest.goto(link)
@@ -300,6 +300,6 @@ def test_what_is_invited_and_made_elsewhere_appears_by_itself(tab: Page, live: L
     expect(tab.get_by_role("button", name=re.compile("Revoke the invitation"))).to_be_visible()
     tab.goto(f"{place.api.url}/account/tokens/")
     expect(tab.get_by_role("button", name=re.compile("Delete the token")).first).to_be_visible()
-    live.manage("createtoken", "root", "--name", "made in the shell")
+    live.run("createtoken", "root", "--name", "made in the shell")
     later(tab)
     expect(tab.get_by_role("button", name="Delete the token made in the shell")).to_be_visible()

@@ -13,7 +13,6 @@ from tests.chaos.cluster import Cluster, cluster
 from tests.chaos.faults import memory
 from tests.chaos.figures import report, scaled
 from tests.chaos.gauges import gauges
-from tests.support.services import Postgres, Redis
 from tests.support.viewer import viewer
 
 MIB = 1 << 20
@@ -24,14 +23,9 @@ WARM = scaled(200, 1_500)  # cycles after which memory is expected to stay where
 NAMES = ("agentstream_connections", "agentstream_subscriptions", "agentstream_feeds")
 
 
-@pytest.fixture(params=["sqlite", "postgres and redis"])
-def one(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cluster]:
-    env = {}
-    if request.param != "sqlite":
-        postgres: Postgres = request.getfixturevalue("postgres")
-        redis: Redis = request.getfixturevalue("redis_server")
-        env = {"DATABASE_URL": postgres.migrated_database(), "REDIS_URL": redis.url}
-    with cluster(tmp_path, env) as servers:
+@pytest.fixture
+def one(backend: dict[str, str], tmp_path: Path) -> Iterator[Cluster]:
+    with cluster(tmp_path, backend) as servers:
         yield servers
 
 

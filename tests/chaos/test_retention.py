@@ -6,29 +6,17 @@ import random
 import time
 from pathlib import Path
 
-import pytest
-
 from tests.chaos.checking import flowing, until
 from tests.chaos.cluster import Cluster, Site, cluster
 from tests.chaos.figures import report, scaled
 from tests.chaos.reader import Reader
 from tests.chaos.track import Reset
-from tests.support.services import Postgres, Redis
 from tests.support.viewer import Viewer, viewer
 
 KEPT = 400
 RATE = 400.0
 SECONDS = scaled(4, 60)
 REPLAYERS = scaled(6, 30)
-
-
-@pytest.fixture(params=["sqlite", "postgres and redis"])
-def backend(request: pytest.FixtureRequest) -> dict[str, str]:
-    if request.param == "sqlite":
-        return {}
-    postgres: Postgres = request.getfixturevalue("postgres")
-    redis: Redis = request.getfixturevalue("redis_server")
-    return {"DATABASE_URL": postgres.migrated_database(), "REDIS_URL": redis.url}
 
 
 def _kept(events: int) -> dict[str, str]:

@@ -134,7 +134,7 @@ for role in ("viewer", "operator", ""):
 
 
 def test_only_operators_and_owners_may_talk(live: LiveServer, place: Place) -> None:
-    tokens = live.manage("shell", "-v", "0", "-c", MEMBERS.replace("PLACE", place.workspace)).split()
+    tokens = live.run("shell", "-v", "0", "-c", MEMBERS.replace("PLACE", place.workspace)).split()
     for token, expected in zip(tokens, (403, 201, 404), strict=True):
         api = Api(place.url, token)
         assert api.post(f"/agents/{place.agent}/input", {"content": "x"}).status == expected

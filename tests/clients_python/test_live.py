@@ -225,7 +225,7 @@ def test_a_viewer_may_watch_but_not_publish(live: LiveServer, place: Place) -> N
     token = live.token(name)
     member = f"User.objects.get(username='{name}').pk"
     call = f"WorkspaceService.set_member('{place.workspace}', {member}, 'viewer')"
-    live.manage("shell", "-c", f"from workspaces.services import WorkspaceService; {call}")
+    live.run("shell", "-c", f"from workspaces.services import WorkspaceService; {call}")
 
     async def say() -> None:
         async with Publisher(place.url, token, place.agent) as said:

@@ -40,7 +40,7 @@ def test_workspace_and_name_are_found_without_being_told(live: LiveServer, place
     token = live.token(name)
     member = f"User.objects.get(username='{name}').pk"
     call = f"WorkspaceService.set_member('{place.workspace}', {member}, 'operator')"
-    live.manage("shell", "-c", f"from workspaces.services import WorkspaceService; {call}")
+    live.run("shell", "-c", f"from workspaces.services import WorkspaceService; {call}")
     line = [PYTHON, "-m", "agentstream", "run", "--url", place.url, "--", "/bin/echo", "hi"]
     env = {**os.environ, "AGENTSTREAM_TOKEN": token}
     assert subprocess.run(line, env=env, capture_output=True, timeout=30, check=True).stdout == b"hi\n"

@@ -1,3 +1,3 @@
 """Search holds on both databases, like the streams that it follows."""
 
-from tests.streams.conftest import backend, live, root  # noqa: F401
+from tests.streams.conftest import live, root  # noqa: F401

@@ -147,7 +147,7 @@ def test_a_token_finds_only_what_it_is_for(live: LiveServer, desk: Desk) -> None
     slug = next(one["slug"] for one in desk.api.get("/workspaces").data if one["id"] == desk.workspace)
 
     def limited(*limits: str) -> Api:
-        return Api(live.url, live.manage("createtoken", "root", "--scope", "watch", *limits))
+        return Api(live.url, live.run("createtoken", "root", "--scope", "watch", *limits))
 
     assert [one["agentId"] for one in ask(limited("--workspace", slug), desk.word)["results"]] == [desk.agent]
     assert ask(limited("--agents", "ci-*"), desk.word)["results"] == []
@@ -212,14 +212,14 @@ def test_what_retention_removes_is_not_found(live: LiveServer, desk: Desk) -> No
     )
     found(desk.api, word, 3)
     trim = f"from streams.log.retention import trim_stream; trim_stream('agent.{desk.agent}', 2, 0, 100)"
-    live.manage("shell", "-v", "0", "-c", trim)
+    live.run("shell", "-v", "0", "-c", trim)
     assert [result["seq"] for result in ask(desk.api, word)["results"]] == [4], "not for a moment"
     found(desk.api, f"{word}end", 1)  # the end of the message is retained
     assert ask(desk.api, "first", agent=desk.agent)["results"] == []
     assert desk.api.call("DELETE", f"/agents/{desk.agent}").status == 204
     assert ask(desk.api, word)["results"] == []
     count = f"from search.models import Entry; print(Entry.objects.filter(agent_id='{desk.agent}').count())"
-    wait_for(lambda: live.manage("shell", "-v", "0", "-c", count).splitlines()[-1] == "0")
+    wait_for(lambda: live.run("shell", "-v", "0", "-c", count).splitlines()[-1] == "0")
 
 
 def test_the_index_lags_visibly_and_catches_up(live: LiveServer, root: Api, desk: Desk) -> None:

@@ -53,7 +53,7 @@ def test_the_access_log_has_no_invitation(server: LoggingServer, root_of: Api) -
 
 
 def test_the_access_log_has_no_sign_in_link(server: LoggingServer) -> None:
-    link = server.manage("signinlink", "root").split()[-1]
+    link = server.run("signinlink", "root").split()[-1]
     assert link.startswith("http")
     opened(link)
     log = server.access_log.read_text()

@@ -96,7 +96,7 @@ def test_an_invitation_by_e_mail_is_for_the_account_with_that_address(team: Team
     _, other = team.person()
     address = f"{name}@Example.org"
     script = "from django.contrib.auth.models import User; User.objects.filter(username='{}').update(email='{}')"
-    team.live.manage("shell", "--no-imports", "-c", script.format(name, address))
+    team.live.run("shell", "--no-imports", "-c", script.format(name, address))
     invitation = team.invite(address.lower()).data["id"]
     assert other.get("/invitations").data == []
     assert other.post(f"/invitations/{invitation}/accept").status == 404

@@ -304,7 +304,7 @@ Stream.objects.bulk_create([Stream(name=f"agent.{{agent.pk}}") for agent in agen
 def test_a_workspace_of_20_000_agents_does_not_hold_the_event_loop(server: ObservedServer) -> None:
     root = Api(server.url, server.token("root", "--create", "--superuser"))
     workspace_id = root.workspace("large")["id"]
-    server.manage("shell", "--no-imports", "-c", FILL.format(workspace_id))
+    server.run("shell", "--no-imports", "-c", FILL.format(workspace_id))
 
     async def subscribe() -> int:
         headers = {"Authorization": f"Bearer {root.token}"}

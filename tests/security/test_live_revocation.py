@@ -29,7 +29,7 @@ TOKEN = (
 def maria(both: LiveServer) -> str:
     """Maria, a member of nothing, by the primary key of her user."""
     both.token("maria")
-    return both.manage(*SHELL, MARIA + "print(user.pk)")
+    return both.run(*SHELL, MARIA + "print(user.pk)")
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_signing_out_everywhere_ends_the_sessions_of_all_devices(both: LiveServe
 
 
 def test_an_earlier_expiry_ends_what_the_token_opened(both: LiveServer, staff: Session, maria: str) -> None:
-    pk, secret = both.manage(*SHELL, TOKEN.format(3_600)).split()
+    pk, secret = both.run(*SHELL, TOKEN.format(3_600)).split()
     past = datetime.now(UTC) - timedelta(minutes=1)
     fields = {"name": "mine", "scopes": "watch", "workspace_id": "", "agents": ""}
     fields |= {"expires_at_0": f"{past:%Y-%m-%d}", "expires_at_1": f"{past:%H:%M:%S}"}
@@ -90,6 +90,6 @@ def test_an_earlier_expiry_ends_what_the_token_opened(both: LiveServer, staff: S
 def test_a_token_that_expires_ends_what_it_opened(both: LiveServer, maria: str) -> None:
     seconds = 5
     made = time.monotonic()
-    _, secret = both.manage(*SHELL, TOKEN.format(seconds)).split()
+    _, secret = both.run(*SHELL, TOKEN.format(seconds)).split()
     left = seconds - (time.monotonic() - made)
     closes(both, {"Authorization": f"Bearer {secret}"}, lambda: None, max(left, 0) + SECONDS)

@@ -39,7 +39,7 @@ class Browser:
 
 def test_of_many_who_press_at_once_one_is_signed_in(both: LiveServer) -> None:
     both.token("maria", "--create")
-    link = both.manage("signinlink", "maria")
+    link = both.run("signinlink", "maria")
     browsers = [Browser(link) for _ in range(25)]
     with ThreadPoolExecutor(25) as pool:
         assert sorted(pool.map(Browser.press, browsers)) == [False] * 24 + [True]
@@ -47,7 +47,7 @@ def test_of_many_who_press_at_once_one_is_signed_in(both: LiveServer) -> None:
 
 def test_opening_a_link_spends_nothing_and_signs_nobody_in(both: LiveServer) -> None:
     both.token("maria", "--create")
-    link = both.manage("signinlink", "maria")
+    link = both.run("signinlink", "maria")
     for _ in range(3):
         urllib.request.urlopen(urllib.request.Request(link, method="HEAD"), timeout=20).close()
         browser = Browser(link)
@@ -58,7 +58,7 @@ def test_opening_a_link_spends_nothing_and_signs_nobody_in(both: LiveServer) -> 
 
 def test_a_press_needs_the_page(both: LiveServer) -> None:
     both.token("maria", "--create")
-    link = both.manage("signinlink", "maria")
+    link = both.run("signinlink", "maria")
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(link, b"", timeout=20)
     assert Browser(link).press()
@@ -67,7 +67,7 @@ def test_a_press_needs_the_page(both: LiveServer) -> None:
 def test_who_is_signed_in_is_told_that_the_link_is_somebody_elses(live: LiveServer) -> None:
     live.token("maria", "--create")
     session = Session(live, "root")
-    _, _, page = session.get(live.manage("signinlink", "maria").removeprefix(live.url))
+    _, _, page = session.get(live.run("signinlink", "maria").removeprefix(live.url))
     assert "You are signed in as <strong>root</strong>" in page
 
 

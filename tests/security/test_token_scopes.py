@@ -202,13 +202,15 @@ def test_every_route_of_the_api_has_its_scopes_in_the_table() -> None:
 
 @pytest.mark.parametrize("scope", sorted(ALL))
 def test_a_token_does_what_its_scope_is_for_and_nothing_else(maker: Maker, admin: Api, scope: str) -> None:
-    token = maker.token(scope)
+    token, place = maker.token(scope), Place.made(admin)
     wrong = {}
     for key, route in ROUTES.items():
         allowed = scope in route.scopes
-        status = called(token, key, Place.made(admin))
+        status = called(token, key, place)
         if (status in (403, 404)) if allowed else (status != 403):
             wrong[key] = status
+        if status < 300 and key[0] != "GET":
+            place = Place.made(admin)  # in that one something has changed
     assert not wrong
 
 
@@ -275,7 +277,10 @@ def test_no_scope_exceeds_the_users_role(maker: Maker, both: LiveServer, admin: 
 
 
 def test_full_access_is_for_everything_but_making_tokens(maker: Maker, admin: Api) -> None:
-    refused = {key for key in ROUTES if called(admin, key, Place.made(admin)) == 403}
+    place = Place.made(admin)
+    reading = {key for key in ROUTES if key[0] == "GET"}
+    refused = {key for key in reading if called(admin, key, place) == 403}
+    refused |= {key for key in ROUTES if key not in reading and called(admin, key, Place.made(admin)) == 403}
     assert refused == {("POST", "/tokens")}
 
 
@@ -428,8 +433,8 @@ def test_createtoken_makes_tokens_with_limits(both: LiveServer, admin: Api) -> N
     place = Place.made(admin)
     slug = next(one["slug"] for one in admin.get("/workspaces").data if one["id"] == place.workspace)
     limits = ("--scope", "publish", "--workspace", slug, "--agents", "ci-*", "--days", "1")
-    token = Api(both.url, both.manage("createtoken", "root", *limits))
+    token = Api(both.url, both.run("createtoken", "root", *limits))
     assert token.post(f"/agents/{place.agent}/output", {"content": "hello"}).status == 201
     assert token.post(f"/agents/{place.agent}/input", {"content": "hello"}).status == 403
     with pytest.raises(RuntimeError, match="expected --scope"):
-        both.manage("createtoken", "root", "--workspace", slug)
+        both.run("createtoken", "root", "--workspace", slug)

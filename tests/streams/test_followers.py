@@ -61,7 +61,7 @@ class Scribes:
 @pytest.fixture
 def scribes(live: LiveServer, tmp_path: Path) -> Iterator[Scribes]:
     found = Scribes(live, tmp_path / "lines")
-    live.manage("shell", "-v", "0", "-c", "from streams.models import *; Follower.objects.filter(pk='scribe').delete()")
+    live.run("shell", "-v", "0", "-c", "from streams.models import *; Follower.objects.filter(pk='scribe').delete()")
     yield found
     found.close()
 
@@ -147,7 +147,7 @@ def test_a_follower_hears_of_what_retention_removes_and_of_streams_that_end(
     wait_for(lambda: len(scribes.seqs(agent_id)) == 50)
     name = f"agent.{agent_id}"
     trim = f"from streams.log.retention import trim_stream; trim_stream({name!r}, 10, 0, 1000)"
-    pk = live.manage(
+    pk = live.run(
         "shell", "-v", "0", "-c", f"{trim}; from streams.models import *; print(Stream.objects.get(name={name!r}).pk)"
     )
     wait_for(lambda: {"stream": name, "floor": 40} in [_without_pid(line) for line in scribes.lines])

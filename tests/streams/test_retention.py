@@ -53,7 +53,7 @@ def test_old_events_go_by_their_age(own_live: LiveServer) -> None:
     root = Api(own_live.url, own_live.token("root", "--superuser"))
     _, agent_id = agent_of(root)
     asyncio.run(report_many(root, agent_id, ["x"] * 20))
-    own_live.manage("shell", "-c", "from streams.models import *; Event.objects.filter(seq__lte=7).update(time=1)")
+    own_live.run("shell", "-c", "from streams.models import *; Event.objects.filter(seq__lte=7).update(time=1)")
     assert own_live.manage("trim").endswith(" events")
     assert root.get(f"/agents/{agent_id}/events").data["oldest"] == 8
 

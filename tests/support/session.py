@@ -17,7 +17,7 @@ class Session:
         self._url = live.url
         self._jar = http.cookiejar.CookieJar()
         self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self._jar))
-        link = live.manage("signinlink", username)
+        link = live.run("signinlink", username)
         self._opener.open(link).close()
         form = urllib.parse.urlencode({"csrfmiddlewaretoken": self.cookie("csrftoken")}).encode()
         self._opener.open(link, form).close()

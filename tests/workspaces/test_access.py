@@ -52,7 +52,7 @@ class Place:
 def place(live: LiveServer, root: Api) -> Place:
     workspace = root.workspace(f"access {uuid.uuid4()}")
     script = PEOPLE % (workspace["slug"], ROLES, uuid.uuid4().hex[:8])
-    tokens = json.loads(live.manage("shell", "-v", "0", "-c", script).splitlines()[-1])
+    tokens = json.loads(live.run("shell", "-v", "0", "-c", script).splitlines()[-1])
     person = f"person {uuid.uuid4()}".replace(" ", "-")
     live.token(person)
     return Place(live.url, live.ws_url, workspace, root.agent(workspace["id"])["id"], tokens, person)
@@ -260,7 +260,7 @@ def test_access_withdrawn_is_felt_by_open_sockets(own_live: LiveServer, how: str
     workspace = root.workspace("w")
     agent_id = root.agent(workspace["id"])["id"]
     script = PEOPLE % (workspace["slug"], ["viewer"], "p")
-    token = json.loads(own_live.manage("shell", "-v", "0", "-c", script).splitlines()[-1])["viewer"]
+    token = json.loads(own_live.run("shell", "-v", "0", "-c", script).splitlines()[-1])["viewer"]
 
     async def scenario() -> None:
         async with viewer(own_live.ws_url, token) as one:
