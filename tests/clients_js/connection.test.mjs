@@ -104,11 +104,12 @@ test("retry() does not wait for retryAt", async (t) => {
 });
 
 test("a server that says nothing for too long is taken for dead", async (t) => {
+  const silence = 1_000;
   const server = await serve(t);
-  const stream = open(t, server.url);
+  const stream = open(t, server.url, { timing: { ...FAST, silence } });
   const peer = await server.next();
-  for (let beat = 0; beat < 4; beat++) {
-    await later(FAST.silence / 2);
+  for (let beat = 0; beat < 8; beat++) {
+    await later(silence / 4);
     peer.send({ type: "pong", payload: {} });
   }
   assert.equal(server.unread, 0, "heartbeats keep it alive");
@@ -118,7 +119,7 @@ test("a server that says nothing for too long is taken for dead", async (t) => {
 
 test("waking probes the line: a pong keeps it, silence replaces it", async (t) => {
   const server = await serve(t);
-  const stream = open(t, server.url, { timing: { ...FAST, silence: 60_000 } });
+  const stream = open(t, server.url);
   const peer = await server.next();
   await until(stream, "live");
   stream.retry();

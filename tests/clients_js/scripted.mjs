@@ -7,8 +7,15 @@ const require = createRequire(new URL("../../clients/js/package.json", import.me
 export const WebSocket = require("ws");
 export const CLIENT = new URL("../../clients/js/", import.meta.url);
 
-/** Small enough for tests, with the same proportions as the defaults. */
-export const FAST = { minDelay: 10, maxDelay: 80, stableAfter: 60, openWithin: 500, silence: 300, pongWithin: 60 };
+/** Short delays; a scripted server may be silent, and a busy machine slow. */
+export const FAST = {
+  minDelay: 10,
+  maxDelay: 80,
+  stableAfter: 60,
+  openWithin: 10_000,
+  silence: 30_000,
+  pongWithin: 60,
+};
 
 const STAMP = "2026-01-01T00:00:00.000Z";
 

@@ -277,7 +277,8 @@ def test_a_full_queue_does_not_keep_a_run_past_its_wait_and_loses_nothing(
 
 
 def test_what_writes_after_the_commands_end_does_not_keep_a_run_past_its_wait(place: Place) -> None:
-    code = "import os, sys; os.fork() or os.setsid() or os.execlp('yes', 'yes'); print('done', flush=True)"
+    writing = "while echo y; do sleep 0.01; done"
+    code = f"import os; os.fork() or os.setsid() or os.execlp('sh', 'sh', '-c', {writing!r}); os.write(1, b'done\\n')"
     began = time.monotonic()
     assert run(place, *python(code), options=("--no-pty", "--quiet", "--wait", "1"))[0] == 0
     assert time.monotonic() - began < 10
