@@ -20,8 +20,9 @@ PARTIAL_LINE_SECONDS = 0.15
 ORPHAN_READ_SECONDS = 1.0
 # The same once there is no time left.
 FINAL_READ_SECONDS = 0.1
-# Bytes that are still read then: a pipe and what was read from it ahead hold less.
+# How much is still read then, and how long that is waited for: a pipe, and what was read from it ahead, hold less.
 MAX_FINAL_BYTES = 2 * 1024 * 1024
+MAX_FINAL_SECONDS = 3.0
 
 
 @dataclass
@@ -62,9 +63,10 @@ class Pump:
     _lines: LineReader = field(default_factory=lambda: LineReader(MAX_CONTENT))
     _due: float | None = None
     _rest: int = MAX_FINAL_BYTES
+    _rest_seconds: float = MAX_FINAL_SECONDS
 
     async def run(self) -> None:
-        while self._rest > 0 and (data := await self._read()) != b"":
+        while self._rest > 0 and self._rest_seconds > 0 and (data := await self._read()) != b"":
             if data is None:
                 await self._show(self._lines.take())
             else:
@@ -79,7 +81,7 @@ class Pump:
         reader = self.process.stdout if self.stream == "stdout" else self.process.stderr
         while True:
             # One that ended while this gave up may have written its last words meanwhile.
-            over = self.process.over
+            over, began = self.process.over, _now()
             try:
                 return await within(self._patience(), reader.read(READ_BYTES))
             except asyncio.TimeoutError:
@@ -87,6 +89,8 @@ class Pump:
                     return None
                 if over:
                     return b""
+            finally:
+                self._rest_seconds -= _now() - began if self.report.remaining == 0 else 0
 
     def _patience(self) -> float:
         if self._due is None:
