@@ -17,7 +17,7 @@ from accounts.identity import Identity, SessionGrant
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A person or program. `via` says by what: `session`, `token ags_1a2b3c…`, `command createtoken`, `server`."""
+    """A person or program. `via` is how they acted: `session`, `token ags_1a2b3c…`, `command createtoken`, `server`."""
 
     user_id: int | None = None
     name: str = ""

@@ -20,7 +20,7 @@ from streams.protocol.text import clean_name
 
 
 class ForeignKeySelect(AutocompleteSelect):
-    """Django's, which raises for an id that isn't valid for the field, where the form should report it."""
+    """Django's widget, without the exception for an id that isn't valid for the field: the form reports it."""
 
     def optgroups(self, name: str, value: list[Any], attrs: Any = None) -> Any:  # type: ignore[override]
         return super().optgroups(name, [one for one in value if self._valid(one)], attrs)
@@ -67,7 +67,7 @@ class TokenForm(NamedForm):
     """A token's scopes as check boxes."""
 
     scopes = forms.MultipleChoiceField(
-        choices=[*((name, name) for name in NAMES), (FULL_ACCESS, "full access: all that its user may do")],
+        choices=[*((name, name) for name in NAMES), (FULL_ACCESS, "full access: everything its user may do")],
         widget=forms.CheckboxSelectMultiple,
         initial=["publish"],
     )

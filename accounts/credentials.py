@@ -64,7 +64,7 @@ async def authenticate(credential: Credential | None, address: str = "") -> Iden
 
 
 def authenticate_many(credentials: Sequence[Credential]) -> list[Identity | Exception | None]:
-    """The identity behind each credential, None if it isn't valid. Takes the same few queries for any number."""
+    """The identity behind each credential, None if it isn't valid. The number of queries doesn't depend on theirs."""
     secrets = {scheme: {item.secret for item in credentials if item.scheme is scheme} for scheme in Scheme}
     found = {
         Scheme.TOKEN: identify_tokens(secrets[Scheme.TOKEN]),
@@ -107,7 +107,7 @@ def issue_ticket(identity: Identity) -> str:
 
 
 def redeem_tickets(given: Collection[str]) -> dict[str, Identity]:
-    """The identities behind these tickets, which are spent by this. Spent and expired tickets are omitted."""
+    """Spend these tickets and return the identities behind them. Spent and expired tickets are omitted."""
     hashes = {hashed(secret): secret for secret in given}
     if not hashes:
         return {}

@@ -14,8 +14,8 @@ from streams.protocol.messages import Close, Code, ProtocolError
 class Handshake:
     """ASGI middleware that refuses foreign origins (HTTP 403) and puts the `viewer` into the scope.
 
-    A ticket takes precedence over a bearer token, and that over a session; if it is invalid, the others aren't
-    tried. Without any, `viewer` is None.
+    A ticket takes precedence over a bearer token, which takes precedence over a session. If the first one found is
+    invalid, the others aren't tried. Without any, `viewer` is None.
     """
 
     def __init__(self, application: ASGIApp) -> None:

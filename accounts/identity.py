@@ -16,7 +16,7 @@ from accounts.usage import token_uses
 
 @dataclass(frozen=True, slots=True)
 class SessionGrant:
-    """Access by a browser's session while that lasts."""
+    """Access through a browser's session, while it is valid."""
 
     key: str
 
@@ -31,7 +31,7 @@ class SessionGrant:
 
 @dataclass(frozen=True, slots=True)
 class TokenGrant:
-    """Access by a bearer token while that is valid. Without `limits` it allows whatever its user may do."""
+    """Access through a bearer token, while it is valid. Without `limits` it allows whatever its user may do."""
 
     token_id: uuid.UUID
     hint: str = ""
@@ -61,7 +61,7 @@ class Identity:
 
     @property
     def credential(self) -> uuid.UUID | int:
-        """The token; or the user, for all their sessions."""
+        """The token's id, or the user's, for all their sessions."""
         return self.grant.token_id if isinstance(self.grant, TokenGrant) else self.id
 
     @property
@@ -70,8 +70,8 @@ class Identity:
         return self.grant.expires_at
 
     def renewed(self) -> Self | None:
-        """The identity as it is now, which counts as a use of its token; None if the user is no longer active or the
-        grant no longer holds. Reads the database."""
+        """The identity as it is now; None if the user is no longer active or the grant no longer valid. Counts as a use
+        of the token. Reads the database."""
         found = self.current()
         if found is not None:
             found.note_use()
@@ -85,7 +85,7 @@ class Identity:
         return None if grant is None else replace(self, grant=grant)
 
     def note_use(self) -> None:
-        """Note a use of the credential if it is a token."""
+        """Record a use of the credential if it is a token."""
         if isinstance(self.grant, TokenGrant) and (uses := token_uses()) is not None:
             uses.note(self.grant.token_id, self.address)
 

@@ -1,4 +1,4 @@
-"""Inboxes: a stream for each user, of what they have seen and what concerns them, which nobody else can read."""
+"""Inboxes: each user's own stream of what they have seen and of changes that affect them; nobody else can read it."""
 
 from contextlib import suppress
 from typing import ClassVar
@@ -35,7 +35,7 @@ def superuser_ids() -> set[int]:
 
 
 def open_inbox(user_id: int) -> None:
-    """See that there is one."""
+    """Create a user's inbox if there is none."""
     if not log.spans([inbox_stream(user_id)]):
         with suppress(IntegrityError), transaction.atomic():  # it has just been created concurrently
             log.open_stream(inbox_stream(user_id))

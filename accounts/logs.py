@@ -1,4 +1,4 @@
-"""Log files: secrets in URLs (invitations, sign-in links, tickets) stay out of them; the audit log's own file."""
+"""Logging: masks secrets in URLs (invitations, sign-in links, tickets), and writes the audit log's own file."""
 
 import logging
 import os

@@ -11,7 +11,7 @@ from django.db import models
 from accounts.scopes import Limits
 from streams.protocol.text import NAME_LENGTH
 
-ADDRESS_LENGTH = 45  # of an IPv6 address that ends in an IPv4 one
+ADDRESS_LENGTH = 45  # of an IPv6 address that ends in an IPv4 address
 
 
 def hashed(secret: str) -> str:
@@ -30,7 +30,7 @@ class Token(models.Model):
     hash = models.CharField(max_length=64, unique=True, editable=False)
     hint = models.CharField(max_length=16, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
-    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: it holds until it is deleted.")
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: valid until it is deleted.")
     scopes = models.CharField(
         max_length=64, help_text="Any of watch, publish, answer and manage; or full, for all that its user may do."
     )
@@ -47,7 +47,7 @@ class Token(models.Model):
     )
     last_used_at = models.DateTimeField(null=True, editable=False, help_text="To the minute.")
     last_address = models.CharField(max_length=ADDRESS_LENGTH, blank=True, editable=False)
-    addresses = models.JSONField(default=list, editable=False, help_text="The last it was used from.")
+    addresses = models.JSONField(default=list, editable=False, help_text="The most recent it was used from.")
 
     class Meta:
         ordering = ["-created_at"]
@@ -86,20 +86,20 @@ class SignInLink(models.Model):
 
 
 class SignInFailures(models.Model):
-    """Wrong passwords, counted for an account, an address, or both. `key` is a hash that says which."""
+    """Wrong passwords, counted per account, per address, or per both. `key` is a hash of which."""
 
     key = models.CharField(max_length=64, primary_key=True)
     failures = models.PositiveIntegerField(default=0)
-    until = models.DateTimeField(help_text="No attempt before.")
+    until = models.DateTimeField(help_text="No attempt before this time.")
     last_at = models.DateTimeField()
-    known_at = models.DateTimeField(null=True, help_text="When somebody last signed in to the account from there.")
+    known_at = models.DateTimeField(null=True, help_text="When the user last signed in from there.")
 
     def __str__(self) -> str:
         return f"{self.failures} failures ({self.key[:8]}…)"
 
 
 class AppendOnly(models.QuerySet["AuditEntry"]):
-    """Only adds and reads. Changing or deleting raises TypeError, except for retention's `remove`."""
+    """Allows only adding and reading. Changing or deleting raises TypeError, except for retention's `remove`."""
 
     def update(self, **kwargs: Any) -> NoReturn:
         raise TypeError("the audit log is append-only")

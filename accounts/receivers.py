@@ -36,7 +36,7 @@ def user_changed(instance: Any, update_fields: frozenset[str] | None = None, **k
 
 @receiver(post_save, sender=get_user_model())
 def user_made(instance: Any, created: bool, raw: bool = False, **kwargs: Any) -> None:
-    if created and not raw:  # what a backup is loaded from has the streams too
+    if created and not raw:  # a fixture contains the streams, too
         open_inbox(instance.pk)
 
 
@@ -47,7 +47,7 @@ def user_deleted(instance: Any, **kwargs: Any) -> None:
 
 @receiver(user_logged_in)
 def signed_in(request: HttpRequest, user: Any, **kwargs: Any) -> None:
-    open_inbox(user.pk)  # for accounts that were made past Django's signals
+    open_inbox(user.pk)  # for accounts created without Django's signals
     record(Action.SIGNED_IN, target=user.get_username(), actor=_person(request, user))
 
 

@@ -35,7 +35,7 @@ class Camel(Schema):
 
 
 class Caller(HttpBearer):
-    """`Authorization: Bearer TOKEN`, or else a browser's session, whose writes need the CSRF token.
+    """Authenticates `Authorization: Bearer TOKEN`, or else a browser's session, whose writes need the CSRF token.
 
     A limited token needs one of the route's `scopes`. A route without any accepts only sessions and tokens with full
     access.
@@ -79,7 +79,7 @@ ANY_SCOPE = Scope.WATCH | Scope.PUBLISH | Scope.ANSWER | Scope.MANAGE
 
 
 class CallBuckets(Buckets):
-    """API calls, by user."""
+    """API call rates, by user."""
 
 
 def _limit_calls(identity: Identity) -> None:
@@ -90,7 +90,7 @@ def _limit_calls(identity: Identity) -> None:
     calls = Runtime.current().part(CallBuckets).get(identity.id, rate)
     if wait := calls.wait:
         metrics.LIMITED.labels(limit="calls").inc()
-        raise ProtocolError(Code.RATE_LIMITED, f"expected at most {rate:g} calls a second of a user", retry_after=wait)
+        raise ProtocolError(Code.RATE_LIMITED, f"expected at most {rate:g} calls per second and user", retry_after=wait)
     calls.spend(1)
 
 
@@ -141,8 +141,8 @@ async def authorize_reading(request: HttpRequest, kind_name: str, key: uuid.UUID
 
 
 async def authorize_seeing(request: HttpRequest, kind_name: str, key: uuid.UUID, needed: Access = Access.READ) -> None:
-    """Like `authorize`, for what any token that sees the stream may do, even one for part of it. The caller of this
-    function has to check the token's limits."""
+    """Like `authorize`, but allows any token that may see the stream, even one limited to part of it. The calling code
+    must check the token's limits."""
     require(await rights(request, kind_name, key), needed, Scope.SEE, kind_name)
 
 

@@ -47,7 +47,7 @@ class Limits:
         return [name for name, scope in NAMES.items() if scope in self.scopes]
 
     def in_workspace(self, workspace_id: uuid.UUID) -> Scope:
-        """What the token may do with the workspace as a whole. One for certain agents only sees that it exists."""
+        """What the token may do with the workspace as a whole: only see that it exists if limited to certain agents."""
         if self.workspace_id not in (None, workspace_id):
             return Scope.NONE
         return Scope.SEE if self.agents else Scope.SEE | self.scopes

@@ -1,7 +1,7 @@
-"""How often passwords and secrets may be guessed.
+"""Limits on guessing passwords and secrets.
 
-Passwords are counted in the database: by account and address, by account, by address. An attempt counts as a failure
-before the password is checked, and is forgiven if it was right, so parallel attempts gain nothing.
+Wrong passwords are counted in the database: by account and address, by account, by address. An attempt counts as a
+failure before the password is checked and is forgiven if it was right, so parallel attempts gain nothing.
 
 Secrets (tokens, tickets, sign-in links, invitations) are too long to guess, so valid ones always work, even if others
 fail at the same address. An address that keeps sending invalid ones has to wait.
@@ -28,11 +28,11 @@ FORGET = timedelta(hours=1)  # after the last failure
 KNOWN = timedelta(days=30)  # within which the user has signed in at an address
 SECRETS_BURST = 100  # bad secrets from one address
 SECRETS_PER_SECOND = 1.0
-SECRETS_ADDRESSES = 10_000  # remembered, the latest ones
+SECRETS_ADDRESSES = 10_000  # most recent ones remembered
 
 
 class SecretBuckets(Buckets):
-    """Invalid secrets, by address."""
+    """Rates of invalid secrets, by address."""
 
     burst_seconds = SECRETS_BURST / SECRETS_PER_SECOND
     most = SECRETS_ADDRESSES

@@ -95,8 +95,8 @@ def delete_tokens_of_workspace(workspace_id: uuid.UUID) -> None:
 
 
 def recheck_patterns(workspace_id: uuid.UUID) -> None:
-    """Have connections whose tokens are for certain agents only ask again what they may do, once this is committed: an
-    agent in this workspace is getting another name."""
+    """Make connections whose tokens are limited to certain agents recheck their access once this is committed, because
+    an agent in this workspace is being renamed."""
     tokens = Token.objects.exclude(agents="").filter(Q(workspace_id=None) | Q(workspace_id=workspace_id))
     user_ids = sorted(set(tokens.values_list("user", flat=True)))
     if user_ids:

@@ -11,7 +11,7 @@ from accounts.models import ADDRESS_LENGTH
 from streams.runtime import Runtime
 
 WRITE_SECONDS = 60.0  # between two writes of one token
-ADDRESSES = 20  # of one token that may wait to be written, and that are remembered
+ADDRESSES = 20  # of one token: most that wait to be written, and most that are remembered
 
 Uses = dict[str, datetime]  # by address, the time of the last
 
@@ -25,7 +25,7 @@ class TokenUses:
         self._written: dict[uuid.UUID, float] = {}
 
     def note(self, token_id: uuid.UUID, address: str) -> None:
-        """A token is used now. Does not access the database."""
+        """Record that a token is used now. Doesn't access the database."""
         address = address[:ADDRESS_LENGTH]
         with self._lock:
             uses = self._pending.setdefault(token_id, {})
@@ -46,6 +46,6 @@ class TokenUses:
 
 
 def token_uses() -> TokenUses | None:
-    """The uses noted in this server; None where nothing is served."""
+    """The uses recorded in this server; None in processes that serve nothing."""
     runtime = Runtime.of_process()
     return None if runtime is None else runtime.part(TokenUses)

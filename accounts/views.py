@@ -37,7 +37,7 @@ class SignIn(LoginView):
 @sensitive_variables("secret")
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_in_by_link(request: HttpRequest, secret: str) -> HttpResponse:
-    """Who would be signed in; signing in takes a press of the button."""
+    """Shows who would be signed in. Pressing the button signs in."""
     try:
         if request.method == "POST":
             login(request, links.spend_link(secret), backend=settings.AUTHENTICATION_BACKENDS[0])

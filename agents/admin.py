@@ -19,7 +19,7 @@ REPORTED = ("key", "labels", "status", "reason", "context_level", "archived_at",
 
 
 class AgentForm(NamedForm):
-    """Reports a name that is taken; Django only does if the workspace is a field of the form."""
+    """Reports a name that is taken; Django does so only if the workspace is a field of the form."""
 
     def clean_name(self) -> str:
         name = super().clean_name()

@@ -60,11 +60,13 @@ class AgentOut(Camel):
     status_seq: int = Field(description="of the event that set the status; 0: none did")
     requests: list[dict[str, Any]] = Field(description="the open requests, oldest first")
     more_requests: int | None = Field(None, description="how many more open requests there are")
-    session: dict[str, Any] | None = Field(None, description="the session it is in; not in lists, as are the next two")
-    plan: dict[str, Any] | None = Field(None, description="the plan it told last")
-    usage: dict[str, Any] | None = Field(None, description="the usage it told last")
-    seen: int | None = Field(None, description="up to which seq the caller has seen it, where one asks for agents")
-    needs: Need | None = Field(None, description="why it needs the caller, likewise; null: it doesn't")
+    session: dict[str, Any] | None = Field(
+        None, description="the current session; omitted in lists, like plan and usage"
+    )
+    plan: dict[str, Any] | None = Field(None, description="the plan it last reported")
+    usage: dict[str, Any] | None = Field(None, description="the usage it last reported")
+    seen: int | None = Field(None, description="the seq up to which the caller has seen the agent")
+    needs: Need | None = Field(None, description="why it needs the caller; null: it doesn't")
 
 
 class AgentIn(Camel):
@@ -275,7 +277,7 @@ async def send_signal(request: HttpRequest, agent_id: uuid.UUID, body: SignalIn)
 async def _report(request: HttpRequest, agent_id: uuid.UUID, event: AgentEvent) -> tuple[int, RecordedOut]:
     await authorize(request, "agent", agent_id, Access.WRITE)
     event.check_size()
-    if not isinstance(event, Signal):  # it may be what stops the agent
+    if not isinstance(event, Signal):  # signals are never limited: one may stop the agent
         limit_rate(agent_id, caller(request).credential, 1, event.size)
     published = await AgentService.areport(agent_id, event, actor=Actor.of(caller(request)))
     return 201, RecordedOut(agent_id=agent_id, seq=published.seq)

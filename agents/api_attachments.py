@@ -1,4 +1,4 @@
-"""The HTTP API of attachments: files in, and out again such that no browser runs them."""
+"""The HTTP API of attachments: uploads, and downloads that no browser runs."""
 
 import asyncio
 import logging
@@ -41,13 +41,13 @@ class AttachmentQuery(Schema):
     "/agents/{uuid:agent_id}/attachments",
     response={201: AttachmentOut},
     by_alias=True,
-    summary="Keep a file, for an output to name",
+    summary="Store a file for an output",
     auth=Caller(Scope.PUBLISH),
     openapi_extra=_BODY,
 )
 async def attach(request: HttpRequest, agent_id: uuid.UUID, query: Query[AttachmentQuery]) -> tuple[int, AttachmentOut]:
     await authorize(request, "agent", agent_id, Access.WRITE)
-    # Not request.body: that is bounded for what is decoded, and read on the event loop.
+    # Not request.body: that has the lower limit for decoded bodies, and is read on the event loop.
     content = await asyncio.to_thread(request.read, attachments.MAX_BYTES + 1)
     if len(content) > attachments.MAX_BYTES:
         raise ProtocolError(Code.TOO_LARGE, f"expected at most {attachments.MAX_BYTES} bytes, got more")
@@ -56,14 +56,14 @@ async def attach(request: HttpRequest, agent_id: uuid.UUID, query: Query[Attachm
     try:
         await asyncio.to_thread(attachments.save, row, content)
     except OSError:
-        logger.exception("an attachment can't be kept")
-        raise ProtocolError(Code.UNAVAILABLE, "the attachment can't be kept at the moment") from None
+        logger.exception("cannot store an attachment")
+        raise ProtocolError(Code.UNAVAILABLE, "the attachment can't be stored at the moment; try again later") from None
     return 201, AttachmentOut(id=row.pk, name=row.name, media_type=row.media_type, size=row.size)
 
 
 @router.get(
     "/attachments/{uuid:attachment_id}",
-    summary="A file that an output names",
+    summary="A file attached to an output",
     auth=Caller(AgentKind.readers),
     openapi_extra={"responses": {200: {"content": dict.fromkeys(EXTENSIONS, _BINARY)}}},
 )
@@ -82,11 +82,11 @@ async def get_attachment(request: HttpRequest, attachment_id: uuid.UUID) -> Http
 
 
 def _not_found() -> ProtocolError:
-    return ProtocolError(Code.NOT_FOUND, "there is no such attachment, or you may not see it")
+    return ProtocolError(Code.NOT_FOUND, "there is no such attachment, or you don't have access to it")
 
 
 def _inert(row: Attachment, content: bytes) -> HttpResponse:
-    """The content, for a browser to show an image and to save anything else, whatever is in it."""
+    """The content in a response that makes a browser show an image and save anything else, but never run it."""
     shown = row.media_type.startswith("image/")
     response = HttpResponse(
         content, content_type=f"{TEXT}; charset=utf-8" if row.media_type == TEXT else row.media_type

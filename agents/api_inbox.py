@@ -23,14 +23,14 @@ class SeenIn(Camel):
 
 class SeenOut(Camel):
     agent_id: uuid.UUID
-    seq: int = Field(description="up to which the caller has now seen the agent: never less than before")
+    seq: int = Field(description="how far the caller has now seen the agent; never decreases")
 
 
 @router.post(
     "/agents/{uuid:agent_id}/seen",
     response=SeenOut,
     by_alias=True,
-    summary="Say how far the caller has seen an agent",
+    summary="Record how far the caller has seen an agent",
     auth=Caller(Scope.WATCH),
 )
 async def mark_seen(request: HttpRequest, agent_id: uuid.UUID, body: SeenIn) -> SeenOut:

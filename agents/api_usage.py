@@ -21,7 +21,7 @@ from streams.protocol.messages import BIGINT, Code, ProtocolError
 
 router = Router(tags=["usage"])
 
-DAYS = 30  # that are summed up where no first day is named
+DAYS = 30  # summed up if no first day is given
 
 
 class UsageOut(Camel):
@@ -30,20 +30,20 @@ class UsageOut(Camel):
     output_tokens: int | None = None
     reasoning_tokens: int | None = None
     cost_usd: float | None = None
-    estimated: bool | None = Field(None, description="some of it was not told by the tool itself")
+    estimated: bool | None = Field(None, description="some of it was not reported by the tool itself")
 
 
 class SessionOut(SessionFields):
     first_seq: int = Field(description="of its first event on the agent's stream")
     last_seq: int = Field(description="of its last event so far")
     started_at: str
-    ended_at: str | None = Field(None, description="omitted while it lasts, like outcome")
+    ended_at: str | None = Field(None, description="omitted while the session is open, like outcome")
     outcome: str | None = Field(None, description="ended, replaced, completed, error, user_stopped or lost")
     usage: UsageOut
 
 
 class SessionsOut(Camel):
-    sessions: list[SessionOut] = Field(description="the newest first")
+    sessions: list[SessionOut] = Field(description="newest first")
     more: bool = Field(description="whether there are older ones, before the `firstSeq` of the last one")
 
 
@@ -51,14 +51,14 @@ class SummedOut(UsageOut):
     agent_id: uuid.UUID | None = None
     agent_name: str | None = None
     day: date | None = None
-    model: str | None = Field(None, description="empty: none was told")
+    model: str | None = Field(None, description="empty: not reported")
 
 
 class WorkspaceUsageOut(Camel):
     from_: date = Field(alias="from")
     to: date
-    usage: list[SummedOut] = Field(description="one for each agent, day and model, as was asked for")
-    more: bool = Field(description="whether there are more than are listed")
+    usage: list[SummedOut] = Field(description="one entry per combination of what `by` names")
+    more: bool = Field(description="whether some were omitted")
 
 
 class SessionsQuery(Schema):
@@ -70,8 +70,8 @@ class UsageQuery(Schema):
     from_: date | None = Field(
         None, alias="from", ge=EARLIEST.date(), le=LATEST.date(), description="the first day, UTC"
     )
-    to: date | None = Field(None, ge=EARLIEST.date(), le=LATEST.date(), description="the last day; left out: today")
-    by: list[By] = Field([By.WORKSPACE], max_length=4, description="sums of what; may be given several times")
+    to: date | None = Field(None, ge=EARLIEST.date(), le=LATEST.date(), description="the last day, UTC; omitted: today")
+    by: list[By] = Field([By.WORKSPACE], max_length=4, description="what to group the sums by; may be repeated")
 
 
 @router.get(
@@ -103,6 +103,6 @@ async def workspace_usage(request: HttpRequest, workspace_id: uuid.UUID, query: 
 
 
 async def _answer(found: Any, *args: Any) -> HttpResponse:
-    """What a function finds, as JSON that is made where it reads: it may be much."""
+    """The result of `found` as JSON, encoded in its thread because it may be large."""
     text = await read(lambda: to_json(found(*args)))
     return HttpResponse(text, content_type="application/json")

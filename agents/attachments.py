@@ -1,4 +1,4 @@
-"""Attachments: files that outputs name. Their rows are in the database, their content in Django's storage."""
+"""Attachments: files referenced by outputs. Their rows are in the database, their content in Django's storage."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from streams import log
 from streams.protocol import clock
 
 MAX_BYTES = 10 * 1024 * 1024  # of one
-UNNAMED_HOURS = 24  # after which one that no event names is removed
+UNNAMED_HOURS = 24  # after which one that no event references is removed
 STEP = 100  # removed in one transaction
 
 
@@ -23,12 +23,12 @@ def storage() -> Storage:
 
 
 def save(attachment: Attachment, content: bytes) -> None:
-    """Keep the content. Its place says nothing that came from outside."""
+    """Store the content, at a path that contains nothing from outside."""
     storage().save(attachment.place, ContentFile(content))
 
 
 def load(attachment: Attachment) -> bytes | None:
-    """The content; None where it is gone."""
+    """The content; None if it is gone."""
     try:
         with storage().open(attachment.place) as file:
             content: bytes = file.read()
@@ -38,18 +38,19 @@ def load(attachment: Attachment) -> bytes | None:
 
 
 def used(agent_id: uuid.UUID) -> tuple[int, int]:
-    """How many attachments an agent has, and their bytes."""
+    """The number and total bytes of an agent's attachments."""
     found = Attachment.objects.filter(agent=agent_id).aggregate(count=Count("pk"), size=Sum("size"))
     return found["count"], found["size"] or 0
 
 
 def used_in_workspace(workspace_id: uuid.UUID) -> int:
-    """The bytes of all attachments of a workspace's agents."""
+    """The total bytes of the attachments of a workspace's agents."""
     return Attachment.objects.filter(agent__workspace=workspace_id).aggregate(size=Sum("size"))["size"] or 0
 
 
 def note_named(agent_id: uuid.UUID, named: dict[uuid.UUID, int]) -> None:
-    """Note which events, by seq, name attachments of an agent whose stream is locked: they are kept with those."""
+    """Record the newest event (a seq by attachment id) that references each attachment, which is kept as long as that
+    event. The agent's stream must be locked."""
     ids = sorted(named)
     for start in range(0, len(ids), CHUNK):
         rows = list(Attachment.objects.filter(agent=agent_id, pk__in=ids[start : start + CHUNK]))
@@ -59,7 +60,7 @@ def note_named(agent_id: uuid.UUID, named: dict[uuid.UUID, int]) -> None:
 
 
 def agents_to_look_at() -> set[uuid.UUID]:
-    """The agents with attachments that may have to be given up."""
+    """The agents with attachments that may have to be detached."""
     named = Attachment.objects.exclude(agent=None).exclude(seq=None).values_list("agent").annotate(Min("seq"))
     oldest = {agent_stream(agent_id): (agent_id, seq) for agent_id, seq in named.order_by()}
     found = {oldest[name][0] for name in log.trimmed({name: seq for name, (_, seq) in oldest.items()})}
@@ -72,8 +73,8 @@ def _long_ago(now: int) -> datetime:
 
 
 def give_up(agent_id: uuid.UUID) -> int:
-    """Take from an agent the attachments whose events are gone, and those that no event has named in a day; `remove`
-    then removes them. Returns how many. Its stream is locked, so that none is named meanwhile."""
+    """Detach attachments from an agent whose events are gone or, after UNNAMED_HOURS, that no event references;
+    `remove` then removes them. Returns how many. Its stream must be locked, so that none is referenced meanwhile."""
     name = agent_stream(agent_id)
     with log.writing([name]) as writer:
         spans = log.spans([name])
@@ -86,7 +87,7 @@ def give_up(agent_id: uuid.UUID) -> int:
 
 
 def remove() -> int:
-    """Remove attachments that belong to nobody any more, the content first; returns how many."""
+    """Remove attachments that no longer belong to an agent, the content first. Returns how many."""
     rows = list(Attachment.objects.filter(agent=None)[:STEP])
     for row in rows:
         storage().delete(row.place)

@@ -1,4 +1,4 @@
-"""The agents that one transaction changes: locks, changes, records and saves them."""
+"""Locks, changes, records and saves the agents of one transaction."""
 
 import uuid
 from collections.abc import Collection
@@ -58,7 +58,7 @@ class AgentChanges:
         self._leased.add(agent.pk)
 
     def _record(self, writer: Writer, agent: Agent, event: AgentEvent) -> int:
-        """Append the event to the agent's stream; its seq."""
+        """Append the event to the agent's stream and return its seq."""
         agent.updated_at = clock.as_datetime(writer.time)
         self._changed.add(agent.pk)
         return writer.append(agent_stream(agent.pk), event.type, event.encode(agent.pk))

@@ -67,7 +67,7 @@ class AgentEvent(Wire):
 
     @property
     def max_bytes(self) -> int:
-        """How large it may be as JSON, so that it fits a frame."""
+        """The maximum size as JSON, so that the event fits a frame."""
         return conf().EVENT_BYTES
 
     @cached_property
@@ -77,7 +77,7 @@ class AgentEvent(Wire):
         return AGENT_ID_BYTES + comma + (len(self.fields) if self.fields.isascii() else len(self.fields.encode()))
 
     def check_size(self) -> None:
-        """Raise ProtocolError (TOO_LARGE) where escapes make the payload too long for a frame."""
+        """Raise ProtocolError (TOO_LARGE) if the payload, with escapes, is too large for a frame."""
         limit = self.max_bytes
         if self.size > limit:
             raise ProtocolError(Code.TOO_LARGE, f"expected an event of at most {limit} bytes as JSON, got more")
@@ -289,7 +289,7 @@ def parse_event(type_: str, payload: Raw, where: str) -> AgentEvent:
         raise ProtocolError(
             Code.INVALID_MESSAGE, f"{where}.type: expected one of {', '.join(PUBLISHABLE)}; got {brief(type_)}"
         )
-    limit = conf().EVENT_BYTES * 2  # what is stored has fewer escapes and no unknown fields
+    limit = conf().EVENT_BYTES * 2  # the stored form has fewer escapes and no unknown fields
     if len(bytes(payload)) > limit:
         raise ProtocolError(Code.TOO_LARGE, f"{where}: expected at most {limit} bytes, got {len(bytes(payload))}")
     return model.read(payload, f"{where}.payload")

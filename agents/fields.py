@@ -53,8 +53,8 @@ class FileChange(Wire):
 
 
 def read_object(raw: Raw, where: str) -> dict[str, Any]:
-    """An object from JSON text. Raises ProtocolError (INVALID_JSON, INVALID_MESSAGE, TOO_LARGE) for what can't be
-    stored or costs too much: NUL, numbers beyond a double's range, JSON nested too deeply."""
+    """An object from JSON text. Raises ProtocolError (INVALID_JSON, INVALID_MESSAGE, TOO_LARGE) for text that can't be
+    stored or is too costly: NUL, numbers beyond a double's range, JSON nested too deeply."""
     check_cost(raw, where)
     return check_object(raw, where)
 
@@ -63,7 +63,7 @@ def check_object(raw: Raw, where: str) -> dict[str, Any]:
     """The object from JSON text whose cost has been checked. Raises ProtocolError (INVALID_JSON, INVALID_MESSAGE) for
     text that isn't an object or can't be stored as it is."""
     text = bytes(raw)
-    if b"\\u0000" in text and b"\\u0000" in text.replace(b"\\\\", b""):  # an escaped backslash before u0000 is none
+    if b"\\u0000" in text and b"\\u0000" in text.replace(b"\\\\", b""):  # `\\u0000` is an escaped backslash, not a NUL
         raise ProtocolError(Code.INVALID_MESSAGE, f"{where}: expected text without NUL")
     fields = parse_json(text)
     if not isinstance(fields, dict):

@@ -1,4 +1,4 @@
-"""Bounds of what is kept of an agent's sessions for good: the oldest are folded together, and no sum changes."""
+"""Bounds what is stored permanently of an agent's sessions: merges the oldest, without changing any sum."""
 
 import uuid
 from collections.abc import Callable
@@ -10,14 +10,14 @@ from agents.models import Session, UsageShare
 from agents.upsert import CHUNK, upsert
 from agents.usage_store import COUNTED
 
-KEPT = 10_000  # sessions of an agent that are listed, and shares of usage whose session is known
-KEPT_MODELS = 5_000  # shares whose session was forgotten and whose model is known
+KEPT = 10_000  # sessions of an agent that are listed, and shares of usage that keep their session
+KEPT_MODELS = 5_000  # shares without a session that keep their model
 
 Key = tuple[date, str]
 
 
 def overfull() -> set[uuid.UUID]:
-    """The agents of which something has to be folded."""
+    """The agents that have too many sessions or shares."""
     found: set[uuid.UUID] = set()
     for rows, limit in ((Session.objects.all(), KEPT), (_of_sessions(), KEPT), (_of_models(), KEPT_MODELS)):
         counted = rows.values_list("agent").annotate(count=Count("pk")).order_by()
@@ -26,7 +26,7 @@ def overfull() -> set[uuid.UUID]:
 
 
 def fold(agent_id: uuid.UUID) -> int:
-    """One step for a locked agent; returns how many rows were folded, 0 once there is nothing left to do."""
+    """One step for a locked agent. Returns how many rows were merged; 0 once there is nothing left to do."""
     ended = Session.objects.filter(agent=agent_id).order_by("-changed_seq")[KEPT : KEPT + CHUNK]
     forgotten, _ = Session.objects.filter(pk__in=list(ended.values_list("pk", flat=True))).delete()
     shares = _merge(agent_id, _of_sessions(), KEPT, lambda share: (share.day, share.model))

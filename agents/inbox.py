@@ -30,7 +30,7 @@ class InboxSeen(InboxEvent):
 
 @transaction.atomic
 def mark_seen(user_id: int, agent_id: uuid.UUID, seq: int) -> int:
-    """Note that a user has seen an agent up to `seq`. Returns how far they have seen it, which never decreases.
+    """Record that a user has seen an agent up to `seq`. Returns how far they have seen it, which never decreases.
 
     Raises ProtocolError: NOT_FOUND, and INVALID_MESSAGE for a seq that the agent's stream has not reached.
     """
@@ -41,7 +41,7 @@ def mark_seen(user_id: int, agent_id: uuid.UUID, seq: int) -> int:
         if seq > head:
             raise ProtocolError(Code.INVALID_MESSAGE, f"seq: expected at most {head}, the newest event's; got {seq}")
         before = Seen.objects.filter(user=user_id, agent=agent_id).values_list("seq", flat=True).first() or 0
-        if seq <= before <= head:  # beyond the head: the log has been restored from a backup since
+        if seq <= before <= head:  # `before` is beyond the head if the log was restored from a backup
             return before
         Seen.objects.update_or_create(user_id=user_id, agent_id=agent_id, defaults={"seq": seq})
         tell(writer, user_id, InboxSeen(agent_id=agent_id, seq=seq))
@@ -49,7 +49,7 @@ def mark_seen(user_id: int, agent_id: uuid.UUID, seq: int) -> int:
 
 
 def with_needs(states: Collection[dict[str, Any]], user_id: int) -> list[dict[str, Any]]:
-    """States of agents with what a user has `seen` of them, and why they need the user's attention (`needs`)."""
+    """States of agents, each with how far a user has `seen` it and why it `needs` their attention."""
     rows = Seen.objects.filter(user=user_id, agent__in=[state["id"] for state in states])
     seen = {str(agent_id): seq for agent_id, seq in rows.values_list("agent", "seq")}
     return [
@@ -76,7 +76,7 @@ class InboxKind(Kind):
         return [Access.READ if user_id == key.int and user_id in known else Access.NONE for user_id, key in queries]
 
     def scopes(self, queries: Sequence[tuple[Limits, uuid.UUID]]) -> list[Scope]:
-        # It concerns all workspaces and agents.
+        # An inbox spans all workspaces and agents.
         return [Scope.SEE | limits.scopes if limits.everywhere else Scope.SEE for limits, _ in queries]
 
     def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, State]:

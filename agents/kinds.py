@@ -1,4 +1,4 @@
-"""Agents as a kind of stream, and as a part of their workspace."""
+"""Agents as a kind of stream, and as a section of their workspace."""
 
 import uuid
 from collections import defaultdict

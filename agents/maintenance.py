@@ -1,8 +1,8 @@
-"""What servers do for agents in the background: report lost runners, expire requests, archive silent agents, fold
-sessions.
+"""Background jobs for agents: report lost runners, expire requests, archive silent agents, merge old sessions, remove
+attachments.
 
 A runner renews its lease every few seconds; if it stops, its agent is reported as lost. A request ends at its deadline,
-and is forgotten once its events are trimmed. An agent that has been silent for long leaves its workspace's state until
+and is forgotten once its events are trimmed. An agent that has long been silent leaves its workspace's state until
 it publishes again.
 """
 
@@ -31,10 +31,10 @@ from streams.protocol.messages import ProtocolError
 logger = logging.getLogger(__name__)
 
 LEASE_SECONDS = 1.0  # between two checks for expired leases
-AWAY_SECONDS = 5.0  # without a check, after which runners are given time to come back
+AWAY_SECONDS = 5.0  # without a check, after which runners get time to renew their leases
 REQUEST_SECONDS = 0.5  # between two checks for expired requests
 REQUESTS_STEP = 500  # requests forgotten in one transaction
-FOLD_SECONDS = 600.0  # between two checks for agents of too many sessions
+FOLD_SECONDS = 600.0  # between two checks for agents with too many sessions
 ARCHIVE_SECONDS = 600.0  # between two checks for silent agents
 ARCHIVE_BATCH = 100  # agents checked in one transaction
 
@@ -52,13 +52,13 @@ def jobs() -> Iterable[Job]:
 
 @dataclass
 class UptimeGuard:
-    """Since when this server could have received renewals. Times are seconds since 1970."""
+    """How long this server has been able to receive renewals. Times are seconds since 1970."""
 
     since: float
     seen: float
 
     def note(self, now: float) -> None:
-        """Note that the server is up. After a gap, the uptime starts over."""
+        """Record that the server is up. After a gap, the uptime starts over."""
         if not 0 <= now - self.seen <= AWAY_SECONDS:
             self.since = now
         self.seen = now
@@ -110,7 +110,7 @@ def fold_sessions() -> None:
 
 
 def remove_attachments() -> None:
-    """Remove the attachments that no event names any more, and those of agents that are gone."""
+    """Remove attachments that no event references any more, and those of deleted agents."""
     for agent_id in list(attachments.agents_to_look_at()):
         AgentService.give_up_attachments(agent_id)
     while attachments.remove():

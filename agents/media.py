@@ -1,9 +1,9 @@
-"""What an attachment is: found in its content, of few kinds, none of which a browser would run."""
+"""Media types of attachments, detected from their content: a few types, none of which a browser would run."""
 
 from streams.protocol.messages import Code, ProtocolError, brief
 
 TEXT = "text/plain"
-BY_CONTENT = "application/octet-stream"  # what a client says that leaves it to us
+BY_CONTENT = "application/octet-stream"  # declared by clients that leave detection to the server
 EXTENSIONS = {
     "image/png": "png",
     "image/jpeg": "jpg",
@@ -24,9 +24,9 @@ NAME_LENGTH = 200
 
 
 def media_type(content: bytes, declared: str = "") -> str:
-    """The type of `content`. Raises ProtocolError (INVALID_MESSAGE) for other kinds, and where another is declared."""
+    """The type of `content`. Raises ProtocolError (INVALID_MESSAGE) if it is unsupported or not the declared one."""
     if not content:
-        raise ProtocolError(Code.INVALID_MESSAGE, "expected a file, got nothing")
+        raise ProtocolError(Code.INVALID_MESSAGE, "expected a file, got an empty body")
     found = _found(content)
     said = declared.partition(";")[0].strip().lower()
     if found is None or (said and said not in (found, BY_CONTENT)):
@@ -56,7 +56,7 @@ def _is_text(content: bytes) -> bool:
 
 
 def clean_name(name: str, type_: str) -> str:
-    """A name for people: the last part of a path, without what can't be shown."""
+    """A name to display: the last part of a path, without unprintable characters."""
     last = name.replace("\\", "/").rpartition("/")[2]
     shown = "".join(character for character in last if character.isprintable()).strip(" .")
     return shown[:NAME_LENGTH] or f"attachment.{EXTENSIONS[type_]}"

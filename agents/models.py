@@ -33,7 +33,7 @@ class Agent(models.Model):
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="agents")
     name = models.CharField(max_length=NAME_LENGTH)
     name_chosen = models.BooleanField(
-        default=False, editable=False, help_text="a person chose the name: registering again leaves it alone"
+        default=False, editable=False, help_text="a person chose the name: registering again does not change it"
     )
     key = models.CharField(  # noqa: DJ001 (unique only where there is one)
         max_length=KEY_LENGTH, null=True, editable=False, help_text="the producer's own name for the agent"
@@ -52,7 +52,7 @@ class Agent(models.Model):
     tokens_used = models.PositiveBigIntegerField(null=True)
     tokens_limit = models.PositiveBigIntegerField(null=True)
     lease_holder = models.CharField(
-        max_length=64, blank=True, editable=False, help_text="the producer that says its runner is alive"
+        max_length=64, blank=True, editable=False, help_text="the producer that renews the lease"
     )
     lease_until = models.DateTimeField(
         null=True, editable=False, db_index=True, help_text="when its runner counts as lost, unless renewed"
@@ -80,7 +80,7 @@ class Agent(models.Model):
 
 
 class SupersededLease(models.Model):
-    """A producer's lease on an agent, which another producer took over before it ended. Gone once it is renewed."""
+    """A producer's lease on an agent that another producer took over before it ended. Removed when it is renewed."""
 
     agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="+", db_index=False)
     producer = models.CharField(max_length=64)
@@ -145,8 +145,8 @@ class Session(models.Model):
     name = models.CharField(max_length=200, help_text="the tool's own name for it")
     payload = models.TextField()
     first_seq = models.BigIntegerField(help_text="of its first event on the agent's stream")
-    changed_seq = models.BigIntegerField(help_text="of the newest event that tells of it")
-    last_seq = models.BigIntegerField(null=True, help_text="of its last event; none while it goes on")
+    changed_seq = models.BigIntegerField(help_text="of the newest event that changed it")
+    last_seq = models.BigIntegerField(null=True, help_text="of its last event; none while it is open")
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
     outcome = models.CharField(max_length=24, blank=True)
@@ -175,8 +175,8 @@ class Progress(models.Model):
 
 
 class UsageShare(models.Model):
-    """What of a session's totals was reported on one day (UTC) for one model. All shares of a session together are its
-    totals; null: never told. A session without a name holds what was folded of an agent's oldest shares."""
+    """The part of a session's totals that was reported on one day (UTC) for one model. A session's shares add up to its
+    totals; null: never reported. Shares without a session hold the merged oldest shares of an agent."""
 
     agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="usage_shares", db_index=False)
     session = models.CharField(max_length=200, blank=True)
@@ -187,7 +187,7 @@ class UsageShare(models.Model):
     output_tokens = models.BigIntegerField(null=True)
     reasoning_tokens = models.BigIntegerField(null=True)
     cost_nanos = models.BigIntegerField(null=True, help_text="billionths of a US dollar")
-    estimated = models.BooleanField(default=False, help_text="some of it was not told by the tool itself")
+    estimated = models.BooleanField(default=False, help_text="some of it was not reported by the tool itself")
 
     class Meta:
         constraints = [
@@ -200,8 +200,8 @@ class UsageShare(models.Model):
 
 
 class Attachment(models.Model):
-    """A file that outputs name; its content is in the storage for attachments, at `place`. It is its agent's as long as
-    the event that names it is retained; without an agent it is about to be removed."""
+    """A file referenced by outputs; its content is in the storage for attachments, at `place`. It belongs to its agent
+    as long as the event that references it is retained; without an agent it is about to be removed."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     agent = models.ForeignKey(Agent, on_delete=models.SET_NULL, null=True, related_name="attachments")
@@ -209,7 +209,7 @@ class Attachment(models.Model):
     media_type = models.CharField(max_length=40)
     size = models.PositiveIntegerField()
     created_at = models.DateTimeField()
-    seq = models.BigIntegerField(null=True, help_text="of the newest event that names it")
+    seq = models.BigIntegerField(null=True, help_text="of the newest event that references it")
 
     def __str__(self) -> str:
         return self.name

@@ -1,4 +1,4 @@
-"""Whether an agent needs a user's attention, derived from its state and what they have seen, as clients do."""
+"""Whether an agent needs a user's attention, derived from its state and what they have seen, the same as in clients."""
 
 from collections.abc import Mapping
 from enum import StrEnum

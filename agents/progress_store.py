@@ -33,11 +33,11 @@ class ProgressStore:
         self._sessions: defaultdict[uuid.UUID, dict[str, StoredSession]] = defaultdict(dict)
         self._current: dict[uuid.UUID, StoredSession | None] = {}
         self._changed: dict[int, StoredSession] = {}  # by identity: new ones have no key yet
-        self._usage: UsageStore | None = None  # made for those publications that have some
+        self._usage: UsageStore | None = None  # created when a publication reports usage
         self._told: dict[str, dict[uuid.UUID, str]] = {"plan": {}, "usage": {}}
 
     def load(self, agent_id: uuid.UUID, events: Sequence[AgentEvent]) -> None:
-        """Read the sessions that events name, and the one that the agent is in."""
+        """Read the sessions that the events name, and the agent's current one."""
         named = {event.session for event in events if isinstance(event, Session | Usage) and event.session}
         known = self._sessions[agent_id]
         missing = sorted(named - known.keys())
@@ -52,8 +52,8 @@ class ProgressStore:
             self._current[agent_id] = newest and known.setdefault(newest.name, newest)
 
     def record(self, writer: Writer, agent: Agent, event: ProgressEvent, producer: str = "") -> None:
-        """Record an event that `load` has seen. Usage without a session is that of the one the agent is in, or else
-        of the producer's run."""
+        """Record an event passed to `load` before. Usage without a session counts for the agent's current one or, if
+        there is none, for the producer's run."""
         if isinstance(event, Session):
             event = self._completed(agent, event)
         seq = writer.append(agent_stream(agent.pk), event.type, event.encode(agent.pk))

@@ -50,7 +50,7 @@ from workspaces.events import Change
 from workspaces.quotas import Committed, Tally
 from workspaces.services import record
 
-ALWAYS_TAKEN = (Signal, StatusReport, Terminated)  # without a producer
+ALWAYS_TAKEN = (Signal, StatusReport, Terminated)  # if sent without a producer
 PRODUCER = r"[\x21-\x7e]{1,64}"
 
 
@@ -180,7 +180,9 @@ class Store:
         self._requests = RequestStore(self._changes)
         self._progress = ProgressStore()
         self._heard: set[uuid.UUID] = set()
-        self._attached: defaultdict[uuid.UUID, dict[uuid.UUID, int]] = defaultdict(dict)  # ids with seqs, by agent
+        self._attached: defaultdict[uuid.UUID, dict[uuid.UUID, int]] = defaultdict(
+            dict
+        )  # seqs by attachment id, by agent
         self._homes = find_homes(publishing)
         self._tally = Tally(committed or Committed.known())
         self._told: list[tuple[Publication, Input | Signal, int]] = []  # with the seq of each
@@ -208,7 +210,7 @@ class Store:
         for pk in sorted(self._heard & self._changes.agents.keys()):
             if self._changes.agents[pk].archived_at is not None:
                 restore(writer, self._changes.agents[pk])
-        self._tally.store()  # last, because it locks what the workspace's other publishers need
+        self._tally.store()  # last, because it blocks the workspace's other publishers
         transaction.on_commit(lambda: note_heard(self._heard))
         return outcomes
 
@@ -258,8 +260,8 @@ class Store:
         return Published(publication.agent_id, 0, writer.head(name))
 
     def _admit(self, publication: Publication) -> None:
-        """Raise ProtocolError (RATE_LIMITED) if the publication's workspace takes no more today. What the server says
-        itself, and a signal to an agent, which may be what stops it, are always taken."""
+        """Raise ProtocolError (RATE_LIMITED) if the publication's workspace has used up its quota. The server's own
+        reports, and signals, which may stop an agent, are always accepted."""
         if publication.producer is None and all(isinstance(event, ALWAYS_TAKEN) for event in publication.events):
             return
         home = self._homes.get(publication.agent_id)
@@ -312,7 +314,7 @@ class Store:
             self._changes.set_lease(agent, publication.producer, until)
 
     def _end(self, writer: Writer, publication: Publication, event: Terminated) -> None:
-        """End a run. If another has taken over, that one goes on. Without a producer, the server itself ends it."""
+        """End a run. If another producer has taken over, its run continues. Without a producer, the server ends it."""
         agent, producer = self._agent(publication), publication.producer
         if producer in (None, agent.lease_holder):
             self._changes.set_lease(agent, "", None)

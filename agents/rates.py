@@ -1,4 +1,4 @@
-"""How fast one agent, and one credential, may publish, in this process."""
+"""Publishing rates of each agent and each credential, counted in this process."""
 
 import uuid
 from collections.abc import Hashable
@@ -12,17 +12,17 @@ from streams.runtime import Runtime
 
 
 class PublishBuckets(Buckets):
-    """Those of agents and credentials, by unit."""
+    """Publishing rates, by agent or credential and unit."""
 
 
 def limit_rate(agent_id: uuid.UUID, credential: Hashable, events: int, size: int) -> None:
     """Count a publication of `size` bytes.
 
-    A publication larger than what is left passes, because it could never be sent otherwise; the next one waits for it.
+    A publication larger than what is left is accepted, because it could never be sent otherwise; the next one waits.
     Raises ProtocolError (RATE_LIMITED), counting nothing, if the agent or the credential has published too fast.
     """
     if not events:
-        return  # it renews a lease
+        return  # only renews a lease
     buckets = Runtime.current().part(PublishBuckets)
     spent: list[tuple[Bucket, int]] = []
     limits: tuple[tuple[str, float, int], ...] = (
@@ -37,7 +37,7 @@ def limit_rate(agent_id: uuid.UUID, credential: Hashable, events: int, size: int
             if wait := bucket.wait:
                 metrics.LIMITED.labels(limit=f"publish_{unit}").inc()
                 raise ProtocolError(
-                    Code.RATE_LIMITED, f"expected at most {rate:g} {unit} a second of {who}", retry_after=wait
+                    Code.RATE_LIMITED, f"expected at most {rate:g} {unit} per second for {who}", retry_after=wait
                 )
             spent.append((bucket, amount))
     for bucket, amount in spent:

@@ -12,7 +12,7 @@ from streams.runtime import Runtime
 
 GET_HOMES = "SELECT id, workspace_id FROM agents_agent WHERE id IN ({})"
 GET_ARCHIVED = "SELECT id FROM agents_agent WHERE archived_at IS NOT NULL AND id IN ({})"
-# Far less than any AGENT_ARCHIVE_DAYS that makes sense: an agent that published within this time is not archived yet.
+# Far less than any sensible AGENT_ARCHIVE_DAYS: an agent that published within this time can't be archived.
 HEARD_SECONDS = 600.0
 MAX_HEARD = 50_000
 
@@ -37,7 +37,7 @@ class Heard:
 
 
 def find_homes(agent_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
-    """The workspaces of those agents that exist. Queries only those not met before."""
+    """The workspaces of the agents that exist. Queries only agents not seen before."""
     runtime = Runtime.of_process()
     homes = {} if runtime is None else runtime.part(Heard).homes
     key = Agent._meta.pk

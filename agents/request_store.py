@@ -1,4 +1,4 @@
-"""The requests of one transaction: asked once, resolved once, recorded on both streams, saved."""
+"""Stores the requests of one transaction: each is asked once, resolved once, recorded on both streams and saved."""
 
 import json
 import uuid
@@ -42,7 +42,7 @@ class GivenAnswer:
 
 
 class RequestStore:
-    """The requests of agents locked by the transaction, so that nobody else asks or answers at the same time."""
+    """The requests of agents locked by the transaction, so that no other asks or answers at the same time."""
 
     def __init__(self, changes: AgentChanges) -> None:
         self._changes = changes
@@ -104,7 +104,7 @@ class RequestStore:
             self._resolve(writer, agent, row, Resolution(**report.model_dump()))
 
     def withdraw(self, writer: Writer, agent: Agent, producers: Collection[str]) -> int:
-        """Withdraw the requests of producers that are gone from an agent that goes on. Returns how many."""
+        """Withdraw the requests of lost producers while the agent continues under another. Returns how many."""
         left = [row for row in self.open(agent.pk) if row.producer in producers]
         for row in left:
             self._resolve(writer, agent, row, _withdrawn(row))

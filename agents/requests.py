@@ -52,7 +52,7 @@ class Option(Wire):
 
 
 class Choice(Wire):
-    """An answer to choose from."""
+    """One of a question's options."""
 
     id: RequestId
     label: Title

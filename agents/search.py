@@ -52,7 +52,7 @@ class Position(msgspec.Struct, array_like=True, frozen=True):
 
 
 def search(workspace_id: uuid.UUID, query: AgentQuery, user_id: int, limits: Limits | None = None) -> AgentPage:
-    """A page of the workspace's agents, as they concern the user, of those that a token with these limits is for.
+    """A page of the workspace's agents that a token with these limits may see, each with what it `needs` of the user.
 
     Raises ProtocolError (INVALID_MESSAGE) for a bad label or cursor.
     """
@@ -79,17 +79,17 @@ def _filtered(workspace_id: uuid.UUID, query: AgentQuery) -> QuerySet[Agent]:
 
 
 def with_label_text(agents: QuerySet[Agent]) -> QuerySet[Agent]:
-    """The agents, for `mentions` to filter."""
+    """The agents, annotated for filtering by `mentions`."""
     return agents.alias(label_text=Cast(F("labels"), TextField()))
 
 
 def mentions(text: str) -> Q:
-    """Whether an agent's name or labels contain a text."""
+    """A filter for agents whose name or labels contain `text`. Requires `with_label_text`."""
     return Q(name__icontains=text) | Q(label_text__icontains=text)
 
 
 def with_labels(agents: QuerySet[Agent], labels: Sequence[str]) -> QuerySet[Agent]:
-    """Those that have all of these labels, each `name:value`. Raises ProtocolError (INVALID_MESSAGE)."""
+    """The agents that have all of these labels, each `name:value`. Raises ProtocolError (INVALID_MESSAGE)."""
     for number, label in enumerate(labels):
         name, colon, value = label.partition(":")
         if not colon or not NAME.fullmatch(name):

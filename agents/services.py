@@ -38,8 +38,8 @@ from workspaces.services import record, workspace_stream
 
 Changes = Mapping[str, str | None]
 NO_CHANGES: Changes = MappingProxyType({})
-STALE = {"archived_at": None, "lease_until": None}  # agents that are archived once they have been silent long enough
-COMMIT = 200  # most publications that share a transaction
+STALE = {"archived_at": None, "lease_until": None}  # agents to be archived once they have been silent long enough
+COMMIT = 200  # publications that share a transaction at most
 
 
 def expired() -> QuerySet[Agent]:
@@ -78,7 +78,7 @@ class AgentService:
 
     @staticmethod
     async def areport(agent_id: uuid.UUID, *events: AgentEvent, actor: Actor | None = None) -> Published:
-        """Likewise; `actor` is who sends input or a signal."""
+        """As `report`; `actor` is who sends input or a signal."""
         return await AgentService.apublish(Publication(agent_id, events, actor=actor))
 
     @staticmethod
@@ -104,7 +104,7 @@ class AgentService:
                     with log.writing(store.stream_names) as stream_writer:
                         return store.run(stream_writer)
             except OutdatedError:
-                pass  # rolled back; each round knows more of what other processes have stored
+                pass  # rolled back; each round knows more about what other processes have stored
 
     # Leases
 
@@ -125,7 +125,7 @@ class AgentService:
     @staticmethod
     @transaction.atomic
     def withdraw_lapsed() -> int:
-        """Withdraw what producers asked whose superseded leases have run out. Returns how many requests.
+        """Withdraw the requests of producers whose superseded leases have expired. Returns how many requests.
 
         Safe on several servers.
         """
@@ -164,15 +164,17 @@ class AgentService:
     @staticmethod
     @transaction.atomic
     def attach(agent_id: uuid.UUID, name: str, media_type: str, size: int) -> Attachment:
-        """Make room for a file. Raises ProtocolError (TOO_LARGE) where the agent has too many, or too much of them."""
+        """Create the row for a file. Raises ProtocolError (TOO_LARGE) if the agent or its workspace has no room."""
         agent = _lock(agent_id)
         count, total = attachments.used(agent_id)
         if count >= settings.AGENT_ATTACHMENTS or total + size > settings.AGENT_ATTACHMENT_BYTES:
             expected = f"at most {settings.AGENT_ATTACHMENTS} attachments of {settings.AGENT_ATTACHMENT_BYTES} bytes"
-            raise ProtocolError(Code.TOO_LARGE, f"expected {expected} of an agent, got {count + 1} of {total + size}")
+            raise ProtocolError(
+                Code.TOO_LARGE, f"expected {expected} per agent, got {count + 1} of {total + size} bytes"
+            )
         total = attachments.used_in_workspace(agent.workspace_id)
         if total + size > settings.WORKSPACE_ATTACHMENT_BYTES:
-            expected = f"at most {settings.WORKSPACE_ATTACHMENT_BYTES} bytes of attachments in a workspace"
+            expected = f"at most {settings.WORKSPACE_ATTACHMENT_BYTES} bytes of attachments per workspace"
             raise ProtocolError(Code.TOO_LARGE, f"expected {expected}, got {total + size}")
         name = media.clean_name(name, media_type)
         now = clock.as_datetime(clock.now())
@@ -181,7 +183,7 @@ class AgentService:
     @staticmethod
     @transaction.atomic
     def give_up_attachments(agent_id: uuid.UUID) -> int:
-        """Take from an agent what no event names any more; returns how many that were."""
+        """Detach attachments that no event references any more. Returns how many."""
         return attachments.give_up(agent_id)
 
     # Sessions and usage
@@ -189,7 +191,7 @@ class AgentService:
     @staticmethod
     @transaction.atomic
     def fold(agent_id: uuid.UUID) -> int:
-        """Fold what is kept of an agent's oldest sessions; returns how much, 0 once there is nothing left to do."""
+        """Merge what is stored of an agent's oldest sessions. Returns how many rows; 0 once there is nothing left."""
         return folding.fold(_lock(agent_id).pk)
 
     # Agents
@@ -253,7 +255,7 @@ class AgentService:
     @staticmethod
     @transaction.atomic
     def archive(agent_ids: Sequence[uuid.UUID], silent_since: datetime) -> int:
-        """Archive those that are still silent since then and aren't running. Returns how many."""
+        """Archive those of these agents that have been silent since then and aren't running. Returns how many."""
         locked = Agent.objects.select_for_update().filter(pk__in=agent_ids, **STALE).filter(updated_at__lt=silent_since)
         agents = {agent_stream(agent.pk): agent for agent in locked.order_by("pk") if agent.status != Status.RUNNING}
         names = {workspace_stream(agent.workspace_id) for agent in agents.values()}
@@ -270,9 +272,9 @@ class AgentService:
 
     @staticmethod
     def mark_seen(user_id: int, agent_id: uuid.UUID, seq: int) -> int:
-        """Note that a user has seen an agent up to `seq`. Returns how far they have seen it, which never decreases.
+        """Record that a user has seen an agent up to `seq`. Returns how far they have seen it, which never decreases.
 
-        INVALID_MESSAGE is raised for a seq that the agent's stream has not reached.
+        INVALID_MESSAGE is raised for a seq beyond the newest of the agent's stream.
         """
         return mark_seen(user_id, agent_id, seq)
 

@@ -14,7 +14,7 @@ from streams.protocol.messages import BIGINT, Code, ProtocolError
 
 
 def sessions(agent_id: uuid.UUID, before: int | None, limit: int) -> dict[str, Any]:
-    """A page of them, the newest first: those that began before the seq `before`. Raises ProtocolError (NOT_FOUND)."""
+    """A page of an agent's sessions, newest first, that began before seq `before`. Raises ProtocolError (NOT_FOUND)."""
     name = agent_stream(agent_id)
     with log.snapshot():
         span = log.spans([name]).get(name)

@@ -30,7 +30,7 @@ def whole_state(agent: Agent) -> dict[str, Any]:
 
 
 def agent_state(agent: Agent, asked: Asked | None = None) -> dict[str, Any]:
-    """One agent as in lists; `asked` is the result of `open_requests` for it and others, if known."""
+    """One agent as in lists. `asked` is the result of `open_requests`, if already read."""
     if asked is None:
         asked = open_requests(agent=agent)
     state: dict[str, Any] = {

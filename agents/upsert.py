@@ -1,4 +1,4 @@
-"""Rows that are written whether they are there already or not."""
+"""Inserts or updates rows."""
 
 from collections.abc import Iterable
 from typing import TypeVar
@@ -10,11 +10,11 @@ CHUNK = 500  # rows or names in one query
 
 
 def upsert(model: type[Row], rows: Iterable[Row], unique: list[str], fields: list[str]) -> None:
-    """Write `rows`; where one with the same `unique` fields is there, its `fields` are replaced."""
+    """Insert `rows`; where a row with the same `unique` fields exists, update its `fields`."""
     written = list(rows)
     for row in written:
         if model._meta.pk is not None and model._meta.pk.name not in unique:
-            row.pk = None  # what tells whether it is there is not its number
+            row.pk = None  # rows are matched by `unique`, not by primary key
     if written:
         model._default_manager.bulk_create(
             written, update_conflicts=True, unique_fields=unique, update_fields=fields, batch_size=CHUNK

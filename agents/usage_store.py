@@ -1,4 +1,4 @@
-"""What sessions have used, for one transaction: each report's difference from the one before, by day and model."""
+"""Stores the usage of one transaction: each report's increase over the one before, by session, day and model."""
 
 import uuid
 from collections.abc import Collection
@@ -10,11 +10,11 @@ from agents.progress import UsageFields
 from agents.upsert import CHUNK, upsert
 
 COUNTED = ["input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens", "cost_nanos"]
-NANOS = 1_000_000_000  # of a dollar: sums and differences of whole numbers are exact
+NANOS = 1_000_000_000  # per dollar: sums and differences of integers are exact
 
 
 def counts(usage: UsageFields) -> dict[str, int]:
-    """The numbers that a report has."""
+    """A report's numbers, without those it omits."""
     cost = None if usage.cost_usd is None else round(usage.cost_usd * NANOS)
     told = usage.model_dump(include=set(COUNTED)) | {"cost_nanos": cost}
     return {name: value for name, value in told.items() if value is not None}
@@ -25,7 +25,7 @@ class SessionUsage:
     """A session's shares, and their totals."""
 
     shares: dict[tuple[date, str], UsageShare] = field(default_factory=dict)
-    totals: dict[str, int] = field(default_factory=dict)  # of what was told
+    totals: dict[str, int] = field(default_factory=dict)  # only of what was reported
 
     def add(self, share: UsageShare) -> None:
         self.shares[share.day, share.model] = share
@@ -35,14 +35,14 @@ class SessionUsage:
 
 
 class UsageStore:
-    """Shares of the totals of sessions whose agents the transaction has locked."""
+    """The usage of sessions whose agents the transaction has locked."""
 
     def __init__(self) -> None:
         self._sessions: dict[tuple[uuid.UUID, str], SessionUsage] = {}
         self._changed: dict[int, UsageShare] = {}  # by identity
 
     def load(self, agent_id: uuid.UUID, sessions: Collection[str]) -> None:
-        """Read what these sessions have used so far."""
+        """Read the usage of these sessions so far."""
         missing = sorted(name for name in set(sessions) if (agent_id, name) not in self._sessions)
         self._sessions |= {(agent_id, name): SessionUsage() for name in missing}
         for start in range(0, len(missing), CHUNK):
@@ -50,7 +50,7 @@ class UsageStore:
                 self._sessions[agent_id, share.session].add(share)
 
     def record(self, agent_id: uuid.UUID, session: str, day: date, model: str, usage: UsageFields) -> None:
-        """Take in a report of a session that is loaded: its totals replace those reported before."""
+        """Record a report for a loaded session: its totals replace those reported before."""
         known = self._sessions[agent_id, session]
         new = {name: total for name, total in counts(usage).items() if total != known.totals.get(name)}
         if not new:

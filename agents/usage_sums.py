@@ -1,4 +1,4 @@
-"""Sums of what agents have used: of sessions, and of a workspace by agent, day and model."""
+"""Sums of usage: per session, and per workspace, agent, day or model."""
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
@@ -12,7 +12,7 @@ from django.db.models.functions import Cast
 from agents.models import UsageShare
 from agents.usage_store import COUNTED, NANOS
 
-MAX_ROWS = 10_000  # of one answer
+MAX_ROWS = 10_000  # in one response
 KEYS = {
     "input_tokens": "inputTokens",
     "cached_input_tokens": "cachedInputTokens",
@@ -22,7 +22,7 @@ KEYS = {
 
 
 class By(StrEnum):
-    """What sums are of."""
+    """What sums are grouped by."""
 
     WORKSPACE = "workspace"
     AGENT = "agent"
@@ -31,14 +31,14 @@ class By(StrEnum):
 
 
 def sums_of_sessions(agent_id: uuid.UUID, names: Collection[str]) -> dict[str, dict[str, Any]]:
-    """The totals of these sessions, for those that have told some."""
+    """The totals of these sessions by name, without those that reported none."""
     shares = UsageShare.objects.filter(agent=agent_id, session__in=names)
     return {row["session"]: _numbers(row) for row in _summed(shares, ["session"])}
 
 
 def sums_of_workspace(workspace_id: uuid.UUID, first: date, last: date, by: Sequence[By]) -> dict[str, Any]:
-    """What the workspace's agents have used from the first day to the last (UTC): `usage`, at most MAX_ROWS of them,
-    and in `more` whether there are others."""
+    """What the workspace's agents used from the first day to the last (UTC): `usage` with at most MAX_ROWS sums, and
+    `more`, whether some were omitted."""
     shares = UsageShare.objects.filter(agent__workspace=workspace_id, day__gte=first, day__lte=last)
     keys = [name for key in dict.fromkeys(by) for name in _COLUMNS[key]]
     rows = list(_summed(shares, keys)[: MAX_ROWS + 1]) if keys else [shares.aggregate(**_sums())]
@@ -61,7 +61,7 @@ def _summed(shares: QuerySet[UsageShare], keys: list[str]) -> QuerySet[UsageShar
 
 
 def _sums() -> dict[str, Any]:
-    # As floats: no number of shares overflows them, and below 2^53 they are exact.
+    # As floats, which can't overflow and are exact below 2^53.
     sums: dict[str, Any] = {f"sum_{name}": Sum(Cast(name, FloatField())) for name in COUNTED}
     return sums | {"guessed": Max(Cast("estimated", IntegerField()))}
 
@@ -71,7 +71,7 @@ def _labels(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _numbers(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The sums as the API has them: what nobody told is left out."""
+    """The sums as the API returns them, without those that were never reported."""
     numbers: dict[str, Any] = {
         key: int(row[f"sum_{name}"]) for name, key in KEYS.items() if row[f"sum_{name}"] is not None
     }

@@ -1,1 +1,1 @@
-"""Full-text search over what somebody may see: names and labels of agents, and their retained output."""
+"""Full-text search over everything a user may see: names and labels of agents, and their retained output."""

@@ -19,21 +19,23 @@ from streams.runtime import Runtime
 
 router = Router(tags=["search"])
 
-AT_ONCE = 2  # searches of one process: other reads need threads too
-WAITING = 20  # more are refused
+AT_ONCE = 2  # concurrent searches in one process, because other reads need threads, too
+WAITING = 20  # searches that may wait; more are refused
 
 
 class SearchParameters(Schema):
     q: str = Field(max_length=200, description='words, "phrases", prefixes* and -exclusions')
     workspace: uuid.UUID | None = None
     agent: uuid.UUID | None = None
-    label: list[str] = Field([], max_length=MAX_LABELS, description="of agents with all of these, such as tool:claude")
+    label: list[str] = Field(
+        [], max_length=MAX_LABELS, description="only agents with all of these labels, such as tool:claude"
+    )
     type: list[Annotated[str, StringConstraints(max_length=64)]] = Field(
-        [], max_length=20, description="only events of this type; may be given several times"
+        [], max_length=20, description="only events of this type; may be repeated"
     )
     since: AwareDatetime | None = Field(None, alias="from", description="written at this time or later")
     until: AwareDatetime | None = Field(None, alias="to", description="written at this time or earlier")
-    cursor: int | None = Field(None, ge=0, le=BIGINT, description="`next` of the last page")
+    cursor: int | None = Field(None, ge=0, le=BIGINT, description="`next` of the previous page")
     limit: int = Field(20, ge=1, le=50)
 
     @property
@@ -44,8 +46,8 @@ class SearchParameters(Schema):
 
 
 class SnippetOut(Camel):
-    text: str = Field(description="plain text, whatever it looks like")
-    matches: list[tuple[int, int]] = Field(description="where words were found: start and end, in code points")
+    text: str = Field(description="plain text, even if it looks like markup")
+    matches: list[tuple[int, int]] = Field(description="start and end of each match, in code points")
 
 
 class AgentFoundOut(Camel):
@@ -67,13 +69,13 @@ class EntryOut(Camel):
 
 
 class ResultsOut(Camel):
-    agents: list[AgentFoundOut] = Field(description="whose names or labels hold the words, at most 20")
-    results: list[EntryOut] = Field(description="output, the newest first")
-    next: int | None = Field(description="the `cursor` of the next page; null: this is the last")
+    agents: list[AgentFoundOut] = Field(description="agents whose names or labels match, at most 20")
+    results: list[EntryOut] = Field(description="matching output, newest first")
+    next: int | None = Field(description="the `cursor` of the next page; null on the last page")
 
 
 class Searches:
-    """The searches of one event loop: a few at once, others wait in line."""
+    """The searches of one event loop: a few run at once, the others wait in line."""
 
     def __init__(self) -> None:
         self._turns = asyncio.Semaphore(AT_ONCE)

@@ -1,4 +1,4 @@
-"""Finds what a query asks for, of what somebody may see at this moment."""
+"""Runs a query over everything the caller may see at this moment."""
 
 import uuid
 from collections.abc import Sequence
@@ -20,9 +20,9 @@ from streams.protocol import clock
 from streams.protocol.messages import Code, ProtocolError
 from workspaces.access import visible_workspaces
 
-SECONDS = 3.0  # for one search; it then has to be narrower
-CHECK_EVERY = 10_000  # instructions of SQLite's between two looks at the clock
-MAX_AGENTS = 20  # found by their names and labels
+SECONDS = 3.0  # after which a search is stopped
+CHECK_EVERY = 10_000  # SQLite instructions between two checks of the clock
+MAX_AGENTS = 20  # returned that match by name or label
 
 SELECT = """
     SELECT e.id, e.agent_id, e.seq, e.type, e.time, e.text
@@ -42,7 +42,7 @@ SOURCES = {
 
 @dataclass(frozen=True)
 class SearchQuery:
-    """What is looked for, and where. `before` is where the last page ended."""
+    """What to search for, and where. `before` is where the previous page ended."""
 
     q: str
     workspace: uuid.UUID | None = None
@@ -56,13 +56,13 @@ class SearchQuery:
 
     @property
     def narrowed(self) -> bool:
-        """Whether it asks for output only."""
+        """Whether it searches output only."""
         return bool(self.types or self.since or self.until or self.before)
 
 
 @dataclass(frozen=True)
 class Found:
-    """A piece of output that was found. `id` orders them: newer ones are greater."""
+    """A piece of output that matches. Newer ones have a greater `id`."""
 
     id: int
     agent: Agent
@@ -74,7 +74,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Results:
-    """Agents whose names or labels fit, pieces of output, and where the next page of these begins."""
+    """Agents whose names or labels match, matching output, and where the next page of output begins."""
 
     agents: list[Agent]
     entries: list[Found]
@@ -82,9 +82,9 @@ class Results:
 
 
 def find(query: SearchQuery, identity: Identity) -> Results:
-    """What `identity` may see of what `query` asks for: the newest output first.
+    """The matches for `query` that `identity` may see, newest output first.
 
-    Raises ProtocolError: INVALID_MESSAGE for a query that cannot be read, UNAVAILABLE for one that takes too long.
+    Raises ProtocolError: INVALID_MESSAGE for a malformed query, UNAVAILABLE for one that takes too long.
     """
     terms = parse(query.q)
     agents = _agents(query, identity)
@@ -116,7 +116,7 @@ def _agents(query: SearchQuery, identity: Identity) -> QuerySet[Agent]:
 
 
 def _named(agents: QuerySet[Agent], terms: Sequence[Term]) -> list[Agent]:
-    """Those of which the names or labels hold all words."""
+    """The agents whose names or labels match all terms."""
     agents = with_label_text(agents)
     for term in terms:
         for word in term.words:
@@ -129,7 +129,7 @@ def _rows(query: SearchQuery, terms: list[Term], agents: QuerySet[Agent]) -> lis
     words = for_sqlite(terms) if connection.vendor == "sqlite" else for_postgresql(terms)
     try:
         allowed, allowed_parameters = agents.order_by().values("pk").query.sql_with_params()
-    except EmptyResultSet:  # nothing may be searched
+    except EmptyResultSet:  # there are no agents to search
         return []
     more, more_parameters = "", list[Any]()
     for condition, given in (
@@ -147,7 +147,7 @@ def _rows(query: SearchQuery, terms: list[Term], agents: QuerySet[Agent]) -> lis
 
 
 def _select(statement: str, parameters: list[Any]) -> list[Any]:
-    """The rows of a query that ends when its time is over."""
+    """The rows of a query. Raises ProtocolError (UNAVAILABLE) after SECONDS."""
     try:
         if connection.vendor == "sqlite":
             return _select_in_sqlite(statement, parameters)
@@ -158,7 +158,8 @@ def _select(statement: str, parameters: list[Any]) -> list[Any]:
     except OperationalError as error:
         if "interrupted" in str(error) or getattr(error.__cause__, "sqlstate", None) == "57014":
             raise ProtocolError(
-                Code.UNAVAILABLE, "the search took too long: expected rarer words, or a workspace, an agent or a time"
+                Code.UNAVAILABLE,
+                "the search took too long: expected rarer words, or a workspace, an agent or a time range",
             ) from None
         raise
 

@@ -16,21 +16,21 @@ from streams import log
 from streams.plugin import Follower, LoggedEvent
 from streams.protocol import clock
 
-PIECE = 16_384  # characters from which an entry takes no more chunks
+PIECE = 16_384  # characters after which an entry takes no more chunks
 STEP = 500  # entries removed in one transaction
-STEP_PAUSE = 0.02  # seconds between two, for others to write
+STEP_PAUSE = 0.02  # seconds between two steps, so that others can write
 SET_WORDS = "UPDATE search_entry SET words = to_tsvector('simple', %s) WHERE stream_id = %s AND seq = %s"
 
 
 class Indexer(Follower):
-    """Keeps the entries."""
+    """Maintains the entries."""
 
     name = "search"
     kinds = ("agent",)
 
     def handle(self, stream: str, stream_id: int, events: Sequence[LoggedEvent]) -> None:
         last = Entry.objects.filter(stream_id=stream_id).order_by("-seq").first()
-        known = last.last_seq if last else 0  # what comes again after a crash is there already
+        known = last.last_seq if last else 0  # events handed over again after a crash are already stored
         parts = [_part(stream, stream_id, event) for event in events if event.seq > known]
         _store(_joined(last, [part for part in parts if part is not None]))
 
@@ -38,7 +38,7 @@ class Indexer(Follower):
         entries = Entry.objects.filter(stream_id=stream_id)
         cut = entries.filter(seq__lte=floor, last_seq__gt=floor).first()
         _remove(entries.filter(seq__lte=floor))
-        if cut is not None:  # a message of which the end is still there
+        if cut is not None:  # a message whose end is still retained
             rest = [_logged(text) for _, text in log.read(stream, floor, cut.last_seq - floor)]
             parts = [_part(stream, stream_id, event) for event in rest if event.seq <= cut.last_seq]
             _store(_joined(None, [part for part in parts if part is not None]))
@@ -48,7 +48,7 @@ class Indexer(Follower):
 
 
 def _part(stream: str, stream_id: int, event: LoggedEvent) -> Entry | None:
-    """An event as an entry; None if there is nothing to be found in it."""
+    """An event as an entry; None if it has no searchable text."""
     payload = json.loads(event.payload)
     text = searchable(event.type, payload)
     if not text.strip():
@@ -71,7 +71,7 @@ def _logged(text: str) -> LoggedEvent:
 
 
 def _joined(last: Entry | None, parts: Iterable[Entry]) -> list[Entry]:
-    """The entries to be stored: chunks are put together, also with the `last` that is stored already."""
+    """The entries to store: chunks of a message are joined, also with the `last` entry, which is already stored."""
     changed: list[Entry] = []
     for part in parts:
         if last is not None and part.message and part.message == last.message and len(last.text) < PIECE:
@@ -93,7 +93,9 @@ def _store(entries: Sequence[Entry]) -> None:
         return
     with transaction.atomic():
         Entry.objects.bulk_update(known, ["text", "last_seq"])
-        Entry.objects.bulk_create(new, ignore_conflicts=True)  # of a process whose lease ran out while it worked
+        Entry.objects.bulk_create(
+            new, ignore_conflicts=True
+        )  # a process whose lease expired meanwhile may have stored them
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
                 cursor.executemany(SET_WORDS, words)

@@ -1,4 +1,4 @@
-"""What of an event is searched, and the snippet that is shown of it: always text, whatever an agent wrote."""
+"""The searchable text of an event, and the snippet shown in results: always plain text, whatever an agent wrote."""
 
 import re
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ ELLIPSIS = "…"
 
 
 def searchable(type_: str, payload: dict[str, Any]) -> str:
-    """What of an event can be searched; empty: nothing."""
+    """An event's searchable text; empty if it has none."""
     match type_:
         case "agent:output":
             given = [payload.get("content"), payload.get("toolName"), payload.get("toolInput")]
@@ -34,7 +34,7 @@ def searchable(type_: str, payload: dict[str, Any]) -> str:
 
 
 def chunk_of(type_: str, payload: dict[str, Any]) -> str:
-    """What the chunks of one message have in common; empty: it has no others."""
+    """A key that the chunks of one message share; empty if the event isn't a chunk."""
     if type_ != "agent:output" or not payload.get("messageId"):
         return ""
     return "|".join((payload["messageId"], payload.get("role") or "", payload.get("kind") or ""))
@@ -42,14 +42,14 @@ def chunk_of(type_: str, payload: dict[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """A piece of text, and where in it words were found: pairs of start and end, in characters (code points)."""
+    """A piece of text and the matches in it: pairs of start and end, in characters (code points)."""
 
     text: str
     matches: list[tuple[int, int]]
 
 
 def snippet(text: str, terms: Sequence[Term]) -> Snippet:
-    """The surroundings of the first match in `text`."""
+    """An excerpt of `text` around the first match."""
     pattern = re.compile("|".join(term.pattern for term in terms if not term.without), re.IGNORECASE)
     first = pattern.search(text)
     at, end = (first.start(), first.end()) if first else (0, 0)

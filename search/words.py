@@ -1,6 +1,6 @@
-"""Words: how text is split into them, and a query in the words that people type.
+"""Splits text into words, and parses the queries that people type.
 
-Both databases get the same: letters and digits make words, all else separates them, case and accents don't count.
+The same for both databases: letters and digits make words, all else separates them, case and accents are ignored.
 """
 
 import re
@@ -25,7 +25,7 @@ def plain(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """Words that follow each other; with `prefix` the last one may go on. `without`: what is found lacks them."""
+    """Consecutive words; with `prefix` the last one may continue. `without`: matches must not contain them."""
 
     words: tuple[str, ...]
     prefix: bool = False
@@ -41,13 +41,13 @@ class Term:
 def parse(query: str) -> list[Term]:
     """The terms of a query: words, "phrases", prefixes* and -exclusions.
 
-    Raises ProtocolError (INVALID_MESSAGE) for a query without words, with too many, or one that cannot be read.
+    Raises ProtocolError (INVALID_MESSAGE) for a query without words, with too many, or malformed.
     """
     if query.count('"') % 2:
-        raise _invalid('expected a second " for each one', query)
+        raise _invalid('expected a closing " for each opening one', query)
     terms = [term for match in PART.finditer(query) if (term := _term(match))]
     if not any(not term.without for term in terms):
-        raise _invalid("expected at least one word of letters or digits, not only ones to leave out", query)
+        raise _invalid("expected at least one word of letters or digits that isn't excluded", query)
     count = sum(len(term.words) for term in terms)
     if count > MAX_WORDS:
         raise ProtocolError(Code.INVALID_MESSAGE, f"q: expected at most {MAX_WORDS} words, got {count}")
@@ -70,7 +70,7 @@ def _invalid(expected: str, got: str) -> ProtocolError:
 
 
 def for_sqlite(terms: list[Term]) -> str:
-    """The terms as a query of FTS5. Words hold letters and digits only: nothing in them has a meaning there."""
+    """The terms as an FTS5 query. Words contain only letters and digits, so nothing in them is query syntax."""
     wanted = " AND ".join(_fts5(term) for term in terms if not term.without)
     unwanted = " OR ".join(_fts5(term) for term in terms if term.without)
     return f"({wanted}) NOT ({unwanted})" if unwanted else wanted

@@ -92,7 +92,7 @@ class PresenceReply(Message):
 
 @dataclass(frozen=True, slots=True)
 class StreamsGrown(Message):
-    """These streams have grown (none named: any may have): word for the followers, which get no more of it."""
+    """Wakes the followers: these streams have grown or, if none is named, any may have."""
 
     type = "streams.grown"
     streams: list[str]
@@ -206,7 +206,7 @@ class Broker:
 
 
 def _deliver(data: dict[str, Any], receive: Callable[[Message], None]) -> None:
-    """Decode and deliver a message. An unknown one, as during an upgrade, must not end the loop."""
+    """Decode and deliver a message. An unknown one, possible during an upgrade, must not end the loop."""
     try:
         model = TYPES.get(data.get("type", ""))
         if model is not None:

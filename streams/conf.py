@@ -29,7 +29,7 @@ class StreamSettings:
     MESSAGE_BYTES: int = 65_536  # a client's frame, other than a publication
     PUBLISH_BYTES: int = 1_048_576  # a publication over HTTP; over WebSocket the frame is the limit
     BODY_BYTES: int = 4_194_304  # the body of any HTTP request
-    UPLOAD_BYTES: int = 10_485_760  # the body of a request that brings a file
+    UPLOAD_BYTES: int = 10_485_760  # the body of a request that uploads a file
     PUBLISH_EVENTS: int = 5_000  # events in one publication
     SOCKETS_PER_USER: int = 2_000  # and event streams, in this process; 0: any number
     CONNECTIONS: int = 0  # of one process; 0: as many as file descriptors allow
@@ -48,8 +48,8 @@ class StreamSettings:
     RETAIN_DAYS: float = 30.0  # for which an event is kept; 0: forever
     TRIM_EVERY: float = 30.0  # between two rounds of trimming
     LEASE: float = 30.0  # after which a silent runner is lost
-    FOLLOWER_LEASE: float = 15.0  # after which another process takes over from one that works for a follower
-    FOLLOWER_POLL: float = 5.0  # between two looks of a follower at all its streams
+    FOLLOWER_LEASE: float = 15.0  # without a renewal, after which another process takes over a follower
+    FOLLOWER_POLL: float = 5.0  # between two scans of all streams by a follower
     READ_THREADS: int = 4  # threads that read the log for the sockets
 
 

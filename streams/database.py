@@ -23,7 +23,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 Work = Callable[[Sequence[Item]], Sequence[Result | Exception]]
 
-CLOSE_SECONDS = 5.0  # for all threads of a pool to come to their end
+CLOSE_SECONDS = 5.0  # for all threads of a pool to end
 MISSING_IN_POSTGRESQL = {"42P01", "42703"}  # SQLSTATE: undefined_table, undefined_column
 MISSING_IN_SQLITE = ("no such table", "no such column", "has no column named")
 
@@ -79,7 +79,7 @@ def _lacks_table(error: Exception, text: str) -> bool:
 
 
 def _is_bad_sql(error: Exception) -> bool:
-    """Whether SQLite could not run a statement as written, which its driver reports as an operational error too."""
+    """Whether SQLite rejected the statement itself; its driver reports that as an operational error, too."""
     return getattr(error.__cause__, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
 
 
@@ -181,7 +181,7 @@ class Database:
         return self._batcher(work, self.readers, limit)(item)
 
     def write_together(self, work: Work[Item, Result], item: Item, limit: int) -> Awaitable[Result]:
-        """Likewise, for work that changes the database: up to `limit` items share a transaction."""
+        """As `read_together`, for work that changes the database: up to `limit` items share a transaction."""
         return self._batcher(work, self.writer, limit)(item)
 
     def _batcher(self, work: Work[Item, Result], executor: Executor, limit: int) -> Batcher[Item, Result]:

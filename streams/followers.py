@@ -1,7 +1,7 @@
-"""Followers at work: woken by the broker and by polling, they take a lease, hand on what is new, and note how far.
+"""Runs the followers: woken by the broker or by polling, takes the lease, hands over new events, stores the position.
 
-Nothing here is on the way of a publication: a follower reads the log after the commit, in a thread of its own, in small
-steps with a pause between them.
+Never delays a publication: a follower reads the log after the commit, in its own thread, in small steps with a pause
+between them.
 """
 
 import asyncio
@@ -27,12 +27,12 @@ from streams.protocol.messages import ProtocolError
 logger = logging.getLogger(__name__)
 
 STEP_EVENTS = 100  # handed over at once
-STEP_SIZE = 131_072  # characters, likewise: large events are in memory several times while they are handled
-STEP_PAUSE = 0.02  # seconds between two steps at least, for others to write
-REST = 4.0  # times as long as a step took is paused after it: publishers get most of the machine and of the database
-TELL_SECONDS = 0.2  # for which names of grown streams are gathered before other processes are told
-GATHER_SECONDS = 0.5  # likewise, before they are followed: one step for many small publications
-MAX_NAMES = 1_000  # more are found by looking at all streams
+STEP_SIZE = 131_072  # characters handed over at once: large events are in memory several times while they are handled
+STEP_PAUSE = 0.02  # shortest pause between two steps in seconds, so that others can write
+REST = 4.0  # pause after a step, times its duration: leaves publishers most of the machine and of the database
+TELL_SECONDS = 0.2  # for which names of grown streams are collected before other processes are notified
+GATHER_SECONDS = 0.5  # for which they are collected before a step, so that many small publications share one
+MAX_NAMES = 1_000  # collected at most; beyond that all streams are scanned
 
 Names = set[str] | None  # of streams that have grown; None: any may have
 
@@ -42,7 +42,7 @@ def installed_followers() -> list[Follower]:
 
 
 class Worker:
-    """One process's work for one follower. Its methods are for one thread."""
+    """Runs one follower in this process. Not thread-safe."""
 
     def __init__(self, follower: Follower, holder: str, stopping: threading.Event | None = None) -> None:
         self.follower = follower
@@ -51,7 +51,7 @@ class Worker:
         self._failing: set[int] = set()
 
     def run(self, names: Collection[str] | None = None) -> int:
-        """Hand over what is new, in these streams or in all, unless another process does; how many events that was."""
+        """Hand over new events of these streams, or of all, if the lease can be had. Returns how many."""
         name, kinds = self.follower.name, self.follower.kinds
         found = list(store.behind(name, kinds, names))
         gone = store.ended(name) if names is None else []
@@ -63,15 +63,15 @@ class Worker:
             self._forget(gone)
             return self._follow(found)
         except LeaseLostError:
-            logger.warning("another process works for the follower %s now", name)
+            logger.warning("another process has taken over the follower %s", name)
             return 0
 
     def release(self) -> None:
-        """Let another process work for the follower at once."""
+        """Let another process take over the follower at once."""
         store.release_lease(self.follower.name, self._holder)
 
     def _follow(self, found: list[Behind]) -> int:
-        """Hand over a step of each stream, again and again until nothing is new in any."""
+        """Hand over steps of the streams in turn until none has new events."""
         total = 0
         while found and not self._stopping.is_set():
             rest: list[str] = []
@@ -87,7 +87,7 @@ class Worker:
         return total
 
     def _step(self, stream: Behind) -> list[LoggedEvent]:
-        """Hand over the next events of a stream, and return them; none where that failed."""
+        """Hand over the next events of a stream, and return them; none if that failed."""
         events = store.next_events(stream, STEP_EVENTS, STEP_SIZE)
         try:
             if stream.floor > stream.known_floor:
@@ -96,7 +96,7 @@ class Worker:
                 self.follower.handle(stream.stream, stream.stream_id, events)
         except Exception:
             if stream.stream_id not in self._failing:
-                logger.exception("the follower %s fails at %s; it is tried again", self.follower.name, stream.stream)
+                logger.exception("the follower %s failed on %s and will be retried", self.follower.name, stream.stream)
             self._failing.add(stream.stream_id)
             return []
         self._failing.discard(stream.stream_id)
@@ -129,7 +129,7 @@ class Followers:
         self._tasks = [asyncio.create_task(self._run(worker)) for worker in self._workers]
 
     def note(self, names: Iterable[str]) -> None:
-        """Streams have grown, as this process knows: wake the followers here, and soon those of other processes."""
+        """This process has appended to these streams: wake the followers here and, soon, in other processes."""
         followed = {name for name in names if name.partition(".")[0] in self._kinds}
         if not followed:
             return
@@ -141,7 +141,7 @@ class Followers:
             self._telling = asyncio.get_running_loop().call_later(TELL_SECONDS, self._tell)
 
     def wake(self, names: Collection[str] | None) -> None:
-        """Streams have grown: these, or (None) any."""
+        """Wake the followers here because these streams (None: any) have grown."""
         for worker, event in self._woken.items():
             known = self._grown[worker]
             together = None if names is None or known is None else known | set(names)
@@ -168,12 +168,12 @@ class Followers:
             try:
                 await in_thread(self._executor, worker.run, names)
             except ProtocolError:
-                pass  # the database is away, which has been logged
+                pass  # the database is down, which has been logged
             except Exception:
                 logger.exception("the follower %s failed", worker.follower.name)
 
     async def close(self) -> None:
-        """Stop after the present step, and let other processes take over."""
+        """Stop after the current step, and let other processes take over."""
         self._stopping.set()
         if self._telling is not None:
             self._telling.cancel()
@@ -181,6 +181,6 @@ class Followers:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for worker in self._workers:
-            with suppress(Exception):  # its lease runs out
+            with suppress(Exception):  # the lease expires by itself
                 await in_thread(self._executor, worker.release)
         self._executor.shutdown(wait=False)

@@ -9,7 +9,7 @@ LIMITED = Counter("agentstream_limited", "Requests refused because of a limit", 
 GAPS = Counter("agentstream_gaps", "Times the broker lost something that was then read from the log")
 CLOSED = Counter("agentstream_sockets_closed", "Sockets this server closed for cause", ["code"])
 FOREIGN_MESSAGES = Counter(
-    "agentstream_foreign_messages", "Messages on Redis ignored as forged, repeated or of another key"
+    "agentstream_foreign_messages", "Messages on Redis ignored as forged, repeated or encrypted with another key"
 )
 TCP = Gauge("agentstream_tcp_connections", "Open connections: pending ones wait for the client", ["state"])
 REFUSED = Counter("agentstream_connections_refused", "Connections refused as too many", ["reason"])

@@ -22,7 +22,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class LoggedEvent:
-    """An event as the log has it: `payload` is JSON text, `time` milliseconds since 1970."""
+    """An event as stored: `payload` is JSON text, `time` milliseconds since 1970."""
 
     seq: int
     type: str
@@ -31,11 +31,11 @@ class LoggedEvent:
 
 
 class Follower(ABC):
-    """A consumer on the server that gets every retained event of some kinds of streams, in order within each, at least
-    once: one that was handled when the server was killed comes again.
+    """A consumer on the server that gets every retained event of some kinds of streams, in order within each stream and
+    at least once: an event that was being handled when the server was killed is handed over again.
 
-    One process at a time works for it, in a thread; the methods may use the database, in short transactions, and may
-    not take longer than half of FOLLOWER_LEASE. Where one raises, the stream waits and is tried again; others go on.
+    One process at a time runs it, in a thread. The methods may use the database, in short transactions, and must not
+    take longer than half of FOLLOWER_LEASE. If one raises, its stream is retried later; the others continue.
     """
 
     name: ClassVar[str]
@@ -44,14 +44,14 @@ class Follower(ABC):
 
     @abstractmethod
     def handle(self, stream: str, stream_id: int, events: Sequence[LoggedEvent]) -> None:
-        """The next events of a stream. `stream_id` stays the same after the stream has ended and lost its name."""
+        """Handle the next events of a stream. `stream_id` stays the same when the stream ends and loses its name."""
 
     def trimmed(self, stream: str, stream_id: int, floor: int) -> None:
-        """Retention has removed the stream's events up to `floor`, whether they were handled or not."""
+        """Called when retention has removed the stream's events up to `floor`, handled or not."""
         return
 
     def ended(self, stream_id: int) -> None:
-        """The stream is no more."""
+        """Called when the stream has ended."""
         return
 
 
@@ -67,15 +67,15 @@ class StreamApp(AppConfig):
         return ()
 
     def maintenance(self) -> Iterable[Job]:
-        """The jobs of each server process. A job must check whether another process has done its work."""
+        """The jobs that each server process runs. A job must check whether another process has done its work."""
         return ()
 
     def upload_paths(self) -> Iterable[str]:
-        """Patterns of the paths, in full, to which a POST brings a file: its body may have UPLOAD_BYTES."""
+        """Patterns of the full paths to which files are uploaded by POST: such a body may have UPLOAD_BYTES."""
         return ()
 
     def redacted(self, address: str) -> str:
-        """A request's path for the log, with this app's secrets masked."""
+        """A request's path for the access log, with this app's secrets masked."""
         return address
 
 

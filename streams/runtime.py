@@ -50,7 +50,7 @@ class Runtime:
         jobs: Sequence[Job] | None = None,
         followers: Sequence[Follower] | None = None,
     ) -> None:
-        """`kinds`, `jobs` and `followers`: those of the installed apps, unless given."""
+        """`kinds`, `jobs` and `followers` default to those of the installed apps."""
         found = [kind for app in installed(StreamApp) for kind in app.stream_kinds()] if kinds is None else kinds
         self.kinds: dict[str, Kind] = {kind.name: kind for kind in found}
         self.kinds_on_wire: dict[str, Kind] = {kind.wire_name: kind for kind in self.kinds.values()}
@@ -72,7 +72,7 @@ class Runtime:
     ) -> "Runtime":
         """Start the runtime of the running event loop, which must not have one."""
         loop = asyncio.get_running_loop()
-        assert loop not in _runtimes, "this event loop has a runtime"
+        assert loop not in _runtimes, "this event loop already has a runtime"
         runtime = _runtimes[loop] = cls(kinds, jobs, followers)
         return runtime
 
@@ -88,11 +88,11 @@ class Runtime:
 
     @classmethod
     def of_process(cls) -> "Runtime | None":
-        """The runtime of this process, for code that may run in any thread; None where nothing is served (commands)."""
+        """The runtime of this process, for code in any thread; None in processes that serve nothing (commands)."""
         return next(iter(cls.running()), None)
 
     def part(self, kind: type[T]) -> T:
-        """What an app keeps in memory while this event loop runs: one object of a class, created on first use."""
+        """An app's in-memory state for this event loop: one instance of `kind`, created on first use."""
         found: T | None = self._parts.get(kind)
         return self._parts.setdefault(kind, kind()) if found is None else found
 
@@ -101,11 +101,11 @@ class Runtime:
         self._loop.call_soon_threadsafe(self.broker.publish_many, messages)
 
     def note_grown(self, names: Sequence[str]) -> None:
-        """Streams have grown; from any thread."""
+        """Wake the followers of these streams, from any thread."""
         self._loop.call_soon_threadsafe(self.followers.note, names)
 
     async def close(self) -> None:
-        """Stop listening, send what is waiting, end the threads."""
+        """Stop listening, send queued messages, end the threads."""
         _runtimes.pop(self._loop, None)
         self._maintenance.cancel()
         await self.followers.close()
@@ -134,11 +134,11 @@ def broadcast_access(user_ids: Collection[int], **kwargs: Any) -> None:
 
 
 def _broadcast(messages: list[tuple[str, Message]]) -> None:
-    """Publish by a runtime of this process; a process without one, such as a command, publishes by itself."""
+    """Publish through this process's runtime; a process without one, such as a command, publishes directly."""
     runtime = Runtime.of_process()
     if runtime is not None:
         runtime.publish_soon(messages)
-    elif not isinstance(get_channel_layer(), InMemoryChannelLayer):  # in memory nobody else could hear it
+    elif not isinstance(get_channel_layer(), InMemoryChannelLayer):  # in memory, no other process would receive it
         async_to_sync(_publish)(messages)
 
 

@@ -49,7 +49,7 @@ def workspace_access(queries: Sequence[tuple[int, uuid.UUID]], *, exist: bool = 
 
 def visible_workspaces(user_id: int | None, limits: Limits | None = None) -> QuerySet[Any]:
     """The Workspaces the user can see, each with the user's `role`: those they are a member of, or all for a superuser.
-    `limits` are those of a token, which may be for one workspace only."""
+    `limits` are a token's, which may be limited to one workspace."""
     user = get_user_model()._default_manager.filter(pk=user_id, is_active=True).first() if user_id else None
     if user is None:
         return Workspace.objects.none()

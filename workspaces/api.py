@@ -118,7 +118,7 @@ async def delete_workspace(request: HttpRequest, workspace_id: uuid.UUID) -> tup
 
 class UsedOut(Camel):
     used: int
-    limit: int | None = Field(description="null: none")
+    limit: int | None = Field(description="null: no limit")
 
 
 class VolumeOut(Camel):
@@ -132,14 +132,14 @@ class QuotaOut(Camel):
     resets_at: datetime
     events: UsedOut
     bytes: UsedOut
-    days: list[VolumeOut] = Field(description="the last 30 on which something was published, the newest first")
+    days: list[VolumeOut] = Field(description="the last 30 days on which something was published, newest first")
 
 
 @router.get(
     "/workspaces/{uuid:workspace_id}/quota",
     response=QuotaOut,
     by_alias=True,
-    summary="What the workspace has stored today and of late, and what it may",
+    summary="What the workspace has published today and recently, and its limits",
     auth=Caller(Scope.MANAGE),
 )
 async def get_quota(request: HttpRequest, workspace_id: uuid.UUID) -> dict[str, Any]:

@@ -116,7 +116,7 @@ def accept(secret: str, user_id: int) -> Membership:
 
 @transaction.atomic
 def sign_up(secret: str, form: "UserCreationForm[Any]") -> Any:
-    """Create the account that a valid form describes, and make it a member by this invitation; both or neither."""
+    """Create the account described by a valid form and make it a member with this invitation: both or neither."""
     user = form.save()
     with acting(replace(present_actor(), user_id=user.pk, name=user.get_username())):
         accept(secret, user.pk)
@@ -173,7 +173,7 @@ def _one(invitations: QuerySet[Invitation], secret: str) -> Invitation:
 
 
 def _holding(invitations: Collection[Invitation]) -> list[Invitation]:
-    """Those whose creators may still invite, so that a removed owner can't get back in."""
+    """The invitations whose creators may still invite, so that a removed owner can't get back in."""
     queries = [(invitation.created_by_id, invitation.workspace_id) for invitation in invitations]
     granted = workspace_access(queries)
     return [one for one, access in zip(invitations, granted, strict=True) if access >= Access.MANAGE]

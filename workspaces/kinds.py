@@ -12,7 +12,7 @@ from workspaces.models import Membership, Workspace
 from workspaces.plugin import installed_sections
 from workspaces.services import member_state, workspace_state
 
-# Of JSON text; in characters, so up to four times that in bytes if it is all emoji. Members come on top of the first.
+# Of JSON text, in characters: up to four times as many bytes if all are emoji. The first page has the members, too.
 PAGE_BYTES = 49_152
 
 

@@ -48,8 +48,8 @@ class Membership(models.Model):
 
 
 class DailyVolume(models.Model):
-    """What a workspace's producers have published on one day (UTC). No foreign key: writers lock streams before this,
-    and whoever deletes a workspace locks its row before its streams."""
+    """What a workspace's producers have published on one day (UTC). There is no foreign key, because writers lock
+    streams before this row, while deleting a workspace locks its row before its streams."""
 
     workspace_id = models.UUIDField()
     day = models.DateField()

@@ -1,4 +1,4 @@
-"""What a workspace may store in a day, counted in the transactions that store it, so that all processes share it."""
+"""Daily quotas of workspaces, counted in the transactions that store the events, so that all processes share them."""
 
 import uuid
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from workspaces.models import DailyVolume
 KEPT_DAYS = 31
 MAX_KNOWN = 10_000
 
-# One statement, which also locks: other writers for these workspaces wait until this transaction has ended.
+# A single statement, which also locks: other writers for these workspaces wait for this transaction.
 ADD = (
     "INSERT INTO workspaces_dailyvolume (workspace_id, day, events, bytes) VALUES {} "
     "ON CONFLICT (workspace_id, day) DO UPDATE SET events = workspaces_dailyvolume.events + excluded.events, "
@@ -27,7 +27,7 @@ ADD = (
 
 
 class Volume(NamedTuple):
-    """So many events, and bytes of their payloads."""
+    """A number of events, and the bytes of their payloads."""
 
     events: int = 0
     bytes: int = 0
@@ -35,7 +35,7 @@ class Volume(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a workspace may store in a day; 0: any number."""
+    """What a workspace may publish in a day; 0: any number."""
 
     events: int
     bytes: int
@@ -45,7 +45,7 @@ class Limits:
         return cls(settings.WORKSPACE_EVENTS_PER_DAY, settings.WORKSPACE_BYTES_PER_DAY)
 
     def reached(self, events: int, size: int) -> str | None:
-        """Which quota so many events and bytes use up, if one."""
+        """The quota that this many events and bytes use up; None if they use up neither."""
         if self.events and events >= self.events:
             return "events"
         if self.bytes and size >= self.bytes:
@@ -55,7 +55,7 @@ class Limits:
 
 @dataclass(slots=True)
 class Count:
-    """What one transaction adds to a workspace; `admitted` is what it had added when a publication was last let in."""
+    """What one transaction adds to a workspace; `admitted` is what it had added when it last admitted a publication."""
 
     known: Volume
     events: int = 0
@@ -67,14 +67,14 @@ NOTHING: Final = Volume()
 
 
 class Committed:
-    """What has been committed by workspace and day, as far as this process knows; it is at least so much."""
+    """What has been committed by workspace and day, as far as this process knows: a lower bound."""
 
     def __init__(self) -> None:
         self._volumes: dict[tuple[uuid.UUID, date], Volume] = {}
 
     @classmethod
     def known(cls) -> "Committed":
-        """That of this server; an empty one where nothing is served."""
+        """This server's; an empty one in processes that serve nothing."""
         runtime = Runtime.of_process()
         return cls() if runtime is None else runtime.part(cls)
 
@@ -88,7 +88,8 @@ class Committed:
 
 
 class OutdatedError(Exception):
-    """Other processes had left no room for what the tally admitted. It is noted: run the transaction again."""
+    """Other processes have used up the quota under which the tally admitted something. Run the transaction again: the
+    tally now knows."""
 
 
 def today() -> date:
@@ -96,15 +97,15 @@ def today() -> date:
 
 
 def next_day() -> datetime:
-    """When the quotas of today end."""
+    """When today's quotas end."""
     return datetime.combine(today() + timedelta(days=1), datetime.min.time(), UTC)
 
 
 class Tally:
-    """One transaction's events by workspace, and what there is room for.
+    """One transaction's events by workspace, checked against the quotas.
 
-    A quota is used up once it is reached: the publication that reaches it is still taken whole, or one larger than the
-    quota could never be sent.
+    The publication that reaches a quota is still accepted whole; otherwise one larger than the quota could never be
+    sent.
     """
 
     def __init__(self, committed: Committed) -> None:
@@ -114,7 +115,7 @@ class Tally:
         self._counts: dict[uuid.UUID, Count] = {}
 
     def admit(self, workspace_id: uuid.UUID) -> None:
-        """Let a publication in. Raises ProtocolError (RATE_LIMITED)."""
+        """Admit a publication. Raises ProtocolError (RATE_LIMITED) if the quota is used up."""
         count = self._count(workspace_id)
         which = self._limits.reached(count.known.events + count.events, count.known.bytes + count.bytes)
         if which is None:
@@ -122,11 +123,13 @@ class Tally:
             return
         metrics.LIMITED.labels(limit=f"workspace_{which}").inc()
         wait = max(1.0, (next_day() - clock.as_datetime(clock.now())).total_seconds())
-        problem = f"the workspace's {which} for today are used up; keep these"
+        problem = (
+            f"the workspace's daily quota of {which} is used up; keep these events and send them again tomorrow (UTC)"
+        )
         raise ProtocolError(Code.RATE_LIMITED, problem, retry_after=wait)
 
     def add(self, workspace_id: uuid.UUID, events: int, size: int) -> None:
-        """Count events with payloads of `size` bytes together."""
+        """Count events whose payloads have `size` bytes in total."""
         count = self._count(workspace_id)
         count.events += events
         count.bytes += size
@@ -138,7 +141,7 @@ class Tally:
         return count
 
     def store(self) -> None:
-        """Write what has been counted. Raises OutdatedError."""
+        """Write the counts. Raises OutdatedError."""
         added = {key: Volume(count.events, count.bytes) for key, count in self._counts.items() if count.events}
         if not added:
             return
@@ -171,13 +174,13 @@ def _add(day: date, added: dict[uuid.UUID, Volume]) -> dict[uuid.UUID, Volume]:
 
 
 def volumes(workspace_id: uuid.UUID) -> Sequence[DailyVolume]:
-    """The last 30 days on which something was published, the newest first."""
+    """The last 30 days on which something was published, newest first."""
     since = today() - timedelta(days=29)
     return list(DailyVolume.objects.filter(workspace_id=workspace_id, day__gte=since).order_by("-day"))
 
 
 def quota(workspace_id: uuid.UUID) -> dict[str, Any]:
-    """What a workspace has used today and of late, and what it may use; a `limit` of None is none."""
+    """What a workspace has used today and recently, and its limits; a `limit` of None means no limit."""
     days = volumes(workspace_id)
     used = days[0] if days and days[0].day == today() else DailyVolume()
     return {
@@ -190,5 +193,5 @@ def quota(workspace_id: uuid.UUID) -> dict[str, Any]:
 
 
 def remove_old() -> None:
-    """Forget the volumes of long ago."""
+    """Remove old volumes."""
     DailyVolume.objects.filter(day__lt=today() - timedelta(days=KEPT_DAYS)).delete()

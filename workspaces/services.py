@@ -25,7 +25,7 @@ from workspaces.events import WORKSPACE_UPDATED, Change, InboxWorkspace, Workspa
 from workspaces.models import DailyVolume, Membership, Role, Workspace
 from workspaces.plugin import installed_sections
 
-MAX_MEMBERS = 300  # of one workspace: its state, which lists them beside the agents, must fit one WebSocket frame
+MAX_MEMBERS = 300  # of one workspace: the first page of its state, which lists them all, must fit one WebSocket frame
 
 SLUG_TRIES = 20
 
@@ -153,17 +153,17 @@ class WorkspaceService:
 
 def _require_room(user_id: int) -> None:
     """Raise ProtocolError (FORBIDDEN) if the user may not create a workspace, or has created enough."""
-    # Locked: two requests at a time must not both be the last that fits.
+    # Locked, so that two concurrent requests can't both take the last place.
     user: Any = get_user_model()._default_manager.select_for_update().get(pk=user_id)
     if user.is_superuser:
         return
     if settings.WORKSPACE_CREATION != "everyone" and not (settings.WORKSPACE_CREATION == "staff" and user.is_staff):
         metrics.LIMITED.labels(limit="workspace_creation").inc()
-        raise ProtocolError(Code.FORBIDDEN, f"here only {settings.WORKSPACE_CREATION} may create workspaces")
+        raise ProtocolError(Code.FORBIDDEN, f"only {settings.WORKSPACE_CREATION} may create workspaces on this server")
     limit = settings.WORKSPACES_PER_USER
     if limit and Membership.objects.filter(user=user_id, role=Role.OWNER).count() >= limit:
         metrics.LIMITED.labels(limit="workspaces").inc()
-        raise ProtocolError(Code.FORBIDDEN, f"expected at most {limit} workspaces that you own")
+        raise ProtocolError(Code.FORBIDDEN, f"expected you to own at most {limit} workspaces")
 
 
 def _changing_member(workspace_id: uuid.UUID, user_id: int) -> AbstractContextManager[Writer]:

@@ -25,7 +25,7 @@ def _home(user_id: int | None) -> dict[str, Any]:
 
 @login_required
 def pinned(request: HttpRequest) -> HttpResponse:
-    """Several agents side by side. Which ones is in the page's query, which its script reads."""
+    """Several agents side by side. The page's script reads which ones from the query."""
     return render(request, "pinned.html", {"workspaces": visible_workspaces(request.user.pk)})
 
 
@@ -37,7 +37,7 @@ def workspace(request: HttpRequest, slug: str) -> HttpResponse:
 
 @login_required
 def limits(request: HttpRequest, slug: str) -> HttpResponse:
-    """What a workspace has stored, and may; for its owners."""
+    """A workspace's usage and limits, for its owners."""
     found = get_object_or_404(visible_workspaces(request.user.pk), slug=slug)
     if found.role != Role.OWNER:
         raise PermissionDenied

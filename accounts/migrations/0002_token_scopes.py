@@ -50,6 +50,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             "token",
             "addresses",
-            models.JSONField(default=list, editable=False, help_text="The last it was used from."),
+            models.JSONField(default=list, editable=False, help_text="The most recent it was used from."),
         ),
     ]

@@ -10,11 +10,11 @@ class Migration(migrations.Migration):
             [
                 ("key", models.CharField(max_length=64, primary_key=True, serialize=False)),
                 ("failures", models.PositiveIntegerField(default=0)),
-                ("until", models.DateTimeField(help_text="No attempt before.")),
+                ("until", models.DateTimeField(help_text="No attempt before this time.")),
                 ("last_at", models.DateTimeField()),
                 (
                     "known_at",
-                    models.DateTimeField(null=True, help_text="When somebody last signed in to the account from there."),
+                    models.DateTimeField(null=True, help_text="When the user last signed in from there."),
                 ),
             ],
         ),

@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='agent',
             name='lease_holder',
-            field=models.CharField(blank=True, editable=False, help_text='the producer that says its runner is alive', max_length=64),
+            field=models.CharField(blank=True, editable=False, help_text='the producer that renews the lease', max_length=64),
         ),
         migrations.AddField(
             model_name='agent',

@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='agent',
             name='name_chosen',
-            field=models.BooleanField(default=False, editable=False, help_text='a person chose the name: registering again leaves it alone'),
+            field=models.BooleanField(default=False, editable=False, help_text='a person chose the name: registering again does not change it'),
         ),
         migrations.AddIndex(
             model_name='agent',

@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
                 ('output_tokens', models.BigIntegerField(null=True)),
                 ('reasoning_tokens', models.BigIntegerField(null=True)),
                 ('cost_nanos', models.BigIntegerField(help_text='billionths of a US dollar', null=True)),
-                ('estimated', models.BooleanField(default=False, help_text='some of it was not told by the tool itself')),
+                ('estimated', models.BooleanField(default=False, help_text='some of it was not reported by the tool itself')),
                 ('agent', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='usage_shares', to='agents.agent')),
             ],
             options={

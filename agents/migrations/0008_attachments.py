@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
                 ('media_type', models.CharField(max_length=40)),
                 ('size', models.PositiveIntegerField()),
                 ('created_at', models.DateTimeField()),
-                ('seq', models.BigIntegerField(help_text='of the newest event that names it', null=True)),
+                ('seq', models.BigIntegerField(help_text='of the newest event that references it', null=True)),
                 ('agent', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='attachments', to='agents.agent')),
             ],
         ),

@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
                 ('seq', models.BigIntegerField()),
                 ('last_seq', models.BigIntegerField()),
                 ('type', models.CharField(max_length=64)),
-                ('message', models.CharField(blank=True, help_text='what its next chunk has in common with it', max_length=255)),
+                ('message', models.CharField(blank=True, help_text='a key that its next chunk shares', max_length=255)),
                 ('time', models.BigIntegerField(help_text='milliseconds since 1970-01-01 UTC, of its first event')),
                 ('text', models.TextField()),
             ],

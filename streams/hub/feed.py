@@ -1,4 +1,4 @@
-"""Feeds: what one process holds of a stream that is watched there, and when its followers are woken."""
+"""Feeds: one process's copy of a stream that is watched there, and when its followers are woken."""
 
 import asyncio
 import logging

@@ -35,7 +35,7 @@ from streams.protocol.positions import Span
 
 logger = logging.getLogger(__name__)
 
-SOCKET_SECONDS = 10.0  # after which one who has too many connections may try again
+SOCKET_SECONDS = 10.0  # after which a user with too many connections may try again
 JOIN_SECONDS = 1.0  # for joining a group; until then the hub polls
 COMPARE_GRACE_SECONDS = 0.1  # for messages in transit while the log is compared
 IDLE_FEED_SECONDS = 10.0  # a feed outlives its last cursor, so that a reconnecting crowd is served from memory
@@ -46,7 +46,9 @@ class Hub:
 
     def __init__(self, broker: Broker, reader: Reader) -> None:
         self.reader = reader
-        self.on_grown: Callable[[Collection[str] | None], None] = _ignore  # followers are not the hub's
+        self.on_grown: Callable[[Collection[str] | None], None] = (
+            _ignore  # set by the runtime, which owns the followers
+        )
         self.feeds: dict[str, Feed] = {}
         self.connections: dict[Connection, None] = {}
         self._sockets: Counter[int] = Counter()  # by user
@@ -66,11 +68,11 @@ class Hub:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def connect(self, viewer: Viewer, sink: Sink, merge: bool, listener: SessionListener) -> Connection:
-        """Raises ProtocolError (RATE_LIMITED) where the user has too many connections."""
+        """Raises ProtocolError (RATE_LIMITED) if the user has too many connections."""
         limit = conf().SOCKETS_PER_USER
         if limit and self._sockets[viewer.id] >= limit:
             metrics.LIMITED.labels(limit="sockets").inc()
-            problem = f"expected at most {limit} connections of a user"
+            problem = f"expected at most {limit} connections per user"
             raise ProtocolError(Code.RATE_LIMITED, problem, retry_after=SOCKET_SECONDS)
         connection = Connection(self, viewer, sink, merge, listener)
         self.connections[connection] = None
@@ -300,7 +302,7 @@ class Hub:
             self._compare_feed(feed, head, span)
 
     def _compare_feed(self, feed: Feed, head: int, span: Span) -> None:
-        """`head` is what the feed's was when the log was asked."""
+        """`head` is the feed's head from before the log was read."""
         if span.head < head or (span.head == feed.head == head and feed.contradicts(span.at)):
             self._restart(feed, span.head, span.at)
         elif span.head == feed.head == head:
@@ -345,4 +347,4 @@ class Hub:
 
 
 def _ignore(names: Collection[str] | None) -> None:
-    """What a hub without followers does when streams have grown."""
+    """Stands in for `on_grown` while there are no followers."""

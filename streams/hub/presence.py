@@ -45,7 +45,7 @@ class Presence:
             try:
                 await self._broker.send(query.reply_to, PresenceReply(query.query, list(viewers.items())))
             except Exception as error:
-                logger.debug("cannot say who follows %s: %s", query.stream, error)
+                logger.debug("cannot report who follows %s: %s", query.stream, error)
 
     def receive(self, reply: PresenceReply) -> None:
         """Add another process's reply if it comes in time."""

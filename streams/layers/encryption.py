@@ -1,7 +1,7 @@
 """Encryption of messages over Redis, so that an attacker there can neither read nor forge nor change them.
 
-AES-256-GCM instead of the Fernet that channels_redis brings, which takes four to seven times as long, 35 ms for the
-largest message, and makes each a third longer. Each sender derives a key of its own, so that random nonces suffice.
+AES-256-GCM instead of channels_redis's Fernet, which takes four to seven times as long (35 ms for the largest message)
+and makes each message a third longer. Each sender derives its own key, so that random nonces suffice.
 """
 
 import os
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 FORMAT = "msgpack, AES-GCM"
-MAX_AGE_SECONDS = 60.0  # of a message: older ones are replayed or come from a wrong clock
+MAX_AGE_SECONDS = 60.0  # of a message: older ones are replayed, or a clock is wrong
 SENDERS = 1_000  # whose derived keys are cached
 
 SALT_BYTES = 16
@@ -25,7 +25,7 @@ HEADER = struct.Struct(f"!{SALT_BYTES}sd{NONCE_BYTES}s")  # the sender's salt, t
 
 
 class ForeignMessageError(Exception):
-    """A message that none of our processes has sent within the last minute."""
+    """A message that none of our processes sent within the last minute."""
 
 
 class Crypter:

@@ -16,7 +16,7 @@ class LocalLayer(InMemoryChannelLayer):
     """Channels' in-memory layer without its cost per message: that layer scans all groups and channels
     at every `group_send` and every `receive`, deep-copies messages and creates a task for each receiver.
 
-    Receivers share what a message holds, so they must not change it.
+    Receivers share the message's contents, so they must not change them.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -18,11 +18,11 @@ COMPLAIN_EVERY = 60.0  # seconds between two log lines about foreign messages
 
 
 class SharedLayer(RedisPubSubChannelLayer):  # type: ignore[misc]
-    """Channels' Redis layer, which sends many messages for the price of one round trip and takes only its own.
+    """Channels' Redis layer, changed to send many messages in one round trip and to ignore foreign ones.
 
-    That layer waits for Redis's answer to each message before it sends the next: some 3,000 a second at most, fewer
-    than a process commits events. And a message that it can't decrypt would raise in the receiver: with
-    `symmetric_encryption_keys`, what is not encrypted with one of them, or is older than a minute, is ignored here.
+    The original waits for Redis's answer to each message before it sends the next: some 3,000 a second at most, fewer
+    than a process commits events. And a message that it can't decrypt raises in the receiver. Here, messages that
+    aren't encrypted with one of the `symmetric_encryption_keys`, or are more than a minute old, are ignored.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -60,6 +60,6 @@ class SharedLayer(RedisPubSubChannelLayer):  # type: ignore[misc]
         if time.monotonic() >= self._complain_at:
             self._complain_at = time.monotonic() + COMPLAIN_EVERY
             logger.warning(
-                "ignored a message on Redis that is not encrypted with our key, or is old: either a process has "
-                "another SECRET_KEY or clock, or another program writes to this Redis"
+                "ignored a message on Redis that is too old or not encrypted with our key: either a process has "
+                "another SECRET_KEY or a wrong clock, or another program writes to this Redis"
             )

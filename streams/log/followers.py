@@ -1,7 +1,7 @@
-"""What the database knows of followers: who works for one, how far each has come, and what is new for it.
+"""Followers in the database: their leases, their positions, and the streams with events they haven't handled.
 
-A lease says which process works for a follower. Positions move only under a lease that holds, so a process that was
-away for longer than that can't move them back.
+A lease says which process runs a follower. Positions move only while the lease is valid, so a process that was paused
+for longer can't move them back.
 """
 
 from collections.abc import Collection, Iterator
@@ -31,12 +31,12 @@ ENDED = """
 
 
 class LeaseLostError(Exception):
-    """Another process works for the follower now."""
+    """Another process has taken over the follower."""
 
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """A stream with something new for a follower, which has come to `seq` and knows of removals up to `known_floor`."""
+    """A stream in which a follower at `seq` has something to do; `known_floor` is the last floor it was notified of."""
 
     stream_id: int
     stream: str
@@ -47,12 +47,12 @@ class Behind:
 
     @property
     def count(self) -> int:
-        """How many events are new and retained."""
+        """How many retained events it hasn't handled."""
         return max(self.head - max(self.seq, self.floor), 0)
 
 
 def take_lease(follower: str, holder: str) -> bool:
-    """Whether `holder` works for the follower from now on, or still, for as long as FOLLOWER_LEASE says."""
+    """Take or keep the lease for FOLLOWER_LEASE seconds. Returns whether `holder` has it."""
     row = Follower.objects.filter(pk=follower).first()
     if row is None:
         Follower.objects.bulk_create([Follower(name=follower)], ignore_conflicts=True)
@@ -65,7 +65,7 @@ def take_lease(follower: str, holder: str) -> bool:
 
 
 def release_lease(follower: str, holder: str) -> None:
-    """Let others take over at once."""
+    """Let another process take over at once."""
     Follower.objects.filter(pk=follower, holder=holder).update(holder="", lease_until=0)
 
 
@@ -88,14 +88,14 @@ def _behind(statement: str, parameters: list[str]) -> list[Behind]:
 
 
 def ended(follower: str) -> list[int]:
-    """The ids of streams that the follower has a position in, and that are no more."""
+    """The ids of streams that the follower has a position in and that no longer exist."""
     with connection.cursor() as cursor:
         cursor.execute(ENDED, [follower, f"{DROPPED}%"])
         return [pk for (pk,) in cursor.fetchall()]
 
 
 def next_events(stream: Behind, limit: int, size: int) -> list[LoggedEvent]:
-    """The stream's next events for its follower: up to `limit`, none after their payloads have reached `size`."""
+    """The stream's next events for its follower: up to `limit`, ending with the one whose payload reaches `size`."""
     rows = Event.objects.filter(stream=stream.stream_id, seq__gt=stream.seq, seq__lte=stream.head).order_by("seq")
     events: list[LoggedEvent] = []
     for row in rows.values_list("seq", "type", "payload", "time")[:limit].iterator(READ_AT_ONCE):
@@ -108,7 +108,7 @@ def next_events(stream: Behind, limit: int, size: int) -> list[LoggedEvent]:
 
 @transaction.atomic
 def advance(follower: str, holder: str, stream_id: int, seq: int, floor: int) -> None:
-    """Move the follower's position and renew the lease. Raises LeaseLostError if that no longer holds."""
+    """Move the follower's position and renew the lease. Raises LeaseLostError if it is no longer valid."""
     _renew(follower, holder)
     position = FollowerPosition(follower=follower, stream_id=stream_id, seq=seq, floor=floor)
     FollowerPosition.objects.bulk_create(

@@ -27,8 +27,8 @@ class Page:
 
 
 def page(name: str, since: int, limit: int, types: Collection[str] = ()) -> Page:
-    """A page of the stream `name`, of these types of event if any are named. Raises ProtocolError (NOT_FOUND) if there
-    is no such stream.
+    """A page of the stream `name`, only with events of `types` if there are any. Raises ProtocolError (NOT_FOUND) if
+    there is no such stream.
 
     If `since` isn't in the log's span, the page starts at the oldest event and isn't `complete`.
     """

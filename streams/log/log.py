@@ -149,8 +149,7 @@ def spans(names: Collection[str]) -> dict[str, Span]:
 
 
 def trimmed(oldest: Mapping[str, int]) -> dict[str, int]:
-    """Of streams, each with the seq of the oldest event that something is kept for, those in which that event is no
-    longer retained; with the newest seq that isn't."""
+    """The streams in which the given event (a seq by stream name) is no longer retained, each with its floor."""
     names = sorted(oldest)
     found = {}
     for start in range(0, len(names), IN_ONE_QUERY):
@@ -161,7 +160,7 @@ def trimmed(oldest: Mapping[str, int]) -> dict[str, int]:
 
 
 def read(name: str, after: int, limit: int, types: Collection[str] = ()) -> list[tuple[int, str]]:
-    """Up to `limit` events following seq `after`, each with its seq and text, in order; of these types, if any."""
+    """Up to `limit` events following seq `after`, each as (seq, text), in order; only those of `types`, if any."""
     rows = Event.objects.filter(stream__name=name, seq__gt=after).order_by("seq")
     rows = rows.filter(type__in=types) if types else rows
     return [

@@ -51,7 +51,7 @@ class Producer(models.Model):
 
 
 class Follower(models.Model):
-    """A consumer on the server, and which process may work for it until when."""
+    """A consumer on the server, and which process may run it until when."""
 
     name = models.CharField(max_length=NAME_LENGTH, primary_key=True)
     holder = models.CharField(max_length=NAME_LENGTH, blank=True)
@@ -62,8 +62,8 @@ class Follower(models.Model):
 
 
 class FollowerPosition(models.Model):
-    """How far a follower has come in one stream, and up to where it knows that retention has removed events. Outlives
-    the stream until the follower has been told that it ended."""
+    """A follower's position in one stream, and the last floor it was notified of. Outlives the stream until the
+    follower has been notified of its end."""
 
     follower = models.CharField(max_length=NAME_LENGTH)
     stream_id = models.BigIntegerField()

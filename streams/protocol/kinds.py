@@ -68,7 +68,7 @@ class Viewer(Protocol):
 
     @property
     def credential(self) -> Hashable:
-        """What tells the credential from others, for as long as it holds."""
+        """Identifies the credential for as long as it is valid."""
         ...
 
     @property
@@ -130,11 +130,11 @@ class Kind(ABC):
         raise NotImplementedError
 
     def own_key(self, viewer: Viewer) -> uuid.UUID | None:
-        """For kinds of which everybody has one stream: the viewer's own, which messages then don't name."""
+        """For kinds with one stream per user: the key of the viewer's own stream; messages don't name it."""
         return None
 
     def key_text(self, key: uuid.UUID) -> str:
-        """A key as clients get it."""
+        """A key as clients see it."""
         return str(key)
 
     def stream(self, key: uuid.UUID) -> str:

@@ -13,7 +13,7 @@ MAX_BUCKETS = 20_000
 
 @dataclass(slots=True)
 class Bucket:
-    """A token bucket: `size` at once, refilled at `rate` a second."""
+    """A token bucket: holds `size`, refilled at `rate` per second."""
 
     size: float
     rate: float
@@ -34,12 +34,12 @@ class Bucket:
 
     @property
     def wait(self) -> float:
-        """Seconds until something is available; 0 if it is now."""
+        """Seconds until something is available; 0 if something is now."""
         self._refill()
         return 0.0 if self._level > 0 else max(-self._level / self.rate, 0.001)
 
     def spend(self, amount: float) -> None:
-        """Take `amount`, even if that is more than is left; later calls then have to wait longer."""
+        """Take `amount`, even if less is left; later calls then wait longer."""
         self._refill()
         self._level -= amount
 
@@ -59,7 +59,7 @@ class Buckets:
         self._buckets: OrderedDict[Hashable, Bucket] = OrderedDict()
 
     def get(self, key: Hashable, rate: float) -> Bucket:
-        """The bucket of `key`, which holds what comes in `burst_seconds` at `rate`."""
+        """The bucket of `key`, sized for `burst_seconds` at `rate`."""
         bucket = self._buckets.get(key)
         if bucket is None or bucket.rate != rate:
             bucket = self._buckets[key] = Bucket(rate * self.burst_seconds, rate)

@@ -74,10 +74,10 @@ class Reason(StrEnum):
 
 
 class ProtocolError(Exception):
-    """A refused request, with what was expected and what came. It has changed nothing.
+    """A refused request, which has changed nothing. The message says what was expected and what was received.
 
-    `details` are sent with the code and the message; `retry_after` is after how many seconds the same request may
-    succeed, if known.
+    `details` are sent with the code and the message. `retry_after` is the number of seconds after which the same
+    request may succeed, if known.
     """
 
     def __init__(
@@ -156,7 +156,7 @@ def decode(shape: type[Shape], text: str | bytes | Raw, where: str = "") -> Shap
 
 
 def _place(problem: str, where: str) -> str:
-    """What msgspec says of a problem, with the place in front, as `explain` has it: `events.0.n: expected …`."""
+    """msgspec's error message in the format of `explain`, with the place first: `events.0.n: expected …`."""
     text, _, path = problem.partition(" - at `$")
     inner = path.rstrip("`").replace("[", ".").replace("]", "").strip(".")
     place = ".".join(part for part in (where, inner) if part) or "message"
@@ -178,7 +178,7 @@ def parse(model: type[Model], data: object, where: str = "") -> Model:
 
 
 def explain(error: ValidationError, where: str = "") -> str:
-    """Describes the first problem: where it is, what was expected, what came."""
+    """Describes the first problem: where it is, what was expected, what was received."""
     first = error.errors(include_url=False, include_context=False)[0]
     place = ".".join(str(part) for part in ((where,) if where else ()) + first["loc"]) or "message"
     if first["type"] == "missing":
@@ -194,7 +194,7 @@ def brief(value: object, length: int = 80) -> str:
 
 class _Brief(reprlib.Repr):
     def repr_int(self, x: int, level: int) -> str:
-        return super().repr_int(x, level) if x.bit_length() < 1_000 else "a number of too many digits"
+        return super().repr_int(x, level) if x.bit_length() < 1_000 else "a number with too many digits"
 
 
 _brief = _Brief()

@@ -1,6 +1,7 @@
-"""Text from outside: names that people give, and text without NUL, which PostgreSQL cannot store and shells end at.
+"""Validation of untrusted text: names, and text without NUL, which PostgreSQL can't store and which truncates shell
+strings.
 
-The content of events may hold NUL: programs do print it, and it is stored and sent escaped, as JSON.
+The content of events may contain NUL, because programs print it; it is stored and sent escaped, as JSON.
 """
 
 from typing import Annotated
@@ -13,7 +14,7 @@ NAME_LENGTH = 100
 
 
 def without_nul(text: str) -> str:
-    """`text`. Raises ProtocolError (INVALID_MESSAGE) where it holds NUL."""
+    """`text` unchanged. Raises ProtocolError (INVALID_MESSAGE) if it contains NUL."""
     if "\0" in text:
         raise ProtocolError(Code.INVALID_MESSAGE, f"expected text without NUL, got {brief(text)}")
     return text
@@ -23,7 +24,7 @@ Text = Annotated[str, AfterValidator(without_nul)]
 
 
 def refuse_nul(value: object) -> None:
-    """Raise ProtocolError (INVALID_MESSAGE) where a text in decoded JSON holds NUL."""
+    """Raise ProtocolError (INVALID_MESSAGE) if a text in decoded JSON contains NUL."""
     waiting = [value]
     while waiting:
         match waiting.pop():

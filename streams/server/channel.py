@@ -1,4 +1,4 @@
-"""Twisted's HTTP connections, tracked by what they are waiting for, and the response to one too many."""
+"""Twisted's HTTP connections, tracked by what they are waiting for, and the response to those beyond the limit."""
 
 from typing import Any, ClassVar
 
@@ -48,7 +48,7 @@ class StreamChannel(HTTPChannel):  # type: ignore[misc]
     def requestDone(self, request: Any) -> None:  # noqa: N802
         self.connections.enter(self.connection, Phase.IDLE)
         if self.proxied:
-            self.connections.identify(self.connection, None)  # the next request may be of another client
+            self.connections.identify(self.connection, None)  # the next request may come from another client
         super().requestDone(request)
 
     def lineLengthExceeded(self, line: bytes) -> None:  # noqa: N802
@@ -87,12 +87,12 @@ class RefusedConnection(Protocol):  # type: ignore[misc]
 
 
 def address_of(peer: Any) -> str | None:
-    """The address of a peer, None for a Unix socket and for this machine's own, which may be a proxy's."""
+    """A peer's address; None for a Unix socket and for a local address, which may be a proxy's."""
     host = getattr(peer, "host", None)
     return None if host in OWN_ADDRESSES else host
 
 
 def forwarded_for(request: Any, header: str) -> str | None:
-    """The client's address by the proxy: the last in the header, as those before it are what the client says."""
+    """The client's address as seen by the proxy: the last in the header; a client can forge the ones before it."""
     values = list(compat.header_values(request, header.encode()))
     return values[-1].rsplit(b",")[-1].strip().decode("latin-1")[:64] or None if values else None

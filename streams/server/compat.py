@@ -50,8 +50,8 @@ def socket_of(transport: Any) -> socket.socket:
 
 
 def close_at_once(transport: Any) -> None:
-    """Abort a connection, and have its file descriptor back before this returns; `abortConnection` takes a turn of the
-    event loop, in which a hundred others may be accepted. Not for the connection whose data is being handled."""
+    """Abort a connection and release its file descriptor immediately; `abortConnection` waits for the event loop's next
+    iteration, before which a hundred others may be accepted. Not for the connection whose data is being handled."""
     tcp(transport).connectionLost(Failure(ConnectionAborted()))
 
 
@@ -69,14 +69,14 @@ def unacknowledged(transport: Any) -> int:
 
 
 class Utf8Validator:
-    """What autobahn asks to validate texts, keeping no state, so that one serves all connections: to make one of
-    autobahn's takes 0.3 ms, and to share one lets a connection break those after it."""
+    """A stateless replacement for autobahn's validator, shared by all connections. Creating one of autobahn's takes
+    0.3 ms, and sharing one lets a connection break later ones."""
 
     def reset(self) -> None:
-        """Nothing is kept."""
+        """There is no state."""
 
     def validate(self, data: bytes) -> tuple[bool, bool, int, int]:
-        """Whether it is valid so far, whether it ends at a code point, and two positions that nobody asks for."""
+        """Whether it is valid so far, whether it ends at a code point, and two unused positions."""
         try:
             data.decode()
         except UnicodeDecodeError as error:
@@ -91,8 +91,8 @@ def share_utf8_validator() -> None:
 
 
 def with_options_of(factory: Any, protocol: type) -> type:
-    """The protocol class with the factory's options, which autobahn would copy to every connection, and format for a
-    log that nobody reads: half a millisecond, and a kilobyte for as long as it lasts."""
+    """The protocol class with the factory's options. autobahn would copy them to every connection and format them for
+    an unused log message, which costs half a millisecond and a kilobyte per connection."""
     options = {name: getattr(factory, name) for name in protocol.CONFIG_ATTRS}  # type: ignore[attr-defined]
     options = {name: staticmethod(value) if callable(value) else value for name, value in options.items()}
     return type(protocol.__name__, (protocol,), {**options, "CONFIG_ATTRS": ()})
@@ -120,7 +120,7 @@ def forget_handshake(protocol: Any) -> None:
     protocol.http_response_data = ""
     protocol.http_headers.clear()
     protocol.clean_headers.clear()  # daphne's, and the scope's
-    protocol.send_queue = ()  # for sends in small pieces, which are never asked for
+    protocol.send_queue = ()  # for sending in small pieces, which is never used
 
 
 def send_close_frame(protocol: Any, code: int) -> None:
@@ -147,7 +147,7 @@ def served_connections(server: Any) -> list[Any]:
 
 
 def complete_connections(server: Any) -> None:
-    """Give each connection an application, as daphne trips over one whose application has been reaped already."""
+    """Give each connection an application, because daphne fails on one whose application has already been removed."""
     for details in server.connections.values():
         details.setdefault("application_instance", _finished())
 
@@ -164,8 +164,8 @@ def ws_options(server: Any) -> Any:
 
 
 def use_channels(server: Any, channel: Any, request_class: type, admit: Any) -> None:
-    """Have daphne take connections with channels that `channel` makes, and HTTP requests of this class. Before that
-    `admit` is asked for the peer's address: True, or a protocol that refuses the connection, or None to drop it."""
+    """Make daphne create its connections with `channel` and its HTTP requests from `request_class`. `admit` is called
+    first, with the peer's address, and returns True, a protocol that refuses the connection, or None to drop it."""
     factory = server.http_factory
     build = factory.buildProtocol
 
@@ -192,7 +192,7 @@ def refuse_request(request: Any, status: int, reason: bytes, text: str) -> None:
 
 
 def request_line(request: Any) -> tuple[bytes, bytes]:
-    """Method and target of an HTTP request whose body has not begun; empty where it has none of them."""
+    """Method and target of an HTTP request whose body hasn't begun; empty if missing."""
     return getattr(request.channel, "_command", b""), getattr(request.channel, "_path", b"")
 
 

@@ -1,7 +1,7 @@
 """The connections of this process, limited in number and by deadlines.
 
 A connection is *pending* while the server waits for its client: for the rest of a request, or for a refused socket to
-go. One that is *idle* has been answered and may ask again. Under pressure the oldest of those make room.
+close. An *idle* one has been answered and may send another request. Under pressure the oldest of both are closed.
 """
 
 import logging
@@ -19,9 +19,9 @@ from streams.server import compat
 
 logger = logging.getLogger(__name__)
 
-MAX_FILES = 1_048_576  # file descriptors asked of the system; as many as it will ever be worth having
-REFUSED_SECONDS = 5.0  # for a connection that we have closed to be gone; a WebSocket is cut sooner, by its own timer
-COMPLAIN_EVERY = 60.0  # seconds between two lines of log about too many connections
+MAX_FILES = 1_048_576  # file descriptors requested at most; more would never be needed
+REFUSED_SECONDS = 5.0  # for a connection that we have closed to end; a WebSocket is cut sooner, by its own timer
+COMPLAIN_EVERY = 60.0  # seconds between two log lines about too many connections
 OWN_ADDRESSES = {"127.0.0.1", "::1"}  # may be a proxy: not limited as one client
 
 
@@ -38,7 +38,7 @@ PENDING = {Phase.HEADER, Phase.BODY, Phase.REFUSED}
 
 @dataclass(slots=True, eq=False)
 class Connection:
-    """One TCP connection. `count`: bytes of the body that have come or, when idle, of the answer that have not gone."""
+    """One TCP connection. `count`: bytes of the body received or, when idle, bytes of the answer still to be sent."""
 
     transport: Any
     address: str | None
@@ -62,7 +62,7 @@ class Connection:
                 return False
 
     def _still_taking(self, now: float) -> bool:
-        """Whether its client has taken some more of a long answer since this was last asked."""
+        """Whether its client has read more of a long answer since the last call."""
         tcp = compat.tcp(self.transport)
         before, self.count = self.count, compat.unsent(tcp) + compat.unacknowledged(tcp)
         taking = self.count > 0 and (before == 0 or self.count < before)
@@ -77,7 +77,7 @@ class Refusal(StrEnum):
 
 
 class Connections:
-    """All connections. Those that have to wait are kept in the order in which they began to."""
+    """All connections. Waiting ones are kept in the order in which they began to wait."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -87,13 +87,13 @@ class Connections:
         self._complain_at = 0.0
 
     def refusal(self, address: str | None) -> Refusal | None:
-        """Why a connection from this address is refused, if it is. Makes room if possible."""
+        """Why a new connection from this address is refused, or None. Makes room if possible."""
         if len(self._open) >= self.limit and not self._make_room():
             return self._refused(Refusal.FULL)
         return self.refusal_of(address)
 
     def refusal_of(self, address: str | None) -> Refusal | None:
-        """Why another connection from this address is refused, if it is."""
+        """Why another connection from this address would be refused, or None. Doesn't make room."""
         if address is not None and len(self._of_address.get(address, ())) >= conf().CONNECTIONS_PER_ADDRESS:
             return self._refused(Refusal.ADDRESS)
         return None
@@ -110,7 +110,7 @@ class Connections:
         return self._open.get(transport)
 
     def identify(self, connection: Connection, address: str | None) -> None:
-        """Count a connection as one of this address; None where it is not known."""
+        """Count a connection for this address; None if it is unknown."""
         if connection.address is not None and (others := self._of_address.get(connection.address)) is not None:
             others.pop(connection, None)
             if not others:
@@ -120,7 +120,7 @@ class Connections:
             self._of_address[address][connection] = None
 
     def enter(self, connection: Connection, phase: Phase) -> None:
-        """Note what happens on a connection now."""
+        """Record a connection's new phase."""
         if connection.transport not in self._open:
             return
         self._leave(connection)
@@ -208,7 +208,7 @@ def raise_file_limit() -> int:
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
             soft = wanted
-        except (OSError, ValueError) as error:  # macOS allows fewer than it says
+        except (OSError, ValueError) as error:  # macOS allows fewer than it reports
             logger.warning("cannot raise the limit on open files from %d: %s", soft, error)
     files = wanted if soft == resource.RLIM_INFINITY else soft
     spare = max(files - conf().RESERVED_FILES, files // 2)

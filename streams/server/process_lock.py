@@ -10,13 +10,13 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
 ADVISORY_LOCK = 0x6167656E74  # "agent": the same on every process that shares a PostgreSQL database
-WAIT_SECONDS = 3.0  # for a server that is just being replaced to be gone
+WAIT_SECONDS = 3.0  # for a server that is being replaced to end
 RETRY_SECONDS = 0.1
 
 
 class ProcessLock:
-    """Held by the only server on a database, unless a channel layer joins several. Ends with the process, however that
-    ends, or with this object."""
+    """Held by the only server on a database, unless several share a channel layer. Released with this object or when
+    the process ends, however it ends."""
 
     def __init__(self) -> None:
         self._held: Any = None  # a file descriptor, or a connection to PostgreSQL
@@ -30,8 +30,8 @@ class ProcessLock:
         while not (self._lock_database() if postgresql else self._lock_file()):
             if time.monotonic() > deadline:
                 raise ImproperlyConfigured(
-                    "another Agentstream server already runs on this database, and without REDIS_URL two would not "
-                    "hear of each other's events; stop the other one, or set REDIS_URL (and DATABASE_URL) for both"
+                    "another Agentstream server already runs on this database, and without REDIS_URL they would not "
+                    "receive each other's events; stop the other one, or set REDIS_URL (and DATABASE_URL) for both"
                 )
             time.sleep(RETRY_SECONDS)
 

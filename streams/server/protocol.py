@@ -19,11 +19,11 @@ from streams.server import compat
 from streams.server.connections import Phase
 
 INBOX_MESSAGES = 64  # of one client waiting to be handled before the server stops reading from it
-KERNEL_BYTES = 131_072  # not yet sent that the kernel may hold for one socket
+KERNEL_BYTES = 131_072  # unsent bytes that the kernel may hold for one socket
 CLOSE_SECONDS = 5.0  # for a client to answer our close frame before the connection is cut
-REFUSED_CLOSE_SECONDS = 1.0  # likewise, for a client that is not signed in
-REFUSED_BYTES = 4_096  # read from a refused client, for its close frame to be among them
-UNSENT_BYTES = 65_536  # from which on pings are not answered: their pongs would only wait
+REFUSED_CLOSE_SECONDS = 1.0  # the same, for a client that isn't signed in
+REFUSED_BYTES = 4_096  # read from a refused client, enough to include its close frame
+UNSENT_BYTES = 65_536  # above which pings aren't answered: their pongs would only wait
 
 TEXT = 0x81  # FIN and opcode 1, no extension (RFC 6455, section 5.2)
 MASKED = 0x80
@@ -32,7 +32,7 @@ EXTENDED = 126  # the length is in the next two bytes
 
 
 class StreamProtocol(WebSocketProtocol):  # type: ignore[misc]
-    """daphne's WebSocket protocol, reading simple messages in a simple way and closing within a bounded time."""
+    """daphne's WebSocket protocol with a fast path for short messages and a bounded time to close."""
 
     refused = False  # closed by us for cause: nothing more of it is handled
     _refused_bytes = 0
@@ -41,7 +41,7 @@ class StreamProtocol(WebSocketProtocol):  # type: ignore[misc]
     def onConnect(self, request: Any) -> Any:  # noqa: N802 (autobahn's name)
         if not request.headers.get("sec-websocket-protocol", "").isascii():
             raise ConnectionDeny(400, "expected Sec-WebSocket-Protocol in ASCII")  # type: ignore[no-untyped-call]
-        request.headers.pop("daphne-root-path", None)  # for a proxy to set, which none of ours does
+        request.headers.pop("daphne-root-path", None)  # meant to be set by a proxy; ours never do, so it is forged
         self._frames = Bucket(conf().MESSAGES_BURST, conf().MESSAGES_PER_SECOND)
         return super().onConnect(request)
 
@@ -78,7 +78,7 @@ class StreamProtocol(WebSocketProtocol):  # type: ignore[misc]
         super().dataReceived(data)
 
     def onFrameBegin(self) -> None:  # noqa: N802 (autobahn's name)
-        # Frames that are no message cost work as well: pings, pongs, fragments. Messages are counted by the session.
+        # Frames that aren't messages cost work, too: pings, pongs, fragments. The session counts messages.
         if not self.refused and not self._frames.take():
             self.refuse(int(Close.TOO_MANY_MESSAGES))
             self._refused_bytes = REFUSED_BYTES + 1
@@ -136,16 +136,16 @@ class StreamProtocol(WebSocketProtocol):  # type: ignore[misc]
         return super().onCloseFrame(code, reasonRaw)
 
     def dropConnection(self, abort: bool = False) -> None:  # noqa: N802 (autobahn's name)
-        # Not aborted at once, even where autobahn would: that may overtake a close frame on its way.
+        # Not aborted at once, even where autobahn would: the reset could overtake a close frame.
         super().dropConnection(abort=False)
         reactor.callLater(REFUSED_CLOSE_SECONDS, self._abort)
 
     def _abort(self) -> None:
         if self.transport is not None:
-            self.transport.abortConnection()  # does nothing where it has ended
+            self.transport.abortConnection()  # does nothing if it has ended
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:  # noqa: N802, N803
-        compat.mute(self, False)  # the application must hear of the end even where it asked for it
+        compat.mute(self, False)  # the application must be notified of the end even if it asked for it
         super().onClose(wasClean, code, reason)
 
 
@@ -166,7 +166,7 @@ class TransportSink:
         handle = self._socket = compat.socket_of(self._tcp)
         option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
         if option is not None and handle.family in (socket.AF_INET, socket.AF_INET6):
-            # Megabytes waiting in the kernel for a slow reader would cost memory, and lie between it and a close frame.
+            # Megabytes queued in the kernel for a slow reader would cost memory and delay a close frame.
             handle.setsockopt(socket.IPPROTO_TCP, option, KERNEL_BYTES)
 
     @property
@@ -184,13 +184,13 @@ class TransportSink:
             self._protocol.transport.write(wire[sent:] if sent else wire)
 
     def _send(self, wire: bytes) -> int:
-        """Give the kernel what it takes at once, past the transport: that would ask the selector to say when there is
-        room, and again not to, three system calls where one does. Returns how much that was."""
+        """Write to the socket directly; returns how many bytes the kernel accepted. The transport would also register
+        with the selector and unregister again: three system calls instead of one."""
         if not self._direct or compat.unsent(self._tcp) or compat.closing(self._tcp):
             return 0
         try:
             return self._socket.send(wire)
-        except OSError:  # full, or broken, which the transport will find out in its own way
+        except OSError:  # full or broken; the transport detects which
             return 0
 
     def close(self, code: int) -> None:
@@ -260,7 +260,7 @@ def invalid_close(code: int | None, reason: bytes | None) -> int | None:
 def whole_texts(data: bytes) -> tuple[list[bytes], int]:
     """The payloads of the masked text frames at the beginning of `data`, and where they end.
 
-    They end at anything else: what is not whole, not text, longer than 64 KiB or not valid is for a full parser.
+    Anything incomplete, not text, longer than 64 KiB or invalid ends them and is left to autobahn's parser.
     """
     payloads: list[bytes] = []
     end = 0
@@ -294,7 +294,7 @@ def _text(data: bytes, start: int) -> tuple[bytes, int] | None:
 
 
 def _unmask(payload: bytes, mask: bytes) -> bytes:
-    """Section 5.3: each byte with the mask's byte in turn, here all at once as one long number."""
+    """Section 5.3: XOR each byte with the mask's bytes in turn, here all at once as one long integer."""
     length = len(payload)
     key = (mask * (length // 4 + 1))[:length]
     return (int.from_bytes(payload, "little") ^ int.from_bytes(key, "little")).to_bytes(length, "little")

@@ -13,7 +13,7 @@ from streams.server.channel import RETRY_SECONDS, forwarded_for
 
 
 def _body_limit(method: bytes, target: bytes) -> int:
-    """How large the body of a request may be."""
+    """The size limit for a request's body, in bytes."""
     if method == b"POST" and _uploads().fullmatch(target.partition(b"?")[0]):
         return conf().UPLOAD_BYTES
     return conf().BODY_BYTES
@@ -21,13 +21,13 @@ def _body_limit(method: bytes, target: bytes) -> int:
 
 @cache
 def _uploads() -> re.Pattern[bytes]:
-    """The paths to which requests bring files."""
+    """The paths to which files are uploaded."""
     patterns = [pattern for app in installed(StreamApp) for pattern in app.upload_paths()]
     return re.compile("|".join(patterns or ["(?!)"]).encode())
 
 
 class StreamRequest(WebRequest):  # type: ignore[misc]
-    """daphne's HTTP request, refusing a body that is too large before, or as soon as, it is that large."""
+    """daphne's HTTP request; refuses a body that is too large, if possible before it is read."""
 
     _refused = False
     _received = 0
@@ -52,7 +52,9 @@ class StreamRequest(WebRequest):  # type: ignore[misc]
     def process(self) -> Any:
         if self._refused:
             return None
-        self.requestHeaders.removeHeader(b"Daphne-Root-Path")  # for a proxy to set, which none of ours does
+        self.requestHeaders.removeHeader(
+            b"Daphne-Root-Path"
+        )  # meant to be set by a proxy; ours never do, so it is forged
         upgrade = next(compat.header_values(self, b"Upgrade"), b"").lower()
         if upgrade == b"websocket" and self.clientproto != b"HTTP/1.1":
             compat.refuse_request(self, 400, b"Bad Request", "expected HTTP/1.1 for a WebSocket")

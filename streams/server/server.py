@@ -1,9 +1,9 @@
 """daphne with backpressure and an orderly drain.
 
-Added to daphne's classes: frames already assembled are written straight to the transport, which says when it is full
-(daphne gives an application no such word); short messages are read without autobahn's parser; a client that sends
-faster than it is answered is not read from meanwhile; and a stop closes the sockets in steps with 1012 instead of
-cutting them.
+Changes to daphne's classes: finished frames are written directly to the transport, which reports when it is full
+(daphne doesn't pass that on to the application); short messages bypass autobahn's parser; the server stops reading from
+a client that sends faster than it is answered; and a stop closes the sockets in steps with 1012 instead of cutting
+them.
 """
 
 import asyncio
@@ -40,11 +40,11 @@ logger = logging.getLogger(__name__)
 compat.share_utf8_validator()
 
 DRAIN_STEPS = 20
-GARBAGE = 20_000  # objects made, and not yet let go, after which Python looks for cycles (its default: 700)
-BACKLOG = 4_096  # connections that wait to be accepted; the kernel's own limit may be lower
-REFUSED_AT_ONCE = 20  # connections that are told so
-CUT_EVERY = 0.5  # seconds between two looks for clients that take too long
-HTTP_STEP = 0.05  # seconds between two looks at whether the reader of an HTTP answer has caught up
+GARBAGE = 20_000  # objects allocated and not yet freed after which Python looks for cycles (its default: 700)
+BACKLOG = 4_096  # connections waiting to be accepted; the kernel's own limit may be lower
+REFUSED_AT_ONCE = 20  # connections that get an error response; the rest are dropped
+CUT_EVERY = 0.5  # seconds between two checks for clients that take too long
+HTTP_STEP = 0.05  # seconds between two checks whether the reader of an HTTP response has caught up
 
 
 class StreamServer(Server):  # type: ignore[misc]
@@ -67,7 +67,7 @@ class StreamServer(Server):  # type: ignore[misc]
         except (ImproperlyConfigured, OperationalError, NotMigratedError) as error:
             logger.critical("cannot start: %s", str(error).strip())
             sys.exit(1)
-        # What has been loaded so far stays for good; and a collection looks at every socket's objects, all at once.
+        # Objects loaded so far live as long as the process; and each full collection visits every socket's objects.
         gc.collect()
         gc.freeze()
         gc.set_threshold(GARBAGE)
@@ -75,13 +75,13 @@ class StreamServer(Server):  # type: ignore[misc]
         super().run()
 
     def _configure(self) -> None:
-        # Close with a code (1009 for a frame too large) instead of dropping the connection without a word.
-        # A null origin is for the application to refuse, like any other. Text is validated where it is decoded.
+        # Close with a code (1009 for a frame too large) instead of dropping the connection silently.
+        # The application refuses a null origin, like any other. Text is validated where it is decoded.
         compat.use_channels(self, self._channel, StreamRequest, self._admit)
         factory = compat.ws_options(self)
         factory.setProtocolOptions(versions=[13], failByDrop=False, allowNullOrigin=True, utf8validateIncoming=False)
         factory.protocol = compat.with_options_of(factory, StreamProtocol)
-        asyncio.get_event_loop().call_soon(Runtime.start)  # not only with the first viewer: maintenance is due before
+        asyncio.get_event_loop().call_soon(Runtime.start)  # not only at the first viewer: maintenance starts now
         LoopingCall(self.sockets.cut_late).start(CUT_EVERY, now=False)
         if self._when_ready:
             self._when_ready()
@@ -93,7 +93,7 @@ class StreamServer(Server):  # type: ignore[misc]
         reason = self.sockets.refusal(None if self._proxied else address_of(peer))
         if reason is None:
             return True
-        # Dropped without a word while many are being told: they have file descriptors too.
+        # Dropped silently while many are getting an error response, because those use file descriptors, too.
         return RefusedConnection(reason) if RefusedConnection.count < REFUSED_AT_ONCE else None
 
     @property
@@ -120,7 +120,7 @@ class StreamServer(Server):  # type: ignore[misc]
         return inbox
 
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
-        """Pass on the application's messages; a long HTTP response no faster than its client reads it."""
+        """Pass on the application's messages; send a long HTTP response no faster than its client reads it."""
         await super().handle_reply(protocol, message)
         if message["type"] == "http.response.body" and message.get("more_body"):
             await self._taken(protocol)
@@ -178,8 +178,8 @@ class StreamServer(Server):  # type: ignore[misc]
 
 
 def _with_backlog(endpoint: str) -> str:
-    """Twisted lets 50 connections wait to be accepted. Of a crowd that comes back at once the rest would be dropped by
-    the kernel, and try again after 1, 3 and 7 seconds."""
+    """The endpoint with a longer backlog. Twisted lets 50 connections wait to be accepted; when many clients reconnect
+    at once, the kernel would drop the rest, and they would retry after 1, 3 and 7 seconds."""
     listens = endpoint.startswith(("tcp:", "ssl:")) and "backlog=" not in endpoint
     return f"{endpoint}:backlog={BACKLOG}" if listens else endpoint
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from streams.hub.window import Frame
 
-QUEUE = 16  # frames handed over and not yet taken by the server
+QUEUE = 16  # frames queued and not yet accepted by the server
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 

@@ -33,8 +33,8 @@ def add_stream_endpoints(
 ) -> None:
     """Add `/<kind>s/{id}/events` and `/<kind>s/{id}/stream` to a router.
 
-    `auth` finds out who calls; `viewer_of` tells; `authorize` raises ProtocolError (NOT_FOUND, FORBIDDEN) for callers
-    who may not read the stream.
+    `auth` authenticates the caller; `viewer_of` returns them; `authorize` raises ProtocolError (NOT_FOUND, FORBIDDEN)
+    for callers who may not read the stream.
     """
     path = f"/{kind_name}s/{{uuid:{kind_name}_id}}"
     Key = Annotated[uuid.UUID, PathParameter(alias=f"{kind_name}_id")]  # noqa: N806 (a type)
@@ -59,11 +59,11 @@ def add_stream_endpoints(
 def add_own_stream_endpoints(
     router: Router, kind: Kind, authorize: Authorize, viewer_of: Callable[[HttpRequest], Viewer], auth: Any
 ) -> None:
-    """Add `/<alias>/events` and `/<alias>/stream` of a kind of which everybody has one stream."""
+    """Add `/<alias>/events` and `/<alias>/stream` for a kind with one stream per user."""
 
     def own_key(request: HttpRequest) -> uuid.UUID:
         key = kind.own_key(viewer_of(request))
-        assert key is not None, f"{kind.name} is no kind of which everybody has one stream"
+        assert key is not None, f"{kind.name} is not a kind with one stream per user"
         return key
 
     @router.get(
@@ -98,12 +98,12 @@ async def _live(
     pieces = await event_stream(viewer, kind, key, _resume_after(request, query.since))
     response = StreamingHttpResponse(pieces, content_type="text/event-stream")
     response["Cache-Control"] = "no-cache"
-    response["X-Accel-Buffering"] = "no"  # nginx would otherwise keep events back
+    response["X-Accel-Buffering"] = "no"  # nginx would otherwise buffer events
     return response
 
 
 def _resume_after(request: HttpRequest, since: int | None) -> int | None:
-    """The seq to resume after: the header Last-Event-ID counts before the query, as it is the newer one."""
+    """The seq to resume after: the header Last-Event-ID takes precedence over the query, because it is newer."""
     last = request.headers.get("Last-Event-ID", "")
     if not last:
         return since

@@ -37,7 +37,7 @@ from streams.runtime import Runtime
 logger = logging.getLogger(__name__)
 
 NOT_THE_CLIENTS_FAULT = (Code.CONFLICT, Code.UNAVAILABLE, Code.INTERNAL, Code.RATE_LIMITED)
-EXPIRY_SECONDS = 0.1  # after its expiry, a credential is looked at: it has certainly expired then
+EXPIRY_SECONDS = 0.1  # wait after a credential's expiry before checking it, so that it has certainly expired
 MAX_TIMER_SECONDS = 86_400.0
 MAX_REJECTED = 200  # messages over the limit that are answered with RATE_LIMITED before the connection is closed
 
@@ -138,8 +138,8 @@ class ClientSession:
     async def subscribe(
         self, kind: Kind, key: uuid.UUID, wish: Subscribe, request: Request | None = None, *, again: bool = False
     ) -> None:
-        """Follow a stream from where `wish` says, or `again` from its oldest event, because the log no longer has what
-        should come next.
+        """Follow a stream from the position in `wish`, or `again` from its oldest event, because the log no longer has
+        the next one.
 
         Raises ProtocolError (NOT_FOUND, TOO_MANY_SUBSCRIPTIONS, UNAVAILABLE).
         """
@@ -148,7 +148,7 @@ class ClientSession:
             limit = conf().SUBSCRIPTIONS
             raise ProtocolError(Code.TOO_MANY_SUBSCRIPTIONS, f"expected at most {limit} subscriptions per connection")
         snapshot, feed = await self._open(kind, key, (wish.since or 0) if wish.at else 0)
-        name = feed.name  # one text for all who follow
+        name = feed.name  # one string object shared by all followers
         if again and (name not in self._subjects or name in self._connection.cursors or name in self._paging):
             return  # the client has unsubscribed or subscribed in the meantime
         self._stop_paging(name)
@@ -204,7 +204,7 @@ class ClientSession:
 
     async def _require(self, kind: Kind, key: uuid.UUID, scope: Scope) -> None:
         """Raise ProtocolError (NOT_FOUND, FORBIDDEN) unless the viewer may change the stream in this way."""
-        grants = self._grants  # another dict as soon as rights change: no stale answer is kept
+        grants = self._grants  # replaced when rights change, so a stale result is never stored
         rights = grants.get((kind, key))
         if rights is None:
             rights = grants[kind, key] = await self._reader.access(self._query(kind, key))
@@ -265,7 +265,7 @@ class ClientSession:
         self._end_subscription(name, Reason.DELETED)
 
     def stalled(self) -> None:
-        self.close(Close.TOO_SLOW, "the reader takes nothing")
+        self.close(Close.TOO_SLOW, "the client has stopped reading")
 
     def access_changed(self) -> None:
         self._grants = {}
@@ -300,16 +300,16 @@ class ClientSession:
         try:
             viewer = await self._reader.renewed(self._viewer)
             if viewer is None:
-                self.close(Close.ACCESS_WITHDRAWN, "the credential no longer holds")
+                self.close(Close.ACCESS_WITHDRAWN, "the credential is no longer valid")
                 return
             if viewer.limits != self._viewer.limits:
-                self._grants = {}  # some may have been asked for with what the credential was for before
+                self._grants = {}  # some may have been queried with the credential's earlier limits
             self._viewer = viewer
             self._watch_expiry()
             subjects = list(self._subjects.items())
             granted = await asyncio.gather(*(self._reader.access(self._query(*subject)) for _, subject in subjects))
         except ProtocolError:
-            return  # the database is away; the next heartbeat asks again
+            return  # the database is down; the next heartbeat tries again
         except Exception:
             logger.exception("cannot check the access of %s; the next heartbeat tries again", self._viewer.name)
             return

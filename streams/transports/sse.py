@@ -11,7 +11,7 @@ from streams.protocol.kinds import Kind, Viewer
 from streams.protocol.messages import Subscribe, seq_of
 from streams.transports.session import ClientSession
 
-QUEUE_FRAMES = 64  # frames handed over and not yet sent
+QUEUE_FRAMES = 64  # frames queued and not yet sent
 
 
 class EventStream:
@@ -77,7 +77,7 @@ async def event_stream(viewer: Viewer, kind: Kind, key: uuid.UUID, since: int | 
 
 
 class SessionEvents:
-    """The pieces of a session's event stream. Ends the session with the iteration, or when it is let go unread: a
+    """The pieces of a session's event stream. Ends the session when the iteration ends or when this is closed unread: a
     client may disconnect before the first piece, and a generator that was never started runs no `finally`."""
 
     def __init__(self, sink: EventStream, session: ClientSession) -> None:
@@ -97,7 +97,7 @@ class SessionEvents:
 
     def close(self) -> None:
         """Called by Django, in a thread, when it is done with the response."""
-        with suppress(RuntimeError):  # the loop is closed, and the session with it
+        with suppress(RuntimeError):  # the loop is closed, and with it the session
             self._loop.call_soon_threadsafe(self._session.end)
 
     __del__ = close

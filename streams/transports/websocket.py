@@ -31,7 +31,7 @@ class StreamConsumer(AsyncConsumer):
         sink: Sink = scope.get("extensions", {}).get(SINK) or AsgiSink(send)
         try:
             session = ClientSession(viewer, sink, merge)
-        except ProtocolError:  # too many of this user's
+        except ProtocolError:  # the user has too many connections
             await send({"type": "websocket.close", "code": int(Close.TOO_MANY_MESSAGES)})
             return
         turn = Turn()

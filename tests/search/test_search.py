@@ -159,8 +159,8 @@ def test_a_token_finds_only_what_it_is_for(live: LiveServer, desk: Desk) -> None
     [
         ("q=", "q: expected at least one word"),
         ("q=%26%26", "q: expected at least one word"),
-        ("q=%22a", 'q: expected a second "'),
-        ("q=-a", "not only ones to leave out"),
+        ("q=%22a", 'q: expected a closing "'),
+        ("q=-a", "isn't excluded"),
         ("q=a*", "at least 2 characters before *"),
         ("q=" + "+".join("abcdefghijklm"), "at most 12 words, got 13"),
         ("q=" + "x" * 201, "at most 200 characters"),

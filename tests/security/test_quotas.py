@@ -111,7 +111,10 @@ def user(server: LiveServer) -> Api:
 def test_a_days_bytes_are_limited(tight: LiveServer) -> None:
     _, agent = agent_of(api := user(tight))
     assert publish(api, agent, 1, size=60_000).status == 200  # larger than the quota: or it could never be sent
-    assert publish(api, agent, 2).data["message"] == "the workspace's bytes for today are used up; keep these"
+    assert (
+        publish(api, agent, 2).data["message"]
+        == "the workspace's daily quota of bytes is used up; keep these events and send them again tomorrow (UTC)"
+    )
 
 
 def test_a_user_owns_so_many_workspaces(tight: LiveServer) -> None:

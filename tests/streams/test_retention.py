@@ -60,7 +60,7 @@ def test_old_events_go_by_their_age(own_live: LiveServer) -> None:
 
 def test_a_second_server_without_redis_is_refused_with_the_reason(own_live: LiveServer, tmp_path: Path) -> None:
     second = LiveServer(tmp_path)
-    with pytest.raises(RuntimeError, match="without REDIS_URL two would not hear of each other's events"):
+    with pytest.raises(RuntimeError, match="without REDIS_URL they would not receive each other's events"):
         second.start()
 
 

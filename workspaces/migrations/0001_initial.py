@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
                 ('hash', models.CharField(editable=False, max_length=64, unique=True)),
                 ('hint', models.CharField(editable=False, max_length=16)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('expires_at', models.DateTimeField(blank=True, help_text='Empty: it holds until it is deleted.', null=True)),
+                ('expires_at', models.DateTimeField(blank=True, help_text='Empty: valid until it is deleted.', null=True)),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tokens', to=settings.AUTH_USER_MODEL)),
             ],
             options={

@@ -9,7 +9,7 @@ from accounts.links import local_url, sign_in_link
 
 
 class Command(BaseCommand):
-    help = "Print a link that signs a user in, once, within the hour."
+    help = "Print a link that signs a user in once, within an hour."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")

@@ -15,7 +15,7 @@ from workspaces.models import Workspace
 
 
 class Command(BaseCommand):
-    help = "Print a new API token of a user, alone on standard output. It is shown this once."
+    help = "Create an API token for a user and print it, and nothing else, to standard output. It is shown only once."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")
