@@ -49,8 +49,13 @@ class Agentstream(Dialect):
             f'{{"n":{event.number},"type":"agent:output","payload":{{"content":"{event.content}","role":"assistant"}}}}'
             for event in events
         )
+        return [self.publication(agent, items, producer)]
+
+    @staticmethod
+    def publication(agent: str, items: str, producer: str) -> bytes:
+        """The frame that publishes numbered events, which are JSON."""
         head = f'{{"type":"publish:agent","payload":{{"agentId":"{agent}","producer":"{producer}","events":['
-        return [f"{head}{items}]}}}}".encode()]
+        return f"{head}{items}]}}}}".encode()
 
 
 class SocketIO(Dialect):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
-from benchmarks.dialects import Dialect
+from benchmarks.dialects import Agentstream, Dialect
 from benchmarks.events import MARK, STAMP, STAMP_BYTES, Event, clock
 
 ANSWER_SECONDS = 20.0  # for a socket to open, or to be answered
@@ -143,8 +143,16 @@ class Producer(Socket):
 
     async def ask(self, events: Sequence[Event]) -> None:
         """Publish these at once and wait for the answer."""
+        await self._answered(self.dialect.publish(self.agent, events, self._name))
+
+    async def ask_items(self, items: str) -> None:
+        """Likewise with Agentstream; events of any type, as JSON, numbered as `next_events` numbers them."""
+        assert isinstance(self.dialect, Agentstream)
+        await self._answered([self.dialect.publication(self.agent, items, self._name)])
+
+    async def _answered(self, messages: Sequence[bytes]) -> None:
         self._answer = asyncio.get_running_loop().create_future()
-        self.say(self.dialect.publish(self.agent, events, self._name))
+        self.say(messages)
         await asyncio.wait_for(self._answer, ANSWER_SECONDS)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
