@@ -120,6 +120,26 @@ def test_on_a_phone_it_is_said_in_full_why_an_agent_waits_and_how_full_its_conte
     assert words.evaluate("one => one.getBoundingClientRect().right") <= 360
 
 
+def test_on_a_phone_an_agents_name_is_never_cut(tab: Page, live: LiveServer, place: Place) -> None:
+    name = "flaky-test-hunter of the payments team"
+    agent = place.api.agent(place.workspace["id"], name)
+    request = {"requestId": "r", "kind": "input", "title": "Which branch?", "options": []}
+    assert place.api.post(f"/agents/{agent['id']}/requests", request).status == 201
+    tab.set_viewport_size({"width": 390, "height": 844})
+    sign_in(tab, live)
+    for path, shown in {
+        place.workspace_url: ".agent-name",
+        f"{live.url}/": ".agent-name",
+        f"{live.url}/pinned/?agents={agent['id']}": ".panel-head h2",
+    }.items():
+        tab.goto(path)
+        written = tab.locator(shown).filter(has_text=name)
+        expect(written).to_be_visible()
+        expect(tab.locator(".agent-asks:visible, .panel agent-status").first).to_be_visible()
+        cut = written.evaluate("one => [one.scrollWidth - one.clientWidth, one.scrollHeight - one.clientHeight]")
+        assert cut == [0, 0], path
+
+
 def test_on_a_phone_one_may_try_again_at_once(
     tab: Page, live: LiveServer, place: Place, complaints: Complaints
 ) -> None:

@@ -65,8 +65,11 @@ def test_the_heads_of_nine_panels_have_room_for_what_they_say(tab: Page, live: L
 OVERLAPS = """() => [...document.querySelectorAll(".panel-head")].flatMap((head) => {
   const parts = [...head.querySelectorAll("h2, .status-word, context-gauge span, .panel-buttons")];
   const boxes = parts.filter((part) => part.checkVisibility()).map((part) => part.getBoundingClientRect());
-  const ends = [...boxes.slice(1).map(({ left }) => left), head.getBoundingClientRect().right];
-  return boxes.map(({ right }, index) => Math.round(right - ends[index])).filter((excess) => excess > 0);
+  const edge = head.getBoundingClientRect().right;
+  const beside = (one, other) => other.left > one.left && other.top < one.bottom && other.bottom > one.top;
+  return boxes
+    .map((one) => one.right - Math.min(edge, ...boxes.filter((other) => beside(one, other)).map(({ left }) => left)))
+    .filter((excess) => Math.round(excess) > 0);
 })"""
 
 
