@@ -1,10 +1,10 @@
 import "../../vendor/relative-time/relative-time.js";
 import "../lib/agent-elements.js";
-import { escapeBidi } from "../lib/ansi.js";
 import { element } from "../lib/dom.js";
 import { formatDuration } from "../lib/format.js";
 import { isPinned, togglePin } from "../lib/pins.js";
 import { OTHER_REASONS, attention, openRequests } from "../lib/status.js";
+import { escapeBidi } from "../lib/visible.js";
 import { RequestCards } from "../requests/cards.js";
 
 /**

@@ -1,3 +1,5 @@
+import { escapeBidi } from "./visible.js";
+
 /**
  * Terminal output as text with styles: colors become CSS classes, overwritten lines keep their last state, and all other
  * control sequences are dropped. One pass over the text, whatever it contains.
@@ -5,24 +7,14 @@
 
 const CONTROLS =
   /\x1b(?:\[([0-?]*)[ -/]*([@-~]?)|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~]?)|[\x00-\x08\x0b-\x1f\x7f]/g;
-/** Characters that reorder or hide their neighbors, and so can make text read as something else. */
-const BIDI_CONTROLS = /[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]/g;
 /** Text with more spans than this isn't meant for people; the rest is left unstyled. */
 const MAX_STYLED_SPANS = 1_000;
 
 const SWITCHES = { 1: "bold", 2: "dim", 3: "italic", 4: "underline", 7: "inverse", 9: "strike" };
 const OFF = { 22: ["bold", "dim"], 23: ["italic"], 24: ["underline"], 27: ["inverse"], 29: ["strike"] };
 
-/** Spells out the characters that would reorder the text. @param {string} text */
-export function escapeBidi(text) {
-  return text.replace(
-    BIDI_CONTROLS,
-    (character) => `⟨U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`,
-  );
-}
-
 /** @param {string} text @returns {[text: string, classes: string][]} */
-export function parseAnsi(text) {
+function parseAnsi(text) {
   /** @type {[string, string][]} */
   const found = [];
   const style = { switches: new Set(), fg: undefined, bg: undefined };

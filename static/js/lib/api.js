@@ -1,5 +1,5 @@
 /** An API call that failed. `message` can be shown to people. */
-export class ApiError extends Error {
+class ApiError extends Error {
   /**
    * @param {string} message
    * @param {number} [status] of the response, if there was one

@@ -1,6 +1,6 @@
 import DOMPurify from "../../vendor/dompurify/dompurify.js";
 import { Marked } from "../../vendor/marked/marked.js";
-import { escapeBidi } from "./ansi.js";
+import { escapeBidi } from "./visible.js";
 import { copyButton } from "./copy.js";
 import { element } from "./dom.js";
 

@@ -78,7 +78,6 @@ export class RequestCard {
     const focused = this.#form.contains(document.activeElement);
     this.resolvedAt ??= performance.now();
     this.#outcome.textContent = outcomeText(this.#request, resolution, late);
-    this.#outcome.dataset.outcome = resolution.outcome;
     this.#show();
     if (focused) this.element.focus({ preventScroll: true });
     announce(`${visible(this.#request.title)}: ${this.#outcome.textContent}`);
@@ -196,5 +195,5 @@ export class RequestCard {
 function times({ createdAt, expiresAt }) {
   const asked = createdAt ? [`asked ${formatMoment(createdAt)}`] : [];
   const expires = expiresAt ? [`expires ${formatMoment(expiresAt)}`] : [];
-  return [element("span", { class: "request-times" }, [...asked, ...expires].join(" · "))];
+  return [element("span", {}, [...asked, ...expires].join(" · "))];
 }

@@ -2,7 +2,7 @@ import { call } from "../lib/api.js";
 import { element } from "../lib/dom.js";
 import { plural } from "../lib/format.js";
 
-/** For how long it is shown how a request ended. */
+/** How long the outcome of a request is shown. */
 const RESOLVED_MS = 15_000;
 
 /** Loaded with the first request: most pages show none. @type {typeof import("./card.js").RequestCard | null} */
@@ -129,7 +129,7 @@ export class RequestCards {
     if (focused) this.element.focus({ preventScroll: true });
   }
 
-  /** It was resolved while this page wasn't listening. */
+  /** Shows how a request ended that was resolved while this page wasn't listening. */
   async #lookUp(id) {
     const request = this.#open.get(id);
     this.#open.delete(id);
@@ -141,7 +141,7 @@ export class RequestCards {
     else this.#remove(id);
   }
 
-  /** Some are left out of a state that would be too large. */
+  /** Fetches the open requests that a state leaves out because it would be too large. */
   async #fetchLeft() {
     const before = [...this.#open.keys()];
     const found = await fetchOpen(this.#agentId).catch(() => null);

@@ -52,5 +52,4 @@ function fieldView([key, value]) {
   return [element("dt", {}, visible(key)), element("dd", {}, clipped(text, { lines: LINES }))];
 }
 
-const folded = (title, content) =>
-  element("details", { class: "request-more" }, element("summary", {}, title), content);
+const folded = (title, content) => element("details", {}, element("summary", {}, title), content);

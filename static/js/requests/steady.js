@@ -1,9 +1,9 @@
-/** So long an element must have stood still before a click on it can be meant for it. */
+/** How long an element must have stood still for a click on it to be deliberate. */
 const SETTLE_MS = 600;
 const LOOK_INTERVAL_MS = 100;
-/** Rounding, and the last pixels of a fade, are no movement. */
+/** Less than this is rounding, or the end of an animation. */
 const SLACK_PX = 3;
-/** For so long after a wheel or a finger has moved, scrolling is the reader's own. */
+/** How long after a wheel or a finger has moved scrolling counts as the reader's own. */
 const OWN_SCROLL_MS = 1_000;
 
 /** @type {Map<Element, {onchange: (steady: boolean) => void, top: number, left: number, movedAt: number}>} */

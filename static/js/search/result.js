@@ -1,4 +1,4 @@
-import { escapeBidi } from "../lib/ansi.js";
+import { escapeBidi } from "../lib/visible.js";
 import { element } from "../lib/dom.js";
 
 const SOURCES = { "agent:input": "sent to it", "agent:error": "error", "agent:request": "request" };

@@ -1,7 +1,8 @@
-import { ansiNodes, escapeBidi } from "../lib/ansi.js";
+import { ansiNodes } from "../lib/ansi.js";
 import { changesView } from "../lib/changes.js";
 import { element } from "../lib/dom.js";
 import { plural } from "../lib/format.js";
+import { escapeBidi } from "../lib/visible.js";
 
 /** A message that is being written is redrawn at most this often, and at most in this share of the time. */
 const MIN_REDRAW_INTERVAL_MS = 100;

@@ -85,7 +85,7 @@ function stepText({ content, status }) {
 }
 
 /** @param {{inputTokens?: number, outputTokens?: number, costUsd?: number, estimated?: boolean}} usage */
-export function usageText({ inputTokens, outputTokens, costUsd, estimated }) {
+function usageText({ inputTokens, outputTokens, costUsd, estimated }) {
   const parts = [
     inputTokens === undefined ? "" : `${formatNumber(inputTokens)} tokens in`,
     outputTokens === undefined ? "" : `${formatNumber(outputTokens)} tokens out`,
@@ -95,7 +95,7 @@ export function usageText({ inputTokens, outputTokens, costUsd, estimated }) {
 }
 
 /** @param {{contextLevel: number | null, tokensUsed?: number, tokensLimit?: number}} context */
-export function contextText(context) {
+function contextText(context) {
   return `Context ${formatContext(context)}`;
 }
 
