@@ -101,6 +101,14 @@ def allowed(milliseconds: float) -> float:
     return milliseconds * max(1, 2 * os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
+def heap_mib(page: Page) -> float:
+    """What the page's scripts hold in memory, after a garbage collection."""
+    session = page.context.new_cdp_session(page)
+    session.send("HeapProfiler.collectGarbage")
+    used: float = session.send("Runtime.getHeapUsage")["usedSize"]
+    return used / 2**20
+
+
 class Wire:
     """What a page takes in over HTTP, in bytes as they arrive: headers, and bodies as they were compressed."""
 

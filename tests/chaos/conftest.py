@@ -19,21 +19,21 @@ def _many_sockets() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 10_000)), hard))
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     with running(Postgres) as service:
         assert isinstance(service, Postgres)
         yield service
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def redis_server() -> Iterator[Redis]:
     with running(Redis) as service:
         assert isinstance(service, Redis)
         yield service
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def pair(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres, redis_server: Redis) -> Iterator[Cluster]:
     """Two servers on PostgreSQL and Redis."""
     env = {"DATABASE_URL": postgres.migrated_database(), "REDIS_URL": redis_server.url}
@@ -41,7 +41,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres, redis_ser
         yield servers
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def single(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """One server on SQLite."""
     with cluster(tmp_path_factory.mktemp("single")) as server:
