@@ -88,7 +88,6 @@ def _joined(last: Entry | None, parts: Iterable[Entry]) -> list[Entry]:
 def _store(entries: Sequence[Entry]) -> None:
     known = [entry for entry in entries if entry.pk is not None]
     new = [entry for entry in entries if entry.pk is None]
-    words = [(plain(entry.text), entry.stream_id, entry.seq) for entry in entries]
     if not entries:
         return
     with transaction.atomic():
@@ -98,7 +97,7 @@ def _store(entries: Sequence[Entry]) -> None:
         )  # a process whose lease expired meanwhile may have stored them
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
-                cursor.executemany(SET_WORDS, words)
+                cursor.executemany(SET_WORDS, [(plain(one.text), one.stream_id, one.seq) for one in entries])
 
 
 def _remove(entries: QuerySet[Entry]) -> None:

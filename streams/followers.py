@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 STEP_EVENTS = 100  # handed over at once
 STEP_SIZE = 131_072  # characters handed over at once: large events are in memory several times while they are handled
 STEP_PAUSE = 0.02  # shortest pause between two steps in seconds, so that others can write
-REST = 4.0  # pause after a step, times its duration: leaves publishers most of the machine and of the database
+REST = 9.0  # pause after a step, times its duration: leaves publishers most of the machine and of the database
 TELL_SECONDS = 0.2  # for which names of grown streams are collected before other processes are notified
 GATHER_SECONDS = 0.5  # for which they are collected before a step, so that many small publications share one
 MAX_NAMES = 1_000  # collected at most; beyond that all streams are scanned
@@ -81,7 +81,7 @@ class Worker:
                 total += len(events)
                 if events and events[-1].seq < stream.head:
                     rest.append(stream.stream)
-                if self._stopping.wait(max(STEP_PAUSE, REST * (time.monotonic() - began))):
+                if self._stopping.wait(_pause_after(time.monotonic() - began)):
                     break
             found = list(store.behind(self.follower.name, self.follower.kinds, rest))
         return total
@@ -110,6 +110,11 @@ class Worker:
             store.forget(self.follower.name, self._holder, stream_id)
             if self._stopping.wait(STEP_PAUSE):
                 return
+
+
+def _pause_after(step_seconds: float) -> float:
+    """The pause between two steps, in seconds: never so long that the lease could run out meanwhile."""
+    return min(max(STEP_PAUSE, REST * step_seconds), conf().FOLLOWER_LEASE / 4)
 
 
 class Followers:
