@@ -21,7 +21,7 @@ from streams.conf import conf
 from streams.database import in_thread
 from streams.log import followers as store
 from streams.log.followers import Behind, LeaseLostError
-from streams.plugin import Follower, LoggedEvent, StreamApp, installed
+from streams.plugin import Follower, LoggedEvent, Start, StreamApp, installed
 from streams.protocol.messages import ProtocolError
 
 logger = logging.getLogger(__name__)
@@ -49,10 +49,14 @@ class Worker:
         self._holder = holder
         self._stopping = stopping or threading.Event()
         self._failing: set[int] = set()
+        self._started = False
 
     def run(self, names: Collection[str] | None = None) -> int:
         """Hand over new events of these streams, or of all, if the lease can be had. Returns how many."""
         name, kinds = self.follower.name, self.follower.kinds
+        if self.follower.start is Start.NEWEST and not self._started:
+            store.skip_history(name, kinds)
+            self._started = True
         found = list(store.behind(name, kinds, names))
         gone = store.ended(name) if names is None else []
         if names is None:

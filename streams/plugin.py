@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import ClassVar, TypeVar
 
 from django.apps import AppConfig, apps
@@ -30,6 +31,13 @@ class LoggedEvent:
     time: int
 
 
+class Start(Enum):
+    """Where a follower begins in the streams that exist when it runs for the first time."""
+
+    OLDEST = "oldest"  # with the oldest retained event
+    NEWEST = "newest"  # after the newest event
+
+
 class Follower(ABC):
     """A consumer on the server that gets every retained event of some kinds of streams, in order within each stream and
     at least once: an event that was being handled when the server was killed is handed over again.
@@ -41,6 +49,8 @@ class Follower(ABC):
     name: ClassVar[str]
     kinds: ClassVar[Collection[str]]
     """The kinds of streams that it follows."""
+    start: ClassVar[Start] = Start.OLDEST
+    """Later streams are followed from their beginning in either case."""
 
     @abstractmethod
     def handle(self, stream: str, stream_id: int, events: Sequence[LoggedEvent]) -> None:

@@ -24,6 +24,11 @@ BEHIND = """
     LEFT JOIN streams_followerposition p ON p.stream_id = s.id AND p.follower = %s
     WHERE (s.head > COALESCE(p.seq, 0) AND s.head > s.floor OR s.floor > COALESCE(p.floor, 0))
 """
+SKIP_ALL = """
+    INSERT INTO streams_followerposition (follower, stream_id, seq, floor)
+    SELECT %s, s.id, s.head, s.floor FROM streams_stream s WHERE {}
+    ON CONFLICT (follower, stream_id) DO NOTHING
+"""
 ENDED = """
     SELECT p.stream_id FROM streams_followerposition p LEFT JOIN streams_stream s ON s.id = p.stream_id
     WHERE p.follower = %s AND (s.id IS NULL OR s.name LIKE %s)
@@ -51,6 +56,18 @@ class Behind:
         return max(self.head - max(self.seq, self.floor), 0)
 
 
+def skip_history(follower: str, kinds: Collection[str]) -> None:
+    """Unless the follower has run before, move it to the newest events of the streams of these kinds."""
+    if Follower.objects.filter(pk=follower).exists():
+        return
+    with transaction.atomic():  # a process that is killed here leaves no trace, and others wait for it
+        _, new = Follower.objects.get_or_create(pk=follower)
+        if new:
+            condition, patterns = _of_kinds(kinds)
+            with connection.cursor() as cursor:
+                cursor.execute(SKIP_ALL.format(condition), [follower, *patterns])
+
+
 def take_lease(follower: str, holder: str) -> bool:
     """Take or keep the lease for FOLLOWER_LEASE seconds. Returns whether `holder` has it."""
     row = Follower.objects.filter(pk=follower).first()
@@ -72,13 +89,18 @@ def release_lease(follower: str, holder: str) -> None:
 def behind(follower: str, kinds: Collection[str], names: Collection[str] | None = None) -> Iterator[Behind]:
     """The streams of these kinds that have something new for the follower; only among `names`, if given."""
     if names is None:
-        condition = " OR ".join(["s.name LIKE %s"] * len(kinds))
-        yield from _behind(f"{BEHIND} AND ({condition})", [follower, *(f"{kind}.%" for kind in kinds)])
+        condition, patterns = _of_kinds(kinds)
+        yield from _behind(f"{BEHIND} AND ({condition})", [follower, *patterns])
         return
     wanted = [name for name in names if name.partition(".")[0] in kinds]
     for start in range(0, len(wanted), IN_ONE_QUERY):
         some = wanted[start : start + IN_ONE_QUERY]
         yield from _behind(f"{BEHIND} AND s.name IN ({', '.join(['%s'] * len(some))})", [follower, *some])
+
+
+def _of_kinds(kinds: Collection[str]) -> tuple[str, list[str]]:
+    """The condition for streams of these kinds, and its parameters."""
+    return " OR ".join(["s.name LIKE %s"] * len(kinds)), [f"{kind}.%" for kind in kinds]
 
 
 def _behind(statement: str, parameters: list[str]) -> list[Behind]:

@@ -4,16 +4,22 @@ import json
 import subprocess
 import sys
 import time
+import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agents.events import Output
+from agents.services import AgentService
+from streams.followers import Worker
+from streams.plugin import Follower, LoggedEvent, Start
 from tests.support.api import Api, agent_of
 from tests.support.server import ROOT, LiveServer
+from workspaces.services import WorkspaceService
 
 DEADLINE = 60.0
 HASTY = {"STREAM_FOLLOWER_LEASE": "4", "STREAM_FOLLOWER_POLL": "0.5"}
@@ -34,13 +40,14 @@ FollowerPosition.objects.bulk_create(
 class Scribes:
     """Processes that work for one follower, and what they wrote down."""
 
-    def __init__(self, live: LiveServer, path: Path) -> None:
+    def __init__(self, live: LiveServer, path: Path, start: Start = Start.OLDEST, name: str = "scribe") -> None:
         self._live = live
         self._path = path
+        self._follower = (start.value, name)
         self._stack = ExitStack()
 
     def start(self, seconds: float = 0.0) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", "tests.support.following", str(self._path), str(seconds)]
+        command = [sys.executable, "-m", "tests.support.following", str(self._path), str(seconds), *self._follower]
         process = subprocess.Popen(command, cwd=ROOT, env={**self._live.env, **HASTY})
         self._stack.callback(self._kill, process)
         return process
@@ -74,6 +81,14 @@ class Scribes:
 def scribes(live: LiveServer, tmp_path: Path) -> Iterator[Scribes]:
     found = Scribes(live, tmp_path / "lines")
     live.run("shell", "-v", "0", "-c", UP_TO_DATE)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def heralds(live: LiveServer, tmp_path: Path) -> Iterator[Scribes]:
+    """Processes that work for a follower that nobody has worked for before, and that starts from now."""
+    found = Scribes(live, tmp_path / "lines", Start.NEWEST, f"herald {uuid.uuid4()}")
     yield found
     found.close()
 
@@ -165,6 +180,67 @@ def test_a_follower_hears_of_what_retention_removes_and_of_streams_that_end(
     wait_for(lambda: {"stream": name, "floor": 40} in [_without_pid(line) for line in scribes.lines])
     assert root.call("DELETE", f"/agents/{agent_id}").status == 204
     wait_for(lambda: {"ended": int(pk.splitlines()[-1])} in [_without_pid(line) for line in scribes.lines])
+
+
+def told_by_now(root: Api, scribes: Scribes, agent_id: str) -> int:
+    """Publish until the follower gets something; the first seq that it got."""
+    wait_for(lambda: bool(root.output(agent_id, "now?") and scribes.seqs(agent_id)))
+    return scribes.seqs(agent_id)[0]
+
+
+def test_a_follower_that_starts_from_now_gets_all_that_follows_over_restarts(root: Api, heralds: Scribes) -> None:
+    _, agent_id = agent_of(root)
+    publish(root, agent_id, 50)
+    process = heralds.start()
+    first = told_by_now(root, heralds, agent_id)
+    assert first > 50
+    process.terminate()
+    assert process.wait(DEADLINE) == 0
+    _, later = agent_of(root)
+    publish(root, later, 20)
+    publish(root, agent_id, 20, "q")
+    head = root.output(agent_id, "the last")
+    heralds.start()
+    wait_for(lambda: heralds.seqs(agent_id) == list(range(first, head + 1)))
+    wait_for(lambda: heralds.seqs(later) == list(range(1, 21)))
+
+
+def test_of_two_processes_that_start_from_now_neither_skips_what_the_other_would_get(
+    root: Api, heralds: Scribes
+) -> None:
+    agents = [agent_of(root)[1] for _ in range(3)]
+    for agent_id in agents:
+        publish(root, agent_id, 50)
+    processes = {process.pid: process for process in (heralds.start(), heralds.start())}
+    firsts = [told_by_now(root, heralds, agent_id) for agent_id in agents]
+    assert min(firsts) > 50
+    processes[heralds.lines[0]["pid"]].kill()
+    for agent_id, first in zip(agents, firsts, strict=True):
+        publish(root, agent_id, 20, "q")
+        head = root.output(agent_id, "the last")
+        wait_for(lambda seqs=range(first, head + 1), agent_id=agent_id: set(heralds.seqs(agent_id)) == set(seqs))  # type: ignore[misc]
+
+
+class Herald(Follower):
+    name = "herald"
+    kinds = ("agent",)
+    start = Start.NEWEST
+
+    def __init__(self) -> None:
+        self.told: list[int] = []
+
+    def handle(self, stream: str, stream_id: int, events: Sequence[LoggedEvent]) -> None:
+        self.told += [event.seq for event in events]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_follower_that_starts_before_there_is_a_stream_gets_the_first_from_its_beginning() -> None:
+    herald = Herald()
+    assert Worker(herald, "one").run() == 0
+    agent = AgentService.create(WorkspaceService.create("Workspace").pk, "agent")
+    for n in range(3):
+        AgentService.report(agent.pk, Output(content=str(n)))
+    assert (Worker(herald, "two").run(), herald.told) == (3, [1, 2, 3])
 
 
 def _without_pid(line: dict[str, Any]) -> dict[str, Any]:

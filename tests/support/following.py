@@ -1,4 +1,4 @@
-"""A process that works for a follower, as a server does: `python -m tests.support.following FILE SECONDS`.
+"""A process that works for a follower, as a server does: `python -m tests.support.following FILE SECONDS START NAME`.
 
 It appends a line for each event to FILE, and takes SECONDS for each step, so that a test can kill it in the middle.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import django
 
-from streams.plugin import Follower, LoggedEvent
+from streams.plugin import Follower, LoggedEvent, Start
 
 
 class Scribe(Follower):
@@ -47,6 +47,7 @@ async def main() -> None:
 
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    Scribe.start, Scribe.name = Start(sys.argv[3]), sys.argv[4]
     runtime = Runtime.start(kinds=[], jobs=[], followers=[Scribe(Path(sys.argv[1]), float(sys.argv[2]))])
     await stopped.wait()
     await runtime.close()
