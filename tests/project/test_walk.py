@@ -45,7 +45,7 @@ async def modules_crossed(server: ObservedServer, root: Api) -> set[str]:
 
 def drawn() -> set[str]:
     text = (ROOT / "docs" / "design.md").read_text()
-    section = text[text.index("## The way of a message") : text.index("## The ideas")]
+    section = text[text.index("## The path of a message") : text.index("## The ideas")]
     return set(MODULE.findall(section)) - {"streams/layers/redis.py", "streams/hub/reader.py", "workspaces/access.py"}
 
 
@@ -53,6 +53,7 @@ BY_ITSELF = {  # what a server does by itself, which may fall into the time that
     "accounts/audit.py",
     "accounts/tokens.py",
     "accounts/usage.py",
+    "agents/leases.py",
     "agents/maintenance.py",
     "streams/hub/presence.py",
     "streams/hub/reader.py",
