@@ -231,7 +231,7 @@ def test_a_notice_that_is_of_no_use_to_people_is_not_shown(notice: dict[str, Any
         (limit(status="rejected", resetsAt=10**30), "The usage limit is reached"),
         (
             {"type": "system", "subtype": "api_retry", "attempt": 1, "max_retries": 10, "error_status": None},
-            "The API does not answer; attempt 1 of 10",
+            "The API doesn't respond; attempt 1 of 10",
         ),
         ({"type": "system", "subtype": "task_notification", "status": "failed", "summary": "It broke"}, "It broke"),
     ],

@@ -59,11 +59,11 @@ def test_a_permission_holds_exactly_what_would_be_done() -> None:
     request = one(adapter, description="Deploy it", blocked_path="/srv", permission_suggestions=[RULE, EDITS])
     assert (request.kind, request.title) == ("permission", "May Bash be used?")
     assert request.tool == {"name": "Bash", "toolCallId": "t1", "input": {"command": "make deploy"}}
-    assert request.body == "Deploy it\n\nIt touches /srv."
+    assert request.body == "Deploy it\n\nIt affects /srv."
     assert [(option.id, option.label, option.effect) for option in request.options] == [
         ("allow", "Allow", "allow"),
         ("always-1", "Always allow Bash(make deploy)", "allow_always"),
-        ("always-2", "Accept all edits of files in this session", "allow_always"),
+        ("always-2", "Accept all file edits in this session", "allow_always"),
         ("deny", "Deny", "deny"),
     ]
 
@@ -72,7 +72,7 @@ def test_a_permission_holds_exactly_what_would_be_done() -> None:
     ("resolution", "decision"),
     [
         (ALLOW, {"behavior": "allow", "updatedInput": {"command": "make deploy"}}),
-        (DENY, {"behavior": "deny", "message": "A person said no."}),
+        (DENY, {"behavior": "deny", "message": "A person denied this."}),
         (Resolution("answered", "deny", text="use make"), {"behavior": "deny", "message": "use make"}),
         (
             Resolution("answered", "always-2"),
@@ -260,7 +260,7 @@ def test_nobody_is_asked_what_nobody_can_answer() -> None:
     adapter = select_adapter("claude", ["claude", "--output-format", "stream-json"], "run")
     messages = feed(adapter, wish())
     assert asked(messages) == []
-    assert "nobody can give" in said(messages)[0][1]
+    assert "nobody can grant" in said(messages)[0][1]
     assert statuses(messages) == ["waiting awaiting_approval"]
 
 
@@ -295,14 +295,14 @@ def test_the_server_takes_any_input(input_: Any) -> None:
     assert text.count("[") + text.count("{") < 30_000
     assert request.tool is not None
     if len(encode(input_)) > MAX_BYTES:
-        assert "to be shown whole" in (request.body or "") or "to be shown" in encode(request.tool["input"])
+        assert "to show in full" in (request.body or "") or "to show" in encode(request.tool["input"])
 
 
 def test_a_cut_input_says_how_much_is_missing() -> None:
     request = one(made("claude"), input={"command": "x" * 300_000})
     assert request.tool is not None
     assert request.tool["input"]["command"] == "x" * 16_384 + "… (283616 more characters)"
-    assert request.body == ("The input is too long to be shown whole: 283616 characters are left out where it says so.")
+    assert request.body == ("The input is too long to show in full: 283616 characters are omitted where marked.")
 
 
 def test_a_long_command_does_not_change_what_is_permitted() -> None:

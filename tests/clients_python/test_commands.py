@@ -180,8 +180,8 @@ def test_a_file_is_read_to_its_end(place: Place, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "code", "note"),
     [
-        (("--no-input",), "print('ready')", "the command does not read any"),
-        (("--adapter", "codex"), "print('ready')", "the command does not read any"),
+        (("--no-input",), "print('ready')", "the command doesn't accept input"),
+        (("--adapter", "codex"), "print('ready')", "the command doesn't accept input"),
         ((), "import os; os.close(0); print('ready')", "the command has closed its standard input"),
     ],
 )

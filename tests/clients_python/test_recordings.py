@@ -235,11 +235,11 @@ SEEN = {
         levels=[level(21_001)],
     ),
     "claude-retry": Seen(
-        [("system", "The API answered 529 (overloaded); attempt 1 of 2"), ("assistant", "Hello.")],
+        [("system", "The API responded with 529 (overloaded); attempt 1 of 2"), ("assistant", "Hello.")],
         levels=[level(21_001)],
     ),
     "claude-overloaded": Seen(
-        [("system", f"The API answered 529 (overloaded); attempt {number} of 2") for number in (1, 2)],
+        [("system", f"The API responded with 529 (overloaded); attempt {number} of 2") for number in (1, 2)],
         ["running", "error"],
         [("server_error", OVERLOADED)],
     ),
@@ -247,7 +247,7 @@ SEEN = {
         [], ["running", "error"], [("api_error", "API Error: 400 messages: the scripted model refuses this")]
     ),
     "claude-unauthorized": Seen(
-        [("system", f"The API answered 401 (authentication failed); attempt {number} of 2") for number in (1, 2)],
+        [("system", f"The API responded with 401 (authentication failed); attempt {number} of 2") for number in (1, 2)],
         ["running", "error"],
         [("authentication_failed", "Invalid API key · Fix external API key")],
     ),

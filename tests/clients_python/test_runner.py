@@ -259,7 +259,7 @@ def test_waiting_for_a_server_that_is_gone_can_be_cut_short(mortal: LiveServer, 
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=10)
     assert process.returncode == 130
-    assert b"stopped with 3 events not acknowledged" in err
+    assert b"stopped with 3 unacknowledged events" in err
     assert b"Traceback" not in err
 
 

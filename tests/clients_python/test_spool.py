@@ -190,7 +190,7 @@ def test_a_run_ends_though_the_server_does_not_come_back_and_the_next_one_tells_
         mortal.kill()
         _, err = process.communicate(timeout=20)
     assert process.returncode == 0
-    assert "the agent's next run sends them" in err.decode()
+    assert "the agent's next run will send them" in err.decode()
     mortal.start()
     assert run(mortal_place, "echo", "next", options=options)[0] == 0
     assert mortal_place.text().splitlines() == ["begun", "ended", "next"]
@@ -264,7 +264,7 @@ def test_a_full_queue_does_not_keep_a_run_past_its_wait_and_loses_nothing(
         _, err = process.communicate(timeout=60)
         assert time.monotonic() - ended < 3 + 2
     assert process.returncode == 0
-    assert "the agent's next run sends them" in err.decode()
+    assert "the agent's next run will send them" in err.decode()
     assert "they are lost" not in err.decode()
     mortal.start()
     assert run(mortal_place, "echo", "next", options=options)[0] == 0
@@ -314,9 +314,9 @@ def test_what_finds_no_room_in_time_is_told_of_as_lost_and_so_is_the_end(
     [found] = abandoned_spools(tmp_path)
     *outputs, note, over = found.records()
     assert [output.payload["content"][0] for output in outputs] == ["1", "2"]
-    assert note.payload["content"] == "The server was away, and 2 pieces of output found no room: they are lost.\n"
+    assert note.payload["content"] == "The server was unreachable and the buffer full: 2 pieces of output were lost.\n"
     assert over.type == "agent:terminated"
-    assert "4 events are not acknowledged; the agent's next run sends them" in caplog.text
+    assert "4 events haven't been acknowledged; the agent's next run will send them" in caplog.text
 
 
 def test_without_a_spool_nobody_is_promised_a_next_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -329,4 +329,4 @@ def test_without_a_spool_nobody_is_promised_a_next_run(tmp_path: Path, caplog: p
             await report.send(Output("gone"))
 
     within(10, go())
-    assert "1 events are not acknowledged; they are lost, there being no spool" in caplog.text
+    assert "1 events haven't been acknowledged; they are lost, because there is no spool" in caplog.text

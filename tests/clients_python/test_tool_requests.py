@@ -118,7 +118,7 @@ def test_of_two_people_who_answer_at_once_the_tool_is_told_the_first(place: Plac
         wait_for(place, "I was told")
         Api(place.url, place.token).post(f"/agents/{place.agent}/input", {"content": "done"})
         wait_for(place, "A note: done")
-    assert told.read_text().startswith({"allow": "allow;", "deny": "denyA person said no.;"}[first])
+    assert told.read_text().startswith({"allow": "allow;", "deny": "denyA person denied this.;"}[first])
     assert place.text().count("I was told") == 1
 
 
@@ -217,5 +217,5 @@ def test_a_lost_lease_withdraws_the_request_and_a_runner_that_comes_back_asks_an
         process.send_signal(signal.SIGCONT)
         again = asked(place, 2)
         assert answer(place, again, option="deny").status == 200
-        wait_told(told, "denyA person said no.;")
+        wait_told(told, "denyA person denied this.;")
     assert told.read_text().count("deny") == 1

@@ -18,7 +18,7 @@ from agentstream.events import Event
 from agentstream.messages import Attachment
 
 TIMEOUT_SECONDS = 10.0
-UPLOAD_SECONDS = 60.0  # for a file
+UPLOAD_SECONDS = 60.0  # timeout for uploading a file
 JSON = "application/json"
 
 
@@ -108,7 +108,7 @@ class Api:
     async def events(self, agent_id: str, since: int, limit: int, types: Iterable[str] = ()) -> list[Event]:
         """At most `limit` events of the agent's log after `since`, only of these types, if any are given.
 
-        This reads the server's database, and so returns nothing that was not stored.
+        Reads from the server's database, so it returns only events that are stored.
         """
         query = urlencode([("since", since), ("limit", limit), *(("type", type_) for type_ in types)])
         page = await self._call("GET", f"agents/{quote(agent_id)}/events?{query}")
@@ -118,8 +118,8 @@ class Api:
         ]
 
     async def ask(self, agent_id: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Ask a person; the request as it is now, with `resolution` if it is resolved. One that is known is not asked
-        again."""
+        """Ask a person. Returns the request's current state, with `resolution` if it is resolved. A known request isn't
+        asked again."""
         asked: dict[str, Any] = await self._call("POST", f"agents/{quote(agent_id)}/requests", dict(request))
         return asked
 
@@ -130,7 +130,7 @@ class Api:
         return found
 
     async def open_requests(self, agent_id: str) -> list[dict[str, Any]]:
-        """What the agent asks of people at the moment."""
+        """The agent's open requests."""
         found: list[dict[str, Any]] = []
         while True:
             since = found[-1]["seq"] if found else 0
@@ -153,17 +153,17 @@ class Api:
     async def attach(
         self, agent_id: str, content: bytes, name: str = "", media_type: str = "application/octet-stream"
     ) -> Attachment:
-        """Keep a file (png, jpeg, gif, webp, pdf, text; at most 10 MiB) for an output of the agent to name.
+        """Store a file (png, jpeg, gif, webp, pdf, text; at most 10 MiB) for one of the agent's outputs.
 
-        The server finds out its type, unless `media_type` says what it has to be. One that no output names is removed
-        after a day.
+        The server detects its type and refuses it if it differs from `media_type`, if given. A file that no output
+        references is removed after a day.
         """
         path = f"agents/{quote(agent_id)}/attachments?{urlencode({'name': name})}"
         kept = await asyncio.to_thread(self._request, "POST", path, content, media_type, UPLOAD_SECONDS)
         return Attachment(kept["id"], kept["name"], kept["mediaType"], kept["size"])
 
     async def attachment(self, attachment_id: str) -> bytes:
-        """The content of a file that an output names: what an agent has published, so be careful with it."""
+        """The content of a file attached to an output. It is untrusted: an agent published it."""
         path = f"attachments/{quote(attachment_id)}"
         content: bytes = await asyncio.to_thread(self._send, "GET", path, None, JSON, UPLOAD_SECONDS)
         return content

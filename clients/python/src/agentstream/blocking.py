@@ -186,7 +186,7 @@ class Publisher:
     def attach(
         self, file: bytes | PathLike[str], *, name: str = "", media_type: str = "application/octet-stream"
     ) -> Attachment:
-        """Keep a file for an output to name."""
+        """Store a file for an output."""
         return self._do(self._publisher.attach(file, name=name, media_type=media_type))
 
     def ask(self, request: Request) -> Resolution:

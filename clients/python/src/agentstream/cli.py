@@ -26,7 +26,7 @@ INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line. Returns the exit code of the command that was run, or 1 if none was."""
+    """Run the command line. Returns the exit code of the command, or 1 if it couldn't be run."""
     logging.basicConfig(level=logging.WARNING, format="agentstream: %(message)s", stream=sys.stderr)
     given = _parser().parse_args(arguments)
     try:

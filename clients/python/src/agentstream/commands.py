@@ -1,8 +1,8 @@
-"""What people send to a running agent: input, signals, and their answers to its requests.
+"""Commands from people to a running agent: input, signals, and answers to its requests.
 
-A command is acted on only if the server's log contains it. Events arrive over the server's channel layer (Redis, where
-there are several processes), and whoever can write to that could forge one. So an event only announces a command; what
-runs is what the log says, read from the database over HTTP.
+A command is executed only if the server's log contains it. Events arrive over the server's channel layer (Redis, with
+several processes), and anyone who can write to that could forge one. So an event only announces a command; the command
+itself is read from the log, over HTTP.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ class Input:
 
 @dataclass(frozen=True)
 class Signal:
-    """What a person wants done to the agent's process."""
+    """A person interrupts or stops the agent's process."""
 
     signal: Literal["interrupt", "stop"]
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """A request of the agent has ended."""
+    """One of the agent's requests has ended."""
 
     request_id: str
     resolution: Resolution
@@ -54,14 +54,14 @@ class Resolved:
 
 @dataclass(frozen=True)
 class Forgotten:
-    """The server does not know that request of the agent, though it is waiting for an answer."""
+    """The server doesn't know a request for whose answer the agent is waiting."""
 
     request_id: str
 
 
 @dataclass(frozen=True)
 class Forged:
-    """An event announced a command that the log does not contain. Told once; from then on the log is polled."""
+    """An event announced a command that the log doesn't contain. Reported once; from then on the log is polled."""
 
 
 Command = Input | Signal | Resolved | Forgotten | Forged
@@ -70,10 +70,9 @@ Command = Input | Signal | Resolved | Forgotten | Forged
 async def commands(api: Api, agent_id: str, since: int, requests: Iterable[str] = ()) -> AsyncGenerator[Command, None]:
     """The commands sent to the agent after the event `since`, each once, until the generator is closed.
 
-    `requests` are the ids of those that wait for an answer, at any moment. Where events are missing, the server is
-    asked about them.
+    Iterating `requests` yields the ids of the currently open requests. Their state is queried when events are missing.
 
-    Raises `Refused` when the server does not let the token's user watch the agent.
+    Raises `Refused` if the server doesn't let the token's user watch the agent.
     """
     reader = CommandReader(api, agent_id, since, requests)
     # The publisher's connection breaks at the same time, and logs it.
@@ -100,7 +99,7 @@ class CommandReader:
     forged: bool = False
 
     async def receive(self, event: Event) -> list[Command]:
-        """What to do now that `event` has arrived."""
+        """The commands to execute now that `event` has arrived."""
         match event:
             case Gap():
                 if not self.forged:
@@ -114,7 +113,7 @@ class CommandReader:
                 return await self._confirm(event)
 
     async def read(self) -> list[Command]:
-        """All commands that the log has after `position`."""
+        """All commands in the log after `position`."""
         found: list[Command] = []
         while events := await self._events(self.position, PAGE_EVENTS, COMMAND_TYPES):
             found += filter(None, map(_command, events))
@@ -132,7 +131,7 @@ class CommandReader:
         return [announced] if announced else []
 
     async def _ended(self) -> list[Command]:
-        """What has become of the requests that wait, whose end may be among the events that are missing."""
+        """The state of open requests, whose end may be among the missing events."""
         found: list[Command] = []
         for request_id in self.requests:
             try:
@@ -146,12 +145,12 @@ class CommandReader:
 
     async def _events(self, since: int, limit: int, types: tuple[str, ...] = ()) -> list[Event]:
         events = await persistently(lambda: self.api.events(self.agent_id, since, limit, types), logging.DEBUG)
-        # A `since` beyond the newest event is answered from the oldest on.
+        # For a `since` beyond the newest event the server starts at the oldest.
         return [event for event in events if event.seq > since]
 
 
 def _position_after(gap: Gap, position: int) -> int:
-    """Where to go on after a gap. A restored log may repeat old commands under new numbers: those are skipped."""
+    """Where to continue after a gap. A restored log may contain old commands under new numbers: those are skipped."""
     if gap.payload["oldest"] > position + 1:
         return position  # only events that are too old are gone
     seq: int = gap.payload["seq"]

@@ -10,10 +10,10 @@ Result = TypeVar("Result")
 
 
 async def within(seconds: float | None, work: Awaitable[Result]) -> Result:
-    """What `work` gives; after so many seconds it is cancelled. Raises asyncio.TimeoutError.
+    """The result of `work`, which is cancelled after this many seconds. Raises asyncio.TimeoutError.
 
-    Before Python 3.12 `asyncio.wait_for` swallows being cancelled if `work` ends at that moment, and whoever
-    cancelled waits for ever.
+    Before Python 3.12 `asyncio.wait_for` swallows a cancellation if `work` ends at that moment, and the canceller waits
+    forever.
     """
     task = asyncio.ensure_future(work)
     try:
@@ -28,7 +28,7 @@ async def within(seconds: float | None, work: Awaitable[Result]) -> Result:
 
 
 class Notifier:
-    """Each beat wakes all who wait at that moment; who looks first and waits afterwards misses nothing."""
+    """`notify` wakes all current waiters. A task that checks its condition and then waits misses nothing."""
 
     def __init__(self) -> None:
         self._next = asyncio.Event()

@@ -18,14 +18,14 @@ from agentstream import errors
 from agentstream.credentials import authorization
 
 SUBPROTOCOL = Subprotocol("agentstream.v1")
-# The server sends a heartbeat each 30 s: two missed and some grace mean that nobody is there.
+# The server sends a heartbeat every 30 s: after two missed ones and some grace the connection is considered dead.
 SILENCE_TIMEOUT_SECONDS = 75.0
 
 _SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
 
 def socket_url(url: str) -> str:
-    """The WebSocket's address for a server's HTTP base. Raises ValueError for what is not such a base."""
+    """The WebSocket's address for a server's HTTP base. Raises ValueError for an invalid base."""
     parts = urlsplit(url)
     if parts.scheme not in _SCHEMES or not parts.netloc:
         raise ValueError(f"url: expected one like http://host:8000; got {url!r}")
@@ -33,9 +33,9 @@ def socket_url(url: str) -> str:
 
 
 class Connection:
-    """An open WebSocket; leaving its block closes it. Both ways raise what has ended it.
+    """An open WebSocket; leaving its block closes it. Sending and receiving raise the error that ended it.
 
-    That is `Unreachable` where it is worth coming back, and a `Refused` where it is not.
+    That is `Unreachable` if reconnecting may help, otherwise a `Refused`.
     """
 
     def __init__(self, websocket: ClientConnection, address: str) -> None:
@@ -51,18 +51,18 @@ class Connection:
             return cls(await _handshake(address, token), address)
 
     async def send(self, message: str) -> None:
-        """Send one message, already JSON; waits while the network is not taking it."""
+        """Send one message, which is JSON text. Waits while the network is congested."""
         with _failures(self._address):
             await self._websocket.send(message)
 
     async def receive(self) -> list[dict[str, Any]]:
         """The messages of the next frame. Silence of 75 s counts as a broken connection.
 
-        Waiting may be cancelled: a frame that comes at that moment is the next one's.
+        May be cancelled: the next call returns a frame that arrives at that moment.
         """
         with _failures(self._address):
             self._receiving = self._receiving or asyncio.ensure_future(self._websocket.recv(decode=True))
-            # Not wait_for(): before Python 3.12 that swallows being cancelled when a frame comes at that moment.
+            # Not wait_for(): before Python 3.12 it swallows a cancellation if a frame arrives at that moment.
             await asyncio.wait({self._receiving}, timeout=SILENCE_TIMEOUT_SECONDS)
             if not self._receiving.done():
                 raise asyncio.TimeoutError
@@ -70,12 +70,12 @@ class Connection:
             return [json.loads(line) for line in receiving.result().split("\n")]
 
     async def close(self) -> None:
-        """Say goodbye; waits at most 2 s for the server to do so too."""
+        """Close in an orderly way; waits at most 2 s for the server's close frame."""
         self._forget()
         await self._websocket.close()
 
     def abort(self) -> None:
-        """Break it off, for when nobody is left to wait."""
+        """Drop the connection, without waiting."""
         self._forget()
         self._websocket.transport.abort()
 
@@ -99,9 +99,9 @@ async def _handshake(address: str, token: str) -> ClientConnection:
         address,
         subprotocols=[SUBPROTOCOL],
         additional_headers=authorization(token),
-        # The server's frames are joined once for all viewers; compressing would undo that.
+        # The server builds each frame once for all viewers; compression would be per connection.
         compression=None,
-        # Pings would call a line dead whose reader is only slow; the server's heartbeat does not.
+        # Pings would drop a connection whose reader is only slow; the server's heartbeat doesn't.
         ping_interval=None,
         close_timeout=2,
     )
@@ -124,7 +124,7 @@ def _failures(address: str) -> Iterator[None]:
         status = refused.response.status_code
         raise errors.from_status(status, f"{address} answered with HTTP {status}") from refused
     except (TimeoutError, asyncio.TimeoutError) as silent:
-        raise errors.Unreachable(f"{address} does not answer") from silent
+        raise errors.Unreachable(f"{address} doesn't respond") from silent
     except (InvalidURI, InvalidProxy, ImportError) as impossible:
         raise errors.Refused("CANNOT_CONNECT", f"{address}: {impossible}") from impossible
     except (OSError, InvalidHandshake, json.JSONDecodeError) as failed:
@@ -132,7 +132,7 @@ def _failures(address: str) -> Iterator[None]:
 
 
 def _closed(closed: ConnectionClosed) -> errors.AgentstreamError:
-    # A code that the server only echoed says what this side disliked, not what the server did.
+    # An echoed code is this side's reason for closing, not the server's.
     if closed.rcvd is None or closed.rcvd_then_sent is False:
         return errors.Unreachable("connection lost")
     return errors.from_close(closed.rcvd.code, closed.rcvd.reason)

@@ -24,7 +24,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def authorization(token: str) -> dict[str, str]:
-    """The HTTP header that carries `token`. Raises ValueError, which does not repeat the token, if none can."""
+    """The HTTP header with `token`. Raises ValueError, without repeating the token, if it isn't valid in a header."""
     if not token or not all("!" <= character <= "~" for character in token):
         raise ValueError("token: expected printable ASCII without spaces; got something else")
     return {"Authorization": f"Bearer {token}"}
@@ -83,7 +83,7 @@ class TokenStore:
 
     @classmethod
     def default(cls, environment: Mapping[str, str]) -> TokenStore:
-        """The user's own, below XDG_CONFIG_HOME or ~/.config."""
+        """The user's token store, below XDG_CONFIG_HOME or ~/.config."""
         config = environment.get("XDG_CONFIG_HOME") or "~/.config"
         return cls(Path(config).expanduser() / "agentstream" / "tokens.json")
 
@@ -96,7 +96,7 @@ class TokenStore:
         self._save(self._load() | {_server(url): token})
 
     def remove(self, url: str) -> bool:
-        """Forget the token for that server; whether there was one. Raises OSError."""
+        """Remove the token for that server. Returns whether there was one. Raises OSError."""
         tokens = self._load()
         if tokens.pop(_server(url), None) is None:
             return False
@@ -125,7 +125,7 @@ class TokenStore:
         folder = self.path.parent
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
-        # mkstemp creates the file as 0600, so the token is never in one that others can open.
+        # mkstemp creates the file with mode 0600, so the token is never in a file that others can open.
         descriptor, name = tempfile.mkstemp(dir=folder, prefix=".tokens-")
         try:
             with open(descriptor, "w") as file:
@@ -138,7 +138,7 @@ class TokenStore:
 
 
 def _server(url: str) -> str:
-    """One spelling for all URLs of a server."""
+    """A server's URL in normal form."""
     parts: SplitResult = urlsplit(url.strip())
     scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
     host = parts.hostname or ""

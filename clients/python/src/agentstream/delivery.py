@@ -1,4 +1,4 @@
-"""Delivering an outbox and a lease to the server over connections that may break."""
+"""Delivers an outbox and renews a lease over connections that may break."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from agentstream.messages import encode
 from agentstream.outbox import Entry, Outbox
 from agentstream.reconnection import Backoff, Reconnector, log
 
-# How long a lease holds until the server has said it: less than its default, to be on the safe side.
+# Assumed duration of a lease until the server reports it: less than its default, to be safe.
 DEFAULT_LEASE_SECONDS = 20.0
-# Of the time a lease holds, the part after which it is renewed: two renewals may be lost.
+# Fraction of a lease's duration after which it is renewed: two renewals may be lost.
 RENEW_AFTER_FRACTION = 1 / 3
 
 
 @dataclass
 class Lease:
-    """When to renew. `wanted` is whether there is one at all; times are those of the event loop's clock."""
+    """When to renew a lease. `wanted` is whether there is one; times are those of the event loop's clock."""
 
     wanted: bool
     _holds: float = DEFAULT_LEASE_SECONDS
@@ -32,42 +32,42 @@ class Lease:
     _next: float = float("-inf")
 
     def due(self, now: float) -> bool:
-        """Whether to ask for a renewal with the next frame, or with one of its own."""
+        """Whether to request a renewal, with the next frame or an empty one."""
         return self.wanted and now >= self._next
 
     def left(self, now: float) -> float | None:
-        """Seconds until it is due; None if it never will be."""
+        """Seconds until a renewal is due; None if it never will be."""
         return max(0.0, self._next - now) if self.wanted else None
 
     def renew_now(self) -> None:
-        """The connection is a new one: renew at once."""
+        """Renew at once, because the connection is new."""
         self._next = float("-inf")
 
     def renewed(self, now: float, holds: float) -> bool:
-        """The server has renewed it, for so many seconds. Whether it may have run out in between."""
+        """Record a renewal for `holds` seconds. Returns whether the lease may have expired in between."""
         lapsed = self._renewed is not None and now - self._renewed > 0.9 * self._holds
         self._holds, self._renewed, self._next = holds, now, now + RENEW_AFTER_FRACTION * holds
         return lapsed
 
     def end(self) -> None:
-        """The agent has ended in order."""
+        """Stop renewing, because the agent has ended."""
         self.wanted = False
 
 
 Wire = dict[str, Any]
 
-# The server allows a connection 200 messages a second. Under pressure frames grow instead of getting more.
+# The server allows 200 messages per second and connection. Under load frames get larger rather than more frequent.
 MIN_FRAME_INTERVAL_SECONDS = 0.01
-# Refusals that follow each other within so many seconds are one piece of news.
+# Refusals within this many seconds of each other are logged once.
 TOLD_SECONDS = 60.0
 
 
 class Delivery:
     """Publishes an outbox for one agent, one frame at a time, until cancelled.
 
-    The next frame waits for the answer to the last. So what was said meanwhile goes into one bigger frame, an
-    error is always about the one frame on its way, and after a break everything not acknowledged is simply
-    still at the head of the outbox.
+    The next frame waits for the answer to the last. So events that are added meanwhile share a larger frame, an error
+    always concerns the one frame in flight, and after a lost connection all unacknowledged events are still at the head
+    of the outbox.
     """
 
     def __init__(self, reconnector: Reconnector, agent_id: str, outbox: Outbox, lease: Lease | None = None) -> None:
@@ -80,7 +80,7 @@ class Delivery:
         self._answer: asyncio.Future[Wire] | None = None
 
     async def run(self) -> None:
-        """Never returns. Raises `Refused` when the server will not take these events from this producer."""
+        """Never returns. Raises `Refused` if the server won't accept these events from this producer."""
         while True:
             try:
                 async with await self._reconnector.connect() as connection:
@@ -92,7 +92,7 @@ class Delivery:
         backoff = Backoff()
         clock = asyncio.get_running_loop().time
         self._lease.renew_now()
-        resume = float("-inf")  # before which the server takes no events, but still renews the lease
+        resume = float("-inf")  # until then the server accepts no events, but still renews the lease
         while True:
             while not (batch := self._due(resume)) and not self._lease.due(clock()):
                 await self._something_due(resume)
@@ -123,7 +123,7 @@ class Delivery:
             await within(min(waits, default=None), self._outbox.changed.wait())
 
     def _tell(self, later: TryLater) -> None:
-        """Log why the server takes nothing now, once for as long as that goes on."""
+        """Log why the server accepts nothing at the moment, once per outage."""
         now = asyncio.get_running_loop().time()
         hold = later.retry_after or 0.0
         when = f" in {hold:.0f} s" if hold >= 1 else ""
@@ -140,7 +140,7 @@ class Delivery:
                 raise Unavailable("UNAVAILABLE", f"expected events up to {batch[-1].n} accepted; got {answer['n']}")
             self._outbox.acknowledge(answer["n"])
         if lease and self._lease.renewed(asyncio.get_running_loop().time(), answer.get("lease", DEFAULT_LEASE_SECONDS)):
-            # The server may have called this agent lost in the meantime.
+            # The server may have reported this agent as lost in the meantime.
             self._outbox.repeat_status()
 
     def _frame(self, batch: list[Entry], lease: bool) -> str:
@@ -156,7 +156,7 @@ class Delivery:
                 self._receive(message)
 
     def _receive(self, message: dict[str, Any]) -> None:
-        # An error without an id is about a frame the server did not read so far: there is only one.
+        # An error without an id concerns a frame whose id the server didn't read: there is only one in flight.
         if self._answer is None or self._answer.done() or message.get("id", self._request) != self._request:
             return
         match message:
@@ -167,7 +167,7 @@ class Delivery:
 
 
 async def _first(*coroutines: Coroutine[Any, Any, None]) -> None:
-    """Run all until the first has ended; end the others and raise what it raised."""
+    """Run all until the first ends. Cancels the others and raises what the first raised."""
     tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""What can go wrong, by meaning: two families, one for "come back", one for "do not come back unchanged"."""
+"""Errors: `Unreachable`, after which a retry may help, and `Refused`, after which an unchanged retry won't."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 
 
 class AgentstreamError(Exception):
-    """Everything this package raises by itself."""
+    """Base of all errors raised by this package."""
 
 
 class Unreachable(AgentstreamError):
-    """The server cannot be reached or the connection broke; trying again is worthwhile."""
+    """The server can't be reached or the connection was lost; retrying may help."""
 
 
 class Refused(AgentstreamError):
-    """The server understood and said no.
+    """The server refused the request.
 
-    `code` is the contract's error code, e.g. ``"NOT_FOUND"``; the message is the server's own.
+    `code` is the protocol's error code, e.g. ``"NOT_FOUND"``; the message is the server's.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -31,19 +31,19 @@ class Unauthenticated(Refused):
 
 
 class Forbidden(Refused):
-    """The token's user may see it but may not do it, or access was withdrawn."""
+    """The token's user may see it but not do this, or access was revoked."""
 
 
 class NotFound(Refused):
-    """There is no such agent or workspace, or the token's user may not see it."""
+    """There is no such agent or workspace, or the token's user has no access to it."""
 
 
 class InvalidMessage(Refused):
-    """The server could not accept what was sent."""
+    """What was sent isn't valid."""
 
 
 class Conflict(Refused):
-    """Somebody was first; `resolution` says who, and with what."""
+    """Someone else was first; `resolution` is their answer."""
 
     def __init__(self, code: str, message: str, resolution: dict[str, Any] | None = None) -> None:
         super().__init__(code, message)
@@ -51,17 +51,17 @@ class Conflict(Refused):
 
 
 class TooLarge(Refused):
-    """A frame, or one event in it, was larger than the server takes."""
+    """A frame, or an event in it, exceeds the server's limit."""
 
 
 class TooManySubscriptions(Refused):
-    """One connection may not watch as many streams as were asked for."""
+    """One connection can't watch that many streams."""
 
 
 class TryLater(Refused):
-    """A refusal that passes by itself; the same request may be repeated after a pause.
+    """A temporary refusal; the same request may be repeated after a pause.
 
-    `retry_after` is how many seconds the server says that takes, if it does.
+    `retry_after` is the length of the pause in seconds, if the server named one.
     """
 
     def __init__(self, code: str, message: str, retry_after: float | None = None) -> None:
@@ -74,11 +74,11 @@ class RateLimited(TryLater):
 
 
 class Unavailable(TryLater):
-    """The server is up, and cannot do it at the moment."""
+    """The server is up but can't do this at the moment."""
 
 
 class ServerError(TryLater):
-    """The server failed, through no fault of the request; its log says why."""
+    """The server failed through no fault of the request; its log says why."""
 
 
 class CloseCode(IntEnum):
@@ -107,7 +107,7 @@ _BY_CODE: dict[str, type[Refused]] = {
 
 
 def from_code(code: str, message: str, retry_after: object = None) -> Refused:
-    """The exception for an error code of the contract; a code not known here is a plain `Refused`."""
+    """The exception for an error code of the protocol; an unknown code becomes a plain `Refused`."""
     family = _BY_CODE.get(code, Refused)
     if issubclass(family, TryLater):
         known = isinstance(retry_after, (int, float)) and retry_after >= 0
@@ -119,19 +119,19 @@ def from_close(code: int, reason: str) -> AgentstreamError:
     """The exception for a WebSocket close code."""
     match code:
         case CloseCode.UNAUTHENTICATED:
-            return Unauthenticated("UNAUTHENTICATED", reason or "the server does not know this token")
+            return Unauthenticated("UNAUTHENTICATED", reason or "the server doesn't accept this token")
         case CloseCode.FORBIDDEN:
-            return Forbidden("FORBIDDEN", reason or "the server withdrew access")
+            return Forbidden("FORBIDDEN", reason or "access was revoked")
         case CloseCode.BAD_MESSAGES:
-            return InvalidMessage("INVALID_MESSAGE", reason or "the server took too many messages for bad")
+            return InvalidMessage("INVALID_MESSAGE", reason or "the server received too many invalid messages")
         case CloseCode.TOO_LARGE:
-            return TooLarge("TOO_LARGE", reason or "the server closed because a frame was too large")
+            return TooLarge("TOO_LARGE", reason or "the server closed the connection because a frame was too large")
         case _:
             return Unreachable(f"connection closed with code {code}{reason and f': {reason}'}")
 
 
 def from_status(status: int, message: str) -> AgentstreamError:
-    """The exception for an HTTP status that came without the contract's JSON body."""
+    """The exception for an HTTP status without the protocol's JSON body."""
     match status:
         case HTTPStatus.UNAUTHORIZED:
             return Unauthenticated("UNAUTHENTICATED", message)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 class Event:
     """One event of one stream.
 
-    `type` and `payload` are the contract's, e.g. ``"agent:output"`` and ``{"agentId": …, "content": …}``;
+    `type` and `payload` are the protocol's, e.g. ``"agent:output"`` and ``{"agentId": …, "content": …}``;
     `seq` counts within `stream` (``"agent.<id>"``, ``"workspace.<id>"`` or ``"inbox"``); `timestamp` is RFC 3339 in
     UTC.
     """
@@ -26,14 +26,14 @@ class Event:
 class Gap(Event):
     """Events are missing here: the server no longer has what follows the last one seen.
 
-    Its type is ``"gap"``, so that code which looks for certain types passes over it. Drop what this stream
-    gave before: the next event is the oldest that is left. `payload["state"]` is the agent or workspace as
-    it is now, `payload["oldest"]` and `payload["seq"]` tell what the server has; it continues after `seq`.
+    Its type is ``"gap"``, so that code which looks for certain types ignores it. Discard everything from this stream
+    so far: the next event is the oldest retained one. `payload["state"]` is the current agent or workspace,
+    `payload["oldest"]` and `payload["seq"]` are the range that the server has; the stream continues after `seq`.
     """
 
     @property
     def state(self) -> dict[str, Any]:
-        """The agent or workspace as it is now: name, status, contextLevel …"""
+        """The current agent or workspace: name, status, contextLevel …"""
         state: dict[str, Any] = self.payload["state"]
         return state
 
@@ -44,10 +44,9 @@ Wire = dict[str, Any]
 
 @dataclass
 class Cursor:
-    """A position in the stream of one agent or workspace, or in one's own inbox, which has no id: what to ask for, what
-    was seen already.
+    """A position in the stream of an agent or workspace, or in the user's inbox, which has no id.
 
-    `since` is the `seq` of the last event seen and `at` its timestamp, None where that is not known.
+    `since` is the `seq` of the last event seen and `at` its timestamp, None if unknown.
     """
 
     kind: Kind
@@ -67,7 +66,7 @@ class Cursor:
         return {"type": f"subscribe:{self.kind}", "id": self.stream, "payload": present}
 
     def subscribed(self, answer: Wire) -> Gap | None:
-        """Take the answer to the request: the gap it tells of, if any."""
+        """Handle the answer to the request. Returns the gap that it reports, if any."""
         payload = answer["payload"]
         if payload["complete"]:
             self.since = payload["seq"] if self.since is None else self.since
@@ -76,7 +75,7 @@ class Cursor:
         return Gap("gap", payload, self.since, answer["timestamp"], self.stream)
 
     def advance(self, message: Wire) -> Event | None:
-        """Step to the event in `message`; None if it was seen before."""
+        """Move to the event in `message` and return it; None if it was seen before."""
         seq = message["seq"]
         if self.since is not None and seq <= self.since:
             return None

@@ -1,4 +1,4 @@
-"""One run of a command, from its start to the report of how it ended."""
+"""Runs a command, from its start to the report of how it ended."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from agentstream.report import Report
 from agentstream.signals import SignalForwarder
 from agentstream.stdin import forward_stdin
 
-# A command that waited for the server for at least so long is worth a note.
+# A command that waited for the server at least this long gets a note in the transcript.
 MIN_REPORTED_WAIT_SECONDS = 1.0
 
 log = logging.getLogger("agentstream")
@@ -27,7 +27,8 @@ log = logging.getLogger("agentstream")
 
 @dataclass
 class Execution:
-    """`commands` are what people send it; `quiet` keeps its output off this program's own stdout and stderr."""
+    """One run of a command. `commands` are people's input, signals and answers; `quiet` keeps its output off this
+    program's own stdout and stderr."""
 
     command: Sequence[str]
     environment: Mapping[str, str]
@@ -39,7 +40,7 @@ class Execution:
     _stop_requested: bool = False
 
     async def run(self) -> int:
-        """Start the command, follow it and report how it ended; returns its exit code."""
+        """Start the command, publish its output and report how it ended. Returns its exit code."""
         try:
             async with running_process(self.command, self.environment, self.stdio) as process:
                 ended = await self._follow(process)
@@ -92,7 +93,7 @@ class Execution:
                 async for command in commands:
                     await self._handle(command, process, forwarder)
         except Refused as refused:
-            log.error("people cannot send anything to the command: %s", refused)
+            log.error("the command can't receive input or signals from people: %s", refused)
 
     async def _handle(self, command: Command, process: Process, forwarder: SignalForwarder) -> None:
         match command:
@@ -121,7 +122,7 @@ class Execution:
 
     async def _write(self, process: Process, content: str, what: str) -> None:
         if process.stdin is None:
-            self.report.note(f"{what} was not delivered: the command does not read any.\n")
+            self.report.note(f"{what} was not delivered: the command doesn't accept input.\n")
             return
         try:
             await process.stdin.write(content.encode(errors="replace"))

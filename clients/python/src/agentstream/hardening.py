@@ -1,8 +1,8 @@
 """Hides a process's secrets from the other processes of its user.
 
 On Linux, any process can read the environment block (`/proc/PID/environ`) and the memory of the other processes of
-its user. After `harden`, neither can be read by a process without root's rights, and the block no longer holds the
-named variables, so that not even root finds them there. Root can still read the memory.
+its user. After `harden`, no process without root's rights can read either, and the block no longer contains the named
+variables, so that not even root finds them there. Root can still read the memory.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ log = logging.getLogger("agentstream")
 
 PR_SET_DUMPABLE = 4  # <linux/prctl.h>
 
-# Of the fields of /proc/PID/stat that follow the command's name, those that hold the environment block's addresses.
+# Indexes of the environment block's addresses among the fields of /proc/PID/stat that follow the command's name.
 _ENV_START, _ENV_END = 47, 48
 
 
 def harden(variables: Collection[str]) -> None:
     """Remove `variables` from the environment and from its block, and make the process undumpable.
 
-    Other systems than Linux only get the first. Logs a warning where Linux does not let it do the rest.
+    On systems other than Linux it only removes them from the environment. Logs a warning if Linux doesn't permit the
+    rest.
     """
     for name in variables:
         os.environ.pop(name, None)

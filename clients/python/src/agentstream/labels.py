@@ -1,4 +1,4 @@
-"""Where and what a run is, as labels of its agent: host, user, cwd, repo, branch, tool and toolVersion."""
+"""Describes a run as labels of its agent: host, user, cwd, repo, branch, tool and toolVersion."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from pathlib import PurePath
 from agentstream.adapters.registry import TOOLS, program
 from agentstream.concurrency import within
 
-# The server's bound for a value, in characters.
+# The server's limit for a value, in characters.
 MAX_VALUE = 300
-# For how long another program is asked.
+# Timeout for another program's answer.
 PATIENCE_SECONDS = 3.0
 
 _VERSION = re.compile(r"\d+\.\d+[\w.+-]*")
 
 
 async def describe(command: Sequence[str], environment: Mapping[str, str]) -> dict[str, str]:
-    """The labels of a run of `command` here and now. What cannot be found out is left out.
+    """The labels of a run of `command`. Labels that can't be determined are omitted.
 
-    `environment` is that of the programs that are asked.
+    `environment` is passed to the programs (git, the tool) that are run to determine them.
     """
     place, version = await asyncio.gather(_repository(environment), _version(command, environment))
     found = {"host": socket.gethostname(), "user": _user(), "cwd": _folder(), **place}
@@ -46,7 +46,7 @@ def _folder() -> str:
 
 
 async def _repository(environment: Mapping[str, str]) -> dict[str, str]:
-    """Its folder's name and the branch. Not its address, which may hold a password."""
+    """The name of the repository's folder, and the branch; not the repository's URL, which may contain a password."""
     lines = (await _output(environment, "git", "rev-parse", "--show-toplevel", "--abbrev-ref", "HEAD")).splitlines()
     if len(lines) != 2:
         return {}
@@ -55,7 +55,7 @@ async def _repository(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 async def _version(command: Sequence[str], environment: Mapping[str, str]) -> str:
-    """That of a tool we know, if the command runs it directly: nothing else is started to find out."""
+    """The version of a known tool, if the command runs it directly; nothing else is started to find it out."""
     if PurePath(command[0]).name not in TOOLS:
         return ""
     found = _VERSION.search(await _output(environment, command[0], "--version"))
@@ -63,7 +63,7 @@ async def _version(command: Sequence[str], environment: Mapping[str, str]) -> st
 
 
 async def _output(environment: Mapping[str, str], *command: str) -> str:
-    """What a command prints, if it succeeds soon."""
+    """A command's output, if it succeeds in time; otherwise empty."""
     try:
         pipe, null = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
         process = await asyncio.create_subprocess_exec(*command, env=environment, stdin=null, stdout=pipe, stderr=null)
@@ -82,5 +82,5 @@ async def _output(environment: Mapping[str, str], *command: str) -> str:
 
 
 def _value(words: str) -> str:
-    """In one line, as long as the server takes."""
+    """On one line, truncated to the server's limit."""
     return "".join(character if character.isprintable() else " " for character in words)[:MAX_VALUE]

@@ -1,4 +1,4 @@
-"""What a producer can say about its agent, as the contract spells it."""
+"""The events that a producer can publish, as defined by the protocol."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ SubagentChanged = Literal["started", "ended", "failed"]
 EntryStatus = Literal["pending", "in_progress", "completed"]
 
 MAX_CONTENT = 64 * 1024
-# The server also bounds an event as encoded in JSON, where a control character takes six bytes. Half of
-# MAX_CONTENT fits whatever it holds, and leaves room for the other keys.
+# The server also limits an event's size as JSON, where a control character takes six bytes. Half of MAX_CONTENT fits
+# whatever it contains, and leaves room for the other fields.
 MAX_ENCODED = 6 * MAX_CONTENT // 2
-# What stands beside an output's content, as JSON. With more than a little of it, it is sent before the content.
+# Sizes as JSON of an output's fields beside its content. If they are more than small, they are sent before the content.
 MAX_BESIDE = 200 * 1024
 LITTLE_BESIDE = 32 * 1024
-_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")  # as it stands in JSON; an escaped backslash before u0000 is none
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")  # a NUL in JSON, but not an escaped backslash followed by u0000
 
 
 class Message(Protocol):
-    """One event before it has a number: its `type` and, from `payload()`, its JSON object."""
+    """One event that has no number yet: its `type` and, from `payload()`, its JSON object."""
 
     type: ClassVar[str]
 
@@ -55,7 +55,7 @@ def encode(value: Any) -> str:
 
 
 def without_nul(value: dict[str, Any]) -> dict[str, Any]:
-    """`value` with the symbol ␀ where a text holds NUL, which the server takes in an output's content alone."""
+    """`value` with ␀ in place of NUL in texts; the server accepts NUL only in an output's content."""
     shown = _NUL.sub(r"\1␀", encode(value))
     found: dict[str, Any] = json.loads(shown)
     return found
@@ -97,10 +97,10 @@ class Attachment:
 class Output:
     """`agent:output`: text the agent or one of its tools produced.
 
-    Of a tool's call, `tool_input` is exactly what the tool is given, of its result `is_error` and `duration_ms` say how
-    it went. `parent_id` is the `tool_call_id` of the sub-agent that this belongs to. Raises ValueError where
-    `tool_input`, `changes` and `attachments` together exceed 200 KiB as JSON, or hold what JSON can't. NUL in them is
-    shown as ␀.
+    On a tool call, `tool_input` is the tool's exact input; on its result, `is_error` and `duration_ms` say how it went.
+    `parent_id` is the `tool_call_id` of the call that started the sub-agent this belongs to. Raises ValueError if
+    `tool_input`, `changes` and `attachments` together exceed 200 KiB as JSON or can't be encoded. NUL in them becomes
+    ␀.
     """
 
     type: ClassVar[str] = "agent:output"
@@ -129,7 +129,7 @@ class Output:
             )
 
     def _beside(self) -> dict[str, Any]:
-        """What may be large beside the content."""
+        """The fields beside the content that may be large."""
         if self.tool_input is None and self.changes is None and self.attachments is None:
             return {}
         beside = _present(
@@ -141,7 +141,7 @@ class Output:
 
     @property
     def size_beside(self) -> int:
-        """How many bytes it takes, as JSON, what may be large beside the content."""
+        """The bytes of the fields beside the content as JSON."""
         beside = self._beside()
         return text.size(encode(beside)) if beside else 0
 
@@ -164,7 +164,7 @@ class Output:
         }
 
     def split(self) -> Iterator[Output]:
-        """Itself, or where it is over 64 KiB several chunks of one message; what stands beside is on the first."""
+        """Itself or, over 64 KiB, several chunks of one message, the first with the fields beside the content."""
         pieces = list(_pieces(text.clean(self.content)))
         if self.size_beside > LITTLE_BESIDE and self.content:
             pieces.insert(0, "")
@@ -209,7 +209,7 @@ class StatusChange:
 
 @dataclass(frozen=True)
 class Context:
-    """`agent:context`: how full the agent's context window is, in whole percent. None: that is not known any more."""
+    """`agent:context`: how full the agent's context window is, in whole percent. None: no longer known."""
 
     type: ClassVar[str] = "agent:context"
     level: int | None
@@ -237,7 +237,7 @@ class Failure:
 
     @classmethod
     def brief(cls, code: str, message: str) -> Failure:
-        """Of the message no more than surely fits an event: 32 KiB."""
+        """A failure with the message truncated to 32 KiB, which always fits an event."""
         return cls(code, next(text.split(text.clean(message), MAX_CONTENT // 2)))
 
     def payload(self) -> dict[str, Any]:
@@ -246,7 +246,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Terminated:
-    """`agent:terminated`: the agent's process is over."""
+    """`agent:terminated`: the agent's process has ended."""
 
     type: ClassVar[str] = "agent:terminated"
     exit_code: int
@@ -262,7 +262,7 @@ class Terminated:
 
 @dataclass(frozen=True)
 class Session:
-    """`agent:session`: a session of the agent's tool begins, goes on or ends; `session` is the tool's name for it."""
+    """`agent:session`: a session of the agent's tool starts, continues or ends; `session` is the tool's id for it."""
 
     type: ClassVar[str] = "agent:session"
     session: str
@@ -297,7 +297,7 @@ class PlanEntry:
 
 @dataclass(frozen=True)
 class Plan:
-    """`agent:plan`: what the agent means to do, whole each time."""
+    """`agent:plan`: the agent's whole plan each time."""
 
     type: ClassVar[str] = "agent:plan"
     entries: Sequence[PlanEntry]
@@ -308,7 +308,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Subagent:
-    """`agent:subagent`: a sub-agent, started by the tool call `parent_id`, begins or ends."""
+    """`agent:subagent`: a sub-agent, started by the tool call `parent_id`, starts or ends."""
 
     type: ClassVar[str] = "agent:subagent"
     parent_id: str
@@ -344,9 +344,9 @@ class UsageLimit:
 
 @dataclass(frozen=True)
 class Usage:
-    """`agent:usage`: the totals of a session so far, as its tool says them.
+    """`agent:usage`: the totals of a session so far, as reported by its tool.
 
-    A later report of the same session replaces this one. Set `estimated` where the tool does not say them itself.
+    A later report for the same session replaces this one. Set `estimated` if the tool didn't report them itself.
     """
 
     type: ClassVar[str] = "agent:usage"

@@ -1,4 +1,4 @@
-"""Whether an agent needs somebody."""
+"""Whether an agent needs a person's attention."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ Need = Literal["request", "waiting", "failed", "turn"]
 
 
 def needs(agent: Mapping[str, Any], seen: int = 0) -> Need | None:
-    """Why an agent needs somebody who has seen its stream up to `seen`; None if it doesn't.
+    """Why an agent needs a user who has seen its stream up to `seen`; None if it doesn't.
 
-    `agent` is its state, as the server sends it. ``"request"``: it has asked something; ``"waiting"``: it waits for a
-    person; ``"failed"``; ``"turn"``: it has finished or become idle after what they have seen.
+    `agent` is its state, as the server sends it. ``"request"``: it has an open request; ``"waiting"``: it waits for a
+    person; ``"failed"``; ``"turn"``: it has finished or become idle since they last looked.
     """
     if agent.get("requests") or agent.get("moreRequests"):
         return "request"

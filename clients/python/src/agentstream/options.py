@@ -16,8 +16,8 @@ from agentstream.spool import default_folder
 
 USAGE = "[--url URL] [--workspace SLUG] [--name NAME] [--key KEY] [--adapter NAME] [--quiet] -- COMMAND …"
 
-# How long to keep trying to deliver the output after the command has ended: enough for most outages, without holding
-# up for ever whatever started the runner.
+# How long to keep trying to deliver the output after the command has ended: enough for most outages, without blocking
+# the program that started the runner forever.
 DEFAULT_WAIT_SECONDS = 300.0
 
 
@@ -31,8 +31,8 @@ class RunOptions:
     with where and what it is. `adapter` is one of `agentstream.adapters.registry.NAMES`. With `pty` the command writes
     to a pseudo-terminal, and with `input` it reads what people send; None leaves either to the adapter. `spool` is the
     folder for events that the server has not acknowledged, and `wait` is how many seconds the runner outlives the
-    command to deliver them. `hidden` names environment variables that the command does not get, beside those that hold
-    the token. `quiet` keeps the command's output off this program's own stdout and stderr.
+    command to deliver them. `hidden` names environment variables that the command doesn't get, in addition to those
+    with the token. `quiet` keeps the command's output off this program's own stdout and stderr.
 
     Raises ValueError for options that are invalid.
     """
@@ -82,7 +82,7 @@ def add_run_options(parser: argparse.ArgumentParser, url: str) -> None:
     parser.add_argument(
         "--input",
         action=argparse.BooleanOptionalAction,
-        help="pass on what people send (default: for text, and for Claude with --input-format stream-json)",
+        help="pass on people's input (default: for text, and for Claude with --input-format stream-json)",
     )
     parser.add_argument(
         "--spool",

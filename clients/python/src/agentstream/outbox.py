@@ -1,4 +1,4 @@
-"""Events that have not been acknowledged yet."""
+"""Queues events until the server has acknowledged them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from agentstream.spool import Record, Spool
 MAX_EVENTS = 10_000
 MAX_BYTES = 8 * 1024 * 1024
 
-# Well under the 1 MiB a server takes, so that no frame is ever refused for its size.
+# Well under the server's limit of 1 MiB, so that no frame is refused for its size.
 MAX_FRAME_EVENTS = 500
 MAX_FRAME_BYTES = 512 * 1024
 
-# Half of what one event may hold, because a joined event must fit in JSON too, whatever it holds.
+# Half of what one event may contain, because a joined event must also fit as JSON, whatever it contains.
 MAX_JOINED_BYTES = MAX_CONTENT // 2
-# What an event takes beside its text, roughly.
+# Approximate bytes of an event besides its text.
 EVENT_OVERHEAD_BYTES = 200
 
 
@@ -28,7 +28,7 @@ EVENT_OVERHEAD_BYTES = 200
 class Entry:
     """One numbered event. Once `sealed` to JSON it may have been sent, and never changes again.
 
-    One that comes from the disk is sealed and has no `message`.
+    An entry restored from disk is sealed and has no `message`.
     """
 
     n: int
@@ -43,7 +43,7 @@ class Entry:
         return self.sealed or ""
 
     def join(self, message: Message, size: int) -> bool:
-        """Take `message` in, if it continues this one and nobody can have seen this one yet."""
+        """Append `message` if it continues this one, which must not have been sent. Returns whether it did."""
         match self.message, message:
             case Output() as mine, Output() as other if mine.is_continued_by(other):
                 if self.sealed is not None or self.size + size > MAX_JOINED_BYTES:
@@ -56,10 +56,10 @@ class Entry:
 
 
 class Outbox:
-    """A bounded queue of numbered events in order, from which only an acknowledgement removes.
+    """A bounded, ordered queue of numbered events, which are removed only by an acknowledgement.
 
-    `producer` names this queue's numbering on the server, which stores each number once. `changed` beats
-    whenever something was added or removed. What is queued is in the `spool` as well, if there is one.
+    `producer` identifies this queue's numbering to the server, which stores each number once. `changed` is notified
+    when something is added or removed. Queued events are also in the `spool`, if there is one.
     """
 
     def __init__(self, max_events: int = MAX_EVENTS, max_bytes: int = MAX_BYTES, *, spool: Spool | None = None) -> None:
@@ -75,7 +75,7 @@ class Outbox:
 
     @classmethod
     def restored(cls, spool: Spool) -> Outbox:
-        """What a program that is gone has left in its spool."""
+        """The events that an earlier program left in its spool."""
         outbox = cls(spool=spool)
         for record in spool.records():
             line = record.line()
@@ -85,13 +85,13 @@ class Outbox:
         return outbox
 
     def close(self, keep: bool) -> None:
-        """No more is said; what is not acknowledged stays in the spool, if it is to `keep` that."""
+        """Close the outbox. With `keep`, unacknowledged events stay in the spool."""
         if self._spool:
             self._spool.close(keep=keep and len(self) > 0)
 
     @property
     def spooled(self) -> bool:
-        """Whether what it holds outlives this program."""
+        """Whether queued events survive this program."""
         return self._spool is not None and self._spool.open
 
     @property
@@ -101,7 +101,7 @@ class Outbox:
 
     @property
     def acknowledged(self) -> int:
-        """The number up to which the server has everything."""
+        """The number up to which the server has acknowledged all events."""
         return self._last - len(self._entries)
 
     def __len__(self) -> int:
@@ -109,17 +109,17 @@ class Outbox:
 
     @property
     def full(self) -> bool:
-        """Whether a caller must wait before it adds more."""
+        """Whether callers must wait before adding more."""
         return len(self._entries) >= self._max_events or self._bytes >= self._max_bytes
 
     def double_capacity(self) -> None:
-        """Take twice as much: what is said from now on is the end of it, and small."""
+        """Double the capacity for the last events, which are few and small."""
         self._max_events *= 2
         self._max_bytes *= 2
         self.changed.notify()
 
     def add(self, message: Message) -> None:
-        """Queue `message`: as an event of its own, or joined to the chunk before it that still waits."""
+        """Queue `message` as a new event, or joined to the previous chunk if that hasn't been sent."""
         size = _size(message)
         self._status = message if isinstance(message, StatusChange) else self._status
         if not (self._entries and self._entries[-1].join(message, size)):
@@ -132,12 +132,12 @@ class Outbox:
         self.changed.notify()
 
     def repeat_status(self) -> None:
-        """Say again what the agent does, in case the server has come to think otherwise."""
+        """Queue the current status again, in case the server has changed it."""
         if self._status:
             self.add(self._status)
 
     def batch(self) -> list[Entry]:
-        """The oldest events, sealed, as many as one frame takes. Empty when there is nothing to send."""
+        """The oldest events, sealed, as many as fit in one frame. Empty if there is nothing to send."""
         batch: list[Entry] = []
         room = MAX_FRAME_BYTES
         for entry in self._entries:
@@ -148,7 +148,7 @@ class Outbox:
         return batch
 
     def acknowledge(self, n: int) -> None:
-        """Forget everything up to number `n`: the server has it."""
+        """Remove everything up to number `n`, which the server has."""
         while self._entries and self._entries[0].n <= n:
             self._bytes -= self._entries.popleft().size
         if self._spool:

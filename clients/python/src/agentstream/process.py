@@ -19,7 +19,7 @@ from typing import IO, cast
 
 from agentstream.stdin import Stdin
 
-# How long what the command left running may take to end by itself.
+# How long processes that the command left behind get to end after SIGTERM.
 TERMINATE_GRACE_SECONDS = 2.0
 POLL_INTERVAL_SECONDS = 0.05
 # Rows and columns of a pseudo-terminal.
@@ -27,7 +27,7 @@ SIZE = (50, 160)
 
 
 class NotStarted(Exception):
-    """A command that cannot be started; `code` is what a shell answers: 127 if there is none, else 126."""
+    """A command that can't be started; `code` is a shell's exit code: 127 if it wasn't found, else 126."""
 
     def __init__(self, command: str, failed: OSError) -> None:
         missing = isinstance(failed, FileNotFoundError)
@@ -44,9 +44,9 @@ class Exit:
 
 
 class Process:
-    """A running command and its output, `stdout` and `stderr`; made by `running_process`.
+    """A running command with its output, `stdout` and `stderr`; created by `running_process`.
 
-    `stdin` is what it reads, None if that is this program's own.
+    `stdin` writes to its input; None if it reads this program's own.
     """
 
     stdout: asyncio.StreamReader
@@ -62,13 +62,13 @@ class Process:
 
     @property
     def over(self) -> bool:
-        """Whether the command and everything in its group has ended."""
+        """Whether the command and all processes in its group have ended."""
         return self._over
 
     async def open(self) -> None:
-        """Listen to the command: its output and its end."""
-        # A thread waits, because the event loop's own way differs between platforms and Python versions, and
-        # on some of them waits for the pipes too, which a child of the command can hold open.
+        """Start watching the command's output and end."""
+        # In a thread, because asyncio's own way differs between platforms and Python versions, and on some of them also
+        # waits for the pipes, which a child of the command can hold open.
         threading.Thread(target=self._reap, args=(asyncio.get_running_loop(),), daemon=True).start()
         self.stdout = await self._reader(self._terminal or self._popen.stdout)
         self.stderr = await self._reader(self._popen.stderr)
@@ -77,7 +77,7 @@ class Process:
             self._popen.stdin.close()
 
     def close(self) -> None:
-        """Listen no more, and say no more."""
+        """Close the command's pipes."""
         if self.stdin:
             self.stdin.close()
         for pipe in self._pipes:
@@ -86,7 +86,7 @@ class Process:
     def signal(self, number: int) -> None:
         """Send a signal to the command and all its children that stayed in its group."""
         with suppress(ProcessLookupError, PermissionError):
-            if not self._over:  # else its number may be somebody else's by now
+            if not self._over:  # afterwards its process group id may have been reused
                 os.killpg(self._popen.pid, number)
 
     async def wait(self) -> Exit:
@@ -96,7 +96,7 @@ class Process:
         return Exit(code) if code >= 0 else Exit(128 - code, _name(-code))
 
     async def end(self) -> None:
-        """End the whole group: ask, and after 2 s send_now."""
+        """End the whole group: SIGTERM, and after 2 s SIGKILL."""
         if self._over:
             return
         self.signal(signal.SIGTERM)
@@ -131,7 +131,7 @@ class Process:
 
 
 class _Reading(asyncio.StreamReaderProtocol):
-    """A pseudo-terminal says by an error that everybody has left it, which would lose what is not read yet."""
+    """A pseudo-terminal reports its end as an error, which would discard data that hasn't been read."""
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(None)
@@ -139,10 +139,10 @@ class _Reading(asyncio.StreamReaderProtocol):
 
 @dataclass(frozen=True)
 class Stdio:
-    """How a command is connected: whether its output is a pseudo-terminal, and whether its input is written here.
+    """How a command is connected: whether its output is a pseudo-terminal, and whether this program writes its input.
 
-    Standard error is always a pipe, so that it can be told apart. Without `stdin` it is this program's own, unless
-    that is a terminal.
+    Standard error is always a pipe, to keep it separate. Without `stdin` the command's input is this program's own,
+    unless that is a terminal.
     """
 
     pty: bool
@@ -153,7 +153,7 @@ class Stdio:
 async def running_process(
     command: Sequence[str], environment: Mapping[str, str], stdio: Stdio
 ) -> AsyncIterator[Process]:
-    """A new process for the length of a block; leaving it ends whatever is left of its group.
+    """Runs a new process for the duration of a block; leaving it ends whatever is left of its group.
 
     Raises `NotStarted`.
     """
@@ -172,7 +172,7 @@ def _start(command: Sequence[str], environment: Mapping[str, str], stdio: Stdio)
     ours, theirs = os.openpty()
     terminal = open(ours, "rb", buffering=0)  # noqa: SIM115 - the process closes it
     try:
-        # Raw: every byte comes through as it was written. Wide: programs fold lines at a terminal's edge.
+        # Raw, so that every byte arrives as written. Wide, because programs wrap lines at a terminal's edge.
         tty.setraw(theirs)
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", *SIZE, 0, 0))
         return Process(_popen(command, environment, stdio, theirs), terminal)
@@ -194,8 +194,8 @@ def _popen(
             stderr=subprocess.PIPE,
             env=environment,
             bufsize=0,
-            # A session of its own is a group of its own: signals reach the command's children as well, and
-            # a terminal's Ctrl-C reaches only this program, which passes it on once.
+            # A new session is also a new process group: signals reach the command's children, too, and a terminal's
+            # Ctrl-C reaches only this program, which passes it on once.
             start_new_session=True,
         )
     except OSError as failed:
@@ -203,7 +203,7 @@ def _popen(
 
 
 def _stdin() -> int | None:
-    # In its own session a command cannot read from this terminal; it is told so instead of being stopped.
+    # In its own session a command can't read from this terminal; it gets the end of input instead of being stopped.
     return subprocess.DEVNULL if sys.stdin is None or sys.stdin.isatty() else None
 
 

@@ -45,7 +45,7 @@ from agentstream.outbox import Outbox
 from agentstream.reconnection import Reconnector, persistently
 from agentstream.requests import Request, Resolution
 
-# How long a failed block may take to send what it published before.
+# How long a failed block may take to send what was published before.
 FAILED_FLUSH_SECONDS = 5.0
 
 
@@ -262,9 +262,8 @@ class Publisher:
     async def attach(
         self, file: bytes | PathLike[str], *, name: str = "", media_type: str = "application/octet-stream"
     ) -> Attachment:
-        """Keep a file for an output to name: an image (png, jpeg, gif, webp), a pdf or a text of at most 10 MiB, as
-        bytes or by its path. Waits for a server that is away. Raises `Refused`, and OSError for a file that can't be
-        read.
+        """Store a file for an output: an image (png, jpeg, gif, webp), a PDF or text of at most 10 MiB, as bytes or by
+        its path. Waits while the server is unreachable. Raises `Refused`, and OSError for a file that can't be read.
 
             image = await publisher.attach(Path("chart.png"))
             await publisher.output("The chart", attachments=[image])
@@ -300,7 +299,7 @@ class Publisher:
         self._outbox.add(part)
 
     def abandon(self) -> None:
-        """Make the end of the block not wait for the server."""
+        """Leave the block without waiting for the server."""
         self._abandoned = True
 
     async def flush(self) -> None:

@@ -1,4 +1,4 @@
-"""Carries one stream of a command to its viewers, and to this program's own output."""
+"""Reads one stream of a command and passes it to the viewers and to this program's own output."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from agentstream.report import Report
 from agentstream.text import LineReader
 
 READ_BYTES = 64 * 1024
-# How long a line may be without its end before it is shown as it is.
+# How long an incomplete line is held back before it is shown.
 PARTIAL_LINE_SECONDS = 0.15
-# How long to wait for more once the command is over: a child that left its group may hold the pipe for ever.
+# How long to wait for more after the command has ended: a child that left its group may hold the pipe open forever.
 ORPHAN_READ_SECONDS = 1.0
-# The same once there is no time left.
+# The same, once there is no time left.
 FINAL_READ_SECONDS = 0.1
 # How much is still read then, and how long that is waited for: a pipe, and what was read from it ahead, hold less.
 MAX_FINAL_BYTES = 2 * 1024 * 1024
@@ -27,7 +27,7 @@ MAX_FINAL_SECONDS = 3.0
 
 @dataclass
 class Tee:
-    """Copies bytes to a file descriptor for as long as somebody reads it; None copies nowhere."""
+    """Copies bytes to a file descriptor until its reader is gone; with None, to nowhere."""
 
     descriptor: int | None
 
@@ -49,10 +49,10 @@ class Tee:
 
 @dataclass
 class Pump:
-    """Reads one stream until it ends. `report` may wait; then reading waits, and so at last the command.
+    """Reads one stream until it ends. While `report` waits, nothing is read, which finally blocks the command.
 
-    A child that left the command's group may write for ever: that is read for as long as the server is waited for, and
-    then no more than what the command itself can have left.
+    A child that left the command's group may write forever: its output is read for as long as this program waits for
+    the server, and after that only as much as the command itself can have left in the pipe.
     """
 
     process: Process
@@ -77,10 +77,10 @@ class Pump:
         await self._show(self._lines.close())
 
     async def _read(self) -> bytes | None:
-        """What comes next; nothing at the end; None when a partial line has waited long enough."""
+        """The next bytes; empty at the end; None if an incomplete line has waited long enough."""
         reader = self.process.stdout if self.stream == "stdout" else self.process.stderr
         while True:
-            # One that ended while this gave up may have written its last words meanwhile.
+            # The command may have written and ended while this gave up.
             over, began = self.process.over, _now()
             try:
                 return await within(self._patience(), reader.read(READ_BYTES))

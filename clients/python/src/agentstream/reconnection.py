@@ -17,8 +17,8 @@ Result = TypeVar("Result")
 
 BASE_DELAY_SECONDS = 0.5
 MAX_DELAY_SECONDS = 20.0
-# A server that accepts and dies at once must not be asked again at once: only a connection that outlived
-# the longest pause is proof that the trouble is over.
+# A server that accepts a connection and dies must not be retried at once: only a connection that outlives the longest
+# pause shows that the problem is over.
 STABLE_AFTER_SECONDS = MAX_DELAY_SECONDS
 
 
@@ -30,11 +30,11 @@ class Backoff:
 
     @property
     def ceiling(self) -> float:
-        """The longest the next pause can be, in seconds."""
+        """The maximum length of the next pause, in seconds."""
         return float(min(MAX_DELAY_SECONDS, BASE_DELAY_SECONDS * 2 ** min(self.attempt, 16)))
 
     def delay(self, lasted: float = 0.0) -> float:
-        """The next pause in seconds; `lasted` is how many seconds the last attempt held."""
+        """The next pause in seconds; `lasted` is how many seconds the last connection held."""
         if lasted >= STABLE_AFTER_SECONDS:
             self.reset()
         delay = random.uniform(0, self.ceiling)
@@ -42,7 +42,7 @@ class Backoff:
         return delay
 
     def reset(self) -> None:
-        """The trouble is over: start from the shortest pause again."""
+        """Start from the shortest pause again."""
         self.attempt = 0
 
     async def sleep(self) -> None:
@@ -55,10 +55,7 @@ log = logging.getLogger("agentstream")
 
 @dataclass
 class Reconnector:
-    """Where to connect, and how patiently: after each `lost()`, `connect()` waits longer before it tries.
-
-    What is worth telling people is logged at `level`.
-    """
+    """Connects to a server, waiting longer after each `lost()`. Lost and restored connections are logged at `level`."""
 
     url: str
     token: str = field(repr=False)
@@ -87,12 +84,19 @@ class Reconnector:
         self._earliest = now + self._backoff.delay(0.0 if self._opened is None else now - self._opened)
 
 
-async def persistently(call: Callable[[], Awaitable[Result]], level: int = logging.WARNING) -> Result:
-    """What `call` returns, tried again for as long as the server is away. The first failure is logged at `level`."""
+async def persistently(
+    call: Callable[[], Awaitable[Result]], level: int = logging.WARNING, attempts: int | None = None
+) -> Result:
+    """The result of `call`, retried while the server is unavailable. The first failure is logged at `level`.
+
+    Raises what `call` raises: `Unreachable` or a `TryLater` only after that many `attempts`, other errors at once.
+    """
     backoff = Backoff()
     while True:
         try:
             return await call()
         except (Unreachable, TryLater) as failed:
+            if attempts is not None and backoff.attempt + 1 >= attempts:
+                raise
             log.log(logging.DEBUG if backoff.attempt else level, "%s; trying again", failed)
             await backoff.sleep()

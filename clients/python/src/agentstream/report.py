@@ -20,10 +20,10 @@ log = logging.getLogger("agentstream")
 
 @dataclass
 class Report:
-    """Reports a run. A server that refuses the events must not end the running command.
+    """Reports a run. If the server refuses the events, the command still continues.
 
-    While the command runs, a full queue holds it back. Once it is over, all that follows is done within `drain_seconds`
-    seconds: what finds no room until then is lost, which is said.
+    While the command runs, a full queue slows it down. After it has ended, everything else happens within
+    `drain_seconds`: output for which there is no room by then is lost, and the loss is reported.
     """
 
     publisher: Publisher
@@ -34,14 +34,14 @@ class Report:
     _deadline: float | None = None
 
     def command_ended(self) -> None:
-        """The command has ended."""
+        """Start the time limit, because the command has ended."""
         if self._deadline is None:
             self._deadline = time.monotonic() + self.drain_seconds
             self.outbox.double_capacity()
 
     @property
     def remaining(self) -> float | None:
-        """Seconds for which the server is still waited for; None while the command runs."""
+        """Seconds left to wait for the server; None while the command runs."""
         return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
 
     async def send(self, message: Message) -> None:
@@ -73,18 +73,18 @@ class Report:
         self.send_now(Output(text, "system", kind="text"))
 
     def report_lost(self) -> None:
-        """Log what is lost."""
+        """Log and publish how much output is lost."""
         if self._lost:
-            self.note(f"The server was away, and {self._lost} pieces of output found no room: they are lost.\n")
+            self.note(f"The server was unreachable and the buffer full: {self._lost} pieces of output were lost.\n")
 
     async def drain(self) -> None:
-        """Wait until the server has everything, but not for too long. Raises `Refused`."""
+        """Wait until the server has everything, within the time limit. Raises `Refused`."""
         self.command_ended()
         try:
             await within(self.remaining, self.publisher.flush())
         except asyncio.TimeoutError:
             self.publisher.abandon()
-            log.warning("%d events are not acknowledged; %s", self.publisher.pending, self.fate)
+            log.warning("%d events haven't been acknowledged; %s", self.publisher.pending, self.fate)
 
     def refuse(self, refused: Refused) -> None:
         """Log the reason once, and stop sending."""
@@ -94,14 +94,16 @@ class Report:
 
     @property
     def fate(self) -> str:
-        """Handle what the server hasn't accepted."""
-        return "the agent's next run sends them" if self.outbox.spooled else "they are lost, there being no spool"
+        """What will happen to unacknowledged events, for the log."""
+        return (
+            "the agent's next run will send them" if self.outbox.spooled else "they are lost, because there is no spool"
+        )
 
 
 @asynccontextmanager
 async def reporting(publisher: Publisher, outbox: Outbox, drain_seconds: float) -> AsyncIterator[Report]:
-    """A report whose end waits until the server has everything, but no longer than `drain_seconds` seconds after the
-    command's. What it has not taken stays in the spool."""
+    """Yields a report. Leaving the block waits until the server has everything, for at most `drain_seconds` after the
+    command's end; the rest stays in the spool."""
     report = Report(publisher, outbox, drain_seconds)
     try:
         async with publisher:
@@ -110,7 +112,7 @@ async def reporting(publisher: Publisher, outbox: Outbox, drain_seconds: float) 
     except Refused as refused:
         report.refuse(refused)
     except asyncio.CancelledError:
-        log.warning("stopped with %d events not acknowledged; %s", publisher.pending, report.fate)
+        log.warning("stopped with %d unacknowledged events; %s", publisher.pending, report.fate)
         raise
     finally:
         outbox.close(keep=not report.refused)

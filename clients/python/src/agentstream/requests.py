@@ -1,4 +1,4 @@
-"""What is asked of a person, and how that ended."""
+"""Requests to people, and their resolutions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SettledOutcome = Literal["answered_elsewhere", "withdrawn"]
 
 @dataclass(frozen=True)
 class Option:
-    """One way to answer, and its `effect`."""
+    """One way to answer a request, and its `effect`."""
 
     id: str
     label: str
@@ -91,7 +91,7 @@ class Ask:
 
 @dataclass(frozen=True)
 class Settle:
-    """`agent:request_resolved` as a producer says it: answered at the terminal, or not asked any more."""
+    """`agent:request_resolved` from a producer: answered elsewhere, such as at the terminal, or withdrawn."""
 
     type: ClassVar[str] = "agent:request_resolved"
     request_id: str

@@ -15,40 +15,40 @@ from agentstream.api import Api
 from agentstream.commands import commands
 from agentstream.concurrency import within
 from agentstream.credentials import TOKEN_FILE_VARIABLE, TOKEN_VARIABLE
-from agentstream.errors import Refused, TryLater, Unreachable
+from agentstream.errors import Refused
 from agentstream.execution import Execution
 from agentstream.labels import describe
 from agentstream.options import RunOptions
 from agentstream.outbox import Outbox
 from agentstream.process import Stdio
 from agentstream.publisher import Publisher
-from agentstream.reconnection import Backoff, persistently
+from agentstream.reconnection import persistently
 from agentstream.report import reporting
 from agentstream.requests import Settle
 from agentstream.spool import Spool, abandoned_spools
 
 log = logging.getLogger("agentstream")
 
-# How often to ask for the agent while the server does not answer: about 15 s, enough for a restart.
-MAX_ATTEMPTS = 6
+# How often to request the agent from a server that doesn't answer: for about 15 s, enough for a restart.
+ATTEMPTS = 7
 
 # How long a run tries to deliver events left by earlier runs.
 RECOVERY_SECONDS = 30.0
 
-# Tells programs that their terminal has no display.
+# Tells programs that their terminal can't display anything.
 DUMB_TERMINAL = {"TERM": "dumb", "NO_COLOR": "1", "PAGER": "cat", "GIT_PAGER": "cat"}
 
 
 async def run(options: RunOptions) -> int:
-    """Run the command to its end; returns its exit code, 128 + n if signal n killed it, 127 if there is none.
+    """Run the command to its end. Returns its exit code, 128 + n if signal n killed it, or 127 if it wasn't found.
 
     On return the server has acknowledged everything, or was unreachable for longer than `options.wait`; the rest
     is stored for the agent's next run. In the main thread, SIGINT, SIGTERM and SIGHUP are passed on to the command; a
-    second SIGINT kills it. If the server refuses the events, that is logged, and the command runs on unwatched.
+    second SIGINT kills it. If the server refuses the events, that is logged, and the command continues unwatched.
 
     Raises `Refused` or `Unreachable`, before anything is started, if the agent cannot be found or created.
     """
-    agent_id, newest = await _find_agent_retrying(options)
+    agent_id, newest = await persistently(lambda: _agent(options), attempts=ATTEMPTS)
     folder = options.spool / agent_id
     await recover(options, agent_id, folder)
     outbox = Outbox(spool=Spool.create(folder, str(uuid4())))
@@ -67,20 +67,8 @@ async def run(options: RunOptions) -> int:
         ).run()
 
 
-async def _find_agent_retrying(options: RunOptions) -> tuple[str, int]:
-    backoff = Backoff()
-    while True:
-        try:
-            return await _agent(options)
-        except (Unreachable, TryLater) as failed:
-            if backoff.attempt == MAX_ATTEMPTS:
-                raise
-            log.warning("%s; trying again", failed)
-            await backoff.sleep()
-
-
 async def _agent(options: RunOptions) -> tuple[str, int]:
-    """The agent's id, and its newest event: commands up to there were meant for earlier runs."""
+    """The agent's id and the seq of its newest event: commands up to there were meant for earlier runs."""
     api = _api(options)
     workspace = await api.workspace(options.workspace)
     if options.key:
@@ -115,12 +103,12 @@ async def recover(options: RunOptions, agent_id: str, folder: Path) -> None:
     """Send the events that earlier runs left in `folder`, under their own producers and numbers, so that none is stored
     twice.
 
-    Events that the server refuses are put aside; those it does not accept within 30 s are left for the next run.
+    Events that the server refuses are moved aside; those it doesn't accept within 30 s are left for the next run.
     """
     try:
         await within(RECOVERY_SECONDS, _recover(options, agent_id, folder))
     except asyncio.TimeoutError:
-        log.warning("events of an earlier run are not sent yet; the next run will try again")
+        log.warning("some events of an earlier run could not be sent; the next run will try again")
 
 
 async def _recover(options: RunOptions, agent_id: str, folder: Path) -> None:
@@ -144,12 +132,12 @@ async def _resend(options: RunOptions, agent_id: str, spool: Spool) -> None:
 
 
 async def _withdraw(options: RunOptions, agent_id: str, run: str) -> None:
-    """Withdraw what that run still asks of people: nobody listens to their answers any more."""
+    """Withdraw that run's open requests: nothing waits for their answers any more."""
     try:
         asked = await persistently(lambda: _api(options).open_requests(agent_id))
         left = [request["requestId"] for request in asked if request["requestId"].startswith(f"{run}-")]
         if left:
-            # Not under that run's own numbers, whose last one only the server knows.
+            # A new producer, because only the server knows the last number of that run's.
             async with _publisher(options, agent_id, Outbox()) as publisher:
                 for request_id in left:
                     publisher.put(Settle(request_id, "withdrawn"))

@@ -1,4 +1,4 @@
-"""Stopping a command: where the request comes from, and how it is passed on."""
+"""Passes signals on to the command: from this program, and from people on the agent's page."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from agentstream.process import Process
 
-# A command that ends within these seconds after a signal passed on to it ended because of that signal.
+# A command that ends within this many seconds after a forwarded signal counts as ended by it.
 ATTRIBUTION_SECONDS = 10.0
-# How long a command that was told to stop may take to do so.
+# How long a command may take to stop after SIGTERM.
 KILL_AFTER_SECONDS = 10.0
 
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -22,7 +22,7 @@ _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @dataclass
 class SignalForwarder:
-    """Signals on their way to the command: from this program's own, and from people at the page."""
+    """Forwards this program's signals, and people's, to the command."""
 
     process: Process
     _signalled: float = float("-inf")
@@ -31,15 +31,15 @@ class SignalForwarder:
 
     @property
     def stop_requested(self) -> bool:
-        """Whether a command that ends now does so because somebody wanted it to."""
+        """Whether a command that ends now was stopped on request."""
         return self._stop_requested or time.monotonic() - self._signalled < ATTRIBUTION_SECONDS
 
     def interrupt(self) -> None:
-        """Somebody at the page wants it to leave off."""
+        """Interrupt the command on behalf of a person: SIGINT."""
         self._send(signal.SIGINT)
 
     def stop(self) -> None:
-        """Somebody at the page wants it to end: SIGTERM, and after 10 s SIGKILL."""
+        """Stop the command on behalf of a person: SIGTERM, and after 10 s SIGKILL."""
         self._send(signal.SIGTERM)
         if not self._stop_requested:
             self._stop_requested = True
@@ -47,13 +47,13 @@ class SignalForwarder:
 
     @contextmanager
     def forwarding(self) -> Iterator[None]:
-        """Pass on the signals of this program for the length of a block; only the main thread gets any."""
+        """Pass on this program's signals for the duration of a block; only the main thread gets any."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
         loop = asyncio.get_running_loop()
         before = {number: signal.getsignal(number) for number in _FORWARDED}
-        # What was told to be ignored, as nohup does, the command inherits ignored: nothing to pass on.
+        # The command inherits signals that are ignored, for example by nohup: nothing to pass on.
         before = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
         for number in before:
             loop.add_signal_handler(number, self._forward, number)

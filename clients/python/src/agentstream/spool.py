@@ -16,7 +16,7 @@ from agentstream.messages import encode
 
 log = logging.getLogger("agentstream")
 
-# Bytes beyond which the file is written anew without what the server has by now.
+# Bytes above which the file is rewritten without acknowledged events.
 COMPACT_ABOVE_BYTES = 24 * 1024 * 1024
 
 SUFFIX = ".spool"
@@ -25,7 +25,7 @@ REFUSED_SUFFIX = ".refused"
 
 @dataclass(frozen=True)
 class Record:
-    """An event as it was said: several of one number are the joined chunks of one message."""
+    """An event as published; several with one number are the joined chunks of one message."""
 
     n: int
     type: str
@@ -48,10 +48,10 @@ def default_folder() -> Path:
 
 @dataclass
 class Spool:
-    """The file of one producer. It is locked while the program that writes it lives.
+    """One producer's file, locked while the program that writes it runs.
 
-    Written is what the kernel has taken: that outlives this program, though not a machine that loses its power. A
-    disk that fails costs the spool, and not the run.
+    Writes aren't flushed to disk: they survive this program, but not a power failure. If the disk fails, the run
+    continues without a spool.
     """
 
     path: Path
@@ -60,7 +60,7 @@ class Spool:
 
     @classmethod
     def create(cls, folder: Path, producer: str) -> Spool:
-        """A new one; without a file, after a warning, where none can be written."""
+        """A new spool; without a file, after a warning, if none can be written."""
         spool = cls(folder / f"{producer}{SUFFIX}")
         with spool._disabled_on_error():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -73,17 +73,17 @@ class Spool:
 
     @property
     def open(self) -> bool:
-        """Whether there is a file; there is none after an error of the disk."""
+        """Whether there is a file; there is none after a disk error."""
         return self._descriptor is not None
 
     def add(self, record: Record) -> None:
-        """Keep one more record."""
+        """Append a record."""
         if self._descriptor is not None:
             with self._disabled_on_error():
                 self._write(self._descriptor, record.line().encode() + b"\n")
 
     def acknowledge(self, left: Iterable[str] | None) -> None:
-        """The server has everything but the lines `left`; None is nothing at all."""
+        """Record that the server has everything except the lines `left`; None: everything."""
         with self._disabled_on_error():
             if self._descriptor is None:
                 pass
@@ -108,7 +108,7 @@ class Spool:
         self.close(keep=True)
 
     def records(self) -> list[Record]:
-        """What is in it, chunks of one number joined; a last line that was cut is not."""
+        """The stored records, with chunks of one number joined and without an incomplete last line."""
         found: list[Record] = []
         for record in _parsed(self.path.read_bytes()):
             if found and record.n == found[-1].n:
@@ -140,13 +140,13 @@ class Spool:
         try:
             yield
         except OSError as failed:
-            log.warning("%s: %s; what the server has not taken ends with this program", self.path, failed.strerror)
+            log.warning("%s: %s; unacknowledged events won't survive this program", self.path, failed.strerror)
             with suppress(OSError):
                 self.close(keep=False)
 
 
 def abandoned_spools(folder: Path) -> Iterator[Spool]:
-    """The spools in `folder` of programs that are gone, oldest first, locked for this one."""
+    """The spools in `folder` left by programs that have ended, oldest first, locked for this one."""
     with suppress(OSError):
         for path in sorted(folder.glob(f"*{SUFFIX}"), key=lambda path: path.stat().st_mtime):
             with suppress(OSError):
@@ -154,12 +154,12 @@ def abandoned_spools(folder: Path) -> Iterator[Spool]:
 
 
 def _locked(path: Path, existing: bool = False) -> int:
-    """The file, open for appending and locked. Raises OSError if somebody else has it."""
+    """The file, open for appending and locked. Raises OSError if another program has it."""
     flags = os.O_RDWR | os.O_APPEND | (0 if existing else os.O_CREAT | os.O_TRUNC)
     descriptor = os.open(path, flags, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Between opening and locking, its owner may have put another file in its place, or removed it.
+        # Between opening and locking, its owner may have replaced or removed it.
         if not os.path.samestat(os.fstat(descriptor), path.stat()):
             raise BlockingIOError(f"{path} has changed")
     except OSError:

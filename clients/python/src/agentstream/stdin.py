@@ -14,7 +14,7 @@ READ_BYTES = 64 * 1024
 
 
 class Stdin:
-    """The writing end of a command's standard input. Writes are made whole, one after the other."""
+    """The writing end of a command's standard input. Each write is complete before the next begins."""
 
     def __init__(self, descriptor: int) -> None:
         os.set_blocking(descriptor, False)
@@ -65,7 +65,7 @@ def forward_stdin(stdin: Stdin) -> None:
 
 
 def _piped() -> bool:
-    # Service managers pass /dev/null, which only means that nobody types there.
+    # Service managers pass /dev/null, which only means that there is no input.
     try:
         return sys.stdin is not None and not stat.S_ISCHR(os.fstat(sys.stdin.fileno()).st_mode)
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Text: cleaning it, cutting it by its size in UTF-8, and decoding it line by line."""
+"""Text: cleaning it, splitting it by its size in UTF-8, and decoding it line by line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 
 def clean(text: str) -> str:
-    """`text` as UTF-8 can carry it: a lone surrogate becomes U+FFFD, a pair the character it means."""
+    """`text` in valid UTF-8: a lone surrogate becomes U+FFFD, a pair the character that it encodes."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -16,7 +16,7 @@ def clean(text: str) -> str:
 
 
 def size(text: str) -> int:
-    """How many bytes clean `text` takes in UTF-8."""
+    """The bytes of clean `text` in UTF-8."""
     return len(text) if text.isascii() else len(text.encode())
 
 
@@ -39,9 +39,9 @@ def split(text: str, limit: int) -> Iterator[str]:
 
 
 class LineReader:
-    """Decodes UTF-8 that may be cut anywhere and holds back what is not a whole line yet.
+    """Decodes UTF-8 that may be split anywhere and holds back incomplete lines.
 
-    Bytes that are not UTF-8 become U+FFFD. A line of more than `longest` characters is not held back.
+    Bytes that aren't UTF-8 become U+FFFD. A line of more than `longest` characters isn't held back.
     """
 
     def __init__(self, longest: int) -> None:
@@ -52,11 +52,11 @@ class LineReader:
 
     @property
     def held(self) -> int:
-        """How many characters wait for the end of their line."""
+        """The number of characters held back."""
         return self._held
 
     def feed(self, data: bytes) -> str:
-        """The whole lines that `data` completes, as one text with their newlines; mostly several, or none."""
+        """The lines completed by `data`, as one text with their newlines; possibly empty."""
         text = self._decoder.decode(data)
         end = text.rfind("\n") + 1
         whole = self.take() + text[:end] if end else ""
@@ -64,14 +64,14 @@ class LineReader:
         return whole if self._held <= self._longest else whole + self.take()
 
     def take(self) -> str:
-        """What is held back now."""
+        """Remove and return the text held back."""
         text = "".join(self._parts)
         self._parts.clear()
         self._held = 0
         return text
 
     def close(self) -> str:
-        """What is left when no more bytes will come."""
+        """The remaining text, once there are no more bytes."""
         return self.take() + self._decoder.decode(b"", final=True)
 
     def _hold(self, text: str) -> None:

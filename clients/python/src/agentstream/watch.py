@@ -27,15 +27,15 @@ def watch(
     since: Mapping[str, int] | int | None = None,
     insecure: bool = False,
 ) -> Watch:
-    """Every event of the given agents and workspaces (their ids), and of the user's own `inbox`, each once, in order
-    within its stream.
+    """Every event of the given agents and workspaces (their ids), and of the user's `inbox`, once and in order within
+    its stream.
 
         async for event in watch("http://host:8000", token, agents=[agent_id], since=0):
             print(event.payload.get("content", ""), end="")
 
-    `since` is where to start: omitted for "from now", 0 for all retained events, a `seq` for what follows it;
-    one number for all streams or a mapping from id or stream name. After a lost connection it continues where it
-    was. If the server no longer has the next events, a `Gap` comes first.
+    `since` is where to start: omitted for "from now", 0 for all retained events, or a `seq` for the events after it;
+    one number for all streams, or a mapping from id or stream name. After a lost connection it continues where it
+    stopped. If the server no longer has the next events, a `Gap` comes first.
 
     Raises `Refused`: `NotFound` (also when an agent or workspace is deleted), `Forbidden` (also when access
     is revoked), `Unauthenticated`, `TooManySubscriptions`; ValueError for an invalid url, token or id, and for a url
@@ -89,7 +89,7 @@ class Watch(AsyncIterator[Event]):
             for cursor in self._cursors.values():
                 await connection.send(encode(cursor.request()))
         except BaseException:
-            # A partial subscription, also after cancellation, is useless to the next attempt.
+            # After a failure or cancellation, a partial subscription is useless to the next attempt.
             connection.abort()
             raise
         self._connection = connection
@@ -115,7 +115,7 @@ class Watch(AsyncIterator[Event]):
         await self.aclose()
 
     def __del__(self) -> None:
-        # A loop left with `break` ends here, where nothing can be awaited; its event loop may be over, too.
+        # A loop left with `break` ends here, where nothing can be awaited; the event loop may have ended, too.
         if self._connection:
             with suppress(RuntimeError):
                 self._connection.abort()
@@ -161,4 +161,4 @@ def _ended(what: str, reason: str) -> Refused:
         case "deleted":
             return NotFound("NOT_FOUND", f"{what} was deleted")
         case _:
-            return Forbidden("FORBIDDEN", f"access to {what} was withdrawn")
+            return Forbidden("FORBIDDEN", f"access to {what} was revoked")

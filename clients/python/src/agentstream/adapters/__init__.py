@@ -1,4 +1,4 @@
-"""From what a command prints to what its viewers see; one small module for each kind of command."""
+"""Adapters turn a command's output into events; one small module for each kind of command."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Stream = Literal["stdout", "stderr"]
 
 @dataclass(frozen=True)
 class Chunk:
-    """What one read of one stream gave: whole lines, or a part of one when its end is slow in coming.
+    """The result of one read of one stream: whole lines, or a part of one if the rest is slow to arrive.
 
-    `text` keeps its newlines; `at` is when it came, in seconds of a clock that never goes back.
+    `text` keeps its newlines; `at` is when it arrived, in seconds of a monotonic clock.
     """
 
     stream: Stream
@@ -25,31 +25,31 @@ class Chunk:
 
 
 class Adapter(Protocol):
-    """Turns chunks into messages. It keeps what it must remember and does nothing else: no I/O, no clock."""
+    """Turns chunks into messages. Keeps state, but uses no I/O and no clock."""
 
     @property
     def terminal(self) -> bool:
-        """Whether the command does better when it believes that it writes to a terminal."""
+        """Whether the command should write to a terminal, so that it prints line by line."""
         ...
 
     @property
     def accepts_input(self) -> bool:
-        """Whether the command reads what people send it; if not, it gets this program's own stdin."""
+        """Whether the command reads people's input; if not, it gets this program's own stdin."""
         ...
 
     @property
     def requests(self) -> OpenRequests:
-        """What the command asks of people, and how it is told their answers."""
+        """The command's open requests to people."""
         ...
 
     def feed(self, chunk: Chunk) -> Iterable[Message]:
-        """The messages this chunk gives."""
+        """The messages in this chunk."""
         ...
 
     def close(self) -> Iterable[Message]:
-        """The messages that were still waiting, once both streams have ended."""
+        """The remaining messages, once both streams have ended."""
         ...
 
     def reply(self, content: str) -> str:
-        """What to write to the command's stdin for what a person has sent, its newline included."""
+        """What to write to the command's stdin for a person's input, including the newline."""
         ...

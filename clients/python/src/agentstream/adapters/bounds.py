@@ -1,4 +1,4 @@
-"""Keeps a request within what the server takes. What is shown is decided on: whatever is left out is said."""
+"""Keeps requests within the server's limits. People decide on what they are shown, so any omission is stated."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from agentstream.requests import Request
 MAX_BYTES = 200 * 1024
 MAX_TITLE = 500
 MAX_BODY_BYTES = 24 * 1024
-# Deeper, or with more parts, is not read by people anyway, and costs the server too much.
+# Nobody reads JSON that is nested more deeply or has more parts, and it costs the server too much.
 MAX_DEPTH = 40
 MAX_PARTS = 5_000
-# A larger number reaches a browser as another one.
+# A browser would change larger numbers.
 MAX_INTEGER = 2**53
-# How long texts in the input may be, tried from the left until the request fits.
+# Lengths to which texts in the input are cut, tried in this order until the request fits.
 TEXT_BOUNDS = (16_384, 4_096, 1_024, 128)
-# What is shown of an input that has too many texts even so: it fits whatever it holds, six bytes each.
+# Characters shown of an input that has too many texts even then: fits even at six bytes each.
 FIRST_CHARACTERS = 4_096
 
 Tool = dict[str, Any]
 
 
 def plain(words: str) -> str:
-    """Text without NUL, which the server refuses, shown in its place."""
+    """Text with ␀ in place of NUL, which the server refuses."""
     return words.replace("\0", "\N{SYMBOL FOR NULL}")
 
 
 def line(words: str, limit: int = MAX_TITLE) -> str:
-    """Text as a title or a label."""
+    """Text as a title or label, on one line."""
     words = " ".join(plain(words).split())
     return words if len(words) <= limit else words[: limit - 1] + "…"
 
 
 def bounded(request: Request) -> Request:
-    """The request as the server takes it."""
+    """The request, shortened to what the server accepts."""
     request = replace(request, title=line(request.title) or "?", body=_body(request.body))
     if request.tool is None:
         return request
@@ -51,27 +51,27 @@ def bounded(request: Request) -> Request:
 
 
 def _shortened(tool: Tool) -> Iterator[tuple[Tool, str]]:
-    """The tool as it is, then with ever less of it, and what that leaves out. The last fits in any case."""
+    """The tool as it is, then ever shorter versions, each with a note of what is omitted. The last always fits."""
     yield tool, ""
     tool = {name: value for name, value in tool.items() if name != "changes"}
-    yield tool, "The diff is left out, because it is too long."
+    yield tool, "The diff is omitted because it is too long."
     for limit in TEXT_BOUNDS:
         short = Shortened(limit)
         input_ = short.take(tool["input"])
-        note = f"The input is too long to be shown whole: {short.missing} characters are left out where it says so."
+        note = f"The input is too long to show in full: {short.missing} characters are omitted where marked."
         yield tool | {"input": input_}, note
     whole = encode(tool["input"])
-    note = f"The input is too long to be shown whole: this is the beginning of its {len(whole)} characters of JSON."
+    note = f"The input is too long to show in full: this is the beginning of its {len(whole)} characters of JSON."
     yield tool | {"input": {"json": whole[:FIRST_CHARACTERS]}}, note
 
 
 def readable(value: object) -> dict[str, Any]:
-    """A tool's input with nothing in it that the server refuses or a browser shows wrongly."""
+    """A tool's input without anything that the server refuses or a browser shows wrongly."""
     parts = count()
     try:
         found = _readable(value, 0, parts)
     except _TooComplex:
-        return {"note": "This is nested too deeply, or has too many parts, to be shown."}
+        return {"note": "This is too deeply nested or has too many parts to show."}
     return found if isinstance(found, dict) else {"input": found}
 
 
@@ -133,4 +133,4 @@ def _body(body: str | None) -> str | None:
         return None
     first, *rest = text.split(text.clean(plain(body)), MAX_BODY_BYTES)
     missing = sum(map(len, rest))
-    return f"{first}\n\n… ({missing} more characters are left out)" if missing else first
+    return f"{first}\n\n… ({missing} more characters are omitted)" if missing else first

@@ -1,4 +1,4 @@
-"""What the translators of event lines have in common: messages that grow, tools that are called, a status."""
+"""Builds the messages of a run, for all translators: messages that grow, tool calls, the status."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ LABEL = 200
 
 
 def label(value: object) -> str | None:
-    """`value` as an id or a name that the server takes; None if it cannot be one."""
+    """`value` as an id or name that the server accepts; None if it can't be one."""
     return plain(value[:LABEL]) if isinstance(value, str) and value else None
 
 
 def as_text(value: object) -> str:
-    """`value` as it is shown: text as it is, anything else as JSON."""
+    """`value` for display: text unchanged, anything else as JSON."""
     return value if isinstance(value, str) else encode(value)
 
 
 def append_line(text: str, line: str) -> str:
-    """`text`, and below it a last `line`."""
+    """`text` with `line` added below it."""
     gap = "\n" if text and not text.endswith("\n") else ""
     return text + gap + line
 
 
 @dataclass(frozen=True)
 class Speaker:
-    """Whose words they are."""
+    """Who or what produced a message."""
 
     role: Role = "assistant"
     kind: Kind = "text"
@@ -43,7 +43,7 @@ class Speaker:
 
 @dataclass
 class StreamedMessage:
-    """A message that is told piece by piece, under an id of its own."""
+    """A message that arrives piece by piece, under one id."""
 
     voice: Speaker
     message_id: str
@@ -52,17 +52,17 @@ class StreamedMessage:
 
     @property
     def said(self) -> str:
-        """Everything told so far."""
+        """The text so far."""
         return "".join(self._said)
 
     def add(self, text: str) -> Iterator[Output]:
-        """The next piece."""
+        """Add a piece."""
         if text and not self.over:
             self._said.append(text)
             yield self._output(text, True)
 
     def end(self) -> Iterator[Output]:
-        """No more of it follows."""
+        """End the message."""
         if not self.over:
             self.over = True
             if self._said:
@@ -84,7 +84,7 @@ class StreamedMessage:
 
 @dataclass
 class MessageBuilder:
-    """Makes the messages of one run; `run` must be unique to it, the message ids begin with it."""
+    """Builds the messages of one run. `run` must be unique to it, because message ids begin with it."""
 
     run: str
     _messages: int = 0
@@ -95,18 +95,18 @@ class MessageBuilder:
     _failure: str | None = None
 
     def begin(self, voice: Speaker) -> StreamedMessage:
-        """A message that is still to grow."""
+        """Start a message that will grow."""
         self._open = [*(growing for growing in self._open if not growing.over), StreamedMessage(voice, self._next())]
         return self._open[-1]
 
     def end(self) -> Iterator[Output]:
-        """Nothing that has begun goes on: the turn, or the run, is over."""
+        """End all messages and calls, because the turn or the run is over."""
         for growing in self._open:
             yield from growing.end()
         self._growing.clear()
 
     def say(self, text: str, voice: Speaker = Speaker(), **more: Any) -> Iterator[Output]:
-        """A whole message; nothing if it is empty. `more` are further fields of it."""
+        """A complete message; nothing if it is empty. `more` are additional fields."""
         if text:
             yield Output(
                 text,
@@ -121,12 +121,12 @@ class MessageBuilder:
             )
 
     def grow(self, key: str, text: str, voice: Speaker, over: bool) -> Iterator[Output]:
-        """What is new in a message of which the tool repeats the whole under `key`: `text` is all of it so far."""
+        """The new part of a message that the tool repeats in full under `key`; `text` is all of it so far."""
         growing = self._growing[key] = self._growing.get(key) or self.begin(voice)
         if text.startswith(said := growing.said):
             yield from growing.add(text[len(said) :])
         else:
-            # Rewritten: what was told cannot be taken back, so all of it is told again.
+            # The tool rewrote the message. Published text can't be taken back, so publish all of it again.
             yield from growing.end()
             growing = self._growing[key] = self.begin(voice)
             yield from growing.add(text)
@@ -135,25 +135,25 @@ class MessageBuilder:
             del self._growing[key]
 
     def growing(self, key: str) -> bool:
-        """Whether a part of that message was told."""
+        """Whether a part of that message has been published."""
         return key in self._growing
 
     def call(
         self, call: object, tool: object, content: str, input_: object = None, parent: str | None = None
     ) -> Iterator[Output]:
-        """A tool is called, by the sub-agent `parent` if by one; its result may name it by the id alone."""
+        """A tool call, by the sub-agent `parent` if any. Its result may refer to it by the id alone."""
         call, tool = label(call), label(tool)
         if call and tool:
             self._tools[call] = tool
         yield from self.say(content, Speaker("tool", "tool_call", call, tool, parent), **beside(tool, input_))
 
     def result_of(self, call: object, parent: str | None = None) -> Speaker:
-        """Whose words the call's result are."""
+        """The speaker of the call's result."""
         call = label(call)
         return Speaker("tool", "tool_result", call, self._tools.get(call or ""), parent)
 
     def called(self, call: object) -> bool:
-        """Whether that call was told of and has not ended."""
+        """Whether that call has been published and hasn't ended."""
         return label(call) in self._tools
 
     def result(
@@ -165,24 +165,24 @@ class MessageBuilder:
         duration_ms: int | None = None,
         parent: str | None = None,
     ) -> Iterator[Output]:
-        """What a call has given; an empty result is told as such."""
+        """A call's result; an empty one says so."""
         voice = self.result_of(call, parent)
         yield from self.say(content or "(no output)", voice, is_error=is_error, duration_ms=duration_ms)
         self.ended(call)
 
     def ended(self, call: object) -> None:
-        """Nothing more comes of that call."""
+        """Forget a call that has ended."""
         self._tools.pop(label(call) or "", None)
 
     def status(self, status: Status, reason: str | None = None) -> Iterator[Message]:
-        """The status, if it is a new one."""
+        """The status, if it has changed."""
         if self._status != (status, reason):
             self._status = (status, reason)
             self._failure = None
             yield StatusChange(status, reason)
 
     def failed(self, code: str, message: object) -> Iterator[Message]:
-        """Something went wrong, which alone changes no status. Tools say it once more where it ends the turn."""
+        """An error, which by itself doesn't change the status: tools report again if it ends the turn."""
         said = as_text(message)
         if said != self._failure:
             self._failure = said

@@ -1,4 +1,4 @@
-"""Claude Code, as `claude -p --output-format stream-json --verbose` tells what it does."""
+"""Translates the events of Claude Code: `claude -p --output-format stream-json --verbose`."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from agentstream.adapters.open_requests import OpenRequests
 from agentstream.adapters.progress import MAX_LIMITS, Sessions, allowance, plan, total, usage
 from agentstream.messages import Kind, Message, Role, Subagent, UsageLimit, encode
 
-# Parts of a message as it is streamed that say nothing to people, or that a later line says again.
+# Parts of a streamed message that mean nothing to people or are repeated by a later line.
 _SILENT = {"content_block_start", "content_block_stop", "message_stop", "ping"}
 _SILENT_DELTAS = {"input_json_delta", "signature_delta", "citations_delta"}
 
-# What Claude Code has the assistant say where there is nothing to say, as after /clear.
+# Claude Code's placeholder for an empty answer, for example after /clear.
 _NOTHING = {"type": "text", "text": "(no content)"}
 
-# What a model has read and not found in the cache.
+# Input tokens that were not in the cache.
 _READ = ("inputTokens", "cacheCreationInputTokens")
 
-# How Claude Code hands on what a command of its own, as /compact, has printed.
+# How Claude Code marks the output of its own commands, such as /compact.
 _COMMAND = re.compile(r"<local-command-std(?:out|err)>(.*)</local-command-std(?:out|err)>", re.DOTALL)
 
 
 @dataclass
 class Thread:
-    """What the main thread, or a sub-agent, streams at the moment: block after block, in order."""
+    """The blocks that the main thread or a sub-agent is streaming, in order."""
 
     blocks: dict[int, StreamedMessage] = field(default_factory=dict)
 
     def take(self, kind: Kind) -> StreamedMessage | None:
-        """The first streamed block of that kind whose whole has not come yet."""
+        """Remove and return the first streamed block of that kind that hasn't arrived in full."""
         for index, block in self.blocks.items():
             if block.voice.kind == kind:
                 return self.blocks.pop(index)
@@ -48,9 +48,9 @@ class Thread:
 
 
 class Claude:
-    """Messages with or without their deltas, calls of tools, turns, permissions and the context level.
+    """Translates messages with or without deltas, tool calls, turns, permissions and the context level.
 
-    `interactive` is whether Claude was started with `--input-format stream-json`, and so can be talked to.
+    `interactive` is whether Claude was started with `--input-format stream-json` and so accepts input.
     """
 
     def __init__(self, run: str, interactive: bool, resumed: bool = False) -> None:
@@ -78,7 +78,7 @@ class Claude:
             case {"type": "assistant", "message": {"content": [*blocks]} as message}:
                 return self._assistant(blocks, message, _parent(event))
             case {"type": "user", "message": {"content": str() | [*_] as content}}:
-                # What Claude writes to itself, as the summary that it goes on with, no person has said.
+                # Messages that Claude writes to itself, such as a summary, aren't a person's.
                 role: Role = "system" if event.get("isSynthetic") is True else "user"
                 return self._user(content, Speaker(role, call=label(_parent(event)), parent=label(_parent(event))))
             case {"type": "result", "subtype": str(subtype)}:
@@ -103,7 +103,7 @@ class Claude:
         yield from self.requests.close()
 
     def reply(self, content: str) -> str:
-        """A message of the user. It answers no request, whatever it says."""
+        """A user message. It never answers a request, whatever it says."""
         self._sent = [*self._sent[-20:], content]
         return encode({"type": "user", "message": {"role": "user", "content": content}}) + "\n"
 
@@ -118,7 +118,7 @@ class Claude:
             case "session_state_changed", {"state": "requires_action"}:
                 return self._builder.status("waiting", "awaiting_approval")
             case "session_state_changed", {"state": "idle"}:
-                return ()  # the result has said so, and whether it is one
+                return ()  # the result reports it, and whether it is an error
             case "compact_boundary", _:
                 compacted = self._context.compacted(event.get("compact_metadata"))
                 return chain(compacted, self._sessions.compacted())
@@ -130,8 +130,8 @@ class Claude:
                 return None if notice is None else self._builder.say(notice, Speaker("system"))
 
     def _init(self, event: Event) -> Iterator[Message]:
-        """A turn begins, in a session of its own after /clear."""
-        self._context.select_adapter(event.get("model"))
+        """A turn begins; after /clear, in a new session."""
+        self._context.use_model(event.get("model"))
         for session in self._sessions.enter(event.get("session_id"), event.get("model"), event.get("cwd")):
             yield session
             if session.change == "cleared":
@@ -143,7 +143,7 @@ class Claude:
             return self.requests.ask(asked(id_, wish))
         return chain(
             self._builder.say(
-                f"{wish.get('tool_name')} needs a permission, which nobody can give: Claude was started without"
+                f"{wish.get('tool_name')} needs a permission, which nobody can grant: Claude was started without"
                 " --input-format stream-json.",
                 Speaker("system"),
             ),
@@ -172,7 +172,7 @@ class Claude:
         return self._builder.say(limit(info), Speaker("system"))
 
     def _used(self, result: Event) -> Iterator[Message]:
-        """What the session has used, sub-agents included."""
+        """The session's usage, including sub-agents."""
         match result.get("modelUsage"):
             case dict() as models if models:
                 used = [entry for entry in models.values() if isinstance(entry, dict)]
@@ -188,7 +188,7 @@ class Claude:
                 )
                 yield replace(told, limits=tuple(self._limits.values()) or None)
 
-    # What is said
+    # Messages
 
     def _stream(self, type_: str, inner: Event, parent: str | None) -> Iterable[Message] | None:
         thread = self._threads.setdefault(parent, Thread())
@@ -243,7 +243,7 @@ class Claude:
             yield from self._context.used(message.get("id"), message.get("usage"))
 
     def _refused(self, code: str, blocks: list[Any]) -> Iterator[Message]:
-        """The API's error, for which Claude Code has the assistant speak; the result says the same again."""
+        """An API error, which Claude Code prints as the assistant's message; the result repeats it."""
         self._spoken = True
         yield from self._builder.status("running")
         said = "\n".join(block_text(block) for block in blocks)
@@ -265,7 +265,7 @@ class Claude:
                 yield from self._builder.say(as_text(block), Speaker("system"))
 
     def _progress(self, call: object, tool: object, input_: object) -> Iterator[Message]:
-        """What a call tells of the agent itself: its plan, or that a sub-agent starts."""
+        """What a call reveals about the agent itself: its plan, or the start of a sub-agent."""
         match tool, input_:
             case "TodoWrite", {"todos": [*steps]}:
                 yield plan((step.get("content"), step.get("status")) for step in steps if isinstance(step, dict))
@@ -286,13 +286,13 @@ class Claude:
         id_, failed = block["tool_use_id"], block.get("is_error") is True
         told = result_text(block.get("content"))
         yield from self._builder.result(id_, told, is_error=failed, parent=label(parent))
-        # One in the background has only started by then.
+        # A background sub-agent has only started by then.
         if failed or label(id_) not in self._background:
             yield from self._subagent_ended(id_, failed)
         yield from self.requests.settle_call(id_)
 
     def _whole(self, text: str, voice: Speaker, parent: str | None) -> Iterator[Message]:
-        """A block as a whole: what its deltas have not said yet, mostly all of it or nothing."""
+        """A complete block: the part that its deltas haven't published, usually all of it or nothing."""
         self._spoken |= voice.role == "assistant" and voice.kind == "text"
         thread = self._threads.get(parent)
         streamed = thread.take(voice.kind) if thread else None
@@ -304,7 +304,7 @@ class Claude:
             text = streamed.said
         yield from streamed.end()
         if text != streamed.said:
-            # Deltas were lost: better twice than not at all.
+            # Deltas were lost: better to show it twice than not at all.
             yield from self._builder.say(text, voice)
 
     def _user(self, content: str | list[Any], voice: Speaker) -> Iterator[Message]:
@@ -315,7 +315,7 @@ class Claude:
                 case {"type": "tool_result", "tool_use_id": _}:
                     yield from self._tool_result(block, voice.parent)
                 case {"type": "text", "text": str(text)} if text in self._sent:
-                    self._sent.remove(text)  # on the transcript already, as what a person has sent
+                    self._sent.remove(text)  # already in the transcript as a person's input
                 case {"type": "text", "text": str(text)} if told := _COMMAND.fullmatch(text):
                     yield from self._builder.say(told[1].strip(), Speaker("system"))
                 case {"type": "text", "text": str(text)}:
@@ -330,11 +330,11 @@ def _parent(event: Event) -> str | None:
 
 
 def _voice(kind: Kind, parent: str | None) -> Speaker:
-    # A sub-agent's words belong to the call that has started it.
+    # A sub-agent's messages belong to the call that started it.
     return Speaker(kind=kind) if parent is None else Speaker("tool", kind, parent[:200], parent=parent[:200])
 
 
 def _failed(subtype: str, result: Event) -> bool:
-    """Whether a turn has ended by an error; that a person ended it, is none."""
+    """Whether a turn ended with an error; an interruption by a person isn't one."""
     aborted = as_text(result.get("terminal_reason")).startswith("aborted")
     return not aborted and (subtype != "success" or result.get("is_error") is True)

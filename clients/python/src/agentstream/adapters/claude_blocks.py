@@ -8,7 +8,7 @@ from agentstream.adapters.builder import as_text
 
 
 def listed(errors: object) -> object:
-    """Several errors, a line each."""
+    """Several errors, one per line."""
     match errors:
         case [*lines]:
             return "\n".join(as_text(line) for line in lines)
@@ -17,7 +17,7 @@ def listed(errors: object) -> object:
 
 
 def result_text(content: object) -> str:
-    """What a tool has given; of what is no text its type."""
+    """A tool's result as text; other blocks are shown as their type."""
     match content:
         case None:
             return ""
@@ -37,7 +37,7 @@ def block_text(block: object) -> str:
 
 
 def type_of(block: object) -> str:
-    """What sort of block it is, for people."""
+    """A block's type for display."""
     match block:
         case {"type": str(type_)}:
             return type_

@@ -1,4 +1,4 @@
-"""What Claude Code asks people: to permit a tool, to answer questions, to approve a plan. And what it is told then."""
+"""Claude Code's requests to people (permissions, questions, plans) and the answers it gets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from agentstream.requests import Option, Request, Resolution
 
 Wish = dict[str, Any]
 
-# The server's bounds.
+# The server's limits.
 MAX_ALWAYS = 10
 MAX_QUESTIONS = 10
 MAX_CHOICES = 20
@@ -23,13 +23,13 @@ MAX_CHOICES = 20
 _WHERE = {
     "session": "in this session",
     "localSettings": "in this project",
-    "projectSettings": "in this project, for everybody",
+    "projectSettings": "in this project, for everyone",
     "userSettings": "everywhere",
 }
 _MODES = {
-    "acceptEdits": "Accept all edits of files",
-    "bypassPermissions": "Ask for no permission any more",
-    "dontAsk": "Deny without asking what is not allowed already",
+    "acceptEdits": "Accept all file edits",
+    "bypassPermissions": "Stop asking for permissions",
+    "dontAsk": "Deny without asking anything not already allowed",
     "plan": "Only plan",
     "default": "Ask as usual",
     "auto": "Let Claude Code decide",
@@ -37,7 +37,7 @@ _MODES = {
 
 
 def asked(key: str, wish: Wish) -> Waiting:
-    """The request that a `can_use_tool` of Claude stands for."""
+    """The request for a `can_use_tool` from Claude."""
     match wish:
         case {"tool_name": "AskUserQuestion", "input": {"questions": [*questions]}} if _are_plain(questions):
             return _question(key, wish, questions)
@@ -74,11 +74,11 @@ def _tool(wish: Wish, input_: object) -> dict[str, Any]:
 
 
 def _reasons(wish: Wish) -> str | None:
-    """What Claude says the tool is for, and why it asks."""
+    """Claude's description of the call, and its reason for asking."""
     said = [wish.get(name) for name in ("description", "decision_reason")]
     told = [reason for reason in said if isinstance(reason, str) and reason]
     if isinstance(path := wish.get("blocked_path"), str):
-        told.append(f"It touches {path}.")
+        told.append(f"It affects {path}.")
     return "\n\n".join(told) or None
 
 
@@ -88,7 +88,7 @@ def _options(wish: Wish, allow: str, deny: str) -> list[Option]:
 
 
 def _grants(wish: Wish) -> dict[int, dict[str, Any]]:
-    """Those of Claude's suggestions that permit more than this once, by number."""
+    """Claude's suggestions that permit more than this one call, by number."""
     match wish.get("permission_suggestions"):
         case [*suggestions]:
             return dict(enumerate(filter(_is_offered, suggestions[:MAX_ALWAYS]), 1))
@@ -97,7 +97,7 @@ def _grants(wish: Wish) -> dict[int, dict[str, Any]]:
 
 
 def _is_offered(suggestion: object) -> bool:
-    """Whether it permits something, and what can be read whole on a button."""
+    """Whether a suggestion permits something and fits on a button in full."""
     match suggestion:
         case dict() if suggestion.get("behavior") in (None, "allow"):
             return len(_granted(suggestion)) <= MAX_TITLE
@@ -113,7 +113,7 @@ def _granted(grant: dict[str, Any]) -> str:
         case {"type": "addDirectories", "directories": [*directories]}:
             what = f"Always allow work in {', '.join(map(as_text, directories))}"
         case {"type": "setMode", "mode": mode}:
-            what = _MODES.get(str(mode), f"Use the mode {mode}")
+            what = _MODES.get(str(mode), f"Switch to mode {mode}")
         case _:
             return plain(f"Allow, and apply {encode(grant)}")
     return plain(" ".join(filter(None, (what, _WHERE.get(str(grant.get("destination")))))))
@@ -145,7 +145,8 @@ def _decided(key: str, wish: Wish, request: Request) -> Waiting:
 
 
 def _effective(grant: dict[str, Any]) -> list[dict[str, Any]]:
-    """Rules that Claude Code writes to a file are read there by the next session: this one is told them, too."""
+    """The grant in effect. Claude Code writes rules to a file that only the next session reads, so this one gets them,
+    too."""
     here = grant.get("type") != "addRules" or grant.get("destination") == "session"
     return [grant] if here else [grant, grant | {"destination": "session"}]
 
@@ -155,7 +156,7 @@ def _allow(wish: Wish) -> dict[str, Any]:
 
 
 def _deny(resolution: Resolution) -> dict[str, Any]:
-    return {"behavior": "deny", "message": resolution.text or "A person said no."}
+    return {"behavior": "deny", "message": resolution.text or "A person denied this."}
 
 
 def _line(key: str, decision: dict[str, Any]) -> str:
@@ -167,7 +168,7 @@ def _line(key: str, decision: dict[str, Any]) -> str:
 
 
 def _are_plain(questions: list[Any]) -> bool:
-    """Whether a person can be asked these as they are."""
+    """Whether these questions can be shown to a person unchanged."""
     texts = [entry.get("question") if isinstance(entry, dict) else None for entry in questions]
     return (
         0 < len(questions) <= MAX_QUESTIONS
@@ -190,7 +191,7 @@ def _question(key: str, wish: Wish, questions: list[dict[str, Any]]) -> Waiting:
     title = questions[0]["question"] if len(questions) == 1 else f"{len(questions)} questions"
     request = Request(
         title,
-        [Option("deny", "Do not answer", "deny")],
+        [Option("deny", "Don't answer", "deny")],
         "question",
         questions=[_asked(number, question) for number, question in enumerate(questions, 1)],
     )
@@ -221,12 +222,12 @@ def _asked(number: int, question: dict[str, Any]) -> dict[str, Any]:
 
 def _choice(number: int, option: dict[str, Any]) -> dict[str, str]:
     choice = {"id": f"o{number}", "label": line(option["label"]) or "?"}
-    # What an option would lead to, as Claude shows it beside them.
+    # The preview that Claude shows beside an option.
     more = "\n".join(said for name in ("description", "preview") if isinstance(said := option.get(name), str) and said)
     return choice | {"description": plain(more)} if more else choice
 
 
 def _chosen(number: int, question: dict[str, Any], answers: dict[str, list[str]]) -> Iterator[str]:
-    """The labels of the options that were chosen, and what was written."""
+    """The labels of the chosen options, and any free text."""
     labels = {f"o{index}": option["label"] for index, option in enumerate(question.get("options", []), 1)}
     yield from (labels.get(given, given) for given in answers.get(f"q{number}", []))

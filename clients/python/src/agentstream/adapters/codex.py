@@ -1,4 +1,4 @@
-"""Codex, as `codex exec --json` tells what it does."""
+"""Translates the events of Codex: `codex exec --json`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Item = dict[str, Any]
 
 
 class Codex:
-    """Items become messages, and calls of tools with their results; turns become the status.
+    """Items become messages, or tool calls with their results; turns become the status.
 
-    There is no context level: Codex tells the tokens a thread has used in all, and not how many fit.
+    There is no context level: Codex reports a thread's total tokens, but not the size of the context window.
     """
 
-    # It would wait for the end of its input before it begins.
+    # It would wait for the end of its input before it starts.
     accepts_input = False
 
     def __init__(self, run: str, resumed: bool = False) -> None:
@@ -38,7 +38,7 @@ class Codex:
             case {"type": "turn.failed", "error": {"message": message}}:
                 return self._fail(message)
             case {"type": "error", "message": str(message)} if message.startswith("Reconnecting"):
-                return self._builder.say(message, Speaker("system"))  # and it goes on
+                return self._builder.say(message, Speaker("system"))  # not fatal
             case {"type": "error", "message": message}:
                 return self._builder.failed("codex", message)
             case {
@@ -61,7 +61,7 @@ class Codex:
         yield from self._builder.status("error")
 
     def _used(self, told: object) -> Iterator[Message]:
-        """What the thread has used in all."""
+        """The thread's total usage."""
         if isinstance(told, dict):
             yield usage(
                 self._sessions.current,
@@ -129,7 +129,7 @@ def _failed(item: Item) -> bool:
 
 
 def _ending(item: Item, text: str) -> str:
-    """How a command ended, where that is worth a line."""
+    """How a command ended, if worth mentioning."""
     match item:
         case {"status": "declined"}:
             return "(declined)"

@@ -1,4 +1,4 @@
-"""How full Claude's context window is, where that is known for certain."""
+"""Claude's context level, reported only when certain."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from agentstream.messages import Context
 
 _COUNTED = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens")
-# What these models hold where Claude Code has not said it yet, which it does with the first result.
+# Window sizes of models, used until Claude Code reports the size with the first result.
 _WINDOWS = {
     re.compile(r".+\[1m\]"): 1_000_000,
     re.compile(r"claude-(3-[a-z0-9-]+|(opus|sonnet|haiku)-4(-[0-5])?(-\d{8})?)"): 200_000,
@@ -19,9 +19,9 @@ _WINDOWS = {
 
 @dataclass
 class ContextWindow:
-    """Takes in what the main thread's messages have used; tells the level whenever it has changed.
+    """Tracks the usage of the main thread's messages and reports the level when it changes.
 
-    A figure over 100 % means that the window is not what it was taken for: then there is none.
+    Over 100 % means that the assumed window size is wrong: then no level is reported.
     """
 
     _model: str | None = None
@@ -31,8 +31,8 @@ class ContextWindow:
     _used: int = 0
     _told: tuple[int, int] | None = None
 
-    def select_adapter(self, model: object) -> None:
-        """The session uses this model from now on."""
+    def use_model(self, model: object) -> None:
+        """Use this model's window from now on."""
         self._model = model if isinstance(model, str) else None
 
     @property
@@ -41,20 +41,20 @@ class ContextWindow:
         return self._model
 
     def used(self, message: object, usage: object) -> Iterator[Context]:
-        """The message of that id has used this much."""
+        """Record the usage of the message with that id."""
         if message != self._message:
             self._message, self._usage = message, {}
         yield from self.grew(usage)
 
     def grew(self, usage: object) -> Iterator[Context]:
-        """The newest message has used this much by now; what is not mentioned is as before."""
+        """Update the usage of the newest message; fields that are missing stay the same."""
         if isinstance(usage, dict):
             self._usage |= {key: usage[key] for key in _COUNTED if _is_count(usage.get(key))}
             self._used = sum(self._usage.values())
             yield from self._tell()
 
     def learn(self, models: object) -> Iterator[Context]:
-        """The `modelUsage` of a result, of which only the windows are of use: its counts add up whole sessions."""
+        """Take window sizes from the `modelUsage` of a result; its counts are totals of the session and so useless."""
         match models:
             case dict():
                 windows = {
@@ -64,7 +64,7 @@ class ContextWindow:
                 yield from self._tell()
 
     def compacted(self, metadata: object) -> Iterator[Context]:
-        """What filled the window was summed up; how much is left is only sometimes said."""
+        """The context was compacted; its new size is only sometimes reported."""
         self._usage, self._used = {}, 0
         match metadata:
             case {"post_tokens": left} if _is_count(left):
@@ -74,7 +74,7 @@ class ContextWindow:
                 yield from self._forget()
 
     def emptied(self) -> Iterator[Context]:
-        """A conversation has begun anew, with nothing in it."""
+        """A new, empty conversation has begun."""
         self._usage, self._used = {}, 0
         if window := self._window():
             self._told = None
@@ -83,7 +83,7 @@ class ContextWindow:
             yield from self._forget()
 
     def _forget(self) -> Iterator[Context]:
-        """What was told holds no more, and what does is not known."""
+        """The level is no longer known."""
         if self._told is not None:
             self._told = None
             yield Context(None)

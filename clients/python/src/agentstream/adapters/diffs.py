@@ -1,4 +1,4 @@
-"""Unified diffs of what a tool is told to change, made of its input alone: files are not read."""
+"""Unified diffs of the changes that a tool call makes, built from its input alone: files aren't read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from agentstream.adapters.bounds import plain
 
-# Lines beyond which all old ones go and all new ones come: to find what they share takes time in the square.
+# Above this many lines the diff replaces everything: finding common lines takes quadratic time.
 MAX_COMPARED_LINES = 1_000
 MAX_PATH = 4_096
 
@@ -16,9 +16,9 @@ Change = dict[str, str]
 
 
 def changes(tool: str, input_: Mapping[str, Any]) -> list[Change]:
-    """What the call changes, a patch a file; none where the input does not say, or is not understood.
+    """The call's changes, one patch per file; none if the input doesn't contain them or isn't recognized.
 
-    Line numbers are those within the text that is given, as the file around it is not known.
+    Line numbers are relative to the given text, because the rest of the file is unknown.
     """
     match tool.lower(), dict(input_):
         case "edit", {"file_path": str(path), "old_string": str(old), "new_string": str(new)}:
@@ -38,9 +38,9 @@ def changes(tool: str, input_: Mapping[str, Any]) -> list[Change]:
 
 
 def patched(path: str, *pairs: tuple[str, str]) -> list[Change]:
-    """One file's patch, of what is there before and after each edit."""
+    """One file's patch, from the text before and after each edit."""
     hunks = [line for old, new in pairs for line in _hunks(old, new)]
-    # A path of several lines would look like a part of the patch.
+    # A path with line breaks would look like part of the patch.
     if not hunks or not 0 < len(path) <= MAX_PATH or "\n" in path:
         return []
     patch = "\n".join([f"--- {path}", f"+++ {path}", *hunks]) + "\n"
@@ -69,5 +69,5 @@ def _span(lines: list[str]) -> str:
 
 
 def _lines(text: str) -> list[str]:
-    # Not splitlines(): a patch knows one end of a line.
+    # Not splitlines(): in a patch only "\n" ends a line.
     return text.removesuffix("\n").split("\n") if text else []

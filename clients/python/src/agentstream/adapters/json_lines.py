@@ -1,4 +1,4 @@
-"""A tool's own event lines: one JSON object each, and whatever else comes between them."""
+"""Reads a tool's event lines: one JSON object each, possibly with other text between them."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ from agentstream.messages import Message
 
 Event = dict[str, Any]
 
-# Characters of a line that are waited for; a longer one is no event any more and shown as it comes.
+# Longest line held back, in characters; a longer one isn't an event and is shown as it arrives.
 MAX_EVENT_CHARACTERS = 32 * 1024 * 1024
 
 
 class Translator(Protocol):
-    """Knows one tool's events. It keeps what it must remember and does nothing else."""
+    """Translates one tool's events. Keeps state, but uses no I/O and no clock."""
 
     @property
     def accepts_input(self) -> bool:
-        """Whether the tool reads what people send it."""
+        """Whether the tool reads people's input."""
         ...
 
     def translate(self, event: Event) -> Iterable[Message] | None:
-        """What the event means, possibly nothing; None if it is not known, so that its line is shown."""
+        """The event's messages, possibly none; None if the event is unknown, so that its line is shown."""
         ...
 
     def close(self) -> Iterable[Message]:
-        """What ends with the run."""
+        """The last messages of the run."""
         ...
 
     def reply(self, content: str) -> str:
-        """The line that tells the tool what a person has sent."""
+        """The line that passes a person's input to the tool."""
         ...
 
 
 class JsonLinesAdapter:
-    """Gives a translator the events on standard output; all other text, on either stream, is the system's."""
+    """Passes the events on standard output to a translator; all other text becomes system messages."""
 
-    # A terminal would wrap lines, or tempt the tool to draw.
+    # A terminal would wrap lines, and the tool might draw on it.
     terminal = False
 
     def __init__(self, run: str, translator: Translator, requests: OpenRequests | None = None) -> None:
-        """`requests` are those of the translator, if its tool can ask people."""
+        """`requests` are the translator's, if its tool can ask people."""
         self._translator = translator
         self.requests = OpenRequests(MessageBuilder(run)) if requests is None else requests
         self._plain = TextAdapter(f"{run}-text", "system")
@@ -60,7 +60,7 @@ class JsonLinesAdapter:
         return self._translator.accepts_input
 
     def feed(self, chunk: Chunk) -> Iterator[Message]:
-        """The messages of the events that this chunk completes, and text that cannot become one."""
+        """The messages of the events completed by this chunk, and text that can't be part of an event."""
         if chunk.stream == "stderr":
             yield from self._plain.feed(chunk)
             return
@@ -68,7 +68,7 @@ class JsonLinesAdapter:
             yield from self._take(piece, chunk.at)
 
     def close(self) -> Iterator[Message]:
-        """A last line that was cut, shown as it is."""
+        """The translator's last messages, and an incomplete last line as text."""
         yield from self._line(self._whole(), float("inf"))
         yield from self._translator.close()
         yield from self._plain.close()
@@ -108,7 +108,7 @@ class JsonLinesAdapter:
 
 
 def _lines(text: str) -> Iterator[str]:
-    # Not splitlines(): JSON may hold the other characters at which that cuts.
+    # Not splitlines(), which also splits at characters that JSON may contain.
     *whole, rest = text.split("\n")
     yield from (f"{line}\n" for line in whole)
     if rest:
@@ -124,7 +124,7 @@ def _parse(line: str) -> Event | None:
 
 
 def _finite(number: str) -> float:
-    """JSON knows no other numbers. Raises ValueError."""
+    """Refuses NaN and infinity, which JSON doesn't have. Raises ValueError."""
     if not math.isfinite(value := float(number)):
         raise ValueError(number)
     return value

@@ -1,4 +1,4 @@
-"""Claude Code's notices about its session (limits, hooks, tasks), as sentences."""
+"""Claude Code's notices about its session (limits, hooks, tasks) as sentences."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from datetime import datetime, timezone
 from agentstream.adapters.builder import as_text
 from agentstream.adapters.json_lines import Event
 
-# Told by other lines too, or to no person's use.
+# Reported by other lines, too, or of no use to people.
 _SILENT = {"status", "hook_started", "hook_progress", "task_progress", "task_updated", "thinking_tokens"}
 
 
 @dataclass
 class Notices:
-    """Finds the words; there are none where people have no use for them."""
+    """Finds the words for a notice; none if it is of no use to people."""
 
     _tasks: dict[str, object] = field(default_factory=dict)
 
     def told(self, subtype: str, event: Event) -> str | None:
-        """Of a system event of that subtype; None if it is not known."""
+        """The text for a system event of that subtype, possibly empty; None if the subtype is unknown."""
         match subtype, event:
             case "api_retry", {"attempt": attempt, "max_retries": most}:
                 return f"{_trouble(event)}; attempt {attempt} of {most}"
@@ -36,13 +36,13 @@ class Notices:
                 return "" if subtype in _SILENT else None
 
     def _is_new(self, event: Event) -> bool:
-        """Whether the end of a task says more than that what was begun is done."""
+        """Whether the end of a task adds anything to what is already shown."""
         begun = self._tasks.pop(as_text(event.get("task_id")), None)
         return event.get("status") != "completed" or event.get("summary") != begun
 
 
 def limit(info: Event) -> str:
-    """How much of the account's allowance is used: told once that is most of it."""
+    """How much of the account's allowance is used, once that is most of it."""
     status, window = info.get("status"), as_text(info.get("rateLimitType") or "usage").replace("_", "-")
     if status in (None, "allowed"):
         return ""
@@ -60,13 +60,13 @@ def _note(event: Event) -> str:
 def _trouble(event: Event) -> str:
     match event:
         case {"error_status": int(status), "error": str(error)}:
-            return f"The API answered {status} ({error.replace('_', ' ')})"
+            return f"The API responded with {status} ({error.replace('_', ' ')})"
         case _:
-            return "The API does not answer"
+            return "The API doesn't respond"
 
 
 def _hook(event: Event) -> str:
-    """A hook of the person's own has run; worth a word where it failed."""
+    """A user's hook has run; mentioned only if it failed."""
     if event.get("outcome") in (None, "success") and not event.get("exit_code"):
         return ""
     said = event.get("stderr") or event.get("output") or event.get("outcome")
@@ -74,7 +74,7 @@ def _hook(event: Event) -> str:
 
 
 def _resets(moment: object) -> str:
-    """When an allowance begins anew, given in seconds since 1970."""
+    """When an allowance resets; `moment` is in seconds since 1970."""
     try:
         when = datetime.fromtimestamp(moment, timezone.utc) if isinstance(moment, int) else None
     except (OverflowError, ValueError, OSError):

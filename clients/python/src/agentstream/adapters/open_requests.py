@@ -1,4 +1,4 @@
-"""A tool's requests to people, from being asked to being answered."""
+"""A tool's open requests to people."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from agentstream.adapters.builder import MessageBuilder
 from agentstream.messages import Message
 from agentstream.requests import Ask, Request, Resolution, Settle, SettledOutcome
 
-# The server takes 100 open requests of an agent; more wait here.
+# The server accepts 100 open requests per agent; more wait here.
 MAX_OPEN = 50
 
 Answer = Callable[[Resolution], str]
@@ -19,7 +19,7 @@ Answer = Callable[[Resolution], str]
 
 @dataclass(frozen=True)
 class Reaction:
-    """What follows from the end of a request: what the command reads, and what its viewers are told."""
+    """What to do when a request has ended: the line for the command, and messages to publish."""
 
     stdin: str = ""
     messages: tuple[Message, ...] = ()
@@ -27,7 +27,7 @@ class Reaction:
 
 @dataclass(frozen=True)
 class Waiting:
-    """A request that the tool waits for. `key` is the tool's id for it, `call` that of the tool's call it is about."""
+    """A request that the tool waits for. `key` is the tool's id for it, `call` the id of the tool call it concerns."""
 
     key: str
     request: Request
@@ -36,9 +36,9 @@ class Waiting:
 
 
 class OpenRequests:
-    """Those that nobody has answered yet. Iterating gives the ids of those that people have been asked.
+    """The requests that are still open. Iterating yields the ids of those that have been published.
 
-    Only `resolve` answers the tool, and each request once, however often the server tells of its end.
+    Only `resolve` answers the tool, and only once per request, however often the server reports its end.
     """
 
     def __init__(self, builder: MessageBuilder) -> None:
@@ -54,14 +54,14 @@ class OpenRequests:
         return len(self._asked) + len(self._queue)
 
     def ask(self, waiting: Waiting) -> Iterator[Message]:
-        """The tool asks. `answer` makes the line that tells it how a person has decided; the id is chosen here."""
+        """Publish a request of the tool. `answer` builds the line for the tool's input; the id is chosen here."""
         if any(waiting.key == known.key for known in self._all()):
             return
         self._queue.append(waiting)
         yield from self._publish()
 
     def settle(self, key: str, outcome: SettledOutcome) -> Iterator[Message]:
-        """The tool does not wait for that request any more."""
+        """The tool no longer waits for that request."""
         if not any(waiting.key == key for waiting in self._all()):
             return
         self._queue = deque(waiting for waiting in self._queue if waiting.key != key)
@@ -72,30 +72,30 @@ class OpenRequests:
         yield from self._go_on()
 
     def settle_call(self, call: object) -> Iterator[Message]:
-        """That call has ended: what was asked about it, or about no call in particular, was answered elsewhere."""
+        """That call has ended, so requests about it, or about no particular call, were answered elsewhere."""
         for key in [waiting.key for waiting in self._all() if waiting.call in (None, call)]:
             yield from self.settle(key, "answered_elsewhere")
 
     def close(self) -> Iterator[Message]:
-        """The tool has ended."""
+        """Withdraw all requests, because the tool has ended."""
         self._queue.clear()
         asked = tuple(self)
         self._asked.clear()
         yield from (Settle(request_id, "withdrawn") for request_id in asked)
 
     def resolve(self, request_id: str, resolution: Resolution) -> Reaction:
-        """The server says how the request has ended."""
+        """Handle a request's end, as reported by the server."""
         waiting = self._asked.pop(request_id, None)
         if waiting is None:
             return Reaction()
         if resolution.outcome != "answered":
-            # The server took this program for lost, say. The tool still waits, and nobody can answer that request.
+            # The server may have considered this program lost. The tool still waits, but the request can't be answered.
             self._queue.appendleft(waiting)
             return Reaction("", tuple(self._publish()))
         return Reaction(waiting.answer(resolution), (*self._publish(), *self._go_on()))
 
     def repeat(self, request_id: str) -> Iterator[Message]:
-        """The server does not know the request, as after its database was restored: ask again under the same id."""
+        """Ask again with the same id: the server doesn't know the request, for example after restoring a backup."""
         if waiting := self._asked.get(request_id):
             yield from self._ask(request_id, waiting)
 

@@ -1,4 +1,4 @@
-"""opencode, as `opencode run --format json` tells what it does."""
+"""Translates the events of opencode: `opencode run --format json`."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from agentstream.messages import Message
 
 Part = dict[str, Any]
 
-# Why a step may end without being the last; after any other reason opencode asks the model no more.
+# Reasons for which a step ends without being the last; after any other, opencode doesn't call the model again.
 _GOES_ON = {"tool-calls", "unknown"}
 
 
 class OpenCode:
-    """Parts become messages, and calls of tools with their results; steps become the status.
+    """Parts become messages, or tool calls with their results; steps become the status.
 
-    There is no context level: the lines do not say how many tokens the model's window holds.
+    There is no context level: opencode doesn't report the size of the model's context window.
     """
 
-    # It would wait for the end of its input before it begins.
+    # It would wait for the end of its input before it starts.
     accepts_input = False
 
     def __init__(self, run: str, resumed: bool = False) -> None:
@@ -81,7 +81,7 @@ class OpenCode:
                 yield plan((step.get("content"), step.get("status")) for step in steps if isinstance(step, dict))
 
     def _used(self, part: object) -> Iterator[Message]:
-        """What the session has used, of which opencode tells the steps."""
+        """The session's usage: opencode reports each step, and this adds them up."""
         match part:
             case {"tokens": dict() as tokens, **rest}:
                 cache = tokens.get("cache")
@@ -116,7 +116,7 @@ class OpenCode:
 
 
 def _output(state: Part) -> str:
-    """What a tool has given, and how a command ended where that is worth a line."""
+    """A tool's output, and how a command ended if worth mentioning."""
     text = as_text(state.get("output") or "")
     return append_line(text, f"(exit code {code})") if (code := _exit_code(state)) else text
 
@@ -130,7 +130,7 @@ def _exit_code(state: Part) -> int | None:
 
 
 def _duration(state: Part) -> int | None:
-    """In milliseconds."""
+    """How long the call took, in milliseconds."""
     match state:
         case {"time": {"start": int(start), "end": int(end)}} if 0 <= end - start < 10**12:
             return end - start

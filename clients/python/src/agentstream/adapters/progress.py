@@ -1,4 +1,4 @@
-"""Sessions, usage and plans as tools tell them, within what the server takes."""
+"""Sessions, usage and plans as reported by tools, within the server's limits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_LIMITS = 10
 
 @dataclass
 class Sessions:
-    """The session a tool is in. `resumed` is whether the first is one of before."""
+    """A tool's current session. `resumed` is whether the first one continues an earlier one."""
 
     run: str
     resumed: bool = False
@@ -30,7 +30,7 @@ class Sessions:
     _first: str | None = None
 
     def enter(self, session: object, model: object = None, cwd: object = None) -> Iterator[Session]:
-        """The tool is in this session; told if that is new."""
+        """Enter a session; reported if it is a new one."""
         name = label(session)
         if name is None or name == self.current:
             return
@@ -41,20 +41,20 @@ class Sessions:
         yield Session(plain(name), change, model=label(model), cwd=folder)
 
     def compacted(self) -> Iterator[Session]:
-        """Its context was summed up."""
+        """The session's context was compacted."""
         if self.current:
             yield Session(plain(self.current), "compacted")
 
     @property
     def counted(self) -> str | None:
-        """Under which name to report totals that begin with this run: not those of the session that it resumes."""
+        """The name for totals that count from this run: a resumed session's own name has earlier totals."""
         if self.current and self.resumed and self.current == self._first:
             return f"{self.current[:150]}/{self.run[:36]}"
         return self.current
 
 
 def usage(session: str | None, model: object, **told: object) -> Usage:
-    """A report of the totals that are numbers the server takes."""
+    """A usage report of those totals that are numbers the server accepts."""
     tokens = {name: value if _is_count(value) else None for name, value in told.items() if name != "cost_usd"}
     cost = told.get("cost_usd")
     is_cost = isinstance(cost, (int, float)) and not isinstance(cost, bool) and 0 <= cost <= MAX_COST
@@ -62,7 +62,7 @@ def usage(session: str | None, model: object, **told: object) -> Usage:
 
 
 def allowance(info: dict[str, Any]) -> UsageLimit | None:
-    """What Claude Code says of one of the account's allowances, if it says how much of it is used."""
+    """One of the account's allowances as reported by Claude Code; None if it doesn't say how much is used."""
     name, share, resets_at = (info.get(key) for key in ("rateLimitType", "utilization", "resetsAt"))
     if not isinstance(name, str) or not name or not isinstance(share, (int, float)) or not 0 <= share <= MAX_SHARE:
         return None
@@ -74,12 +74,12 @@ def allowance(info: dict[str, Any]) -> UsageLimit | None:
 
 
 def total(*counts: object) -> int:
-    """The sum of those that are counts."""
+    """The sum of the values that are valid counts."""
     return sum(count for count in counts if _is_count(count))  # type: ignore[misc]
 
 
 def plan(steps: Iterator[tuple[object, object]]) -> Plan:
-    """Of (content, status); what is neither done nor begun is pending. Cancelled steps are left out."""
+    """A plan from (content, status) pairs. Unknown statuses become pending; cancelled steps are omitted."""
     return Plan(
         tuple(
             PlanEntry(plain(content)[:MAX_STEP], _status(status))

@@ -1,4 +1,4 @@
-"""Which adapter a command needs."""
+"""Selects the adapter for a command."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from agentstream.adapters.text import TextAdapter
 
 AUTO = "auto"
 
-# What people put before a command, and how packages name the programs they hold.
+# Wrappers that precede a command, and the programs contained in packages.
 _WRAPPERS = {"env", "npx", "bunx", "nice", "nohup", "time", "stdbuf", "timeout"}
 _CLAUDE_RESUMES = ("--resume", "-r", "--continue", "-c")
 _OPENCODE_RESUMES = ("--session", "-s", "--continue", "-c")
@@ -23,9 +23,9 @@ _PACKAGES = {"claude-code": "claude", "opencode-ai": "opencode"}
 
 
 def select_adapter(name: str, command: Sequence[str], run: str) -> Adapter:
-    """The adapter called `name`; with "auto", the one for the events that `command` is told to print.
+    """The adapter called `name`; with "auto", the one for the format that `command` is set to print.
 
-    `run` must be unique to this run of the command. Raises ValueError for a name there is not.
+    `run` must be unique to this run of the command. Raises ValueError for an unknown name.
     """
     made = ADAPTERS.get(_recognized(command) if name == AUTO else name)
     if made is None:
@@ -45,7 +45,7 @@ ADAPTERS: dict[str, Callable[[str, Sequence[str]], Adapter]] = {
     "opencode": lambda run, command: JsonLinesAdapter(run, OpenCode(run, _resumes(command, *_OPENCODE_RESUMES))),
 }
 NAMES = (AUTO, *ADAPTERS)
-# The programs whose events are understood.
+# The programs that have an adapter.
 TOOLS = ADAPTERS.keys() - {"text"}
 
 
@@ -62,7 +62,7 @@ def _recognized(command: Sequence[str]) -> str:
 
 
 def program(command: Sequence[str]) -> str:
-    """The base name of the program that a command line runs, looked for behind `env`, `npx` and the like."""
+    """The base name of the program that a command line runs, skipping `env`, `npx` and similar wrappers."""
     words = (word for word in command if not word.startswith("-") and "=" not in word and not word[:1].isdigit())
     names = (PurePath(word).name for word in words)
     plain = (name.split("@")[0] if not name.startswith("@") else name for name in names)
@@ -71,7 +71,7 @@ def program(command: Sequence[str]) -> str:
 
 
 def _resumes(command: Sequence[str], *words: str) -> bool:
-    """Whether the tool is told by one of these words to go on with a session of before."""
+    """Whether one of these words in the command resumes an earlier session."""
     return not {word.partition("=")[0] for word in command}.isdisjoint(words)
 
 

@@ -1,4 +1,4 @@
-"""Plain text: what any command prints, shown as it is."""
+"""Plain text: the output of any command, unchanged."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from agentstream.adapters.builder import MessageBuilder
 from agentstream.adapters.open_requests import OpenRequests
 from agentstream.messages import Output, Role
 
-# Lines of one stream that follow each other closely are one message, up to a size a viewer can redraw often.
+# Lines of one stream in close succession form one message, up to a size that a viewer can redraw often.
 MESSAGE_PAUSE_SECONDS = 1.0
 MAX_MESSAGE_CHARACTERS = 16 * 1024
 
 
 class TextAdapter:
-    """Standard output as the assistant's words, or those of the role given; standard error as the system's.
+    """Standard output becomes messages of the role `stdout`; standard error becomes system messages.
 
-    `run` must be unique to this run of the command; the message ids begin with it.
+    `run` must be unique to this run of the command, because message ids begin with it.
     """
 
-    # Most programs that write to a pipe keep back what they print until they have 4 KiB of it.
+    # Most programs buffer 4 KiB of output when they write to a pipe.
     terminal = True
     accepts_input = True
 
     def __init__(self, run: str, stdout: Role = "assistant") -> None:
         self._run = run
-        self.requests = OpenRequests(MessageBuilder(run))  # it asks none
+        self.requests = OpenRequests(MessageBuilder(run))  # always empty
         self._stdout = stdout
         self._message = 0
         self._length = 0
         self._last = Chunk("stdout", "", float("-inf"))
 
     def feed(self, chunk: Chunk) -> Iterator[Output]:
-        """The chunk as the next part of a message; `is_streaming` where its line goes on."""
+        """The chunk as the next part of a message; `is_streaming` if its last line is incomplete."""
         if self._starts_message(chunk):
             self._message += 1
             self._length = 0
@@ -42,7 +42,7 @@ class TextAdapter:
         yield self._output(chunk.text, None if chunk.text.endswith("\n") else True)
 
     def close(self) -> Iterator[Output]:
-        """The end of a last line that had none."""
+        """The end of an incomplete last line."""
         if self._last.text and not self._last.text.endswith("\n"):
             yield self._output("", False)
 

@@ -1,4 +1,4 @@
-"""What is known of a tool's call beside its words: what kind it is, its input, the changes it makes."""
+"""The structured fields of a tool call: its kind, its input, the changes it makes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from agentstream.adapters.bounds import readable
 from agentstream.adapters.diffs import changes
 from agentstream.messages import FileChange, ToolKind, encode
 
-# What an event holds beside its content, well within the server's bound.
+# Bytes for these fields beside an event's content, well within the server's limit.
 MAX_BYTES = 100 * 1024
 
 _KINDS: dict[str, ToolKind] = {
@@ -41,12 +41,12 @@ _KINDS: dict[str, ToolKind] = {
 
 
 def kind_of(tool: str | None) -> ToolKind:
-    """What a tool of that name does."""
+    """The kind of a tool with that name."""
     return _KINDS.get((tool or "").lower(), "other")
 
 
 def beside(tool: str | None, input_: object) -> dict[str, Any]:
-    """The fields of an `Output` that tell of a call; without what is too large, which its content tells."""
+    """The fields of an `Output` for a call, without those that are too large; the content shows those."""
     fields: dict[str, Any] = {"tool_kind": kind_of(tool)}
     if not isinstance(input_, dict):
         return fields
