@@ -33,7 +33,7 @@ export interface Attachment {
   size: number;
 }
 
-/** All of it is text from outside, also what stands in `toolInput`. */
+/** All of it is untrusted text, including `toolInput`. */
 export interface Output {
   agentId: string;
   content: string;
@@ -46,7 +46,7 @@ export interface Output {
   toolCallId?: string;
   toolName?: string;
   toolKind?: ToolKind;
-  /** What the tool is given, on a `tool_call`. */
+  /** The tool's input, on a `tool_call`. */
   toolInput?: Record<string, unknown>;
   /** On a `tool_result`. */
   isError?: boolean;
@@ -67,7 +67,7 @@ export interface StatusChange {
 
 export interface ContextChange {
   agentId: string;
-  /** Whole percent of the context window in use; null: not known any more. */
+  /** Whole percent of the context window in use; null: no longer known. */
   contextLevel: number | null;
   tokensUsed?: number;
   tokensLimit?: number;
@@ -118,17 +118,17 @@ export interface Question {
   options: { id: string; label: string; description?: string }[];
   /** Several may be chosen. */
   multiple?: boolean;
-  /** A text of one's own will do. */
+  /** Free text is accepted. */
   free?: boolean;
 }
 
-/** What a person is asked. All of it is text from outside. */
+/** What a person is asked. All of it is untrusted text. */
 export interface AgentRequest {
   requestId: string;
   kind: "permission" | "question" | "plan" | "input";
   title: string;
   body?: string;
-  /** Exactly what would be done. */
+  /** The exact action that would be taken. */
   tool?: {
     name: string;
     toolCallId?: string;
@@ -154,9 +154,9 @@ export interface Resolution extends Answer {
   by?: string;
 }
 
-/** A session of the agent's tool, with all that is known of it. */
+/** A session of the agent's tool, with everything known about it. */
 export interface Session {
-  /** The tool's own name for it. */
+  /** The tool's own identifier for it. */
   session: string;
   change: "started" | "resumed" | "cleared" | "compacted" | "ended";
   title?: string;
@@ -170,7 +170,7 @@ export interface Plan {
   entries: { content: string; status: "pending" | "in_progress" | "completed" }[];
 }
 
-/** The totals of a session so far: they replace what was reported of it before. */
+/** The totals of a session so far, which replace earlier reports. */
 export interface Usage {
   session?: string;
   model?: string;
@@ -180,7 +180,7 @@ export interface Usage {
   reasoningTokens?: number;
   costUsd?: number;
   limits?: { name: string; usedPercent: number; resetsAt?: string }[];
-  /** The tool has not said this itself. */
+  /** Not reported by the tool itself. */
   estimated?: boolean;
 }
 
@@ -197,14 +197,14 @@ export interface Agent {
   id: string;
   workspaceId: string;
   name: string;
-  /** The producer's own name for the agent, if it registered with one. */
+  /** The producer's own identifier for the agent, if it registered with one. */
   key?: string;
   labels: Record<string, string>;
   status: Status;
   /** The seq of the event on its stream that set the status; 0 if none did. */
   statusSeq: number;
   reason?: string;
-  /** null if the agent has not reported one. */
+  /** null if unknown. */
   contextLevel: number | null;
   tokensUsed?: number;
   tokensLimit?: number;
@@ -212,9 +212,9 @@ export interface Agent {
   updatedAt: string;
   /** The open ones, oldest first. */
   requests: (AgentRequest & { createdAt: string })[];
-  /** How many open ones are left out of `requests`, as together they are too large. */
+  /** How many open ones are omitted from `requests` because of their size. */
   moreRequests?: number;
-  /** What was told last; this and the next two are not in a workspace's `agents`. */
+  /** The last one reported; like `plan` and `usage` omitted in a workspace's `agents`. */
   session?: Session;
   plan?: Plan;
   usage?: Usage;
@@ -225,7 +225,7 @@ export interface Workspace {
   name: string;
   slug: string;
   agents: Agent[];
-  /** True where `agents` is not all: the rest follows as `agents`. */
+  /** True if `agents` is incomplete: `agents` messages with the rest follow. */
   more?: boolean;
 }
 
@@ -243,13 +243,13 @@ interface Changes {
   member_removed: Record<string, unknown>;
 }
 
-/** One change in a workspace; `change` says what `data` holds. */
+/** One change in a workspace; `change` determines the shape of `data`. */
 export type Updated = { [C in keyof Changes]: { workspaceId: string; change: C; data: Changes[C] } }[keyof Changes];
 
 /** What the user has seen, by agent: the seq of the last event. */
 export interface Inbox {
   seen: Record<string, number>;
-  /** True where `seen` is not all: the rest follows as `positions`. */
+  /** True if `seen` is incomplete: `positions` messages with the rest follow. */
   more?: boolean;
 }
 
@@ -257,13 +257,13 @@ export interface MorePositions extends Inbox {
   more: boolean;
 }
 
-/** The user has seen the agent up to `seq`, on whichever device. */
+/** The user has seen the agent up to `seq`, on any device. */
 export interface Seen {
   agentId: string;
   seq: number;
 }
 
-/** The user sees the workspace from now on, or no more, or has another role there. */
+/** The user has gained or lost access to the workspace, or has another role there. */
 export interface InboxWorkspace {
   workspaceId: string;
   change: "added" | "removed" | "role";
@@ -303,11 +303,11 @@ export interface ProtocolError {
 }
 
 interface CommonListeners<State, Events extends StreamEvent> {
-  /** Any event of the stream, also of types unknown to this version. */
+  /** Any event of the stream, including types unknown to this version. */
   event: [event: Events];
   /** The server has accepted the subscription, also after reconnecting. `state` belongs to `seq`: apply only later events to it. */
   subscribed: [payload: Subscribed<State>, message: Message<"subscribed", Subscribed<State>>];
-  /** The subscription has ended: the agent was deleted, access withdrawn, or the request refused. */
+  /** The subscription has ended: the agent was deleted, access was revoked, or the request was refused. */
   unsubscribed: [payload: Unsubscribed, message: Message];
 }
 
@@ -369,7 +369,7 @@ export interface Subscription<Listeners, Events extends StreamEvent, State> exte
   Events | Message<"subscribed", Subscribed<State>>
 > {
   readonly type: "agent" | "workspace" | "inbox";
-  /** undefined for an inbox: everybody has one. */
+  /** undefined for an inbox, because a user has only one. */
   readonly id: string;
   /** The last event seen: pass it as `since` to resume later. undefined until known. */
   readonly seq: number | undefined;
@@ -416,7 +416,7 @@ export interface Options {
   token?: string;
   /** Allows sending the token unencrypted to another host, which otherwise throws a TypeError. */
   insecure?: boolean;
-  /** A WebSocket class, if the platform has none. */
+  /** A WebSocket class, for platforms without one. */
   WebSocket?: unknown;
   /** In milliseconds; the defaults match the server's. */
   timing?: Partial<Record<"minDelay" | "maxDelay" | "stableAfter" | "openWithin" | "silence" | "pongWithin", number>>;
@@ -424,7 +424,7 @@ export interface Options {
 
 /** One connection, kept alive, for any number of streams. */
 export class AgentStream {
-  /** @param url ws(s) or http(s), absolute or relative to the page; the page's own `/ws/` when left out. */
+  /** @param url ws(s) or http(s), absolute or relative to the page; by default the page's own `/ws/`. */
   constructor(url?: string | URL, options?: Options);
   readonly state: State;
   /** When the next attempt starts (milliseconds since the epoch); null if none is scheduled. */
@@ -433,11 +433,11 @@ export class AgentStream {
   readonly closeCode: number | null;
   agent(id: string, from?: From): AgentSubscription;
   workspace(id: string, from?: From): WorkspaceSubscription;
-  /** The user's own inbox: what they have seen, and which workspaces they see. */
+  /** The user's inbox: what they have seen, and which workspaces they have access to. */
   inbox(from?: From): InboxSubscription;
   /**
-   * Answers a request, and returns its resolution once that is stored; a lost connection is waited out. Throws an error with a `code`;
-   * if somebody was first that is `CONFLICT`, and the error's `resolution` is theirs. Needs a WebSocket.
+   * Answers a request and returns its resolution once that is stored, even if the connection is lost meanwhile. Throws an error
+   * with a `code`: `CONFLICT` if someone else was first; the error's `resolution` is then theirs. Needs a WebSocket.
    */
   answer(agentId: string, requestId: string, answer: Answer): Promise<Resolution & { resolvedAt: string }>;
   /** `state`: `state` or `retryAt` changed. `error`: the server reported an error that is not about a subscription. */

@@ -166,7 +166,7 @@ export class AgentStream extends Emitter {
       channel.reset();
       this.#request(channel, [...channel.subscriptions], channel.slowest);
     }
-    // Nobody knows whether they arrived; repeating an answer is safe.
+    // They may or may not have arrived; repeating an answer is safe.
     for (const { message } of this.#answers.values()) this.#connection.send(message);
     this.#refresh();
   }
@@ -276,7 +276,7 @@ export class AgentStream extends Emitter {
   }
 }
 
-/** Everybody has one inbox: no id tells it apart. */
+/** A user has one inbox, which needs no id. */
 const keyOf = (type, id) => (type === "inbox" ? type : `${type}:${id}`.toLowerCase());
 
 function keyOfEvent({ type, payload }) {

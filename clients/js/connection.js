@@ -22,7 +22,7 @@ export function backoff(attempt, { minDelay, maxDelay } = TIMING, random = Math.
 
 /**
  * Keeps one WebSocket open: detects dead connections and reconnects. Knows nothing of streams.
- * The listener is called by `onopen`, `onmessages(list)` and `onchange` (one of `retryAt`, `closeCode`, `closed` is new, or `open` is over).
+ * The listener's methods are `onopen`, `onmessages(list)` and `onchange` (`retryAt`, `closeCode` or `closed` changed, or `open` ended).
  */
 export class Connection {
   open = false;
@@ -34,7 +34,7 @@ export class Connection {
   #address;
   #WebSocket;
   #fallback;
-  /** Whether a WebSocket was ever open: then they are not blocked here. */
+  /** Whether a WebSocket was ever open: then they aren't blocked. */
   #everOpened = false;
   #listener;
   #timing;
@@ -129,7 +129,7 @@ export class Connection {
       this.#receive(data);
     };
     socket.onclose = ({ code }) => this.#lost(code);
-    socket.onerror = () => {}; // a close always follows; npm's ws throws if nobody listens
+    socket.onerror = () => {}; // a close always follows; npm's ws throws without a listener
   }
 
   #receive(data) {

@@ -1,4 +1,4 @@
-/** What somebody has seen: the last answer's state of their inbox, with the events since applied. */
+/** What a user has seen: the last answer's state of their inbox, with the events since applied. */
 export class InboxState {
   #seen = new Map();
   #seq = -1;
@@ -24,13 +24,13 @@ export class InboxState {
     return true;
   }
 
-  /** Up to which seq the agent has been seen. */
+  /** The seq up to which the agent was seen. */
   seen(agentId) {
     return this.#seen.get(agentId) ?? 0;
   }
 }
 
-/** Why an agent needs somebody who has seen its stream up to `seen`; null if it doesn't. */
+/** Why an agent needs a user who has seen its stream up to `seen`; null if it doesn't. */
 export function needs({ status, statusSeq = 0, requests = [], moreRequests = 0 }, seen = 0) {
   if (requests.length || moreRequests) return "request";
   if (status === "waiting") return "waiting";

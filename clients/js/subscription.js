@@ -1,6 +1,6 @@
 import { Emitter } from "./emitter.js";
 
-/** With so many events waiting for a slow iteration, the subscription pauses and requests the rest later. */
+/** With this many events waiting for a slow iteration, the subscription pauses and requests the rest later. */
 const MAX_QUEUED_EVENTS = 1_000;
 
 /** One reader's position in one stream. Made by `AgentStream.agent()`, `.workspace()` and `.inbox()`. */
@@ -52,7 +52,7 @@ export class Subscription extends Emitter {
 
   /**
    * Yields each event, and a `subscribed` answer with `complete: false`, which voids everything before it. Ends when the
-   * subscription is closed or its agent deleted; throws if access was refused or withdrawn, or the connection closed for good.
+   * subscription is closed or its agent deleted; throws if access was refused or revoked, or the connection closed for good.
    */
   [Symbol.asyncIterator]() {
     const queue = [];

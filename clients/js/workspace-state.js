@@ -49,7 +49,7 @@ const CHANGES = {
     if (!agent) return;
     const requests = agent.requests ?? [];
     const left = requests.filter((request) => request.requestId !== requestId);
-    // One that was not listed is one of those that were left out.
+    // One that wasn't listed is one of those omitted.
     const more = left.length === requests.length ? { moreRequests: Math.max(0, (agent.moreRequests ?? 0) - 1) } : {};
     workspace.patch(agentId, { requests: left, ...more });
   },

@@ -19,7 +19,7 @@ import { Transcript } from "./transcript/transcript.js";
 /** How many events the page starts with, and how many before an event that the address points to. */
 const EVENTS_BACK = 500;
 const EVENTS_BEFORE_TARGET = 50;
-/** How many requests are shown before the rest is asked for. */
+/** How many requests are shown at first. */
 const MAX_CARDS = 10;
 
 const page = document.getElementById("agent");
@@ -29,7 +29,7 @@ const header = new Header(page, agentId);
 const composer = new Composer(part("composer"), agentId);
 const requests = new RequestCards(part("requests"), agentId, { limit: MAX_CARDS });
 requests.readonly = part("requests").hasAttribute("data-readonly");
-/** Made when it is first opened. @type {import("./transcript/timeline.js").Timeline | null} */
+/** Created when first opened. @type {import("./transcript/timeline.js").Timeline | null} */
 let timeline = null;
 let oldest = Number(page.dataset.oldest);
 let snapshotSeq = 0;

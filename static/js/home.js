@@ -25,7 +25,7 @@ function list(workspaces) {
 function cardOf({ id, name, slug }) {
   if (!cards.has(id)) {
     const card = part("card").content.firstElementChild.cloneNode(true);
-    card.querySelector("a").textContent = name; // from then on its stream does that
+    card.querySelector("a").textContent = name; // later its stream does that
     cards.set(id, card);
   }
   cards.get(id).querySelector("a").href = `/w/${slug}/`;
@@ -63,7 +63,7 @@ function end(id) {
   showEmpty();
 }
 
-/** Whether there are no agents is known only once every workspace's state has arrived. */
+/** Only once every workspace's state has arrived is it known that there are no agents. */
 function showEmpty() {
   part("none").hidden = cards.size > 0;
   for (const name of ["strip", "board"]) part(name).hidden = !cards.size;

@@ -24,7 +24,7 @@ function render(workspace) {
     part("members"),
     members.sorted.map((member) => rowOf(member, manages)),
   );
-  // Somebody who has joined has used an invitation.
+  // A new member has used an invitation.
   if (manages) invitations.load();
 }
 

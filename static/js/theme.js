@@ -1,4 +1,4 @@
-// Not a module: it has to run before the page is painted, or the other theme would flash.
+// Not a module, because it must run before the page is painted; otherwise the other theme would flash.
 (() => {
   const KEY = "agentstream.theme";
   const root = document.documentElement;

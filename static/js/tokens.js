@@ -9,7 +9,7 @@ import { chosenLimits, chosenSlug, limitsOf } from "./people/token-limits.js";
 const page = document.getElementById("tokens");
 const part = partsOf(page);
 
-/** Tokens are created and deleted elsewhere too. */
+/** Tokens are also created and deleted elsewhere. */
 const poller = new Poller("/tokens", show);
 
 function show(tokens) {

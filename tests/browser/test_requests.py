@@ -174,7 +174,7 @@ def test_a_text_is_asked_for(agent_page: Page, place: Place) -> None:
 
 ENDINGS: dict[str, tuple[dict[str, Any], str]] = {
     "terminal": ({"outcome": "answered_elsewhere", "option": "no"}, "Answered at the terminal: No."),
-    "withdrawn": ({"outcome": "withdrawn"}, "Withdrawn: the agent no longer asks."),
+    "withdrawn": ({"outcome": "withdrawn"}, "Withdrawn: no answer is needed any more."),
 }
 
 

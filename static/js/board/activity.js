@@ -5,11 +5,11 @@ import { connection } from "../lib/connection.js";
 const EVENTS_BACK = 12;
 /** How much of a message is kept to find its last line, in characters. */
 const TAIL_LENGTH = 400;
-/** Queries are spread out, because the server limits the messages per connection and second; so many are soon made. */
+/** Queries are spread out, because the server limits messages per connection and second; this many are made quickly. */
 const BATCH_SIZE = 20;
 const BATCH_PAUSE_MS = 250;
 const QUICK_QUERIES = 200;
-/** From then on they are for agents that nobody looks at, to find those that have fallen silent. */
+/** Later ones are for agents out of view, to find those that have fallen silent. */
 const SLOW_BATCH_PAUSE_MS = 4_000;
 const QUERY_AGAIN_MS = 60_000;
 /** A running agent that reports nothing for this long needs attention. */
@@ -24,7 +24,7 @@ export class Activity {
   #onchange;
   #timer;
 
-  /** @param {(id: string) => void} onchange called when something new is known of an agent */
+  /** @param {(id: string) => void} onchange called when an agent has new activity */
   constructor(onchange) {
     this.#onchange = onchange;
   }

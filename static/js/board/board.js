@@ -16,12 +16,12 @@ const GROUPS = {
 };
 /** An agent is unfollowed this long after its row has left the screen. */
 const UNFOLLOW_AFTER_MS = 3_000;
-/** An agent keeps its place for so long after its last request was resolved, so that people see by whom. */
+/** An agent keeps its place this long after its last request was resolved, so that people see by whom. */
 const KEEP_PLACE_MS = 6_000;
 /** Rows are completed, and their agents followed, this far outside the visible part. */
 const MARGIN = "400px 0px";
 const MINUTE_MS = 60_000;
-/** How often silent agents are looked for. */
+/** How often to look for silent agents. */
 const REDRAW_INTERVAL_MS = 15_000;
 
 /** Agents of one or more workspaces, the urgent ones first, kept current. */
@@ -30,7 +30,7 @@ export class Board {
   #withWorkspace;
   #workspaces = new Map();
   #rows = new Map();
-  #views = new Map(); // what is shown of each agent, most urgent first
+  #views = new Map(); // by agent, most urgent first
   #kept = new Map(); // by agent: which place it keeps, and until when
   #activity = new Activity((id) => this.#active(id));
   #filter;
@@ -80,9 +80,9 @@ export class Board {
     this.#rows.get(data.agentId)?.resolve(data);
   }
 
-  /** Views of all agents, most urgent first; of those that have not changed, the same objects as before. */
+  /** Views of all agents, most urgent first; unchanged agents keep their view objects. */
   #update() {
-    // The order of the last time is nearly the right one, and so the quickest to sort.
+    // The previous order is nearly right, so sorting it is fast.
     const views = new Map([...this.#views.keys()].map((id) => [id, null]));
     for (const { name, agents, members } of this.#workspaces.values()) {
       const readonly = !members.myRole || members.myRole === "viewer";

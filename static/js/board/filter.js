@@ -1,7 +1,7 @@
 import { element } from "../lib/dom.js";
 import { OTHER_REASONS, STATUSES, attention, reasonName } from "../lib/status.js";
 
-/** Which agents are shown: by words in their name (or their workspace's, if there are several) and by status. The address holds both. */
+/** Which agents are shown: by words in their name (or their workspace's, if there are several) and by status. The page's address stores both. */
 export class Filter {
   #field;
   #chips;

@@ -1,15 +1,15 @@
 import { element } from "./dom.js";
 
-/** What happens within this time is said together. */
+/** Announcements within this time are combined. */
 const GATHER_MS = 500;
-/** More than this at once would take too long to listen to. */
+/** More than this would take too long to listen to. */
 const MAX_SAID = 3;
 
 let region;
 let waiting = [];
 
 /**
- * Has screen readers say something without interrupting what they are saying.
+ * Makes screen readers announce `text` without interrupting.
  * @param {string} text
  */
 export function announce(text) {

@@ -62,7 +62,7 @@ function styled(text, classes) {
   return span;
 }
 
-/** A line that was overwritten shows what was written last. */
+/** An overwritten line shows its last state. */
 function lastState(line) {
   const end = line.endsWith("\r") ? line.replace(/\r+$/, "") : line;
   return end.slice(end.lastIndexOf("\r") + 1);

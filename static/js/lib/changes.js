@@ -3,15 +3,15 @@ import { element } from "./dom.js";
 import { formatNumber } from "./format.js";
 import { visible } from "./visible.js";
 
-/** With more lines than this in all, files are folded. */
+/** With more lines than this in total, files are folded. */
 const MAX_OPEN_LINES = 60;
-/** Runs of lines that are colored; what comes after them stays plain. */
+/** How many runs of lines are colored; the rest stays plain. */
 const MAX_RUNS = 4_000;
 
 /**
- * What happens to files, as unified diffs folded by file.
+ * Changes of files as unified diffs, folded by file.
  * @param {{path: string, patch: string}[]} changes
- * @param {number} lines how many lines of each file to begin with
+ * @param {number} lines shown of each file at first
  */
 export function changesView(changes, lines) {
   const files = changes.map(({ path, patch }) => ({ path, patch, size: sizeOf(patch) }));
@@ -65,7 +65,7 @@ function diffNodes(patch) {
 
 const KINDS = { "+": "added", "-": "removed", "@": "place", "\\": "header" };
 
-/** Before the first place of a file, `+++` and `---` name the file. */
+/** Before a file's first hunk, `+++` and `---` name the file. */
 function* kindsOf(lines) {
   let inHead = true;
   for (const line of lines) {

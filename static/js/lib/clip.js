@@ -6,12 +6,12 @@ import { visible } from "./visible.js";
 const CHARACTERS_PER_LINE = 160;
 
 /**
- * Text that may be long: its beginning, and a button that says that there is more and shows it.
+ * Text that may be long: its beginning, and a button that shows the rest.
  * @param {string} text
  * @param {object} options
- * @param {number} options.lines how many lines to begin with; a few more are shown rather than cut
+ * @param {number} options.lines how many lines to show at first; a few more aren't cut
  * @param {string} [options.class]
- * @param {(text: string) => (Node | string)[]} [options.draw] builds what is shown, from whole lines where possible
+ * @param {(text: string) => (Node | string)[]} [options.draw] draws text, in whole lines if possible
  * @returns {HTMLElement}
  */
 export function clipped(text, { lines, class: className = "", draw = (part) => [visible(part)] }) {

@@ -14,7 +14,7 @@ const CLOSED = {
 };
 /** Shorter than this, being behind isn't worth showing. */
 const SHOW_BEHIND_AFTER_MS = 250;
-/** A shorter interruption is over before anybody has read about it. */
+/** A shorter interruption is over before anyone could read about it. */
 const SHOW_STALE_AFTER_MS = 1_000;
 
 /** @type {AgentStream | undefined} */

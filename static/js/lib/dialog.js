@@ -4,7 +4,7 @@ import { element } from "./dom.js";
  * Asks for confirmation of something that can't be undone.
  * @param {string} question
  * @param {string} explanation
- * @param {string} yes what the button says that confirms
+ * @param {string} yes the label of the button that confirms
  * @returns {Promise<boolean>}
  */
 export async function confirmed(question, explanation, yes) {

@@ -1,7 +1,7 @@
 /**
- * Builds an element. Children are nodes or text, never markup: what agents write can't be trusted.
+ * Builds an element. Children are nodes or text, never markup: agents' text can't be trusted.
  * @param {string} name
- * @param {Record<string, unknown>} [attributes] undefined, null and false leave an attribute out; true sets it to ""
+ * @param {Record<string, unknown>} [attributes] undefined, null and false omit an attribute; true sets it to ""
  * @param {...(Node | string)} children
  * @returns {any} any, because the name says which element it is
  */
@@ -77,7 +77,7 @@ const FRAME_MS = 16;
 const MAX_SHARE = 1 / 5;
 
 /**
- * Limits calls of `act`, which may take long, as `oncePerFrame` does, and to a share of the main thread's time.
+ * Limits calls of `act`, which may be slow, to one per frame and to a share of the main thread's time.
  * @param {() => void} act
  */
 export function paced(act) {

@@ -53,7 +53,7 @@ export function formatDuration(seconds) {
  * @param {{contextLevel: number | null, tokensUsed?: number, tokensLimit?: number}} context
  */
 export function formatContext({ contextLevel, tokensUsed, tokensLimit }) {
-  if (contextLevel === null) return "not known any more";
+  if (contextLevel === null) return "unknown";
   const amount =
     tokensUsed && tokensLimit ? `, ${formatNumber(tokensUsed)} of ${formatNumber(tokensLimit)} tokens` : "";
   return `${contextLevel} %${amount}`;

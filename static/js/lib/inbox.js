@@ -2,7 +2,7 @@ import { Emitter } from "../../clients/js/emitter.js";
 import { InboxState, needs } from "../../clients/js/inbox-state.js";
 import { connection } from "./connection.js";
 
-/** The user's inbox. `seen`: what they have seen has changed. `workspaces`: the workspaces they see may have changed. */
+/** The user's inbox. `seen`: what they have seen changed. `workspaces`: the workspaces they see may have changed. */
 class Inbox extends Emitter {
   #state = new InboxState();
   #complete = false;
@@ -34,7 +34,7 @@ class Inbox extends Emitter {
     return needs(agent, this.seen(agent.id));
   }
 
-  /** Up to which seq the user has seen an agent. Until that is known nothing counts as unseen. @param {string} agentId */
+  /** The seq up to which the user has seen an agent. Until known, nothing counts as unseen. @param {string} agentId */
   seen(agentId) {
     return this.#complete ? this.#state.seen(agentId) : Infinity;
   }

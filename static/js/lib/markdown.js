@@ -52,12 +52,12 @@ const escaped = (text) => text.replace(/[&<>"]/g, (character) => `&#${character.
 const marked = new Marked({
   gfm: true,
   breaks: true,
-  // What defines a link is text that would not be shown.
+  // Link definitions would otherwise be hidden.
   tokenizer: { def: () => undefined },
   renderer: {
     // Agents write about markup far more often than they use it.
     html: ({ text }) => escaped(text),
-    // An image would reveal to another server who is reading.
+    // Loading an image would tell another server who is reading.
     image: ({ href, text }) => `<a href="${escaped(href)}">${escaped(text || href)}</a>`,
     checkbox: ({ checked }) => (checked ? "☑ " : "☐ "),
   },
@@ -120,7 +120,7 @@ async function highlight(code, name) {
     const { value } = highlighter.highlight(text, { language, ignoreIllegals: true });
     if (code.textContent === text) code.replaceChildren(DOMPurify.sanitize(value, HIGHLIGHTED));
   } catch {
-    // Plain code is fine too.
+    // Plain code is fine, too.
   }
 }
 

@@ -1,10 +1,10 @@
-/** The agents pinned in this browser, in order. The address of the grid of pinned agents holds its own list. */
+/** The agents pinned in this browser, in order. The grid of pinned agents has its own list in its address. */
 
 export const MAX_PINS = 9;
 const KEY = "agentstream.pins";
 const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** The valid ids, each once, as many as the grid holds. @param {string[]} ids */
+/** The valid ids, each once, as many as fit the grid. @param {string[]} ids */
 export function clean(ids) {
   return [...new Set(ids.filter((id) => ID.test(id)).map((id) => id.toLowerCase()))].slice(0, MAX_PINS);
 }
@@ -28,7 +28,7 @@ export function isPinned(id) {
   return pins().includes(id);
 }
 
-/** Pins or unpins; a pin too many replaces the first. @param {string} id */
+/** Pins or unpins; a new pin beyond the limit replaces the first. @param {string} id */
 export function togglePin(id) {
   const pinned = pins();
   setPins(pinned.includes(id) ? pinned.filter((one) => one !== id) : [...pinned, id].slice(-MAX_PINS));

@@ -33,7 +33,7 @@ export class Poller {
     };
   }
 
-  /** Polls now. An answer that a later request has overtaken is dropped. */
+  /** Polls now. An answer overtaken by a later request is dropped. */
   async poll() {
     const request = ++this.#requests;
     const answer = await call("GET", this.#path).catch((error) => this.#failed(error));
@@ -47,7 +47,7 @@ export class Poller {
     this.#last = undefined;
   }
 
-  /** Once signed out, every further answer would be the same; any other error may pass. */
+  /** After a sign-out, every further answer would be the same; other errors may pass. */
   #failed({ status }) {
     if (status === 401) this.stop();
   }

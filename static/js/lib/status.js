@@ -25,7 +25,7 @@ const REASONS = {
 /** In percent. */
 export const HIGH_CONTEXT = 80;
 
-/** A status this version doesn't know is shown as it is. @param {string} status */
+/** An unknown status is shown unchanged. @param {string} status */
 export function statusText(status) {
   return STATUSES[status]?.text ?? status;
 }
@@ -46,7 +46,7 @@ export const OTHER_REASONS = {
 const REASON_OF_NEED = { request: "asks", waiting: "waiting", failed: "error", turn: "turn" };
 
 /**
- * What those are called that have this status, or this reason to look at them: "2 need you", "1 waiting".
+ * The words after a count of agents with this status, or this reason for attention: "2 need you", "1 waiting".
  * @param {string} reason
  * @param {number} count
  */
@@ -60,15 +60,15 @@ export function openRequests({ requests = [], moreRequests = 0 }) {
   return requests.length + moreRequests;
 }
 
-/** Since when it has been asking; "" if that isn't known, or it asks nothing. @returns {string} */
+/** When its oldest open request was asked; "" if unknown or none is open. @returns {string} */
 export const askingSince = (agent) => agent?.keptSince ?? agent?.requests?.[0]?.createdAt ?? "";
 
 /**
  * Why an agent needs attention: `asks` when it has open requests, `error` or `waiting`, `turn` when it has finished or become idle
- * after what the user has seen, `context` when that is nearly full, `silent` when it is running but has reported nothing for a
+ * since the user last looked, `context` when that is nearly full, `silent` when it is running but has reported nothing for a
  * while; null if it needs none.
- * @param {any} agent of a workspace's state; with `needs`: why it needs the user, `silentFor` in milliseconds, `keptSince` if it has
- *   only just been answered
+ * @param {any} agent of a workspace's state; with `needs`: why it needs the user, `silentFor` in milliseconds, `keptSince` if it was
+ *   answered just now
  */
 export function attention(agent) {
   const { status, needs, contextLevel, silentFor } = agent;

@@ -1,4 +1,4 @@
-/** An emoji with what joins it to the next, or a character that can't be seen or reorders its neighbors. */
+/** A joined emoji, or a character that is invisible or reorders its neighbors. */
 const UNSEEN =
   /(\p{Extended_Pictographic}[\ufe0f\u200d]{0,2})|(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
@@ -6,7 +6,7 @@ const UNSEEN =
 const BIDI_CONTROLS = /[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]/g;
 
 /**
- * Names the characters that hide or reorder text, so that what is read is what is there.
+ * Spells out the characters that hide or reorder text, so that people read what is really there.
  * @param {string} text
  */
 export function visible(text) {

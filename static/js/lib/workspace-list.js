@@ -4,7 +4,7 @@ import { inbox } from "./inbox.js";
 const RETRY_MS = 5_000;
 
 /**
- * Fetches the user's workspaces whenever their inbox says that these may have changed, and after reconnecting.
+ * Fetches the user's workspaces when their inbox reports a change, and after reconnecting.
  * @param {(workspaces: any[]) => void} onlist
  */
 export function followWorkspaceList(onlist) {

@@ -18,7 +18,7 @@ export function followWorkspace(id, { onchange, onupdate = () => {}, onended = (
   const state = new WorkspaceState();
   const members = new Members();
   const subscription = connection().workspace(id);
-  let ended = false; // a frame that was asked for before must not bring back what has ended
+  let ended = false; // a frame requested earlier must not restore an ended workspace
   let known = false;
   const show = oncePerFrame(() => ended || onchange({ name: state.name, agents: state.agents, members }));
   const changed = () => known && show();
@@ -48,7 +48,7 @@ export function followWorkspace(id, { onchange, onupdate = () => {}, onended = (
 }
 
 /**
- * Follows all of the user's workspaces: those with these `ids`, and any the user joins later, of which their inbox tells.
+ * Follows all of the user's workspaces: those with these `ids`, and any that the user joins later.
  * @param {string[]} ids
  * @param {object} listeners
  * @param {(workspaces: any[]) => void} [listeners.onlist] called when the list changes
@@ -68,7 +68,7 @@ export function followWorkspaces(ids, { onlist = () => {}, onchange, onupdate, o
 
   function follow(id) {
     const subscription = followWorkspace(id, {
-      // A frame may still bring a change of a workspace that has ended before it.
+      // A frame may still report a change of a workspace that has ended.
       onchange: (workspace) => followed.get(id) === subscription && onchange(id, workspace),
       onupdate,
       onended: () => end(id),

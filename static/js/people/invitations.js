@@ -60,7 +60,7 @@ export class Invitations {
     const answer = await this.#try(() => call("POST", this.#membersPath, body));
     if (!answer) return;
     field.value = "";
-    // Members and those whom a superuser adds appear in the list of people, with no date of expiry.
+    // Existing members, and people added by a superuser, appear in the list of people instead.
     if (answer.expiresAt) {
       this.#part("invited").textContent =
         `Invited ${user}. If they have an account, they can accept on their overview.`;

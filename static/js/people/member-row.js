@@ -5,7 +5,7 @@ import { currentUser } from "../lib/workspaces.js";
 
 const ROLES = ["viewer", "operator", "owner"];
 
-/** One member in the list. Owners can change roles and remove people; everybody can leave. */
+/** One member in the list. Owners can change roles and remove people; everyone can leave. */
 export class MemberRow {
   #path;
   #member;

@@ -1,14 +1,14 @@
 import { element } from "../lib/dom.js";
 import { formatDayAndTime } from "../lib/format.js";
 
-/** What the form's fields allow a new token, as the API takes it. */
+/** The limits chosen in the form for a new token, as the API expects them. */
 export function chosenLimits(form) {
   const scopes = [...form.querySelectorAll("[data-scopes] input:checked")].map(({ value }) => value);
   const workspace = form.querySelector("[data-workspace]").value;
   return { scopes, agents: form.querySelector("[data-agents]").value, ...(workspace && { workspace }) };
 }
 
-/** The slug of the workspace that is chosen; undefined for all. */
+/** The slug of the chosen workspace; undefined for all. */
 export function chosenSlug(form) {
   return form.querySelector("[data-workspace]").selectedOptions[0].dataset.slug;
 }

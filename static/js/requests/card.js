@@ -8,17 +8,17 @@ import { Questions } from "./questions.js";
 import { isSteady, unwatchPlace, watchPlace } from "./steady.js";
 import { KINDS, outcomeText } from "./text.js";
 
-/** What people are told when an answer is refused, by the response's status. */
+/** The message for a refused answer, by the response's status. */
 const REFUSALS = {
   403: "You may no longer answer this agent.",
   404: "This request no longer exists.",
   429: "Too many answers at once. Try again in a moment.",
 };
-const STILL_MOVING = "This has only just appeared or moved. Look again, then answer.";
+const STILL_MOVING = "This just appeared or moved. Check it, then answer again.";
 
 /**
- * What a person is asked, with exactly what would be done. All of it is text from outside, and is shown as text. An answer counts
- * only when the card has stood still for a moment, so that nothing is answered by accident.
+ * A request to a person, with the exact action. All of it is untrusted and shown as text. An answer counts only after the card has
+ * stood still for a moment, so that nothing is answered by accident.
  */
 export class RequestCard {
   /** @type {HTMLElement} */
@@ -83,7 +83,7 @@ export class RequestCard {
     announce(`${visible(this.#request.title)}: ${this.#outcome.textContent}`);
   }
 
-  /** To be called once it is no longer shown. */
+  /** Call this when it is no longer shown. */
   close() {
     unwatchPlace(this.#answers);
     this.element.remove();

@@ -9,8 +9,8 @@ const RESOLVED_MS = 15_000;
 let RequestCard = null;
 
 /**
- * The cards of one agent's open requests, oldest first, wherever the agent is shown: the first few, and a button for the rest. Those
- * that are resolved stay for a while and say by whom.
+ * The cards of one agent's open requests, oldest first: the first few, and a button for the rest. Resolved ones stay for a while
+ * and say by whom.
  */
 export class RequestCards {
   /** @type {HTMLElement} */
@@ -80,7 +80,7 @@ export class RequestCards {
     this.#show();
   }
 
-  /** To be called once they are no longer shown. */
+  /** Call this when they are no longer shown. */
   close() {
     for (const card of this.#cards.values()) card.close();
   }

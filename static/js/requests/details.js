@@ -3,13 +3,13 @@ import { clipped } from "../lib/clip.js";
 import { element } from "../lib/dom.js";
 import { visible } from "../lib/visible.js";
 
-/** How many lines of each part are shown to begin with. */
+/** How many lines of each part are shown at first. */
 const LINES = 16;
-/** A plan is read as a whole. */
+/** A plan should be read in full. */
 const PLAN_LINES = 60;
 
 /**
- * What a request is about: its text, and what would be done exactly.
+ * What a request is about: its text, and the exact action.
  * @param {import("../../../clients/js/agentstream.js").AgentRequest} request
  * @returns {HTMLElement[]}
  */
@@ -20,7 +20,7 @@ export function detailsOf({ kind, body, tool }) {
 
 const bodyView = (body) => clipped(body, { lines: LINES, class: "request-body" });
 
-/** A plan is Markdown; it is shown as written until, and unless, it can be rendered. */
+/** A plan is Markdown, shown as source until it can be rendered. */
 function planView(body) {
   const plan = element("div", { class: "request-plan" }, clipped(body, { lines: PLAN_LINES, class: "request-body" }));
   import("../lib/markdown.js")
@@ -29,7 +29,7 @@ function planView(body) {
       plan.classList.add("markdown");
       plan.replaceChildren(markdownNodes(visible(body), true));
     })
-    .catch(() => {}); // as written is fine too
+    .catch(() => {}); // the source is fine, too
   return plan;
 }
 
@@ -43,7 +43,7 @@ function toolViews({ name, input, changes = [] }, body) {
   const rest = Object.entries(input).filter(([key, value]) => !(isCommand && key === "command") && value !== body);
   if (!rest.length) return views;
   const fields = element("dl", { class: "request-input" }, ...rest.flatMap(fieldView));
-  // What a diff shows is in the input once more.
+  // The input repeats what a diff shows.
   return [...views, changes.length ? folded("Input", fields) : fields];
 }
 

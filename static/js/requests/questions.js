@@ -1,7 +1,7 @@
 import { element } from "../lib/dom.js";
 import { visible } from "../lib/visible.js";
 
-/** The fields of a request that asks questions: one or several of each one's options, or a text of one's own. */
+/** The fields for a request's questions: one or several of each question's options, or free text. */
 export class Questions {
   #fields;
 
@@ -11,7 +11,7 @@ export class Questions {
     this.elements = this.#fields.map(({ element }) => element);
   }
 
-  /** By question, as the API takes them. */
+  /** By question, as the API expects them. */
   get answers() {
     return Object.fromEntries(this.#fields.map(({ id, given }) => [id, given]));
   }
@@ -72,7 +72,7 @@ class QuestionField {
     return box !== undefined;
   }
 
-  /** Where one answer is asked for, a text takes the place of an option, and an option that of a text. */
+  /** If only one answer is allowed, a text replaces an option, and an option a text. */
   #keepOne() {
     this.#text?.addEventListener("input", () => {
       if (this.#text.value.trim()) for (const box of this.#boxes) box.checked = false;

@@ -15,7 +15,7 @@ let gestureAt = -Infinity;
 const inView = globalThis.IntersectionObserver && new IntersectionObserver((changes) => changes.forEach(seen));
 
 /**
- * Watches where an element is in the window.
+ * Watches an element's position in the window.
  * @param {Element} element
  * @param {(steady: boolean) => void} onchange called with false once it appears or moves, with true once it has stood still
  */
@@ -61,7 +61,7 @@ function look() {
   if (!inSight) timer = clearInterval(timer);
 }
 
-/** In a tab that was hidden everything may have changed since it was last looked at. */
+/** While the tab was hidden, everything may have moved. */
 function shown() {
   if (document.hidden) return;
   for (const place of watched.values()) if (!Number.isNaN(place.movedAt)) place.movedAt = performance.now();

@@ -5,7 +5,7 @@ import { currentUser } from "../lib/workspaces.js";
 export const KINDS = { permission: "Permission", question: "Question", plan: "Plan", input: "Input" };
 
 /**
- * What is said of a new request.
+ * The announcement of a new request.
  * @param {{kind: string, title: string}} request
  * @param {string} agentName
  */
@@ -30,12 +30,12 @@ function endText(request, resolution, late) {
   const what = given ? `: ${given}` : "";
   if (outcome === "answered_elsewhere") return `Answered at the terminal${what}.`;
   if (outcome === "expired") return "Expired: nobody answered in time.";
-  if (outcome !== "answered") return "Withdrawn: the agent no longer asks.";
-  const who = by === currentUser() ? "You" : visible(by ?? "Somebody");
+  if (outcome !== "answered") return "Withdrawn: no answer is needed any more.";
+  const who = by === currentUser() ? "You" : visible(by ?? "Someone");
   return `${who} answered${late ? " first" : ""}${what}.`;
 }
 
-/** The labels of what was chosen, and what was written. */
+/** The labels of the chosen options, and any free text. */
 function givenText({ options, questions }, { option, answers = {}, text }) {
   const labelOf = (choices, id) => choices.find((choice) => choice.id === id)?.label ?? id;
   const given = option === undefined ? [] : [labelOf(options, option)];

@@ -5,7 +5,7 @@ import { agentItem, resultItem } from "./result.js";
 
 const DELAY_MS = 200;
 
-/** Searches all agents one may see. */
+/** Searches all agents that the user may see. */
 export class SearchDialog {
   #field = element("input", {
     type: "search",
@@ -61,7 +61,7 @@ export class SearchDialog {
     this.#more.dataset.cursor = next ?? "";
   }
 
-  /** The arrow keys go through the results; Enter in the field opens the first one. */
+  /** The arrow keys move through the results; Enter in the field opens the first one. */
   #key(event) {
     const links = [...this.#list.querySelectorAll("a")];
     const at = links.indexOf(/** @type {any} */ (document.activeElement));
@@ -73,7 +73,7 @@ export class SearchDialog {
   }
 }
 
-/** What is being typed may still go on: the last word is the beginning of one. */
+/** The last word may be incomplete, so it is searched as a prefix. */
 function asPrefix(words) {
   return /[\p{L}\p{N}]{2}$/u.test(words) ? `${words}*` : words;
 }

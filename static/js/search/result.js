@@ -3,13 +3,13 @@ import { element } from "../lib/dom.js";
 
 const SOURCES = { "agent:input": "sent to it", "agent:error": "error", "agent:request": "request" };
 
-/** An agent whose name or labels were found. */
+/** An agent whose name or labels match. */
 export function agentItem({ agentId, name, labels, archived }) {
   const told = Object.entries(labels).map(([key, value]) => `${key}: ${value}`);
   return item(`/a/${agentId}/`, name, archived ? "archived agent" : "agent", [escapeBidi(told.join(" · "))]);
 }
 
-/** A piece of output, which leads to its place in the transcript. */
+/** A piece of output, linked to its place in the transcript. */
 export function resultItem({ agentId, name, seq, type, time, snippet }) {
   const note = [SOURCES[type], new Date(time).toLocaleString()].filter(Boolean).join(" · ");
   return item(`/a/${agentId}/#${seq}`, name, note, marked(snippet));
@@ -29,7 +29,7 @@ function item(href, name, note, content) {
   );
 }
 
-/** The snippet's text with its matches marked; never markup, whatever it looks like. */
+/** The snippet with its matches marked; always text, never markup. */
 function marked({ text, matches }) {
   const characters = [...text]; // matches count code points
   const piece = (from, to) => escapeBidi(characters.slice(from, to).join(""));

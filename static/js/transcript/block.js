@@ -50,7 +50,7 @@ export class Block {
     this.#views?.get(entry)?.update();
   }
 
-  /** What comes before `entry` has changed. */
+  /** The entry before `entry` has changed. */
   place(entry) {
     this.#views?.get(entry)?.place();
   }

@@ -6,10 +6,10 @@ import { onSubmit } from "../lib/dom.js";
 const SIGNALS = {
   interrupt: [
     "Interrupt this agent?",
-    "It is asked to stop what it is doing, as with Ctrl+C, and may continue with something else.",
+    "This stops what it is doing, like Ctrl+C. It may continue with something else.",
     "Interrupt",
   ],
-  stop: ["Stop this agent?", "Its process is ended, and unsaved work is lost.", "Stop"],
+  stop: ["Stop this agent?", "Its process ends, and unsaved work is lost.", "Stop"],
 };
 
 /** The form that answers an agent, with the buttons that interrupt or stop it. */
@@ -36,7 +36,7 @@ export class Composer {
   }
 
   /**
-   * Only a running agent can be interrupted or stopped. One that waits wants a text, unless it has asked by a request.
+   * Only a running agent can be interrupted or stopped. A waiting one needs text, unless it has an open request.
    * @param {{status: string, asks?: boolean}} agent
    */
   show({ status, asks }) {
@@ -61,7 +61,7 @@ export class Composer {
     this.#form.toggleAttribute("data-sending", true);
     const sent = await this.#post("input", { content });
     this.#form.removeAttribute("data-sending");
-    // Keep what was typed meanwhile, or could not be sent.
+    // Keep text typed meanwhile, or not sent.
     if (sent && this.#text.value === content) this.#text.value = "";
   }
 

@@ -9,7 +9,7 @@ const MIN_REDRAW_INTERVAL_MS = 100;
 const MAX_REDRAW_SHARE = 1 / 10;
 /** A message that takes longer than this to render is shown raw from then on. */
 const MAX_RENDER_MS = 150;
-/** So many lines of a changed file are shown to begin with. */
+/** How many lines of a changed file are shown at first. */
 const DIFF_LINES = 40;
 
 /**
@@ -66,7 +66,7 @@ export class EntryView {
     else this.#draw();
   }
 
-  /** What comes before the entry has changed. */
+  /** The entry before this one has changed. */
   place() {
     const { newDay, first, sameSecond, day } = this.#entry;
     this.element.querySelector(":scope > .day")?.remove();
@@ -114,7 +114,7 @@ export class EntryView {
     return element("div", { class: "entry-body" }, details);
   }
 
-  /** Draws the changes of files once they can be seen. @param {HTMLDetailsElement} details */
+  /** Draws file changes when they become visible. @param {HTMLDetailsElement} details */
   #showChanges(details) {
     const { changes } = this.#entry.payload;
     if (details.open && changes?.length && !details.querySelector(".changes")) {
@@ -145,7 +145,7 @@ export class EntryView {
   }
 }
 
-/** What a collapsed entry shows: the beginning of a tool call, the size of a result, how it went. */
+/** A collapsed entry's text: the beginning of a tool call, the size of a result, how it went. */
 function summaryText({ text, payload: { kind, isError, durationMs } }) {
   const lines = text.trimEnd().split("\n");
   const start = escapeBidi(lines[0].slice(0, 200));

@@ -6,11 +6,11 @@ const MAX_LENGTH = 100_000;
 /** Process output continues in a new entry much earlier, which looks the same and keeps each entry quick to draw. */
 const MAX_PROCESS_LENGTH = 4_000;
 
-/** Of these in a row only the last one counts. */
+/** Of consecutive ones, only the last counts. */
 const REPLACED = new Set(["agent:context", "agent:plan", "agent:usage"]);
 
 /**
- * Consecutive events with the same key form one entry: the chunks of a message, and what replaces the one before.
+ * Consecutive events with the same key form one entry: the chunks of a message, or events that replace the previous one.
  * @param {{type: string, payload: any}} event
  * @returns {string | null} null for an event that stands alone
  */
@@ -26,7 +26,7 @@ export class Entry {
   newDay = false;
   first = false;
   sameSecond = false;
-  /** What the reader has expanded stays expanded when it is drawn again. */
+  /** Whether the reader expanded it: it stays expanded when redrawn. */
   open = false;
   /** Whether the address points to it. */
   target = false;

@@ -4,7 +4,7 @@ import { isPinned, togglePin } from "../lib/pins.js";
 import { Poller } from "../lib/poller.js";
 import { STATUSES, statusText } from "../lib/status.js";
 
-/** Longer than usual, because the server has to ask all its processes. */
+/** Longer than usual, because the server queries all its processes. */
 const VIEWERS_INTERVAL_MS = 15_000;
 /** As many as fit beside the status. */
 const NAMED_VIEWERS = 3;
@@ -60,7 +60,7 @@ export class Header {
     this.#gauge.show(agent);
   }
 
-  /** Access has ended: nobody is told any more who else is watching. */
+  /** Access has ended: stop showing who else is watching. */
   close() {
     this.#viewers.stop();
     this.#showViewers([]);

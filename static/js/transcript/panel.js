@@ -12,7 +12,7 @@ import { Transcript } from "./transcript.js";
 const EVENTS_BACK = 60;
 const MAX_ENTRIES = 400;
 
-/** One of several agents side by side: its status, its latest output, what it asks, and a link to its page. */
+/** One of several agents side by side: its status, latest output and requests, and a link to its page. */
 export class Panel {
   #id;
   #name;

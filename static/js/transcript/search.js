@@ -87,7 +87,7 @@ export class Search {
     this.#field.blur();
   }
 
-  /** The first step goes to the newest match, and from there upwards. */
+  /** The first step goes to the newest match, the next ones upwards. */
   #go(step) {
     if (!this.#found.length) return;
     const at = this.#found.indexOf(this.#current);

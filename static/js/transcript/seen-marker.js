@@ -1,11 +1,11 @@
 import { call } from "../lib/api.js";
 import { inbox } from "../lib/inbox.js";
 
-/** What an agent at work says is marked now and then; what may be the user's turn, soon. */
+/** A running agent's output is marked now and then; what may need the user, soon. */
 const WHILE_RUNNING_MS = 15_000;
 const SOON_MS = 300;
 
-/** Says how far the user has seen an agent, while its transcript's end is in sight. */
+/** Reports how far the user has seen an agent, while the transcript's end is in view. */
 export class SeenMarker {
   #agentId;
   #inSight;
@@ -33,12 +33,12 @@ export class SeenMarker {
     this.#plan();
   }
 
-  /** What is in sight may have changed. */
+  /** What is in view may have changed. */
   moved() {
     this.#plan();
   }
 
-  /** The agent's log has begun anew. */
+  /** The agent's log has been reset. */
   reset() {
     this.#seq = this.#marked = 0;
   }

@@ -13,7 +13,7 @@ const MARGIN_PX = { left: 44, right: 12 };
 const HALF_LABEL_PX = 30;
 const REDRAW_INTERVAL_MS = 10_000;
 
-/** An agent's status and context level over time, as far back as is retained. Fetched and drawn once it is opened. */
+/** An agent's status and context level over time, as far back as is retained. Fetched and drawn when opened. */
 export class Timeline {
   #panel;
   #agentId;
