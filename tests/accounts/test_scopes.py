@@ -1,4 +1,4 @@
-"""What a token is for, by its stored columns: nothing that they do not say."""
+"""A token's limits, as stored in its columns, allow nothing else."""
 
 import time
 import uuid
@@ -13,7 +13,7 @@ from streams.protocol.text import NAME_LENGTH
 HERE = uuid.uuid4()
 
 
-def test_only_full_access_is_without_limits() -> None:
+def test_only_full_access_has_no_limits() -> None:
     assert Limits.stored(FULL_ACCESS, None, "") is None
     for scopes in ("", "everything", "FULL", "full watch"):
         limits = Limits.stored(scopes, None, "")
@@ -30,7 +30,7 @@ def test_rights_are_what_role_and_scope_both_allow(access: Access, scope: Scope)
             assert rights.allow(needed, wanted) is (access >= needed and wanted is scope)
 
 
-def test_without_seeing_there_are_no_rights() -> None:
+def test_without_the_right_to_see_there_are_no_rights() -> None:
     assert not Rights(Access.MANAGE, Scope.NONE).visible
     assert not Rights(Access.MANAGE, Scope.WATCH).allow(Access.READ, Scope.WATCH)
     assert not Rights(Access.NONE).visible
@@ -45,14 +45,14 @@ def test_without_seeing_there_are_no_rights() -> None:
         ("", ["anything"], []),
     ],
 )
-def test_a_pattern_is_for_the_names_it_matches(pattern: str, matching: list[str], others: list[str]) -> None:
+def test_a_pattern_covers_the_names_it_matches(pattern: str, matching: list[str], others: list[str]) -> None:
     limits = Limits(Scope.PUBLISH, HERE, pattern)
     assert all(limits.for_agent(HERE, name) == Scope.SEE | Scope.PUBLISH for name in matching)
     assert not any(limits.for_agent(HERE, name) for name in others)
     assert not any(limits.for_agent(uuid.uuid4(), name) for name in matching)
 
 
-def test_no_pattern_takes_long() -> None:
+def test_no_pattern_is_slow_to_match() -> None:
     """The event loop must not be held for 20 ms: not even by the worst pattern on the worst name."""
     worst = 0.0
     for step in ("*a", "*?", "*[a-z]", "*[!b]"):

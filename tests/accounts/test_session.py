@@ -1,4 +1,4 @@
-"""A browser's session: writes need the CSRF token, and signing out is felt by open sockets at once."""
+"""A browser's session: writes need the CSRF token, and signing out closes open sockets at once."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What the tests of requests share: requests, people who answer, and what is seen of it."""
+"""Helpers for the tests of requests: requests, people who answer, and what viewers see."""
 
 import json
 import time

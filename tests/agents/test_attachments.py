@@ -1,4 +1,4 @@
-"""Attachments: files that outputs name, kept for those who may see the agent, and inert whatever is in them."""
+"""Attachments: files referenced by outputs, available to the agent's viewers, and inert whatever they contain."""
 
 import http.client
 import stat
@@ -49,7 +49,7 @@ def fetch(api: Api, attachment_id: str) -> Answer:
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cluster, Path]]:
-    """A server with few attachments to an agent, and where they are kept."""
+    """A server that allows few attachments per agent, and the folder that has them."""
     folder = tmp_path_factory.mktemp("attachments")
     url = f"sqlite:///{folder / DATABASE}"
     if request.param == "postgres":
@@ -100,7 +100,7 @@ trim_stream("agent.{desk.agent_id}", 0, FOREVER, 500)
 
 
 @pytest.mark.parametrize("type_", GOOD)
-def test_a_file_comes_back_as_it_was_and_inert(desk: Desk, type_: str) -> None:
+def test_a_file_is_returned_unchanged_and_inert(desk: Desk, type_: str) -> None:
     content = GOOD[type_] + (b"" if type_ == "text/plain" else SCRIPT)
     made = attach(desk, content, type_, 'a "b" ü.x')
     assert (made.status, made.data["mediaType"], made.data["size"]) == (201, type_, len(content))
@@ -147,7 +147,7 @@ def test_other_kinds_are_refused(desk: Desk, kept: Callable[[], set[str]], conte
 
 
 @pytest.mark.parametrize("content", [SVG, SCRIPT, b"%!PS"])
-def test_markup_is_text_at_most(desk: Desk, content: bytes) -> None:
+def test_markup_counts_as_text(desk: Desk, content: bytes) -> None:
     for type_ in ("text/plain", "application/octet-stream"):
         made = attach(desk, content, type_).data
         answer = fetch(desk.root, made["id"])
@@ -168,7 +168,7 @@ def test_markup_is_text_at_most(desk: Desk, content: bytes) -> None:
         ("x" * 1_000, "x" * 200),
     ],
 )
-def test_a_name_is_only_a_name(
+def test_a_name_is_reduced_to_its_last_printable_part(
     desk: Desk, kept: Callable[[], set[str]], place: tuple[Cluster, Path], name: str, shown: str
 ) -> None:
     made = attach(desk, name=name).data
@@ -184,7 +184,7 @@ def test_a_name_with_nul_is_refused(desk: Desk) -> None:
     assert (refused.status, refused.data["code"]) == (400, "INVALID_MESSAGE")
 
 
-def test_10_mib_are_taken_and_no_byte_more(desk: Desk) -> None:
+def test_ten_mib_are_accepted_and_no_byte_more(desk: Desk) -> None:
     content = PNG + bytes(MAX_BYTES - len(PNG))
     made = attach(desk, content)
     assert made.status == 201, made
@@ -199,7 +199,7 @@ def test_10_mib_are_taken_and_no_byte_more(desk: Desk) -> None:
     assert f"at most {MAX_BYTES} bytes".encode() in answer.read()
 
 
-def test_an_agent_has_only_so_many_and_so_much(desk: Desk) -> None:
+def test_attachments_of_an_agent_are_limited_in_number_and_size(desk: Desk) -> None:
     big = PNG + bytes(MAX_BYTES - len(PNG))
     assert [attach(desk, big).status for _ in range(3)] == [201, 201, 413]
     assert [attach(desk).status for _ in range(11)] == [201] * 10 + [413]
@@ -208,7 +208,7 @@ def test_an_agent_has_only_so_many_and_so_much(desk: Desk) -> None:
     assert [attach(other, big).status for _ in range(2)] == [201, 413], "so has its workspace"
 
 
-def test_only_those_who_may_see_the_agent_get_it(desk: Desk, place: tuple[Cluster, Path]) -> None:
+def test_only_viewers_of_the_agent_get_it(desk: Desk, place: tuple[Cluster, Path]) -> None:
     made = attach(desk).data
     assert attach(desk, who="vera").status == 403
     assert attach(desk, who="ann").status == 201
@@ -221,7 +221,7 @@ def test_only_those_who_may_see_the_agent_get_it(desk: Desk, place: tuple[Cluste
     assert fetch(Api(desk.root.url, "wrong"), made["id"]).status == 401
 
 
-def test_what_another_agent_names_stays_the_first_ones(
+def test_an_attachment_named_by_another_agent_stays_with_its_own(
     desk: Desk, run: Callable[[str], str], kept: Callable[[], set[str]]
 ) -> None:
     made = attach(desk).data
@@ -266,7 +266,7 @@ def test_it_is_removed_with_its_agent_and_workspace(
     assert made["id"].replace("-", "") not in kept()
 
 
-def test_a_file_that_is_gone_from_the_storage_is_not_found(desk: Desk, place: tuple[Cluster, Path]) -> None:
+def test_a_file_missing_from_the_storage_is_not_found(desk: Desk, place: tuple[Cluster, Path]) -> None:
     made = attach(desk).data
     next(place[1].rglob(made["id"].replace("-", ""))).unlink()
     assert fetch(desk.root, made["id"]).status == 404

@@ -20,7 +20,7 @@ HISTORY = 3_200
 
 
 class Removals:
-    """How many rows each statement has deleted."""
+    """The number of rows deleted by each statement."""
 
     def __init__(self) -> None:
         self.counts: list[int] = []
@@ -70,7 +70,7 @@ def test_its_events_are_removed_in_steps_between_which_others_write(
     assert not Stream.objects.filter(name__startswith="dropped").exists()
 
 
-def test_an_agent_made_anew_has_nothing_of_the_old_history(agent: Agent) -> None:
+def test_a_recreated_agent_has_none_of_the_old_history(agent: Agent) -> None:
     AgentService.delete(agent.pk)
     again = AgentService.create(agent.workspace_id, "old")
     assert log.spans([agent_stream(again.pk)])[agent_stream(again.pk)].head == 0

@@ -1,4 +1,4 @@
-"""Everybody's inbox: what they have seen and which workspaces they see, told on all devices and to nobody else."""
+"""Inboxes: what users have seen and which workspaces they see, on all their devices and for nobody else."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ SILENT_SECONDS = 0.3
 
 
 class Person:
-    """Somebody with a token, whose id is known."""
+    """A user with a token and a known id."""
 
     def __init__(self, pair: Cluster, *options: str) -> None:
         self.pair = pair
@@ -86,7 +86,7 @@ def test_what_is_seen_on_one_device_is_seen_on_all(pair: Cluster, person: Person
     asyncio.run(scenario())
 
 
-def test_what_was_seen_never_goes_back_and_is_told_once(pair: Cluster, person: Person) -> None:
+def test_seen_positions_never_decrease_and_are_announced_once(pair: Cluster, person: Person) -> None:
     workspace, agent_id = agent_of(pair.api)
     person.join(workspace)
     for line in "abcde":
@@ -118,7 +118,7 @@ def test_what_was_seen_never_goes_back_and_is_told_once(pair: Cluster, person: P
         ({}, "required"),
     ],
 )
-def test_a_position_that_cannot_be_is_refused(pair: Cluster, body: dict[str, Any], expected: str) -> None:
+def test_an_impossible_position_is_refused(pair: Cluster, body: dict[str, Any], expected: str) -> None:
     _, agent_id = agent_of(pair.api)
     pair.api.output(agent_id, "x")
     refused = pair.api.post(f"/agents/{agent_id}/seen", body)
@@ -126,7 +126,7 @@ def test_a_position_that_cannot_be_is_refused(pair: Cluster, body: dict[str, Any
     assert expected in refused.data["message"]
 
 
-def test_an_agent_that_finishes_needs_those_who_have_not_seen_it(pair: Cluster, person: Person) -> None:
+def test_an_agent_that_finishes_needs_users_who_have_not_seen_it(pair: Cluster, person: Person) -> None:
     workspace, agent_id = agent_of(pair.api)
     person.join(workspace)
 
@@ -152,7 +152,7 @@ def test_an_agent_that_finishes_needs_those_who_have_not_seen_it(pair: Cluster, 
     assert concerns(person.api()) == (seq, "request")
 
 
-def test_a_boards_stream_tells_enough_to_know_whose_turn_it_is(pair: Cluster) -> None:
+def test_a_workspace_stream_is_enough_to_know_which_agents_need_you(pair: Cluster) -> None:
     async def scenario() -> None:
         workspace, agent_id = await asyncio.to_thread(agent_of, pair.api)
         async with viewer(pair.ws_urls[1], pair.token) as socket:
@@ -167,7 +167,7 @@ def test_a_boards_stream_tells_enough_to_know_whose_turn_it_is(pair: Cluster) ->
     asyncio.run(scenario())
 
 
-def test_nobody_reads_anothers_inbox(pair: Cluster, person: Person) -> None:
+def test_nobody_can_read_anothers_inbox(pair: Cluster, person: Person) -> None:
     async def scenario() -> None:
         async with person.socket() as mine, viewer(pair.ws_urls[0], pair.token) as roots:
             answer = await roots.ask(
@@ -185,7 +185,7 @@ def test_nobody_reads_anothers_inbox(pair: Cluster, person: Person) -> None:
     asyncio.run(scenario())
 
 
-def test_memberships_are_told_as_they_change(pair: Cluster) -> None:
+def test_the_inbox_reports_changes_of_memberships(pair: Cluster) -> None:
     person, workspace = Person(pair), pair.api.workspace(f"w {uuid.uuid4()}")["id"]
     person.join(workspace)
     person.join(workspace, "operator")
@@ -202,7 +202,7 @@ def test_memberships_are_told_as_they_change(pair: Cluster) -> None:
     assert changes == [*expected, (own, "added")]
 
 
-def test_superusers_hear_of_workspaces_they_are_no_members_of(pair: Cluster) -> None:
+def test_superusers_are_notified_of_workspaces_they_are_not_members_of(pair: Cluster) -> None:
     person = Person(pair)
     since = pair.api.get("/inbox/events").data["seq"]
     workspace = person.api().post("/workspaces", {"name": "theirs"}).data["id"]
@@ -224,7 +224,7 @@ def test_an_inbox_ends_with_its_account(pair: Cluster) -> None:
     asyncio.run(scenario())
 
 
-def test_the_inbox_comes_as_server_sent_events_and_resumes(pair: Cluster) -> None:
+def test_the_inbox_is_available_as_server_sent_events_and_resumes(pair: Cluster) -> None:
     async def scenario() -> list[str]:
         person = await asyncio.to_thread(Person, pair)
         workspace = (await asyncio.to_thread(person.api().post, "/workspaces", {"name": "w"})).data["id"]
@@ -246,7 +246,7 @@ def test_the_inbox_comes_as_server_sent_events_and_resumes(pair: Cluster) -> Non
     assert asyncio.run(scenario()) == ["id: 1"]
 
 
-def test_a_large_inbox_comes_in_pages(pair: Cluster, person: Person) -> None:
+def test_a_large_inbox_is_sent_in_pages(pair: Cluster, person: Person) -> None:
     workspace = pair.api.workspace(f"w {uuid.uuid4()}")["id"]
     person.join(workspace)
     run(

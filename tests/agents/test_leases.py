@@ -1,4 +1,4 @@
-"""Leases: an agent whose runner is gone does not stay `running`; one whose runner is there is left alone."""
+"""Leases: an agent whose runner is gone doesn't stay `running`; one whose runner is alive does."""
 
 import os
 import signal
@@ -109,7 +109,7 @@ def test_only_a_lease_that_is_not_renewed_ends_an_agent(api: Api, agent: dict[st
     publish(api, renewed, status("running"), lease=True)
     publish(api, ended, status("running"), lease=True)
     publish(api, free, status("running"))
-    for _ in range(2):  # a retry of its last words brings nobody back
+    for _ in range(2):  # a retry of the last events doesn't revive the runner
         publish(api, ended, status("finished"), TERMINATED, n=2, lease=True)
     began = time.monotonic()
     while time.monotonic() - began < LEASE + 2.5:
@@ -148,7 +148,9 @@ def test_a_killed_runner_is_lost_and_a_stopped_one_comes_back(
     assert state(api, agent) == ("offline", "lost")
 
 
-def test_over_a_restart_the_living_stay_and_the_dead_go(quick: LiveServer, api: Api, agent: dict[str, Any]) -> None:
+def test_after_a_restart_live_runners_stay_and_dead_ones_are_lost(
+    quick: LiveServer, api: Api, agent: dict[str, Any]
+) -> None:
     dead = api.agent(agent["workspaceId"], "dead")
     publish(api, dead, status("running"), lease=True)
     with runner(quick, api, agent, "sleep 60"):
@@ -160,7 +162,7 @@ def test_over_a_restart_the_living_stay_and_the_dead_go(quick: LiveServer, api: 
         until(api, agent, "running", 10)
 
 
-def test_time_to_come_back_counts_from_when_the_server_was_away() -> None:
+def test_runners_get_time_to_come_back_after_the_server_was_down() -> None:
     guard = UptimeGuard(since=1000.0, seen=1000.0)
     for now in range(1001, 1031):
         assert not guard.long_enough()
@@ -208,7 +210,7 @@ def test_a_run_that_ends_after_another_has_taken_over_withdraws_its_own_requests
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_lost_are_ended_once() -> None:
+def test_lost_runners_are_reported_once() -> None:
     workspace = WorkspaceService.create("Workspace")
     agents = [AgentService.create(workspace.pk, f"agent {index}") for index in range(3)]
     past = datetime(2020, 1, 1, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Several servers look after the same leases: each that runs out is ended by one of them."""
+"""Several servers check the same leases: each expired one is ended by only one of them."""
 
 import time
 from pathlib import Path
@@ -17,7 +17,7 @@ RUNNERS = 20
 STARTED = [{"n": 1, "type": "agent:status", "payload": {"status": "running"}}]
 
 
-def test_a_lease_that_runs_out_is_ended_once_however_many_servers_see_it(
+def test_an_expired_lease_is_ended_once_however_many_servers_notice(
     tmp_path: Path, postgres: Postgres, redis_server: Redis
 ) -> None:
     env = {

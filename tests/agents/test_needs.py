@@ -1,4 +1,4 @@
-"""An agent needs somebody: the cases that the clients' tests share."""
+"""Which agents need a person: the cases shared with the clients' tests."""
 
 import json
 from typing import Any
@@ -12,5 +12,5 @@ CASES = json.loads((ROOT / "tests/support/needs.json").read_text())
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
-def test_the_server_says_who_needs_you_as_the_clients_do(case: dict[str, Any]) -> None:
+def test_server_and_clients_agree_on_who_needs_you(case: dict[str, Any]) -> None:
     assert needs(case["agent"], case["seen"]) == case["needs"]

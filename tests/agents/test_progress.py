@@ -1,4 +1,4 @@
-"""What an agent is in the middle of: told on its stream, kept in its state, on both databases."""
+"""An agent's session, plan and usage: on its stream and in its state, with both databases."""
 
 import json
 from typing import Any
@@ -61,7 +61,7 @@ def session(name: str, change: str, **more: Any) -> tuple[str, Json]:
 
 
 @pytest.mark.parametrize("payload", [CALL, RESULT], ids=["call", "result"])
-def test_what_a_tool_does_arrives_as_it_was_told(desk: Desk, payload: Json) -> None:
+def test_what_a_tool_does_arrives_unchanged(desk: Desk, payload: Json) -> None:
     assert desk.publish(("agent:output", payload)).status == 200
     assert desk.root.post(f"/agents/{desk.agent_id}/output", payload).status == 201
     assert told(desk, "agent:output") == [payload, payload]
@@ -77,7 +77,7 @@ def test_what_a_tool_does_arrives_as_it_was_told(desk: Desk, payload: Json) -> N
         ("agent:usage", {"costUsd": 1}),
     ],
 )
-def test_the_state_holds_what_was_told_last(desk: Desk, type_: str, payload: Json) -> None:
+def test_the_state_has_the_latest_reports(desk: Desk, type_: str, payload: Json) -> None:
     name = type_.removeprefix("agent:")
     assert name not in desk.state()
     assert desk.publish((type_, payload)).status == 200
@@ -86,12 +86,12 @@ def test_the_state_holds_what_was_told_last(desk: Desk, type_: str, payload: Jso
     assert name not in desk.root.get(f"/workspaces/{desk.workspace_id}/agents").data[0], "lists stay small"
 
 
-def test_a_sub_agent_is_told(desk: Desk) -> None:
+def test_a_sub_agent_is_reported(desk: Desk) -> None:
     assert desk.publish(("agent:subagent", SUBAGENT)).status == 200
     assert told(desk, "agent:subagent") == [SUBAGENT]
 
 
-def test_a_session_keeps_what_was_told_of_it_before(desk: Desk) -> None:
+def test_a_session_keeps_its_earlier_fields(desk: Desk) -> None:
     assert desk.publish(("agent:session", STARTED), session("s1", "compacted", title="Fixed")).status == 200
     whole = STARTED | {"change": "compacted", "title": "Fixed"}
     assert told(desk, "agent:session")[-1] == whole, "each event alone is the state"
@@ -101,7 +101,7 @@ def test_a_session_keeps_what_was_told_of_it_before(desk: Desk) -> None:
     assert desk.state()["session"] == whole | {"change": "resumed"}
 
 
-def test_a_context_that_is_not_known_any_more_is_null(desk: Desk) -> None:
+def test_a_context_level_no_longer_known_is_null(desk: Desk) -> None:
     context = {"contextLevel": 42, "tokensUsed": 84, "tokensLimit": 200}
     assert desk.publish(("agent:context", context), ("agent:context", {"contextLevel": None})).status == 200
     assert told(desk, "agent:context") == [context, {"contextLevel": None}]

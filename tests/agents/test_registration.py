@@ -62,7 +62,7 @@ def test_registering_again_merges_labels_and_leaves_the_rest(api: Api, agents: s
     assert (again.data["key"], again.data["name"]) == ("k", "k")
 
 
-def test_a_name_that_a_person_chose_is_left_alone(api: Api, agents: str) -> None:
+def test_a_name_chosen_by_a_person_is_kept(api: Api, agents: str) -> None:
     made = api.post(agents, {"key": "k", "name": "first"}).data
     assert api.post(agents, {"key": "k", "name": "second"}).data["name"] == "second"
     assert api.call("PATCH", f"/agents/{made['id']}", {"name": "mine"}).data["name"] == "mine"
@@ -99,7 +99,7 @@ def test_a_bad_registration_is_refused_and_adds_nothing(api: Api, agents: str, b
     assert api.get(agents).data == []
 
 
-def test_a_change_of_labels_is_told_on_both_streams(api: Api, agents: str, server: LiveServer) -> None:
+def test_a_change_of_labels_appears_on_both_streams(api: Api, agents: str, server: LiveServer) -> None:
     async def scenario() -> None:
         made = (await asyncio.to_thread(api.post, agents, {"key": "k", "name": "n"})).data
         async with viewer(server.ws_url, api.token) as one:
@@ -140,7 +140,7 @@ def test_a_list_is_filtered_and_paged(api: Api, agents: str) -> None:
     assert seen == [["agent 0", "agent 1", "agent 2"], ["agent 3", "agent 4", "agent 5"], ["agent 6"]]
 
 
-def test_a_workspace_holds_so_many_agents(api: Api, agents: str) -> None:
+def test_the_number_of_agents_in_a_workspace_is_limited(api: Api, agents: str) -> None:
     for number in range(150):
         assert api.post(agents, {"name": f"agent {number}"}).status == 201
     refused = api.post(agents, {"key": "one more"})
@@ -161,7 +161,7 @@ async def pages_of(one: Viewer, workspace_id: str) -> tuple[Message, list[Messag
     return answer["payload"], pages
 
 
-def test_a_large_state_comes_in_pages_those_that_need_somebody_first(api: Api, agents: str, server: LiveServer) -> None:
+def test_a_large_state_is_sent_in_pages_urgent_agents_first(api: Api, agents: str, server: LiveServer) -> None:
     async def scenario() -> None:
         made = []
         for number in range(120):  # of 2 KB each
@@ -176,7 +176,7 @@ def test_a_large_state_comes_in_pages_those_that_need_somebody_first(api: Api, a
             assert first[0]["id"] == made[-1]
             listed = [agent["id"] for part in (first, *(page["agents"] for page in pages)) for agent in part]
             assert sorted(listed) == sorted(made)
-            # The events go on where the state stands.
+            # The events continue after the state.
             await asyncio.to_thread(api.post, f"/agents/{made[0]}/status", {"status": "error"})
             [event] = await one.events(1)
             assert (event["seq"], event["payload"]["change"]) == (answer["seq"] + 1, "agent_status")
@@ -207,7 +207,7 @@ def test_a_state_in_pages_arrives_over_server_sent_events(api: Api, agents: str,
 
 
 def archive_silent(server: LiveServer) -> int:
-    """Archive whoever has been silent for about a tenth of a second."""
+    """Archive agents that have been silent for about a tenth of a second."""
     script = "from agents.maintenance import archive_silent; print(archive_silent())"
     env = server.env | {"AGENT_ARCHIVE_DAYS": "0.000001"}
     done = subprocess.run(
@@ -221,7 +221,7 @@ def archive_silent(server: LiveServer) -> int:
     return int(done.stdout.split()[-1])
 
 
-def test_an_agent_silent_for_long_leaves_the_state_until_it_is_heard_of_again(
+def test_an_agent_silent_for_long_leaves_the_state_until_it_publishes_again(
     api: Api, agents: str, server: LiveServer
 ) -> None:
     silent = api.post(agents, {"key": "silent"}).data["id"]

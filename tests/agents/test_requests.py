@@ -1,4 +1,4 @@
-"""Requests: a person is asked, the first answer wins, exactly once, and everybody is told."""
+"""Requests: the first answer wins, exactly once, and everyone is notified."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ def crowd(pair: Cluster) -> Desk:
 
 @pytest.fixture
 def desk(crowd: Desk) -> Desk:
-    """A new agent before the same people."""
+    """A new agent with the same people."""
     agent_id = crowd.root.agent(crowd.workspace_id, f"agent {uuid.uuid4()}")["id"]
     return Desk(crowd.root, crowd.other, crowd.workspace_id, agent_id, crowd.tokens, crowd.names)
 
@@ -35,7 +35,7 @@ def in_seconds(seconds: float) -> str:
 # Asking
 
 
-def test_a_request_is_told_whole_on_both_streams_and_in_both_states(desk: Desk, pair: Cluster) -> None:
+def test_a_request_appears_in_full_on_both_streams_and_in_both_states(desk: Desk, pair: Cluster) -> None:
     asked = permission("r1", body="*please*", expiresAt="2090-01-01T00:00:00+01:00")
     told = {**asked, "expiresAt": "2089-12-31T23:00:00.000Z"}
 
@@ -85,7 +85,7 @@ def test_an_open_request_makes_the_agent_wait_and_the_last_resolved_lets_it_run(
     assert desk.status() == ("waiting", "awaiting_input")
 
 
-def test_a_producer_that_says_otherwise_is_believed(desk: Desk) -> None:
+def test_a_producer_may_override_the_status(desk: Desk) -> None:
     desk.publish(("agent:request", permission("r1")), ("agent:status", {"status": "error"}))
     desk.answer(desk.person("ann"), "r1", option="yes")
     assert desk.status() == ("error", None)
@@ -134,7 +134,9 @@ def test_anothers_retry_of_the_same_answer_is_a_conflict(desk: Desk) -> None:
     assert (late.status, late.data["resolution"]["by"]) == (409, desk.names["ann"])
 
 
-def test_an_answer_over_the_websocket_is_answered_and_a_late_one_told_who_was_first(desk: Desk, pair: Cluster) -> None:
+def test_an_answer_over_the_websocket_is_confirmed_and_a_late_one_learns_who_was_first(
+    desk: Desk, pair: Cluster
+) -> None:
     desk.ask(permission("r1"))
 
     async def scenario() -> None:
@@ -146,7 +148,7 @@ def test_an_answer_over_the_websocket_is_answered_and_a_late_one_told_who_was_fi
             assert answered["payload"] == {"agentId": desk.agent_id, "requestId": "r1"}
             assert resolution["by"] == desk.names["ann"] and resolution["text"] == "go on"
         async with viewer(pair.ws_urls[0], desk.tokens["bob"]) as bob:
-            for _ in range(60):  # being late is no offence
+            for _ in range(60):  # late answers don't count as bad messages
                 refused = await bob.ask("answer:agent", payload)
             assert refused["type"] == "error"
             assert (refused["payload"]["code"], refused["payload"]["resolution"]) == ("CONFLICT", resolution)
@@ -154,7 +156,7 @@ def test_an_answer_over_the_websocket_is_answered_and_a_late_one_told_who_was_fi
     asyncio.run(scenario())
 
 
-def test_viewers_may_look_but_not_answer(desk: Desk, pair: Cluster) -> None:
+def test_viewers_can_see_requests_but_not_answer(desk: Desk, pair: Cluster) -> None:
     desk.ask(permission("r1"))
     vera = desk.person("vera")
     assert vera.get(f"/agents/{desk.agent_id}/requests/r1").status == 200
@@ -175,8 +177,8 @@ def test_a_text_that_says_yes_resolves_nothing(desk: Desk) -> None:
     assert (desk.open(), desk.outcomes()) == (["r1"], [])
 
 
-def test_an_answer_while_the_producer_is_away_is_there_when_it_comes_back(desk: Desk, pair: Cluster) -> None:
-    """It is killed between asking and hearing; its next run finds the resolution in the stream, after what it saw."""
+def test_an_answer_given_while_the_producer_is_away_reaches_it_when_it_returns(desk: Desk, pair: Cluster) -> None:
+    """The producer is killed after asking; its next run finds the resolution in the stream, after its position."""
     published = desk.publish(("agent:request", permission("r1")))
     assert desk.answer(desk.person("bob"), "r1", option="no", text="not on a Friday").status == 200
 
@@ -213,7 +215,7 @@ def test_after_its_time_a_request_has_expired_by_the_servers_clock(desk: Desk) -
     assert (desk.outcomes(), desk.status()) == ([("r1", "expired")], ("running", None))
 
 
-def test_an_answer_against_the_expiry_is_one_or_the_other(desk: Desk) -> None:
+def test_an_answer_racing_with_the_expiry_is_either_stored_or_refused(desk: Desk) -> None:
     count = 10
     desk.publish(*(("agent:request", permission(f"r{i}", expiresAt=in_seconds(0.8 + i * 0.05))) for i in range(count)))
 
@@ -230,7 +232,7 @@ def test_an_answer_against_the_expiry_is_one_or_the_other(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("outcome", ["answered_elsewhere", "withdrawn"])
-def test_a_producer_says_that_its_request_is_settled_and_only_of_an_open_one(desk: Desk, outcome: str) -> None:
+def test_a_producer_can_settle_its_request_only_while_it_is_open(desk: Desk, outcome: str) -> None:
     desk.publish(("agent:request", permission("r1")))
     settled = {"requestId": "r1", "outcome": outcome, "option": "yes", "by": "somebody else"}
     assert desk.publish(("agent:request_resolved", settled), n=2).status == 200
@@ -242,7 +244,7 @@ def test_a_producer_says_that_its_request_is_settled_and_only_of_an_open_one(des
     assert desk.answer(desk.person("ann"), "r1", option="yes").data["resolution"]["outcome"] == outcome
 
 
-def test_what_a_producer_asks_and_settles_in_one_publication_is_told_in_order(desk: Desk) -> None:
+def test_a_request_asked_and_settled_in_one_publication_is_recorded_in_order(desk: Desk) -> None:
     desk.publish(
         ("agent:request", permission("r1")),
         ("agent:request_resolved", {"requestId": "r1", "outcome": "withdrawn"}),
@@ -261,7 +263,7 @@ def test_when_the_agent_terminates_its_requests_are_withdrawn(desk: Desk) -> Non
     assert desk.answer(desk.person("ann"), "r1", option="yes").status == 409
 
 
-def test_when_the_agent_is_deleted_those_who_wait_are_told(desk: Desk) -> None:
+def test_waiting_calls_end_when_the_agent_is_deleted(desk: Desk) -> None:
     desk.ask(permission("r1"))
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(desk.root.get, f"/agents/{desk.agent_id}/requests/r1?wait=10")
@@ -299,7 +301,7 @@ def test_a_wait_ends_after_its_time_with_the_request_still_open(desk: Desk) -> N
     assert desk.root.get(f"/agents/{desk.agent_id}/requests/nobody?wait=1").status == 404
 
 
-def test_what_an_agent_asked_is_listed_in_pages(desk: Desk) -> None:
+def test_requests_are_listed_in_pages(desk: Desk) -> None:
     desk.publish(*(("agent:request", permission(f"r{i}")) for i in range(5)))
     desk.answer(desk.person("ann"), "r0", option="yes")
     path = f"/agents/{desk.agent_id}/requests"
@@ -322,7 +324,7 @@ def test_an_agent_has_a_bounded_number_of_open_requests(desk: Desk) -> None:
     assert desk.publish(*events, n=MAX_OPEN + 1).status == 200
 
 
-def test_a_state_stays_small_and_says_how_much_it_leaves_out(desk: Desk) -> None:
+def test_a_state_stays_small_and_says_how_many_requests_it_omits(desk: Desk) -> None:
     body = "x" * (STATE_BYTES // 4)
     desk.publish(*(("agent:request", permission(f"r{i}", body=body)) for i in range(6)))
     state = desk.state()
@@ -331,7 +333,7 @@ def test_a_state_stays_small_and_says_how_much_it_leaves_out(desk: Desk) -> None
     assert len(desk.root.get(f"/agents/{desk.agent_id}/requests").data["requests"]) == 6
 
 
-def test_what_would_be_done_is_kept_as_it_is(desk: Desk) -> None:
+def test_the_action_to_permit_is_stored_unchanged(desk: Desk) -> None:
     hostile = {
         "nothing": None,
         "list": [None, {"deep": {"er": None}}, 1.5, -0.0, 2**60, True],
@@ -397,7 +399,7 @@ def test_a_bad_request_is_refused_and_nobody_is_asked(desk: Desk, body: Json | b
     assert (desk.events(), desk.open(), desk.status()) == ([], [], ("idle", None))
 
 
-def test_a_deeply_nested_input_that_is_taken_is_given_back(desk: Desk) -> None:
+def test_a_deeply_nested_input_that_is_accepted_is_returned(desk: Desk) -> None:
     desk.ask(permission("r1", tool={"name": "x", "input": DEEP}))
     assert desk.get("r1")["tool"]["input"] == DEEP
 
@@ -436,7 +438,7 @@ def test_an_answer_that_would_not_fit_an_event_is_refused(desk: Desk) -> None:
     assert desk.answer(desk.person("ann"), "r", text="x" * 60_000).status == 200
 
 
-def test_an_answer_to_what_nobody_asked_is_not_found(desk: Desk) -> None:
+def test_an_answer_to_an_unknown_request_is_not_found(desk: Desk) -> None:
     for request_id in ("unknown", "%00", "x" * 200):
         refused = desk.answer(desk.person("ann"), request_id, option="yes")
         assert (refused.status, refused.data["code"]) in ((404, "NOT_FOUND"), (400, "INVALID_MESSAGE")), refused

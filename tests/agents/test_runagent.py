@@ -44,7 +44,7 @@ def runagent(live: LiveServer, tmp_path: Path, *arguments: str, **env: str) -> I
 
 
 def outputs(root: Api, workspace: dict[str, Any]) -> dict[str, str]:
-    """What each agent of the workspace has said, by name."""
+    """The output of each agent of the workspace, by name."""
     found = {}
     for agent in root.get(f"/workspaces/{workspace['id']}/agents").data:
         events = root.get(f"/agents/{agent['id']}/events").data["events"]
@@ -76,7 +76,7 @@ def test_a_command_is_shown_under_its_own_name_without_the_servers_secrets(
         ([], "expected a command after --"),
     ],
 )
-def test_what_is_wrong_is_explained(
+def test_errors_are_explained(
     live: LiveServer, workspace: dict[str, Any], tmp_path: Path, arguments: list[str], words: str
 ) -> None:
     given = [] if "--workspace" in arguments else ["--workspace", workspace["slug"]]

@@ -1,4 +1,4 @@
-"""AgentService: every change is broadcast, whoever makes it; what is rolled back is not."""
+"""AgentService: every change is broadcast, whoever makes it, unless it is rolled back."""
 
 import asyncio
 import threading
@@ -173,7 +173,7 @@ def test_a_producers_retries_are_stored_once(agent: Agent) -> None:
     assert [payload.split('"content":"')[1][0] for payload in stored] == list("12345")
 
 
-def test_a_refused_publication_leaves_its_neighbours_alone(agent: Agent) -> None:
+def test_a_refused_publication_does_not_affect_others_in_its_transaction(agent: Agent) -> None:
     fine = Publication(agent.pk, [Output(content="fine"), StatusReport(status=Status.RUNNING)], "a", 1)
     jump = Publication(agent.pk, [StatusReport(status=Status.ERROR)], "b", 5)
     good, bad = AgentService.publish_many([fine, jump])
@@ -199,7 +199,7 @@ def test_seqs_have_no_gap_under_concurrent_writers(agent: Agent) -> None:
     assert Stream.objects.get(name=f"agent.{agent.pk}").head == 200
 
 
-def test_deleting_a_workspace_deletes_all_it_held(agent: Agent) -> None:
+def test_deleting_a_workspace_deletes_everything_in_it(agent: Agent) -> None:
     AgentService.report(agent.pk, Output(content="x"))
     WorkspaceService.delete(agent.workspace_id)
     assert not Agent.objects.exists()

@@ -1,4 +1,4 @@
-"""Sessions and usage: each session counts once, on the days and for the models it was used, also after trimming."""
+"""Sessions and usage: each session counts once, on the right days and for the right models, even after trimming."""
 
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -84,7 +84,7 @@ def test_a_session_of_several_days_is_attributed_by_difference(desk: Desk, run: 
     ]
 
 
-def test_sums_are_by_agent_too(desk: Desk) -> None:
+def test_sums_can_be_grouped_by_agent(desk: Desk) -> None:
     report(desk, inputTokens=1)
     other = desk.root.agent(desk.workspace_id, "other")["id"]
     body = {"producer": "p", "events": [{"n": 1, "type": "agent:usage", "payload": {"inputTokens": 2}}]}
@@ -96,7 +96,7 @@ def test_sums_are_by_agent_too(desk: Desk) -> None:
     assert usage(desk, "by=workspace") == [{"inputTokens": 3}]
 
 
-def test_usage_without_a_session_is_of_the_one_it_is_in_or_of_the_run(desk: Desk) -> None:
+def test_usage_without_a_session_counts_for_the_current_one_or_the_run(desk: Desk) -> None:
     report(desk, None, producer="run-1", inputTokens=1)
     report(desk, None, producer="run-2", inputTokens=2)
     assert usage(desk) == [{"inputTokens": 3}], "two runs"
@@ -107,7 +107,7 @@ def test_usage_without_a_session_is_of_the_one_it_is_in_or_of_the_run(desk: Desk
     assert sessions(desk)[0]["usage"] == {"inputTokens": 11}
 
 
-def test_what_somebody_else_has_reckoned_is_marked(desk: Desk) -> None:
+def test_estimated_usage_is_marked(desk: Desk) -> None:
     report(desk, "a", model="a", costUsd=1, estimated=True)
     report(desk, "b", model="b", costUsd=1)
     assert usage(desk, "by=model") == [{"model": "a", "costUsd": 1, "estimated": True}, {"model": "b", "costUsd": 1}]
@@ -120,7 +120,7 @@ def test_the_largest_numbers_are_summed(desk: Desk) -> None:
     assert usage(desk, "from=1990-01-01&to=1990-01-02") == [{}]
 
 
-def test_sessions_are_listed_with_what_became_of_them(desk: Desk) -> None:
+def test_sessions_are_listed_with_their_outcomes(desk: Desk) -> None:
     desk.publish(session("one", "started", title="First"), ("agent:output", {"content": "x"}), producer="a")
     desk.publish(session("two", "cleared"), ("agent:usage", {"inputTokens": 7}), producer="b")
     desk.publish(("agent:terminated", {"exitCode": 1, "reason": "error"}), producer="c")
@@ -151,7 +151,7 @@ def test_sessions_and_usage_outlive_their_events(desk: Desk, run: Any) -> None:
     assert usage(desk) == [{"inputTokens": 9}]
 
 
-def test_a_report_that_is_sent_again_counts_once(desk: Desk) -> None:
+def test_a_repeated_report_counts_once(desk: Desk) -> None:
     for _ in range(2):
         assert desk.publish(("agent:usage", {"inputTokens": 7})).status == 200
     assert usage(desk) == [{"inputTokens": 7}]
@@ -207,7 +207,7 @@ print(UsageShare.objects.filter(agent="{0}").count())
 """
 
 
-def test_what_is_kept_of_sessions_is_bounded_and_no_sum_changes(desk: Desk, run: Any) -> None:
+def test_stored_sessions_are_bounded_and_no_sum_changes(desk: Desk, run: Any) -> None:
     assert int(run(FILL.format(desk.agent_id)).split()[-1]) == 10 + 5 + 1
     assert usage(desk, "from=2026-01-01&to=2026-01-01") == [{"inputTokens": sum(range(40))}]
     report(desk, "s39", inputTokens=100)

@@ -1,4 +1,4 @@
-"""What the tests of requests on the dashboard share: agents that ask, and people who look at cards."""
+"""Helpers for the tests of requests on the dashboard: agents that ask, and people who look at cards."""
 
 import re
 from typing import Any
@@ -28,7 +28,7 @@ def resolution(place: Place, request_id: str) -> dict[str, Any]:
 
 
 def tell(place: Place, **resolved: Any) -> None:
-    """As the producer does when somebody was quicker elsewhere, or nobody is asked any more."""
+    """Settle a request as its producer does, because it was answered elsewhere or is no longer needed."""
     place.publish(f"told-{resolved['requestId']}", ("agent:request_resolved", resolved))
 
 
@@ -37,7 +37,7 @@ def card(page: Page, title: str = "") -> Locator:
 
 
 def settled(card: Locator) -> Locator:
-    """The card, once it takes answers: it has to have stood still."""
+    """The card, once it has stood still long enough to accept answers."""
     card.scroll_into_view_if_needed()
     expect(card).not_to_have_attribute("data-settling", UNTIL_STEADY)
     return card

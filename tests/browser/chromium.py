@@ -1,4 +1,4 @@
-"""Chromium, and what these tests do with it."""
+"""Helpers for Chromium."""
 
 import os
 import re
@@ -31,7 +31,7 @@ def launched() -> Iterator[Browser]:
         browser.close()
 
 
-# A server that is down cannot be reached, and Chromium says so on the console whatever a page does.
+# Chromium reports an unreachable server on the console, whatever a page does.
 AWAY = (
     "WebSocket connection to",
     "Failed to load resource: net::ERR_CONNECTION_",
@@ -40,7 +40,7 @@ AWAY = (
 
 
 class Complaints(list[str]):
-    """What a page had to complain of: console errors, uncaught exceptions, violations of the content policy."""
+    """A page's console errors, uncaught exceptions and violations of the content policy."""
 
     def watch(self, page: Page) -> None:
         page.on("console", lambda message: self._note(message.type, message.text, message.location["url"]))
@@ -57,7 +57,7 @@ def follow_sign_in_link(page: Page, link: str) -> None:
 
 
 def sign_in(page: Page, server: LiveServer, username: str = "root") -> None:
-    """Sign in by link the first time, and from then on with the session that gave, which is quicker."""
+    """Sign in by link the first time, then with that session, which is faster."""
     session = _sessions.get((server.url, username))
     if session:
         page.context.add_cookies(session)
@@ -72,12 +72,12 @@ _sessions: dict[tuple[str, str], list[Any]] = {}
 
 
 def expect_state(page: Page, words: str | re.Pattern[str], seconds: float = 15) -> None:
-    """Wait until the page's header says so of the connection."""
+    """Wait until the page's header shows this state of the connection."""
     expect(page.get_by_role("status")).to_have_text(words, timeout=seconds * 1000)
 
 
 def transcript(page: Page) -> str:
-    """Everything that is said on an agent's page, in order, whether it is drawn at the moment or not."""
+    """All entries of an agent's page, in order, whether drawn at the moment or not."""
     script = """async () => {
       const { transcript } = await import("/static/js/agent.js");
       const said = [...transcript.entries()].filter(({ type }) => type !== "note");
@@ -92,12 +92,12 @@ def scroll(page: Page) -> Any:
 
 
 def later(page: Page) -> None:
-    """After the ten seconds that the page waits between two looks at what no stream tells; its clock is installed."""
+    """Advance the page's installed clock by the ten seconds between two polls."""
     page.clock.fast_forward(11_000)
 
 
 def allowed(milliseconds: float) -> float:
-    """What takes so long on a machine that is free may take longer on one with more to do than it can."""
+    """A time limit for an idle machine, extended for an overloaded one."""
     return milliseconds * max(1, 2 * os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
@@ -110,7 +110,7 @@ def heap_mib(page: Page) -> float:
 
 
 class Wire:
-    """What a page takes in over HTTP, in bytes as they arrive: headers, and bodies as they were compressed."""
+    """The bytes that a page receives over HTTP: headers, and bodies as compressed."""
 
     def __init__(self, page: Page) -> None:
         self.sizes: dict[str, float] = {}

@@ -76,7 +76,7 @@ TALK: list[tuple[str, dict[str, Any]]] = [
 
 
 def furnish(api: Api) -> tuple[str, str, list[str]]:
-    """A team at work; the paths of its workspace and of the agent that waits, and the ids of some agents."""
+    """A team at work. Returns the paths of its workspace and of the waiting agent, and the ids of some agents."""
     workspace = api.workspace("Payments team")
     speaker = api.agent(workspace["id"], "deploy-bot")
     items = [{"n": n, "type": type_, "payload": payload} for n, (type_, payload) in enumerate(TALK, 1)]

@@ -1,4 +1,4 @@
-"""What an agent's page does with what the agent says, and what a person can do there."""
+"""An agent's page: how it shows output, and what people can do there."""
 
 import json
 import re
@@ -44,7 +44,7 @@ def said(page: Page) -> Locator:
     return page.locator(".entry-text")
 
 
-def test_markdown_is_rendered_with_coloured_code_and_nothing_that_runs_or_loads(reader: Page, place: Place) -> None:
+def test_markdown_is_rendered_with_colored_code_and_runs_or_loads_nothing(reader: Page, place: Place) -> None:
     place.publish("a", message(MARKDOWN))
     text = said(reader)
     expect(text.locator("strong")).to_have_text("this")
@@ -69,14 +69,14 @@ def test_code_is_copied(reader: Page, place: Place) -> None:
     assert reader.evaluate("navigator.clipboard.readText()") == "echo hello\n"
 
 
-def test_a_message_is_rendered_while_it_is_written(reader: Page, place: Place) -> None:
+def test_a_message_is_rendered_while_it_streams(reader: Page, place: Place) -> None:
     place.publish("a", message("A **bo", isStreaming=True))
     expect(said(reader)).to_contain_text("A **bo")
     place.publish("b", message("ld** word"))
     expect(said(reader).locator("strong")).to_have_text("bold")
 
 
-def test_what_a_process_prints_keeps_its_colours_and_its_characters(reader: Page, place: Place) -> None:
+def test_process_output_keeps_its_colors_and_characters(reader: Page, place: Place) -> None:
     place.say("\x1b[1;31mfailed\x1b[0m **not bold** 10%\r50%\r\x1b]0;title\x07done \x1b[2J\x1b[38;5;46mok\n")
     text = said(reader)
     expect(text).to_have_text("done ok\n")
@@ -86,7 +86,7 @@ def test_what_a_process_prints_keeps_its_colours_and_its_characters(reader: Page
     expect(text.nth(1)).to_have_text("failed **not bold**\n")
 
 
-def test_hostile_text_of_any_size_leaves_the_page_at_work(reader: Page, place: Place) -> None:
+def test_the_page_keeps_working_with_hostile_text_of_any_size(reader: Page, place: Place) -> None:
     for text in ("\x1b[31m" * 13_000, "\x1b[" + "1;" * 30_000, "x" * 65_000, "\r" * 65_000, "\x1b]8;;" + "y" * 65_000):
         place.say(text)
     for number, text in enumerate((">" * 19_000, "_a" * 9_000, "[" * 19_000, "|a" * 9_000 + "\n" + "|-" * 9_000)):
@@ -95,7 +95,7 @@ def test_hostile_text_of_any_size_leaves_the_page_at_work(reader: Page, place: P
     expect(reader.get_by_text("still here")).to_be_in_viewport(timeout=10_000)
 
 
-def test_tools_are_folded_and_say_what_they_hold(reader: Page, place: Place) -> None:
+def test_tool_calls_are_folded_and_summarized(reader: Page, place: Place) -> None:
     tool = {"role": "tool", "toolName": "Bash", "toolCallId": "t"}
     place.publish(
         "a",
@@ -110,7 +110,7 @@ def test_tools_are_folded_and_say_what_they_hold(reader: Page, place: Place) -> 
     expect(result.locator(".entry-text")).to_have_text("total 2\nfirst\nsecond")
 
 
-def test_search_finds_what_is_here_and_what_came_before(reader: Page, place: Place) -> None:
+def test_search_finds_loaded_and_earlier_output(reader: Page, place: Place) -> None:
     lines = [(OUTPUT, {"content": f"line {number}\n"}) for number in range(1, 1_801)]
     place.publish("a", *lines)
     reader.reload()
@@ -176,7 +176,9 @@ def test_status_and_context_over_time(reader: Page, place: Place) -> None:
     expect(timeline.locator('[data-status="waiting"]')).to_have_attribute("title", re.compile("Waiting for input"))
 
 
-def test_what_was_long_before_the_page_was_opened_is_in_the_chart(tab: Page, live: LiveServer, place: Place) -> None:
+def test_the_chart_includes_events_from_long_before_the_page_was_opened(
+    tab: Page, live: LiveServer, place: Place
+) -> None:
     place.status("running")
     place.context(5)
     place.context(60)
@@ -192,7 +194,7 @@ def test_what_was_long_before_the_page_was_opened_is_in_the_chart(tab: Page, liv
     expect(tab.get_by_role("button", name="Load earlier")).to_be_attached()
 
 
-def test_who_else_watches_is_named(
+def test_other_viewers_are_named(
     reader: Page, live: LiveServer, place: Place, fresh_browser: Callable[[], BrowserContext]
 ) -> None:
     watchers = reader.locator("[data-viewers]")
@@ -221,7 +223,7 @@ def test_a_person_answers_and_is_named(reader: Page, place: Place) -> None:
     expect(box).to_have_value("")
 
 
-def test_what_could_not_be_sent_is_kept(reader: Page, place: Place, complaints: Complaints) -> None:
+def test_text_that_could_not_be_sent_is_kept(reader: Page, place: Place, complaints: Complaints) -> None:
     reader.route("**/api/agents/*/input", lambda route: route.abort())
     box = reader.get_by_role("textbox", name="Answer this agent")
     box.fill("Important")
@@ -231,7 +233,7 @@ def test_what_could_not_be_sent_is_kept(reader: Page, place: Place, complaints: 
     complaints.clear()  # Chromium tells the console of every failed request
 
 
-def test_stop_asks_first_and_is_shown_with_who_asked(reader: Page, place: Place) -> None:
+def test_stop_asks_for_confirmation_and_shows_who_asked(reader: Page, place: Place) -> None:
     notes = reader.locator('.entry[data-type="note"]')
     reader.get_by_role("button", name="Stop").click()
     reader.get_by_role("dialog").get_by_role("button", name="Cancel").click()

@@ -1,4 +1,4 @@
-"""A person answers a waiting process from its page, and sees it go on."""
+"""A person answers a waiting process from its page and sees it continue."""
 
 import re
 import sys
@@ -54,7 +54,7 @@ def agent_page(tab: Page, live: LiveServer, place: Place) -> Page:
     return tab
 
 
-def test_a_person_answers_a_waiting_process_and_sees_it_go_on(
+def test_a_person_answers_a_waiting_process_and_sees_it_continue(
     agent_page: Page, runners: Runners, tmp_path: Path
 ) -> None:
     script = tmp_path / "claude"
@@ -89,7 +89,7 @@ def test_a_command_that_asks_on_its_terminal_is_answered(agent_page: Page, runne
         assert process.wait(20) == 0
 
 
-def test_an_interrupt_asked_for_on_the_page_reaches_the_process(agent_page: Page, runners: Runners) -> None:
+def test_an_interrupt_from_the_page_reaches_the_process(agent_page: Page, runners: Runners) -> None:
     wait = "import signal, sys\nsignal.signal(signal.SIGINT, lambda *_: sys.exit('interrupted'))\nprint('at work')\n"
     with running(runners, sys.executable, "-c", f"{wait}signal.pause()", name="worker") as process:
         expect(agent_page.get_by_text("at work")).to_be_visible(timeout=20_000)

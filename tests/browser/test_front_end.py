@@ -1,4 +1,4 @@
-"""Another front end, on an origin of its own, follows an agent as docs/guides/watch.md says."""
+"""Another front end, on its own origin, follows an agent as described in docs/guides/watch.md."""
 
 import threading
 from collections.abc import Iterator
@@ -61,7 +61,7 @@ def front_end(tmp_path: Path) -> Iterator[FrontEnd]:
         front_end.shutdown()
 
 
-def test_a_page_of_another_origin_follows_an_agent_by_a_module_and_tickets(front_end: FrontEnd, tab: Page) -> None:
+def test_a_page_of_another_origin_follows_an_agent_with_the_module_and_tickets(front_end: FrontEnd, tab: Page) -> None:
     front_end.place.say("said before\n")
     tab.goto(front_end.url)
     expect(tab.locator("#state")).to_have_text("live")

@@ -1,4 +1,4 @@
-"""Every page: signing in and out, a clean console, a way through by keyboard."""
+"""Every page: signing in and out, a clean console, keyboard navigation."""
 
 import re
 from collections.abc import Callable
@@ -15,14 +15,14 @@ pytestmark = pytest.mark.browser
 
 
 def everywhere(place: Place) -> list[str]:
-    """The paths of all pages of whoever is signed in."""
+    """The paths of all pages for a signed-in user."""
     workspace = place.workspace_url.removeprefix(place.api.url)
     invited = place.api.post(f"/workspaces/{place.workspace['id']}/invitations", {"role": "viewer"}).data["url"]
     pages = ["/", workspace, f"{workspace}people/", "/account/tokens/", f"/pinned/?agents={place.agent['id']}"]
     return [*pages, *(url.removeprefix(place.api.url) for url in (place.agent_url, invited))]
 
 
-def test_no_page_complains_or_breaks_the_content_policy(tab: Page, live: LiveServer, place: Place) -> None:
+def test_no_page_logs_errors_or_breaks_the_content_policy(tab: Page, live: LiveServer, place: Place) -> None:
     """The fixture `complaints` is the assertion."""
     place.say("hello")
     tab.goto(f"{live.url}/sign-in/")
@@ -37,7 +37,7 @@ def test_no_page_complains_or_breaks_the_content_policy(tab: Page, live: LiveSer
         tab.wait_for_load_state("networkidle")
 
 
-def test_the_footer_tells_the_version(tab: Page, live: LiveServer) -> None:
+def test_the_footer_shows_the_version(tab: Page, live: LiveServer) -> None:
     tab.goto(f"{live.url}/sign-in/")
     expect(tab.get_by_role("contentinfo")).to_have_text(f"Agentstream {__version__}")
 
@@ -88,7 +88,7 @@ def test_signing_out_in_one_tab_is_seen_in_the_others(tab: Page, live: LiveServe
     expect(tab.get_by_role("link", name="Sign in again")).to_be_visible()
 
 
-def test_the_way_to_a_transcript_by_keyboard(tab: Page, live: LiveServer, place: Place) -> None:
+def test_a_transcript_can_be_reached_by_keyboard(tab: Page, live: LiveServer, place: Place) -> None:
     sign_in(tab, live)
     tab.goto(place.workspace_url)
     expect(tab.locator(".agent-row")).to_be_visible()
@@ -102,7 +102,7 @@ def test_the_way_to_a_transcript_by_keyboard(tab: Page, live: LiveServer, place:
     expect(tab.get_by_role("log")).to_be_visible()
 
 
-def test_on_a_phone_it_is_said_in_full_why_an_agent_waits_and_how_full_its_context_is(
+def test_a_phone_shows_in_full_why_an_agent_waits_and_how_full_its_context_is(
     tab: Page, live: LiveServer, place: Place
 ) -> None:
     context = {"contextLevel": 100, "tokensUsed": 1_000_000, "tokensLimit": 1_000_000}
@@ -140,7 +140,7 @@ def test_on_a_phone_an_agents_name_is_never_cut(tab: Page, live: LiveServer, pla
         assert cut == [0, 0], path
 
 
-def test_on_a_phone_one_may_try_again_at_once(
+def test_on_a_phone_the_connection_can_be_retried_at_once(
     tab: Page, live: LiveServer, place: Place, complaints: Complaints
 ) -> None:
     tab.set_viewport_size({"width": 360, "height": 740})

@@ -53,7 +53,7 @@ def people(tab: Page, live: LiveServer, place: Place) -> Page:
 
 
 def join(place: Place, live: LiveServer, name: str, role: str) -> str:
-    """Somebody with an account becomes a member; the path of their membership."""
+    """Make a user a member; returns the path of the membership."""
     live.token(name)
     path = f"/workspaces/{place.workspace['id']}/members"
     added = place.api.post(path, {"user": name, "role": role})
@@ -61,7 +61,7 @@ def join(place: Place, live: LiveServer, name: str, role: str) -> str:
     return f"{path}/{added.data['id']}"
 
 
-def test_somebody_is_invited_by_name(
+def test_a_person_is_invited_by_name(
     live: LiveServer, place: Place, fresh_browser: Callable[[], BrowserContext]
 ) -> None:
     owner = f"owner-{place.workspace['id'][:8]}"
@@ -81,7 +81,7 @@ def test_somebody_is_invited_by_name(
     expect(pending).to_have_count(0)
 
 
-def test_who_is_invited_makes_an_account_and_appears_live(
+def test_an_invited_person_creates_an_account_and_appears_live(
     people: Page, live: LiveServer, place: Place, fresh_browser: Callable[[], BrowserContext], complaints: Complaints
 ) -> None:
     link = invite(people, "operator")
@@ -108,7 +108,7 @@ def test_who_is_invited_makes_an_account_and_appears_live(
     assert link.rsplit("/", 2)[1] not in live.log
 
 
-def test_who_has_an_account_signs_in_and_comes_back_to_the_invitation(
+def test_a_user_with_an_account_signs_in_and_returns_to_the_invitation(
     people: Page, live: LiveServer, place: Place, fresh_browser: Callable[[], BrowserContext]
 ) -> None:
     script = "from django.contrib.auth.models import User; User.objects.create_user('settled', password='%s')"
@@ -143,7 +143,7 @@ def test_an_invitation_is_revoked(people: Page, complaints: Complaints) -> None:
     complaints.clear()
 
 
-def test_a_changed_role_is_felt_live_on_the_others_pages(
+def test_a_changed_role_takes_effect_live_on_that_persons_pages(
     people: Page, live: LiveServer, place: Place, fresh_browser: Callable[[], BrowserContext]
 ) -> None:
     join(place, live, "promoted", "viewer")
@@ -171,7 +171,7 @@ def test_a_changed_role_is_felt_live_on_the_others_pages(
     expect(member(list_, "promoted").get_by_role("button", name="Leave this workspace")).to_be_visible()
 
 
-def test_who_is_removed_is_told_so_on_every_open_page(
+def test_every_open_page_of_a_removed_member_says_so(
     people: Page, live: LiveServer, place: Place, fresh_browser: Callable[[], BrowserContext]
 ) -> None:
     join(place, live, "removed", "operator")
@@ -290,9 +290,11 @@ def test_owners_read_the_audit_log_of_their_workspace(tab: Page, live: LiveServe
     assert download.value.suggested_filename.endswith(".csv")
 
 
-def test_what_is_invited_and_made_elsewhere_appears_by_itself(tab: Page, live: LiveServer, place: Place) -> None:
+def test_invitations_and_tokens_created_elsewhere_appear_by_themselves(
+    tab: Page, live: LiveServer, place: Place
+) -> None:
     sign_in(tab, live)
-    tab.clock.install()  # its time goes on as ever, until it is told to jump
+    tab.clock.install()  # time passes normally until the test advances it
     tab.goto(f"{place.workspace_url}people/")
     expect(member(tab, "root")).to_be_visible()
     assert place.api.post(f"/workspaces/{place.workspace['id']}/invitations", {"role": "viewer"}).status == 201

@@ -1,4 +1,4 @@
-"""Several agents side by side, over one connection, in a layout that the address holds."""
+"""Several agents side by side, over one connection, in a layout stored in the address."""
 
 import re
 import threading
@@ -17,7 +17,7 @@ from tests.support.server import LiveServer
 pytestmark = pytest.mark.browser
 
 
-def test_pinning_by_star_and_the_layout_in_the_address(tab: Page, live: LiveServer, place: Place) -> None:
+def test_agents_are_pinned_by_star_and_the_address_has_the_layout(tab: Page, live: LiveServer, place: Place) -> None:
     other = place.api.agent(place.workspace["id"], "another")
     place.say("words of the worker\n")
     sign_in(tab, live)
@@ -45,7 +45,7 @@ def test_pinning_by_star_and_the_layout_in_the_address(tab: Page, live: LiveServ
     expect(panels.first).to_contain_text("for input")
 
 
-def test_the_heads_of_nine_panels_have_room_for_what_they_say(tab: Page, live: LiveServer, place: Place) -> None:
+def test_nine_panels_have_room_for_their_headings(tab: Page, live: LiveServer, place: Place) -> None:
     name = "an agent with a name that is longer than its panel"
     ids = [place.api.agent(place.workspace["id"], f"{name} {number}")["id"] for number in range(8)]
     place.publish(
@@ -73,7 +73,7 @@ OVERLAPS = """() => [...document.querySelectorAll(".panel-head")].flatMap((head)
 })"""
 
 
-def test_what_does_not_exist_is_said_and_nonsense_left_out(tab: Page, live: LiveServer, place: Place) -> None:
+def test_missing_agents_are_reported_and_invalid_ids_ignored(tab: Page, live: LiveServer, place: Place) -> None:
     sign_in(tab, live)
     unknown = "00000000-0000-4000-8000-000000000000"
     tab.goto(f"{live.url}/pinned/?agents={unknown},<script>,{place.agent['id']}")
@@ -82,7 +82,7 @@ def test_what_does_not_exist_is_said_and_nonsense_left_out(tab: Page, live: Live
     expect(tab.locator(".panel").last).to_contain_text("worker")
 
 
-def test_nine_agents_of_fifty_events_a_second_each_leave_the_page_free(
+def test_nine_agents_with_fifty_events_a_second_each_leave_the_page_responsive(
     tab: Page, live: LiveServer, root: Api, figures: Figures
 ) -> None:
     workspace = root.workspace("Nine")
@@ -119,7 +119,7 @@ def test_nine_agents_of_fifty_events_a_second_each_leave_the_page_free(
 
 
 def speak(root: Api, agents: list[str], seconds: int) -> float:
-    """Fifty events a second from each agent, in batches of five as a runner sends them; how many seconds it took."""
+    """Fifty events a second from each agent, in batches of five as a runner sends them. Returns the seconds it took."""
     begun = time.monotonic()
     with ThreadPoolExecutor(len(agents)) as pool:
         for batch in range(seconds * 10):

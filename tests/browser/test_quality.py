@@ -1,4 +1,4 @@
-"""What holds for every page: accessible, small, themed, at home on the keyboard and on a bad network."""
+"""Every page is accessible, small, themed, and usable with a keyboard and on a bad network."""
 
 import re
 from collections.abc import Callable
@@ -133,7 +133,7 @@ def test_the_theme_is_chosen_and_kept(tab: Page, live: LiveServer, place: Place)
     assert tab.evaluate(background) == light
 
 
-def test_shortcuts_are_listed_and_keep_out_of_the_way(tab: Page, live: LiveServer, place: Place) -> None:
+def test_shortcuts_are_listed_and_do_not_interfere_with_typing(tab: Page, live: LiveServer, place: Place) -> None:
     sign_in(tab, live)
     tab.goto(place.agent_url)
     expect_state(tab, "Live")
@@ -149,9 +149,7 @@ def test_shortcuts_are_listed_and_keep_out_of_the_way(tab: Page, live: LiveServe
     expect(tab.get_by_role("heading", level=1)).to_have_text("Overview")
 
 
-def test_a_network_that_was_cut_costs_nothing(
-    tab: Page, live: LiveServer, place: Place, complaints: Complaints
-) -> None:
+def test_a_lost_network_loses_no_events(tab: Page, live: LiveServer, place: Place, complaints: Complaints) -> None:
     cut = {"now": False}
     sockets: list[object] = []
 
@@ -212,7 +210,7 @@ def test_a_page_that_is_behind_says_so_until_it_has_caught_up(
     complaints.clear()
 
 
-def test_whatever_has_the_focus_can_be_seen_to_have_it(tab: Page, live: LiveServer, place: Place) -> None:
+def test_focus_is_always_visible(tab: Page, live: LiveServer, place: Place) -> None:
     place.publish("a", *TALK)
     sign_in(tab, live)
     people = f"{place.workspace_url}people/"
@@ -241,7 +239,7 @@ FOCUS = """() => {
 }"""
 
 
-def test_nothing_moves_for_whom_that_is_too_much(tab: Page, live: LiveServer, place: Place) -> None:
+def test_nothing_moves_with_reduced_motion(tab: Page, live: LiveServer, place: Place) -> None:
     place.status("running")
     sign_in(tab, live)
     moving = "document.getAnimations().filter((one) => one.effect.getComputedTiming().duration > 1).length"
@@ -252,7 +250,7 @@ def test_nothing_moves_for_whom_that_is_too_much(tab: Page, live: LiveServer, pl
         assert (tab.evaluate(moving) > 0) is moves, wish
 
 
-def test_where_web_sockets_are_blocked_the_page_is_live_all_the_same(
+def test_the_page_is_live_even_if_websockets_are_blocked(
     fresh_browser: Callable[[], BrowserContext], live: LiveServer, place: Place
 ) -> None:
     tab = fresh_browser().new_page()

@@ -1,4 +1,4 @@
-"""A person is asked, sees what would be done, and answers; everybody sees who did."""
+"""A person is asked, sees the exact action, and answers; everyone sees who did."""
 
 import re
 from collections.abc import Callable
@@ -34,7 +34,7 @@ def colleague(fresh_browser: Callable[[], BrowserContext], live: LiveServer, pla
     return open_page(fresh_browser().new_page(), live, place.agent_url, name)
 
 
-def test_a_card_says_what_would_be_done_and_both_browsers_see_who_answered(
+def test_a_card_shows_the_exact_action_and_both_browsers_see_who_answered(
     agent_page: Page, colleague: Page, place: Place
 ) -> None:
     tool = {"name": "Bash", "input": {"command": "rm -rf build"}, "changes": [{"path": "hello.py", "patch": PATCH}]}
@@ -77,7 +77,7 @@ def test_nothing_of_a_request_is_markup(agent_page: Page, place: Place) -> None:
     expect(outcome(agent_page, "Permission")).to_have_text(f"You answered: {NAMED}.")
 
 
-def test_what_is_cut_is_said_and_can_be_seen(agent_page: Page, place: Place) -> None:
+def test_cut_text_says_so_and_can_be_expanded(agent_page: Page, place: Place) -> None:
     lines = "".join(f"echo {number}\n" for number in range(300))
     ask(place, permission("r1", title="Many lines", tool={"name": "Bash", "input": {"command": lines}}))
     ask(place, permission("r2", title="A long line", tool={"name": "Bash", "input": {"command": "x" * 9_000 + "; rm"}}))
@@ -115,7 +115,7 @@ def test_keys_answer_only_the_card_that_is_focused(agent_page: Page, colleague: 
     assert place.api.get(f"/agents/{place.agent['id']}").data["requests"][0]["requestId"] == "r1"
 
 
-def test_a_key_that_is_held_or_typed_answers_nothing(agent_page: Page, place: Place) -> None:
+def test_held_or_typed_keys_answer_nothing(agent_page: Page, place: Place) -> None:
     ask(place, question("r1", options=[{"id": "no", "label": "Not now", "effect": "deny"}]))
     found = settled(card(agent_page))
     for event in ("{key: 'n', repeat: true}", "{key: 'n', ctrlKey: true}"):
@@ -127,7 +127,7 @@ def test_a_key_that_is_held_or_typed_answers_nothing(agent_page: Page, place: Pl
     expect(outcome(agent_page)).to_have_text("You answered: Not now.")
 
 
-def test_a_click_on_what_has_only_just_moved_answers_nothing(agent_page: Page, place: Place) -> None:
+def test_a_click_on_a_card_that_just_moved_answers_nothing(agent_page: Page, place: Place) -> None:
     ask(place, permission("r1", title="First?"))
     ask(place, permission("r2", title="Second?"))
     settled(card(agent_page, "First?"))
@@ -136,13 +136,13 @@ def test_a_click_on_what_has_only_just_moved_answers_nothing(agent_page: Page, p
       document.querySelector(".request").style.marginTop = "40px";
       button.click();
     }""")
-    expect(below).to_contain_text("This has only just appeared or moved.")
+    expect(below).to_contain_text("This just appeared or moved.")
     assert "resolution" not in place.api.get(f"/agents/{place.agent['id']}/requests/r2").data
     settled(below).get_by_role("button", name="No").click()
     expect(outcome(agent_page, "Second?")).to_have_text("You answered: No.")
 
 
-def test_questions_are_answered_by_choosing_and_by_a_text(agent_page: Page, colleague: Page, place: Place) -> None:
+def test_questions_are_answered_with_options_and_text(agent_page: Page, colleague: Page, place: Place) -> None:
     ask(place, question("r1"))
     settled(card(agent_page)).get_by_role("button", name="Send").click()
     expect(card(agent_page)).to_contain_text("An answer is missing.")
@@ -165,7 +165,7 @@ def test_one_answer_is_an_option_or_a_text(agent_page: Page, place: Place) -> No
     expect(outcome(agent_page)).to_have_text("You answered: Gamma.")
 
 
-def test_a_text_is_asked_for(agent_page: Page, place: Place) -> None:
+def test_a_request_for_input_takes_text(agent_page: Page, place: Place) -> None:
     ask(place, {"requestId": "r1", "kind": "input", "title": "Which port?", "options": []})
     agent_page.get_by_role("textbox", name="Your answer to: Which port?").fill("8080")
     settled(card(agent_page)).get_by_role("button", name="Send").click()
@@ -179,7 +179,7 @@ ENDINGS: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("name", ENDINGS)
-def test_how_a_request_ended_is_said(agent_page: Page, place: Place, name: str) -> None:
+def test_a_card_says_how_its_request_ended(agent_page: Page, place: Place, name: str) -> None:
     ending, text = ENDINGS[name]
     ask(place, permission("r1"))
     expect(card(agent_page)).to_be_visible()
@@ -195,7 +195,7 @@ def test_a_request_that_expires_says_so(agent_page: Page, place: Place) -> None:
     expect(outcome(agent_page)).to_have_text("Expired: nobody answered in time.")
 
 
-def test_who_answers_too_late_is_told_who_was_first(
+def test_a_late_answer_learns_who_was_first(
     agent_page: Page, live: LiveServer, place: Place, complaints: Complaints
 ) -> None:
     ada = join(place, live, f"eva-{place.agent['id'][:8]}", "operator")
@@ -238,7 +238,7 @@ def test_viewers_see_a_request_without_buttons_until_they_are_operators(
     expect(outcome(tab)).to_have_text("You answered: Yes.")
 
 
-def test_who_answered_while_the_page_was_away_is_said_when_it_is_back(
+def test_a_page_that_reconnects_shows_who_answered_meanwhile(
     tab: Page, live: LiveServer, place: Place, complaints: Complaints
 ) -> None:
     sockets: list[WebSocketRoute] = []
@@ -273,7 +273,7 @@ def test_screen_readers_hear_what_is_asked_and_how_it_ended(agent_page: Page, pl
     expect(said).to_have_text("Deploy?: You answered: Yes.")
 
 
-def test_what_is_too_large_for_a_state_is_fetched(tab: Page, live: LiveServer, place: Place) -> None:
+def test_requests_omitted_from_a_state_are_fetched(tab: Page, live: LiveServer, place: Place) -> None:
     large = {"name": "Write", "input": {"content": "x" * 50_000}}
     for number in range(3):
         ask(place, permission(f"r{number}", title=f"Large {number}", tool=large))
@@ -283,7 +283,7 @@ def test_what_is_too_large_for_a_state_is_fetched(tab: Page, live: LiveServer, p
     expect(card(tab)).to_have_count(3)
 
 
-def test_who_lost_access_is_no_longer_asked_for_by_the_page(tab: Page, live: LiveServer, place: Place) -> None:
+def test_a_page_stops_querying_viewers_once_access_is_lost(tab: Page, live: LiveServer, place: Place) -> None:
     name = f"leo-{place.agent['id'][:8]}"
     join(place, live, name, "viewer")
     sign_in(tab, live, name)

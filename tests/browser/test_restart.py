@@ -1,4 +1,4 @@
-"""The first promise of all: what a person watches goes on, whatever happens to the server."""
+"""The main promise: a page continues whatever happens to the server."""
 
 import re
 import time
@@ -29,7 +29,7 @@ def first_start(tmp_path: Path) -> Iterator[LiveServer]:
 
 
 def end_orphans(data_dir: Path) -> None:
-    """The Playground's process outlives a killed server, and would wait for it for ever."""
+    """The Playground's process survives a killed server, and would wait for it forever."""
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             if process.environ().get("DATA_DIR") == str(data_dir):
@@ -56,9 +56,7 @@ def wait_for_number(page: Page, number: int, seconds: float = 20) -> None:
         page.wait_for_timeout(100)
 
 
-def test_a_page_carries_on_over_a_killed_server_without_a_missing_or_repeated_line(
-    first_start: LiveServer, tab: Page
-) -> None:
+def test_a_page_survives_a_killed_server_without_a_missing_or_repeated_line(first_start: LiveServer, tab: Page) -> None:
     follow_sign_in_link(tab, printed_link(first_start))
     tab.get_by_role("link", name="Playground").click()
     tab.get_by_role("link", name="stocktaker").click()
@@ -82,7 +80,7 @@ def test_a_page_carries_on_over_a_killed_server_without_a_missing_or_repeated_li
     assert tab.evaluate("window.sameDocument") is True
 
 
-def test_a_page_survives_three_restarts_while_nothing_is_said(own_live: LiveServer, tab: Page) -> None:
+def test_a_page_survives_three_restarts_without_output(own_live: LiveServer, tab: Page) -> None:
     place = Place.make(own_live)
     sign_in(tab, own_live)
     tab.goto(place.agent_url)
@@ -96,7 +94,7 @@ def test_a_page_survives_three_restarts_while_nothing_is_said(own_live: LiveServ
     assert transcript(tab) == "line 0\nline 1\nline 2\n"
 
 
-def test_the_header_says_when_the_next_attempt_is_and_can_be_told_to_try_now(own_live: LiveServer, tab: Page) -> None:
+def test_the_header_shows_the_next_attempt_and_can_retry_at_once(own_live: LiveServer, tab: Page) -> None:
     place = Place.make(own_live)
     sign_in(tab, own_live)
     tab.clock.install()
@@ -113,7 +111,7 @@ def test_the_header_says_when_the_next_attempt_is_and_can_be_told_to_try_now(own
     expect_state(tab, "Live")
 
 
-def test_who_is_signed_out_is_told_so_and_offered_the_way_back(own_live: LiveServer, tab: Page) -> None:
+def test_a_signed_out_page_says_so_and_offers_to_sign_in(own_live: LiveServer, tab: Page) -> None:
     place = Place.make(own_live)
     sign_in(tab, own_live)
     tab.goto(place.workspace_url)

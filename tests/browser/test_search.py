@@ -1,4 +1,4 @@
-"""Search everywhere: from any page to the place in a transcript, whatever an agent has written there."""
+"""Search everywhere: from any page to the match in a transcript, whatever an agent wrote."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""What one device has seen, all have; what has finished since is somebody's turn. Nothing is polled for that."""
+"""Agents seen on one device are seen on all; those that have finished since need the user. Nothing is polled."""
 
 from collections.abc import Callable
 
@@ -22,7 +22,7 @@ def open_board(page: Page, live: LiveServer, place: Place) -> None:
     expect(page.locator(".agent-row", has_text="worker")).to_be_visible()
 
 
-def test_a_finished_agent_is_ones_turn_until_its_transcript_is_seen_on_any_device(
+def test_a_finished_agent_needs_you_until_you_have_seen_its_transcript_on_any_device(
     live: LiveServer, place: Place, fresh_browser: Callable[[], BrowserContext]
 ) -> None:
     board, phone = fresh_browser().new_page(), fresh_browser().new_page()
@@ -46,9 +46,7 @@ def test_a_finished_agent_is_ones_turn_until_its_transcript_is_seen_on_any_devic
     expect(needs_attention(board)).to_be_hidden()
 
 
-def test_what_is_above_the_end_of_the_transcript_does_not_count_as_seen(
-    live: LiveServer, place: Place, tab: Page
-) -> None:
+def test_a_transcript_scrolled_up_does_not_count_as_seen(live: LiveServer, place: Place, tab: Page) -> None:
     place.say("line\n" * 400)
     sign_in(tab, live)
     tab.goto(place.agent_url)
@@ -64,7 +62,7 @@ def test_what_is_above_the_end_of_the_transcript_does_not_count_as_seen(
     assert place.api.get(f"/agents/{place.agent['id']}").data["needs"] is None
 
 
-def test_the_pinned_grid_marks_what_it_shows(live: LiveServer, place: Place, tab: Page) -> None:
+def test_the_pinned_grid_marks_its_agents_as_seen(live: LiveServer, place: Place, tab: Page) -> None:
     place.say("hello\n")
     place.status("finished")
     sign_in(tab, live)

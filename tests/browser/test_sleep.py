@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 
 
 class Network:
-    """What lies between the browser and the server, on a thread of its own."""
+    """A proxy between the browser and the server, in its own thread."""
 
     def __init__(self, port: int) -> None:
         self._loop = asyncio.new_event_loop()
@@ -30,7 +30,7 @@ class Network:
         return self._proxy.ws_url.replace("ws:", "http:").removesuffix("/ws/")
 
     def vanish(self) -> None:
-        """Connections are dead, and nobody is told."""
+        """Make connections dead without notifying either side."""
         self._loop.call_soon_threadsafe(self._proxy.silence)
 
     def close(self) -> None:
@@ -53,7 +53,7 @@ def network(live: LiveServer) -> Iterator[Network]:
 def laptop(tab: Page, live: LiveServer, place: Place, network: Network) -> Page:
     """The agent's page, over that network."""
     sign_in(tab, live)
-    tab.clock.install()  # its time goes on as ever, until it is told to jump
+    tab.clock.install()  # time passes normally until the test advances it
     tab.goto(place.agent_url.replace(place.api.url, network.url))
     expect_state(tab, "Live")
     return tab

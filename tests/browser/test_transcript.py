@@ -1,4 +1,4 @@
-"""An agent's page: everything it says, once and in order, and nothing it says does any harm."""
+"""An agent's page: all output once and in order, and no output does any harm."""
 
 from typing import Any
 
@@ -52,7 +52,7 @@ def test_a_tool_call_shows_its_diff_and_its_result_how_it_went(reader: Page, pla
     expect(answered.locator(".fold-brief")).to_have_text("no such file · failed · 1.2 s")
 
 
-def test_sessions_plans_usage_and_sub_agents_are_told_in_words(reader: Page, place: Place) -> None:
+def test_sessions_plans_usage_and_sub_agents_are_described(reader: Page, place: Place) -> None:
     def steps(*states: str) -> dict[str, Any]:
         return {"entries": [{"content": f"step {n}", "status": state} for n, state in enumerate(states, 1)]}
 
@@ -76,7 +76,7 @@ def test_sessions_plans_usage_and_sub_agents_are_told_in_words(reader: Page, pla
     )
 
 
-def test_what_happened_is_told_between_what_was_said(reader: Page, place: Place) -> None:
+def test_events_appear_between_the_messages(reader: Page, place: Place) -> None:
     expect(reader.get_by_role("heading", name="No output yet")).to_be_visible()
     error = {"error": {"code": "BROKEN", "message": "It broke"}}
     place.publish(
@@ -97,7 +97,7 @@ def test_what_happened_is_told_between_what_was_said(reader: Page, place: Place)
     expect(head).to_contain_text("84,000 of 200,000 tokens")
 
 
-def test_hostile_output_is_only_ever_text(reader: Page, place: Place) -> None:
+def test_hostile_output_is_always_shown_as_text(reader: Page, place: Place) -> None:
     hostile = [
         "<img src=x onerror=\"document.title='pwned'\">",
         "<script>document.title='pwned'</script>",
@@ -201,6 +201,6 @@ SCROLL = """one => new Promise((resolve) => {
 })"""
 
 
-def test_a_deleted_agent_is_said_to_be_deleted(reader: Page, place: Place) -> None:
+def test_the_page_says_that_its_agent_was_deleted(reader: Page, place: Place) -> None:
     assert place.api.call("DELETE", f"/agents/{place.agent['id']}").status == 204
     expect(reader.get_by_role("alert")).to_have_text("This agent was deleted.")

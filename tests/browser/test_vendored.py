@@ -1,4 +1,4 @@
-"""The libraries in static/vendor are those that were published, and nothing else lies there."""
+"""static/vendor contains the published libraries and nothing else."""
 
 import hashlib
 import json
@@ -8,7 +8,7 @@ from tests.support.server import ROOT
 VENDOR = ROOT / "static" / "vendor"
 
 
-def test_every_file_is_as_published_and_of_known_licence() -> None:
+def test_every_file_is_unmodified_and_has_a_known_license() -> None:
     manifest = json.loads((VENDOR / "manifest.json").read_text())
     listed = {path: digest for library in manifest for path, digest in library["sha256"].items()}
     present = {

@@ -1,4 +1,4 @@
-"""Home and workspace pages change by themselves."""
+"""Home and workspace pages update live."""
 
 import re
 import time
@@ -38,7 +38,7 @@ def test_status_and_context_change_without_reload(board: Page, place: Place) -> 
     expect(worker.get_by_role("meter")).to_have_attribute("aria-valuenow", "42")
 
 
-def test_those_who_need_a_person_come_first(board: Page, place: Place) -> None:
+def test_agents_that_need_a_person_come_first(board: Page, place: Place) -> None:
     attention = board.get_by_role("region", name="Needs attention")
     expect(attention).to_be_hidden()
     place.api.agent(place.workspace["id"], "another")
@@ -116,7 +116,7 @@ def test_search_and_filter_by_status_are_in_the_address(board: Page, place: Plac
     expect(board.locator(".agent-row .agent-name")).to_have_text("worker")
 
 
-def test_who_asked_for_it_is_notified_when_an_agent_begins_to_wait(board: Page, place: Place) -> None:
+def test_with_notifications_on_a_person_is_notified_when_an_agent_starts_waiting(board: Page, place: Place) -> None:
     board.add_init_script(
         """window.shown = [];
         window.Notification = class {
@@ -141,7 +141,7 @@ def test_who_asked_for_it_is_notified_when_an_agent_begins_to_wait(board: Page, 
     assert shown == [["worker", f"Waiting for approval · {name}", place.agent["id"]]]
 
 
-def test_one_that_runs_and_says_nothing_for_long_wants_attention(board: Page, place: Place) -> None:
+def test_a_running_agent_silent_for_long_needs_attention(board: Page, place: Place) -> None:
     place.status("running")
     place.say("working on it")
     expect(row(board, "worker")).to_contain_text("working on it")
@@ -199,7 +199,7 @@ def test_two_thousand_live_agents_stay_smooth(
     assert longest < allowed(200)
 
 
-def test_who_is_a_member_of_nothing_is_told_what_to_do(tab: Page, live: LiveServer) -> None:
+def test_a_user_without_workspaces_is_told_what_to_do(tab: Page, live: LiveServer) -> None:
     live.token("newcomer")
     sign_in(tab, live, "newcomer")
     expect(tab.get_by_role("heading", name="No workspaces yet")).to_be_visible()
@@ -211,9 +211,7 @@ def card(page: Page, name: str) -> Locator:
     return page.locator(".workspace-card", has_text=name)
 
 
-def test_home_shows_a_workspace_one_is_added_to_and_drops_one_that_is_gone(
-    tab: Page, live: LiveServer, root: Api
-) -> None:
+def test_home_shows_a_new_workspace_and_drops_a_deleted_one(tab: Page, live: LiveServer, root: Api) -> None:
     live.token("joiner")
     sign_in(tab, live, "joiner")
     tab.clock.install()
@@ -250,7 +248,7 @@ def test_home_shows_a_workspace_one_is_added_to_and_drops_one_that_is_gone(
     assert tab.evaluate("window.sameDocument")
 
 
-def test_a_workspace_made_in_another_tab_is_there_when_one_comes_back(tab: Page, live: LiveServer, root: Api) -> None:
+def test_a_workspace_created_in_another_tab_appears_on_return(tab: Page, live: LiveServer, root: Api) -> None:
     sign_in(tab, live)
     expect_state(tab, "Live")
     workspace = root.workspace("Made in another tab")

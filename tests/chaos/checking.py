@@ -1,4 +1,4 @@
-"""The verdict: what was acknowledged to the producers is what every viewer has received, once and in order."""
+"""The verdict: every viewer has received exactly the acknowledged events, once and in order."""
 
 import asyncio
 from collections import Counter
@@ -12,7 +12,7 @@ QUIET = 0.5  # seconds after the last event in which a late duplicate would show
 
 
 async def until(reached: Callable[[], bool], seconds: float, what: str) -> float:
-    """Wait for a condition; the seconds it took. Fails with `what` was waited for."""
+    """Wait for a condition and return the seconds it took. On timeout, fails naming `what` was expected."""
     loop = asyncio.get_running_loop()
     start = loop.time()
     while not reached():
@@ -23,7 +23,7 @@ async def until(reached: Callable[[], bool], seconds: float, what: str) -> float
 
 @asynccontextmanager
 async def flowing(producers: Sequence[Producer], rate: float, size: int = 0) -> AsyncIterator[None]:
-    """Each producer publishes `rate` events a second meanwhile; at the end all of them are acknowledged."""
+    """Each producer publishes `rate` events a second during the block; at the end all are acknowledged."""
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         for producer in producers:
@@ -37,7 +37,7 @@ async def flowing(producers: Sequence[Producer], rate: float, size: int = 0) -> 
 
 
 async def reconcile(producers: Sequence[Producer], watchers: Sequence[Watcher], seconds: float = 60) -> dict[str, int]:
-    """Wait until everything has arrived, then fail with each event that is missing, doubled or out of place."""
+    """Wait until everything has arrived, then fail listing each event that is missing, duplicated or out of order."""
     expected: Counter[str] = Counter()
     for producer in producers:
         expected[producer.agent] += producer.n

@@ -1,4 +1,4 @@
-"""Server processes that share one database, and places on them for a test to publish and watch."""
+"""Server processes that share one database, with workspaces to publish to and watch."""
 
 import contextlib
 import uuid
@@ -15,7 +15,7 @@ from tests.support.server import SHARED_KEY, LiveServer
 
 @dataclass(frozen=True)
 class Site:
-    """A workspace with agents of a test's own."""
+    """A test's own workspace, with agents."""
 
     token: str
     agents: list[str]

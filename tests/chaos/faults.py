@@ -1,4 +1,4 @@
-"""Things that happen to processes."""
+"""Faults of processes."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ def pid_of(service: Service) -> int:
 
 @contextmanager
 def frozen(service: Service) -> Iterator[None]:
-    """The process is there and does nothing: connections stay open, nothing answers."""
+    """Freeze the process: connections stay open, nothing responds."""
     os.kill(pid_of(service), signal.SIGSTOP)
     try:
         yield

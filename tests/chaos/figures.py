@@ -1,4 +1,4 @@
-"""The figures a run measures: one line each on standard output, and in the file that CHAOS_RESULTS names."""
+"""The figures measured by a run: one line each on standard output, and in the file named by CHAOS_RESULTS."""
 
 import json
 import os
@@ -14,7 +14,7 @@ def scaled(short: int, long: int) -> int:
 
 
 def percentile(values: Iterable[float], percent: float) -> float:
-    """The nearest-rank percentile; 0 where there is nothing."""
+    """The nearest-rank percentile; 0 without values."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))] if ordered else 0.0
 

@@ -1,4 +1,4 @@
-"""What a server says of itself at /metrics."""
+"""A server's metrics."""
 
 import re
 import urllib.request

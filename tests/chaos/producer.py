@@ -1,4 +1,4 @@
-"""A producer that gives up no event: it retries until the server has acknowledged it."""
+"""A producer that retries each event until the server has acknowledged it."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ Item = dict[str, Any]
 
 
 def content(producer: str, n: int, size: int = 0) -> str:
-    """What the events say: who sent them, their number and when they were made; then padding."""
+    """An event's content: its producer, number and time, then padding."""
     return f"{producer} {n} {time.time():.6f} ".ljust(size, "x")
 
 
@@ -76,7 +76,7 @@ class Producer:
         return {"n": n, "type": "agent:output", "payload": {"content": content(self.name, n, size)}}
 
     async def _try(self, message: str) -> str | None:
-        """Send a publication; why it was not acknowledged, or None."""
+        """Send a publication. Returns why it wasn't acknowledged, or None."""
         try:
             answer = await self._ask(message)
         except (OSError, WebSocketException, TimeoutError):

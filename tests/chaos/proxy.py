@@ -78,7 +78,7 @@ class Proxy:
         return f"ws://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/ws/"
 
     def cut(self, share: float = 1.0) -> int:
-        """Cut this share of the connections, chosen at random, without a word; how many those were."""
+        """Silently cut this share of the connections, chosen at random. Returns how many."""
         alive = [half for half in self._halves if half.transport and not half.transport.is_closing()]
         chosen = random.sample(alive, round(len(alive) * share))
         for half in chosen:
@@ -87,7 +87,7 @@ class Proxy:
         return len(chosen)
 
     def silence(self) -> None:
-        """From now on nothing passes on the connections there are, and neither side is told; new ones work."""
+        """Make existing connections dead without notifying either side; new ones work."""
         for half in self._halves:
             for side in (half, half.peer):
                 if side and side.transport and not side.transport.is_closing():

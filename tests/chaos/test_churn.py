@@ -1,4 +1,4 @@
-"""Live for months: people come, look and go, and nothing of them is left."""
+"""Months of uptime: people connect, watch and leave, and nothing of them remains."""
 
 import asyncio
 import itertools
@@ -30,7 +30,7 @@ def one(backend: dict[str, str], tmp_path: Path) -> Iterator[Cluster]:
 
 
 async def _visit(url: str, token: str, agent: str, number: int) -> None:
-    """Come, subscribe, see an event or two, and leave in one of the ways people leave."""
+    """Connect, subscribe, see an event or two, and leave in one of several ways."""
     async with viewer(url, token) as visitor:
         await visitor.subscribe("agent", agent, since=0)
         await visitor.events(1)
@@ -52,7 +52,7 @@ async def _visits(one: Cluster, agents: list[str], count: int) -> None:
     await asyncio.gather(*(visitor() for _ in range(AT_ONCE)))
 
 
-def test_nothing_is_left_of_those_who_have_gone(one: Cluster) -> None:
+def test_nothing_is_left_of_closed_connections(one: Cluster) -> None:
     """After thousands of connect-subscribe-leave cycles every gauge is at zero and memory is where it was."""
     site = one.site(AGENTS)
     server = one.servers[0]

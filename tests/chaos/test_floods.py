@@ -1,4 +1,4 @@
-"""One address floods the server in every way that a review found; 100 viewers and a publisher notice nothing.
+"""One address floods the server in every known way; 100 viewers and a publisher notice nothing.
 
 Bounded in number and time, and only on this machine.
 """
@@ -150,7 +150,7 @@ def probed(port: int) -> list[float]:
     return asyncio.run(probes(port))
 
 
-def test_floods_from_one_address_cost_viewers_and_publishers_nothing(tmp_path: Path) -> None:
+def test_floods_from_one_address_do_not_affect_viewers_and_publishers(tmp_path: Path) -> None:
     with cluster(tmp_path, {"STREAM_REQUEST_SECONDS": "2"}) as one:
         asyncio.run(_scenario(one))
 

@@ -1,4 +1,4 @@
-"""The jitter test: viewers on bad networks lose their connection every few seconds, and no event."""
+"""The jitter test: viewers on bad networks lose their connection every few seconds, but no event."""
 
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""kill -9 in the middle of a burst: what was answered is stored; what was not is retried and stored once."""
+"""kill -9 in the middle of a burst: acknowledged events are stored; the others are retried and stored once."""
 
 import asyncio
 
@@ -62,7 +62,7 @@ def test_the_single_server_on_sqlite(single: Cluster) -> None:
 
 
 def test_either_of_two_servers_behind_one_address(pair: Cluster) -> None:
-    """Producers and viewers go on at the server that is left, in the middle of a batch or of a replay."""
+    """Producers and viewers continue at the remaining server, in the middle of a batch or a replay."""
     site = pair.site(agents=2)
 
     async def scenario() -> None:

@@ -1,4 +1,4 @@
-"""An event published on one process is seen on another as fast as on its own."""
+"""An event published on one process reaches viewers on another as fast as on its own."""
 
 import asyncio
 

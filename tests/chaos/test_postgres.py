@@ -1,4 +1,4 @@
-"""PostgreSQL may go away: publishing says so, viewers stay, and everything resumes by itself."""
+"""PostgreSQL fails: publishing is refused, viewers stay connected, and everything resumes by itself."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ from tests.support.services import Postgres
 AWAY = scaled(2, 15)
 
 
-def test_publishing_is_unavailable_while_postgresql_is_away_and_retries_land_once(
+def test_publishing_is_unavailable_while_postgresql_is_down_and_retries_are_stored_once(
     pair: Cluster, postgres: Postgres
 ) -> None:
     """503 over HTTP and UNAVAILABLE over WebSocket; nothing half stored; no viewer has to reconnect."""

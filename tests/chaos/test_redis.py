@@ -1,4 +1,4 @@
-"""Redis may come and go: viewers notice up to about a second of delay, and nothing else."""
+"""Redis fails and returns: viewers notice a delay of up to about a second, and nothing else."""
 
 import asyncio
 import signal

@@ -1,4 +1,4 @@
-"""The database is restored from an older backup: whoever saw what is lost is told, at once, and starts again."""
+"""The database is restored from an older backup: viewers who saw lost events are told at once and start over."""
 
 import asyncio
 import os
@@ -109,7 +109,7 @@ def _judge(watchers: list[Watcher], resets: list[Reset]) -> None:
         assert track.resets == resets, track.resets
 
 
-def test_whoever_comes_back_from_beyond_the_newest_is_told(restorable: Restorable) -> None:
+def test_a_viewer_returning_from_beyond_the_newest_event_is_told(restorable: Restorable) -> None:
     cluster = restorable.cluster
     site = cluster.site()
 
@@ -132,7 +132,7 @@ def test_whoever_comes_back_from_beyond_the_newest_is_told(restorable: Restorabl
     asyncio.run(scenario())
 
 
-def test_whoever_comes_back_to_other_events_under_the_same_seq_is_told(restorable: Restorable) -> None:
+def test_a_viewer_returning_to_other_events_under_the_same_seq_is_told(restorable: Restorable) -> None:
     """The log has grown past `since` again, with other events: `at` shows it."""
     cluster = restorable.cluster
     site = cluster.site()
@@ -155,7 +155,7 @@ def test_whoever_comes_back_to_other_events_under_the_same_seq_is_told(restorabl
     asyncio.run(scenario())
 
 
-def test_whoever_watches_is_told_while_connected(restorable: Restorable) -> None:
+def test_a_connected_viewer_is_told(restorable: Restorable) -> None:
     """Nobody has to reconnect; and what was read from the log before is not served from memory after."""
     cluster = restorable.cluster
     site = cluster.site()
@@ -184,7 +184,7 @@ def test_whoever_watches_is_told_while_connected(restorable: Restorable) -> None
     asyncio.run(scenario())
 
 
-def test_pages_read_before_a_reset_nobody_watched_are_not_served_after_it(restorable: Restorable) -> None:
+def test_pages_cached_before_an_unwatched_reset_are_not_served_after_it(restorable: Restorable) -> None:
     """The last viewer has gone when the log is restored; whoever comes next gets what the log holds now."""
     cluster = restorable.cluster
     site = cluster.site()
@@ -207,7 +207,7 @@ def test_pages_read_before_a_reset_nobody_watched_are_not_served_after_it(restor
     asyncio.run(scenario())
 
 
-def test_a_reset_that_is_written_over_at_once_is_told(restorable: Restorable) -> None:
+def test_a_reset_that_is_overwritten_at_once_is_noticed(restorable: Restorable) -> None:
     """As many events as were lost are written before the log is looked at again: its length alone shows nothing."""
     cluster = restorable.cluster
     site = cluster.site()

@@ -1,4 +1,4 @@
-"""Retention while people replay: each is given every event, or told `complete: false` with the right `oldest`."""
+"""Retention during replays: each viewer gets every event, or `complete: false` with the right `oldest`."""
 
 import asyncio
 import json
@@ -104,7 +104,7 @@ def _span(one: Cluster, site: Site) -> tuple[int, int]:
 
 
 def test_a_reader_overtaken_by_the_trim_is_told(tmp_path: Path) -> None:
-    """One who reads too slowly is given a run without gaps, told where it breaks off, and goes on at `oldest`."""
+    """A slow reader gets a run without gaps, is told where it ends, and continues at `oldest`."""
     with cluster(tmp_path, _kept(50) | {"STREAM_WINDOW_EVENTS": "20"}) as one:
         site = one.site()
         [url] = one.ws_urls

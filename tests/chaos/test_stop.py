@@ -1,4 +1,4 @@
-"""SIGTERM: commits finish, sockets are closed a few at a time with 1012, and the process ends in time."""
+"""SIGTERM: commits finish, sockets are closed gradually with 1012, and the process ends in time."""
 
 import asyncio
 import os

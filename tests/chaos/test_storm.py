@@ -1,4 +1,4 @@
-"""A reconnect storm: everybody is cut off at once and comes back at once, with `since`."""
+"""A reconnect storm: all viewers are disconnected at once and return at once, with `since`."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""What one viewer has received of one stream, checked event by event."""
+"""One viewer's events of one stream, checked one by one."""
 
 import time
 from array import array
@@ -17,7 +17,7 @@ class Reset:
 
 @dataclass(slots=True)
 class Track:
-    """How far a viewer has come, and all that was wrong on the way.
+    """A viewer's position, and every error so far.
 
     Two things are checked of each event: its seq follows the last one, and its number follows the last one of its
     producer. The second shows what the first cannot: an event stored twice, or never.

@@ -1,4 +1,4 @@
-"""A viewer that comes back after any close and resumes where it was."""
+"""A viewer that reconnects after any close and resumes where it stopped."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""`agentstream run` as a process of its own, and what came of it."""
+"""Runs `agentstream run` as a process, and inspects the result."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from agentstream import Event
 from .place import Place
 
 PYTHON = sys.executable
-# Not the home of whoever runs the tests.
+# Not the home of the person running the tests.
 STATE = TemporaryDirectory()
 
 

@@ -1,4 +1,4 @@
-"""What an adapter makes of a transcript, in a form that tests can read."""
+"""An adapter's messages for a transcript, in a form that tests can read."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ CLAUDE = ("claude", "-p", "--output-format", "stream-json", "--input-format", "s
 
 
 def transcript(name: str) -> bytes:
-    """What lies in `recorded`, from the tool itself, or in `written`, where there was no way to record it."""
+    """A transcript from `recorded` (the tool's own output) or, if it couldn't be recorded, `written`."""
     [path] = TRANSCRIPTS.glob(f"*/{name}.jsonl")
     return path.read_bytes()
 
@@ -30,7 +30,7 @@ def tell(adapter: Adapter, data: bytes, step: int = 1 << 30) -> list[Message]:
 
 
 def told(name: str, adapter: str = "") -> list[Message]:
-    """What the transcript of that name tells."""
+    """The messages for the transcript with that name."""
     return tell(made(adapter or name.partition("-")[0]), transcript(name))
 
 
@@ -40,7 +40,7 @@ def made(adapter: str) -> Adapter:
 
 @dataclass
 class Said:
-    """One message as a viewer sees it in the end, whatever pieces it came in."""
+    """One message as a viewer finally sees it, whatever its chunks."""
 
     who: str
     text: str
@@ -82,7 +82,7 @@ def levels(messages: list[Message]) -> list[tuple[int | None, int | None, int | 
 
 
 def asked(messages: list[Message]) -> list[Request]:
-    """What people are asked, in order."""
+    """The requests, in order."""
     return [message.request for message in messages if isinstance(message, Ask)]
 
 
@@ -96,5 +96,5 @@ def failures(messages: list[Message]) -> list[tuple[str, str]]:
 
 
 def cuts(data: bytes) -> Iterator[bytes]:
-    """`data` ended after each of some hundred places."""
+    """`data` truncated at each of a few hundred places."""
     yield from (data[:end] for end in range(1, len(data), max(1, len(data) // 200)))

@@ -1,4 +1,4 @@
-"""A workspace and an agent of a test's own on a live server."""
+"""A test's own workspace and agent on a live server."""
 
 import uuid
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from tests.support.api import Api
 
 @dataclass(frozen=True)
 class Place:
-    """Where to publish and watch, with a token that may do both."""
+    """A workspace and agent, with a token that may publish and watch."""
 
     url: str
     token: str
@@ -37,7 +37,7 @@ class Place:
             events += [Event(item["type"], item["payload"], item["seq"], item["timestamp"], "") for item in page]
 
     def text(self, name: str = "agent", role: str = "assistant") -> str:
-        """Everything the agent of that name has said in that role."""
+        """All output of the agent with that name in that role."""
         outputs = [event.payload for event in self.history(name) if event.type == "agent:output"]
         return "".join(output["content"] for output in outputs if output["role"] == role)
 

@@ -1,4 +1,4 @@
-"""A WebSocket server that does what a test tells it: for errors and closings a real server gives only rarely."""
+"""A scripted WebSocket server, for errors and close codes that a real server rarely produces."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ Handler = Callable[[ServerConnection], Awaitable[None]]
 
 @asynccontextmanager
 async def scripted(handler: Handler) -> AsyncIterator[str]:
-    """The base URL of a server whose every connection is given to `handler`."""
+    """The base URL of a server that passes each connection to `handler`."""
     async with serve(handler, "127.0.0.1", 0, subprotocols=[Subprotocol("agentstream.v1")]) as server:
         port = server.sockets[0].getsockname()[1]
         yield f"http://127.0.0.1:{port}"
@@ -44,7 +44,7 @@ def subscribed(seq: int, oldest: int = 1, complete: bool = True) -> str:
 
 @dataclass
 class Store:
-    """The contract's side of publishing: each number of the producer once, a jump refused."""
+    """The server's side of publishing: each number of the producer once, gaps refused."""
 
     events: list[dict[str, Any]] = field(default_factory=list)
     frames: list[int] = field(default_factory=list)

@@ -32,7 +32,7 @@ def claude(*events: dict[str, Any]) -> list[Message]:
     return tell(made("claude"), lines(*events))
 
 
-def test_a_turn_with_a_sub_agent_whose_words_are_handed_on() -> None:
+def test_a_turn_with_a_sub_agent_whose_messages_are_passed_on() -> None:
     messages = told("claude-forwarded")
     assert said(messages) == [
         ("assistant thinking", "The test names the total; look there first."),
@@ -54,12 +54,12 @@ def test_a_turn_with_a_sub_agent_whose_words_are_handed_on() -> None:
     assert calls[2:4] == [("tool_call", "toolu_01"), ("tool_result", "toolu_01")]
 
 
-def test_the_level_is_that_of_the_main_thread_alone() -> None:
+def test_the_level_counts_only_the_main_thread() -> None:
     assert levels(told("claude-forwarded"))[-1] == (16, 32_218, 200_000)
     assert max(level or 0 for level, _, _ in levels(told("claude-forwarded"))) == 16
 
 
-def test_deltas_are_told_as_they_come() -> None:
+def test_deltas_are_published_as_they_arrive() -> None:
     words = "I'll greet twice — größer als 3 €."
     outputs = [output for output in told("claude-partial") if isinstance(output, Output)]
     chunks = [output for output in outputs if output.content and output.content in words]
@@ -76,7 +76,7 @@ def test_deltas_are_told_as_they_come() -> None:
     [(["Hel", "lo"], ["Hello"]), (["Hel"], ["Hello"]), (["lo"], ["lo", "Hello"]), ([], ["Hello"])],
     ids=["all", "the last is lost", "the first is lost", "none"],
 )
-def test_what_deltas_did_not_say_the_whole_message_says(deltas: list[str], expected: list[str]) -> None:
+def test_the_complete_message_fills_in_missing_deltas(deltas: list[str], expected: list[str]) -> None:
     messages = claude(*(delta(text) for text in deltas), assistant("Hello"))
     assert [text for _, text in said(messages)] == expected
 
@@ -87,32 +87,32 @@ def ask(id_: str = "r1") -> dict[str, Any]:
 
 
 def tell_on(adapter: Adapter, *events: dict[str, Any]) -> list[Message]:
-    """What events tell of a run that goes on."""
+    """The messages for events of a continuing run."""
     return [*adapter.feed(Chunk("stdout", lines(*events).decode(), 0.0))]
 
 
-def test_words_answer_no_request() -> None:
+def test_text_answers_no_request() -> None:
     adapter = made("claude")
     tell_on(adapter, ask())
     assert json.loads(adapter.reply("yes")) == {"type": "user", "message": {"role": "user", "content": "yes"}}
     assert len(adapter.requests) == 1
 
 
-def test_what_a_person_sent_is_not_repeated() -> None:
+def test_a_persons_input_is_not_repeated() -> None:
     adapter = made("claude")
     adapter.reply("hello")
     echo = {"type": "user", "message": {"role": "user", "content": "hello"}, "isReplay": True}
     assert said(tell(adapter, lines(echo, echo))) == [("user", "hello")]
 
 
-def test_an_error_that_only_the_result_holds_is_told() -> None:
+def test_an_error_only_in_the_result_is_reported() -> None:
     result = {"type": "result", "subtype": "success", "is_error": True, "result": "API Error: 529 overloaded"}
     messages = claude(init("m"), result)
     assert failures(messages) == [("api_error", "API Error: 529 overloaded")]
     assert (said(messages), statuses(messages)) == ([], ["running", "error"])
 
 
-def test_an_error_is_told_in_each_turn_that_it_ends() -> None:
+def test_an_error_is_reported_in_each_turn_that_it_ends() -> None:
     error = assistant("API Error: 529 overloaded") | {"error": "server_error"}
     result = {"type": "result", "subtype": "success", "is_error": True, "result": "API Error: 529 overloaded"}
     messages = claude(*[init("m"), error, result] * 2)
@@ -120,7 +120,7 @@ def test_an_error_is_told_in_each_turn_that_it_ends() -> None:
     assert (said(messages), statuses(messages)) == ([], ["running", "error"] * 2)
 
 
-def test_an_answer_that_only_the_result_holds_is_told() -> None:
+def test_an_answer_only_in_the_result_is_published() -> None:
     result = {"type": "result", "subtype": "success", "is_error": False, "result": "Compacted."}
     assert said(claude(result)) == [("assistant", "Compacted.")]
 
@@ -133,7 +133,7 @@ def test_the_window_is_learned_from_the_result_and_compacting_empties_it() -> No
     assert levels(messages) == [(40, 160_000, 400_000), (5, 20_000, 400_000)]
 
 
-def test_after_compacting_without_a_figure_the_level_is_not_known() -> None:
+def test_after_compacting_without_a_figure_the_level_is_unknown() -> None:
     compacted = {"type": "system", "subtype": "compact_boundary", "compact_metadata": {"trigger": "auto"}}
     messages = claude(init("claude-opus-4-1"), assistant("x", input_tokens=100_000), compacted, compacted)
     assert [message.level for message in messages if isinstance(message, Context)] == [50, None]
@@ -150,7 +150,7 @@ def test_after_compacting_without_a_figure_the_level_is_not_known() -> None:
         ("claude-opus-4-1", 200_001, None),
     ],
 )
-def test_without_a_window_that_is_certain_there_is_no_level(model: str, used: int, level: int | None) -> None:
+def test_without_a_known_window_there_is_no_level(model: str, used: int, level: int | None) -> None:
     messages = claude(init(model), assistant("x", input_tokens=used))
     expected = [] if level is None else [(level, used)]
     assert [(item.level, item.tokens_used) for item in messages if isinstance(item, Context)] == expected
@@ -176,7 +176,7 @@ def test_strange_shapes_are_shown() -> None:
     assert shown == lines(*strange).decode()
 
 
-def test_strange_values_are_survived() -> None:
+def test_strange_values_do_no_harm() -> None:
     odd: list[Any] = [None, 5, "x", [], {}, {"type": 3}, {"type": "image"}]
     claude(
         init("m") | {"model": 7},
@@ -211,7 +211,7 @@ def hook(**more: Any) -> dict[str, Any]:
     ],
     ids=["hook", "hook's end", "allowed", "no limit", "task", "no summary", "task's end", "progress"],
 )
-def test_a_notice_that_is_of_no_use_to_people_is_not_shown(notice: dict[str, Any]) -> None:
+def test_a_notice_of_no_use_to_people_is_not_shown(notice: dict[str, Any]) -> None:
     assert said(claude(notice)) == []
 
 
@@ -237,5 +237,5 @@ def test_a_notice_that_is_of_no_use_to_people_is_not_shown(notice: dict[str, Any
     ],
     ids=["limit reached", "limit near", "hook failed", "summary", "no moment", "retry", "task failed"],
 )
-def test_a_notice_that_matters_is_told_in_words(notice: dict[str, Any], words: str) -> None:
+def test_a_notice_that_matters_is_shown_as_a_sentence(notice: dict[str, Any], words: str) -> None:
     assert said(claude(notice)) == [("system", words)]

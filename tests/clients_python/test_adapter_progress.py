@@ -1,4 +1,4 @@
-"""What tools tell beside words: inputs, diffs, results, sessions, usage, plans, sub-agents. The server takes it all."""
+"""What tools report besides text: inputs, diffs, results, sessions, usage, plans, sub-agents."""
 
 import json
 from typing import Any
@@ -24,7 +24,7 @@ def of(messages: list[Message], type_: type[Any]) -> list[Any]:
     return [message for message in messages if isinstance(message, type_)]
 
 
-def test_the_server_takes_all_that_tools_have_told(place: Place) -> None:
+def test_the_server_accepts_everything_that_tools_reported(place: Place) -> None:
     async def go() -> None:
         async with Publisher(place.url, place.token, place.agent) as publisher:
             for name in NAMES:
@@ -39,7 +39,7 @@ def test_the_server_takes_all_that_tools_have_told(place: Place) -> None:
 # Calls and results
 
 
-def test_a_call_holds_the_tools_input_and_its_diff() -> None:
+def test_a_call_has_the_tools_input_and_its_diff() -> None:
     write, edit = outputs(told("claude-edits"), "tool_call")
     assert write.tool_input == json.loads(write.content)
     assert (write.tool_kind, edit.tool_kind) == ("edit", "edit")
@@ -62,11 +62,11 @@ def test_a_result_says_whether_it_is_an_error(name: str, failed: list[bool]) -> 
     assert [output.is_error for output in outputs(told(name), "tool_result")] == failed
 
 
-def test_opencode_says_how_long_a_tool_took() -> None:
+def test_opencode_reports_how_long_a_tool_took() -> None:
     assert [output.duration_ms for output in outputs(told("opencode-tools"), "tool_result")] == [164, 39, 9, 11]
 
 
-def test_an_input_too_large_beside_the_content_is_left_to_it() -> None:
+def test_an_input_too_large_for_its_field_is_only_in_the_content() -> None:
     assert beside("Write", {"file_path": "a", "content": "x" * MAX_BYTES}).keys() == {"tool_kind"}
     most = beside("Write", {"file_path": "a", "content": "x" * (MAX_BYTES * 3 // 4)})
     assert most.keys() == {"tool_kind", "tool_input"}
@@ -117,7 +117,7 @@ def test_sessions_begin_and_are_cleared_and_compacted() -> None:
     assert (opencode.change, opencode.session) == ("started", "ses_df8e148e0ffe2eaRWqjJMfpIy4")
 
 
-def test_usage_is_what_the_tool_says() -> None:
+def test_usage_is_what_the_tool_reports() -> None:
     [claude] = of(told("claude-subagent"), Usage)
     [session] = of(told("claude-subagent"), Session)
     assert claude == Usage(session.session, "claude-sonnet-4-5", 225_000, 221_000, 200, cost_usd=0.0813)
@@ -135,14 +135,14 @@ def test_usage_is_what_the_tool_says() -> None:
         ("opencode", "opencode run -s ses_df8e148e0ffe2eaRWqjJMfpIy4", "opencode-tools"),
     ],
 )
-def test_totals_of_a_resumed_session_do_not_replace_those_of_before(adapter: str, command: str, name: str) -> None:
+def test_totals_of_a_resumed_session_do_not_replace_earlier_ones(adapter: str, command: str, name: str) -> None:
     messages = tell(select_adapter(adapter, command.split(), "run"), transcript(name))
     [session] = of(messages, Session)
     assert session.change == "resumed"
     assert {usage.session for usage in of(messages, Usage)} == {f"{session.session}/run"}
 
 
-def test_the_accounts_limits_are_told_with_the_usage() -> None:
+def test_the_accounts_limits_are_reported_with_the_usage() -> None:
     info = {"status": "allowed_warning", "rateLimitType": "five_hour", "utilization": 0.94, "resetsAt": 1_786_027_800}
     result = {"type": "result", "subtype": "success", "modelUsage": {"m": {"inputTokens": 1}}}
     strange = {"rateLimitType": "x", "utilization": -1}
@@ -152,7 +152,7 @@ def test_the_accounts_limits_are_told_with_the_usage() -> None:
     assert limit.payload() == {"name": "five_hour", "usedPercent": 94.0, "resetsAt": "2026-08-06T14:50:00+00:00"}
 
 
-def test_plans_are_told_whole() -> None:
+def test_plans_are_published_in_full() -> None:
     first, second = of(told("codex-lists"), Plan)
     assert first == Plan((PlanEntry("Fix total()"), PlanEntry("Run tests")))
     assert second == Plan((PlanEntry("Fix total()", "completed"), PlanEntry("Run tests")))
@@ -173,7 +173,7 @@ def test_plans_are_told_whole() -> None:
         {"type": "system", "subtype": "init", "session_id": "s\0" * 300, "model": "\0", "cwd": "x" * 5_000},
     ],
 )
-def test_strange_numbers_and_names_are_taken(place: Place, told: dict[str, Any]) -> None:
+def test_strange_numbers_and_names_are_accepted(place: Place, told: dict[str, Any]) -> None:
     async def go() -> None:
         async with Publisher(place.url, place.token, place.agent) as publisher:
             for message in tell(made("claude"), line(**told)):

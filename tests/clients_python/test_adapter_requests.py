@@ -1,4 +1,4 @@
-"""What tools ask people becomes requests: exactly what would be done, answered once, and never by a text."""
+"""Tools' questions become requests: with the exact action, answered once, and never by plain text."""
 
 import json
 from typing import Any
@@ -42,7 +42,7 @@ def one(adapter: Adapter, **fields: Any) -> Request:
 
 
 def decided(adapter: Adapter, request: Request, resolution: Resolution) -> Any:
-    """What Claude is told, as an object."""
+    """The line for Claude, decoded."""
     line = adapter.requests.resolve(request.id, resolution).stdin
     assert line.endswith("\n")
     response = json.loads(line)
@@ -54,7 +54,7 @@ def decided(adapter: Adapter, request: Request, resolution: Resolution) -> Any:
 # Permissions
 
 
-def test_a_permission_holds_exactly_what_would_be_done() -> None:
+def test_a_permission_shows_the_exact_action() -> None:
     adapter = made("claude")
     request = one(adapter, description="Deploy it", blocked_path="/srv", permission_suggestions=[RULE, EDITS])
     assert (request.kind, request.title) == ("permission", "May Bash be used?")
@@ -81,14 +81,14 @@ def test_a_permission_holds_exactly_what_would_be_done() -> None:
     ],
     ids=["allow", "deny", "deny with words", "allow always"],
 )
-def test_an_answer_is_told_as_it_was_given(resolution: Resolution, decision: dict[str, Any]) -> None:
+def test_an_answer_is_passed_on_unchanged(resolution: Resolution, decision: dict[str, Any]) -> None:
     adapter = made("claude")
     request = one(adapter, permission_suggestions=[RULE, EDITS])
     assert decided(adapter, request, resolution) == decision
     assert adapter.requests.resolve(request.id, resolution).stdin == "", "once"
 
 
-def test_a_rule_for_later_sessions_holds_in_this_one_too() -> None:
+def test_a_rule_for_later_sessions_applies_in_this_one_too() -> None:
     adapter = made("claude")
     rule = RULE | {"destination": "localSettings"}
     request = one(adapter, permission_suggestions=[rule])
@@ -106,19 +106,19 @@ def test_a_rule_for_later_sessions_holds_in_this_one_too() -> None:
     ],
     ids=["forbids", "too long for a button", "strange"],
 )
-def test_what_cannot_be_offered_is_not(suggestion: Any) -> None:
+def test_unsuitable_suggestions_are_not_offered(suggestion: Any) -> None:
     request = one(made("claude"), permission_suggestions=[suggestion])
     assert [option.id for option in request.options] == ["allow", "deny"]
 
 
-def test_the_oldest_of_two_is_not_answered_by_the_answer_to_the_other() -> None:
+def test_an_answer_goes_to_its_own_request_and_not_to_the_oldest() -> None:
     adapter = made("claude")
     first, second = asked(feed(adapter, wish(), wish("r2", tool_use_id="t2")))
     assert '"request_id":"r2"' in adapter.requests.resolve(second.id, ALLOW).stdin
     assert [*adapter.requests] == [first.id]
 
 
-def test_what_an_edit_would_change_is_a_diff() -> None:
+def test_an_edit_is_shown_as_a_diff() -> None:
     [change] = changes("Edit", {"file_path": "a.py", "old_string": "one\ntwo\n", "new_string": "one\n2\n"})
     assert change == {"path": "a.py", "patch": "--- a.py\n+++ a.py\n@@ -1,2 +1,2 @@\n one\n-two\n+2\n"}
     edits = [{"old_string": "a", "new_string": "b"}, {"old_string": "c", "new_string": ""}]
@@ -135,7 +135,7 @@ def test_what_an_edit_would_change_is_a_diff() -> None:
 # Questions and plans
 
 
-def test_questions_are_asked_as_they_are() -> None:
+def test_questions_are_asked_unchanged() -> None:
     adapter = made("claude")
     request = one(adapter, tool_name="AskUserQuestion", input={"questions": [COLOUR, COATS]})
     assert (request.kind, request.title, request.tool) == ("question", "2 questions", None)
@@ -186,12 +186,12 @@ def test_questions_may_be_left_unanswered() -> None:
     ],
     ids=["none", "no object", "too many", "twice", "too many options", "empty"],
 )
-def test_questions_that_cannot_be_asked_are_a_tool_to_permit(questions: list[Any]) -> None:
+def test_questions_that_cannot_be_shown_become_a_permission(questions: list[Any]) -> None:
     request = one(made("claude"), tool_name="AskUserQuestion", input={"questions": questions})
     assert (request.kind, request.tool and request.tool["input"]) == ("permission", {"questions": questions})
 
 
-def test_a_plan_is_approved_or_goes_on() -> None:
+def test_a_plan_is_approved_or_continued() -> None:
     adapter = made("claude")
     request = one(adapter, tool_name="ExitPlanMode", input={"plan": "# Plan", "planFilePath": "/p.md"})
     assert (request.kind, request.body) == ("plan", "# Plan")
@@ -216,20 +216,20 @@ def test_a_tool_that_runs_without_our_answer_was_answered_elsewhere() -> None:
     assert adapter.requests.resolve(second.id, ALLOW).stdin == "", "too late"
 
 
-def test_the_end_of_the_tool_withdraws_what_it_asks() -> None:
+def test_the_end_of_the_tool_withdraws_its_requests() -> None:
     adapter = made("claude")
     request = one(adapter)
     assert settled([*adapter.close()]) == [(request.id, "withdrawn")]
 
 
-def test_a_turn_that_ends_leaves_open_what_a_sub_agent_asks() -> None:
+def test_the_end_of_a_turn_leaves_a_sub_agents_requests_open() -> None:
     adapter = made("claude")
     messages = feed(adapter, wish(), {"type": "result", "subtype": "success", "is_error": False, "result": "Done."})
     assert (settled(messages), statuses(messages)) == ([], ["waiting awaiting_approval"])
 
 
 @pytest.mark.parametrize("outcome", ["withdrawn", "expired"])
-def test_what_the_server_ended_and_the_tool_still_waits_for_is_asked_anew(outcome: Any) -> None:
+def test_a_request_ended_by_the_server_while_the_tool_waits_is_asked_anew(outcome: Any) -> None:
     adapter = made("claude")
     request = one(adapter)
     reaction = adapter.requests.resolve(request.id, Resolution(outcome))
@@ -240,14 +240,14 @@ def test_what_the_server_ended_and_the_tool_still_waits_for_is_asked_anew(outcom
     assert adapter.requests.resolve(again.id, ALLOW).stdin
 
 
-def test_what_the_server_has_forgotten_is_asked_again_under_the_same_id() -> None:
+def test_a_request_unknown_to_the_server_is_asked_again_with_the_same_id() -> None:
     adapter = made("claude")
     request = one(adapter)
     assert asked([*adapter.requests.repeat(request.id)]) == [request]
     assert [*adapter.requests.repeat("unknown")] == []
 
 
-def test_more_than_the_server_takes_at_once_wait_for_their_turn() -> None:
+def test_requests_beyond_the_servers_limit_wait_for_their_turn() -> None:
     adapter = made("claude")
     many = [wish(f"r{number}", tool_use_id=f"t{number}") for number in range(MAX_OPEN + 2)]
     requests = asked(feed(adapter, *many))
@@ -256,7 +256,7 @@ def test_more_than_the_server_takes_at_once_wait_for_their_turn() -> None:
     assert len(asked(feed(adapter, result("t1")))) == 1
 
 
-def test_nobody_is_asked_what_nobody_can_answer() -> None:
+def test_without_input_no_requests_are_asked() -> None:
     adapter = select_adapter("claude", ["claude", "--output-format", "stream-json"], "run")
     messages = feed(adapter, wish())
     assert asked(messages) == []
@@ -264,7 +264,7 @@ def test_nobody_is_asked_what_nobody_can_answer() -> None:
     assert statuses(messages) == ["waiting awaiting_approval"]
 
 
-def test_ids_are_of_this_run() -> None:
+def test_ids_belong_to_this_run() -> None:
     assert [request.id for request in asked(told("claude-two-approvals"))] == ["run-r1", "run-r2"]
 
 
@@ -287,7 +287,7 @@ def test_ids_are_of_this_run() -> None:
     ],
     ids=["long", "long edit", "controls", "NUL", "numbers", "key", "deep", "wide", "text", "none"],
 )
-def test_the_server_takes_any_input(input_: Any) -> None:
+def test_the_server_accepts_any_input(input_: Any) -> None:
     request = one(made("claude"), tool_name="Edit", input=input_, description="d\0" * 100_000)
     text = encode(Ask(request).payload())
     assert len(text.encode()) <= MAX_BYTES

@@ -27,7 +27,7 @@ def test_a_pause_begins_a_new_message() -> None:
     assert [output.message_id for output in outputs] == ["run-1", "run-2"]
 
 
-def test_a_partial_line_streams_and_goes_on_after_any_pause() -> None:
+def test_a_partial_line_streams_and_continues_after_any_pause() -> None:
     outputs = feed(Chunk("stdout", "50%", 0), Chunk("stdout", " done\n", MESSAGE_PAUSE_SECONDS * 9))
     assert [(output.message_id, output.is_streaming) for output in outputs] == [("run-1", True), ("run-1", None)]
 
@@ -45,5 +45,5 @@ def test_a_long_message_ends_at_a_line() -> None:
     assert [output.message_id for output in outputs] == ["run-1", "run-1", "run-2"]
 
 
-def test_a_silent_command_says_nothing() -> None:
+def test_a_silent_command_publishes_nothing() -> None:
     assert feed() == []

@@ -17,7 +17,7 @@ def adapter_of(name: str) -> Adapter:
     return made(name.partition("-")[0])
 
 
-def test_what_codex_has_not_been_seen_to_do() -> None:
+def test_shapes_that_codex_was_not_recorded_with() -> None:
     messages = told("codex-lists")
     assert said(messages) == [
         ("tool tool_call command", "bash -lc 'ls && pytest -q'"),
@@ -31,7 +31,7 @@ def test_what_codex_has_not_been_seen_to_do() -> None:
     assert (statuses(messages), levels(messages)) == (["running", "idle"], [])
 
 
-def test_what_ends_a_turn_is_told_once() -> None:
+def test_the_end_of_a_turn_is_reported_once() -> None:
     broken = {"type": "error", "message": "no answer"}
     turn = [{"type": "turn.started"}, broken, {"type": "turn.failed", "error": {"message": "no answer"}}]
     messages = tell(made("codex"), b"".join(encode(event).encode() + b"\n" for event in [*turn, *turn]))
@@ -72,7 +72,7 @@ def test_the_adapter_is_found_by_the_command(command: str, expected: str) -> Non
     assert chosen.terminal is (expected == "text")
 
 
-def test_only_tools_that_read_events_can_be_talked_to() -> None:
+def test_only_tools_that_read_events_accept_input() -> None:
     claude = ["claude", "-p", "--output-format", "stream-json"]
     assert not select_adapter("claude", claude, "run").accepts_input
     assert select_adapter("claude", [*claude, "--input-format", "stream-json"], "run").accepts_input
@@ -80,7 +80,7 @@ def test_only_tools_that_read_events_can_be_talked_to() -> None:
     assert select_adapter("text", ["sh"], "run").accepts_input
 
 
-def test_an_adapter_there_is_not_is_explained() -> None:
+def test_an_unknown_adapter_is_explained() -> None:
     with pytest.raises(ValueError, match="auto, text, claude, codex, opencode; got 'cobol'"):
         select_adapter("cobol", ["x"], "run")
 
@@ -118,7 +118,7 @@ def test_a_transcript_cut_anywhere_shows_the_cut_line(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_lines_damaged_in_the_middle_are_shown_and_the_others_told(name: str) -> None:
+def test_damaged_lines_are_shown_and_the_others_translated(name: str) -> None:
     *lines, _ = transcript(name).split(b"\n")
     for index, line in enumerate(lines):
         damaged = line[: len(line) // 2]
@@ -128,7 +128,7 @@ def test_lines_damaged_in_the_middle_are_shown_and_the_others_told(name: str) ->
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_bytes_that_are_no_text_are_replaced(name: str) -> None:
+def test_bytes_that_are_not_utf8_are_replaced(name: str) -> None:
     data = transcript(name).replace(b"total", b"t\xfftal").replace(b"\n", b"\n\xc3(\n")
     messages = tell(adapter_of(name), data, 100)
     assert "\ufffd(\n" in "".join(text for who, text in said(messages) if who == "system")
@@ -157,7 +157,7 @@ def test_a_line_of_10_mib_is_an_event_like_any_other() -> None:
     assert said(messages)[1:] == said(told("codex-tools"))
 
 
-def test_a_line_that_never_ends_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_line_is_not_held_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_lines, "MAX_EVENT_CHARACTERS", 1000)
     data = b'{"type": "' + b"x" * 5000
     adapter = made("codex")
@@ -181,16 +181,16 @@ def test_a_prompt_without_end_is_shown_at_once() -> None:
 @pytest.mark.parametrize(
     "line", ["[" * 100_000, '{"a":' * 100_000, "null", '"text"', "{}", "9" * 5000, '{"a": NaN}', '{"a": 1e999}']
 )
-def test_json_that_is_no_event_is_shown(line: str) -> None:
+def test_json_that_is_not_an_event_is_shown(line: str) -> None:
     assert said(tell(made("codex"), line.encode() + b"\n")) == [("system", line + "\n")]
 
 
-def test_characters_that_look_like_line_ends_are_none() -> None:
+def test_characters_that_look_like_line_ends_do_not_split_lines() -> None:
     event = {"type": "text", "part": {"text": "a\u2028b\x0cc\x85d"}}
     assert said(tell(made("opencode"), encode(event).encode() + b"\r\n\n")) == [("assistant", "a\u2028b\x0cc\x85d")]
 
 
-def test_message_ids_are_of_this_run() -> None:
+def test_message_ids_belong_to_this_run() -> None:
     for name in NAMES:
         ids = [message.message_id for message in told(name) if isinstance(message, Output)]
         assert all(str(message_id).startswith("run-") for message_id in ids)

@@ -1,4 +1,4 @@
-"""Names become ids, and every answer that is none becomes a clear exception."""
+"""Names become ids, and every invalid response becomes a clear exception."""
 
 import json
 import threading
@@ -17,7 +17,7 @@ WORKSPACES = [{"id": "1", "slug": "playground", "name": "Playground"}, {"id": "2
 
 @contextmanager
 def answering(status: int, body: Any, headers: dict[str, str] | None = None) -> Iterator[tuple[Api, list[str]]]:
-    """A server with one answer for everything, and what it was asked."""
+    """A server with one response to everything, and the requests it got."""
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -52,7 +52,7 @@ def test_a_workspace_is_found_by_its_slug() -> None:
     assert asked == ["GET /api/workspaces Bearer token"]
 
 
-def test_a_workspace_that_is_not_there_is_named() -> None:
+def test_a_missing_workspace_is_named() -> None:
     with answering(200, WORKSPACES) as (api, _), pytest.raises(NotFound, match="got 'attic'"):
         within(5, api.workspace("attic"))
 
@@ -73,7 +73,7 @@ def test_an_agent_is_found_by_its_name() -> None:
         (500, "INTERNAL", ServerError),
     ],
 )
-def test_the_contracts_errors_are_raised(status: int, code: str, exception: type[Refused]) -> None:
+def test_the_protocols_errors_are_raised(status: int, code: str, exception: type[Refused]) -> None:
     with answering(status, {"code": code, "message": "because"}) as (api, _), pytest.raises(exception, match="because"):
         within(5, api.workspace("lab"))
 
@@ -81,7 +81,7 @@ def test_the_contracts_errors_are_raised(status: int, code: str, exception: type
 @pytest.mark.parametrize(
     ("status", "exception"), [(401, Unauthenticated), (404, NotFound), (502, Unreachable), (418, Refused)]
 )
-def test_errors_of_something_in_between_are_raised(status: int, exception: type[Exception]) -> None:
+def test_errors_of_proxies_are_raised(status: int, exception: type[Exception]) -> None:
     with answering(status, b"<html>") as (api, _), pytest.raises(exception, match=f"HTTP {status}"):
         within(5, api.workspace("lab"))
 
@@ -94,17 +94,17 @@ def test_a_redirect_is_not_followed_with_the_token() -> None:
     assert asked == []
 
 
-def test_what_is_not_json_is_no_answer() -> None:
+def test_a_response_that_is_not_json_is_an_error() -> None:
     with answering(200, b"<html>") as (api, _), pytest.raises(Unreachable):
         within(5, api.workspace("lab"))
 
 
-def test_nobody_there() -> None:
+def test_an_unreachable_server_is_an_error() -> None:
     with pytest.raises(Unreachable, match="Connection refused"):
         within(5, Api("http://127.0.0.1:9", "token").workspace("lab"))
 
 
-def test_an_agent_that_somebody_else_makes_meanwhile_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_agent_created_meanwhile_by_another_client_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     answers: list[Any] = [[], [], InvalidMessage("INVALID_MESSAGE", "taken"), [{"id": "9", "name": "Build"}]]
 
     async def call(*args: Any) -> Any:
@@ -118,7 +118,7 @@ def test_an_agent_that_somebody_else_makes_meanwhile_is_found(monkeypatch: pytes
 
 
 @pytest.mark.parametrize("token", ["", "secret token", "secret\n", "sécret"])
-def test_what_cannot_be_a_token_is_not_repeated(token: str) -> None:
+def test_an_invalid_token_is_not_repeated(token: str) -> None:
     with pytest.raises(ValueError, match="token: expected printable ASCII") as raised:
         Api("http://localhost", token)
     assert "cret" not in str(raised.value)

@@ -1,4 +1,4 @@
-"""Pauses double to 20 s with full jitter, and only a connection that held starts them anew."""
+"""Pauses double to 20 s with full jitter, and only a stable connection resets them."""
 
 from agentstream.reconnection import Backoff
 
@@ -23,13 +23,13 @@ def test_many_failures_do_not_overflow() -> None:
     assert Backoff(attempt=100_000).ceiling == 20
 
 
-def test_a_short_connection_does_not_start_anew() -> None:
+def test_a_short_connection_does_not_reset_the_backoff() -> None:
     backoff = Backoff(attempt=5)
     backoff.delay(lasted=19)
     assert backoff.attempt == 6
 
 
-def test_a_stable_connection_starts_anew() -> None:
+def test_a_stable_connection_resets_the_backoff() -> None:
     backoff = Backoff(attempt=5)
     assert backoff.delay(lasted=20) <= 0.5
     assert backoff.attempt == 1

@@ -1,4 +1,4 @@
-"""The publisher for plain code."""
+"""The publisher for programs without asyncio."""
 
 import threading
 import time
@@ -12,7 +12,7 @@ from tests.support.server import LiveServer
 from .place import Place
 
 
-def test_everything_said_is_stored_in_order(place: Place) -> None:
+def test_everything_published_is_stored_in_order(place: Place) -> None:
     with BlockingPublisher(place.url, place.token, place.agent) as said:
         said.status("running")
         said.output("Hel", message_id="m", is_streaming=True)
@@ -42,7 +42,7 @@ def test_it_may_be_called_from_any_thread(place: Place) -> None:
     assert sorted(place.text()) == ["a", "b", "c"]
 
 
-def test_what_was_said_while_the_server_was_away_arrives(mortal: LiveServer, mortal_place: Place) -> None:
+def test_events_published_while_the_server_is_down_arrive(mortal: LiveServer, mortal_place: Place) -> None:
     mortal.kill()
     with BlockingPublisher(mortal_place.url, mortal_place.token, mortal_place.agent) as said:
         for number in range(100):
@@ -66,7 +66,7 @@ def test_the_blocks_own_error_is_the_one_seen(place: Place) -> None:
     assert place.text() == "said before"
 
 
-def test_what_cannot_be_right_is_refused_at_once() -> None:
+def test_invalid_arguments_are_refused_at_once() -> None:
     with pytest.raises(ValueError, match="got 'nonsense'"):
         BlockingPublisher("nonsense", "token", "id")
 

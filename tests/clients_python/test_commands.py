@@ -1,4 +1,4 @@
-"""Talking back to a running command: input and signals, from a person at the page to the process."""
+"""Input and signals, from a person on the page to the running process."""
 
 import asyncio
 import json
@@ -50,7 +50,7 @@ def test_a_person_answers_a_waiting_command(place: Place) -> None:
     assert asked == {"agentId": place.agent, "content": "Ada", "from": "root"}
 
 
-def test_what_was_said_before_the_run_is_not_said_to_it(place: Place) -> None:
+def test_input_from_before_the_run_is_not_passed_on(place: Place) -> None:
     say(place, "too early")
     with running(place, *python(ECHO)) as process:
         wait_for(place, "ready")
@@ -61,7 +61,7 @@ def test_what_was_said_before_the_run_is_not_said_to_it(place: Place) -> None:
     assert place.text() == "ready\ngot in time\n"
 
 
-def test_each_input_arrives_once_and_in_order_over_server_restarts(mortal: LiveServer, mortal_place: Place) -> None:
+def test_each_input_arrives_once_and_in_order_despite_server_restarts(mortal: LiveServer, mortal_place: Place) -> None:
     with running(mortal_place, *python(ECHO)):
         wait_for(mortal_place, "ready")
         for number in range(12):
@@ -74,7 +74,7 @@ def test_each_input_arrives_once_and_in_order_over_server_restarts(mortal: LiveS
 
 
 @pytest.mark.parametrize("name", ["interrupt", "stop"])
-def test_a_signal_of_a_person_reaches_the_command(place: Place, name: str) -> None:
+def test_a_persons_signal_reaches_the_command(place: Place, name: str) -> None:
     code = (
         "import signal, sys, time\n"
         "def end(number, frame): print('ended by', signal.Signals(number).name); sys.exit(7)\n"
@@ -133,7 +133,7 @@ for role in ("viewer", "operator", ""):
 """
 
 
-def test_only_operators_and_owners_may_talk(live: LiveServer, place: Place) -> None:
+def test_only_operators_and_owners_can_send_input(live: LiveServer, place: Place) -> None:
     tokens = live.run("shell", "-v", "0", "-c", MEMBERS.replace("PLACE", place.workspace)).split()
     for token, expected in zip(tokens, (403, 201, 404), strict=True):
         api = Api(place.url, token)
@@ -143,13 +143,13 @@ def test_only_operators_and_owners_may_talk(live: LiveServer, place: Place) -> N
 
 
 @pytest.mark.parametrize("body", [{"signal": "kill"}, {}, {"signal": 9}])
-def test_a_signal_there_is_not_is_refused(place: Place, body: dict[str, Any]) -> None:
+def test_an_unknown_signal_is_refused(place: Place, body: dict[str, Any]) -> None:
     refused = Api(place.url, place.token).post(f"/agents/{place.agent}/signal", body)
     assert (refused.status, refused.data["code"]) == (400, "INVALID_MESSAGE")
     assert place.history() == []
 
 
-def test_producers_cannot_speak_for_people(place: Place) -> None:
+def test_producers_cannot_publish_as_people(place: Place) -> None:
     event = {"n": 1, "type": "agent:signal", "payload": {"signal": "stop", "from": "somebody"}}
     refused = Api(place.url, place.token).post(f"/agents/{place.agent}/events", {"producer": "p", "events": [event]})
     assert (refused.status, refused.data["code"]) == (400, "INVALID_MESSAGE")
@@ -185,7 +185,9 @@ def test_a_file_is_read_to_its_end(place: Place, tmp_path: Path) -> None:
         ((), "import os; os.close(0); print('ready')", "the command has closed its standard input"),
     ],
 )
-def test_input_that_nobody_reads_is_reported(place: Place, options: tuple[str, ...], code: str, note: str) -> None:
+def test_input_that_cannot_be_delivered_is_reported(
+    place: Place, options: tuple[str, ...], code: str, note: str
+) -> None:
     with running(place, *python(f"import time; {code}; time.sleep(20)"), options=options):
         deadline = time.monotonic() + 10
         while "ready" not in place.text() + place.text(role="system"):
@@ -197,7 +199,7 @@ def test_input_that_nobody_reads_is_reported(place: Place, options: tuple[str, .
             time.sleep(0.05)
 
 
-def test_claude_that_reads_events_is_sent_events(place: Place) -> None:
+def test_claude_gets_input_as_events_if_it_reads_them(place: Place) -> None:
     script = 'echo ready >&2; read line; echo "$line" >&2; sleep 0.3'
     command = ("sh", "-c", script, "claude", "--input-format", "stream-json")
     with running(place, *command, options=("--adapter", "claude")) as process:
@@ -266,7 +268,7 @@ def test_a_restored_log_repeats_no_command() -> None:
     within(20, go())
 
 
-def test_where_events_are_missing_the_requests_that_wait_are_asked_about() -> None:
+def test_when_events_are_missing_open_requests_are_queried() -> None:
     """Their end may be among those events."""
     resolution = {"outcome": "answered", "option": "allow", "by": "root"}
     known: dict[str, Any] = {"open": {}, "answered": {"resolution": resolution}}

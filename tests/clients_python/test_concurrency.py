@@ -16,7 +16,7 @@ async def value(text: str, seconds: float = 0.0) -> str:
     return text
 
 
-def test_what_comes_in_time_is_returned_and_what_does_not_is_cancelled() -> None:
+def test_work_in_time_is_returned_and_late_work_is_cancelled() -> None:
     async def go() -> None:
         assert await within(5, value("a")) == "a"
         assert await within(None, value("b")) == "b"
@@ -34,7 +34,7 @@ async def fail() -> None:
     raise ZeroDivisionError
 
 
-def test_being_cancelled_counts_also_when_the_result_comes_at_that_moment() -> None:
+def test_a_cancellation_counts_even_if_the_result_arrives_at_that_moment() -> None:
     async def go() -> None:
         future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         waiting = asyncio.ensure_future(within(60, future))
@@ -47,7 +47,7 @@ def test_being_cancelled_counts_also_when_the_result_comes_at_that_moment() -> N
     at_most(5, go())
 
 
-def test_a_frame_that_comes_when_waiting_is_cancelled_is_the_next_ones() -> None:
+def test_a_frame_that_arrives_during_a_cancellation_goes_to_the_next_caller() -> None:
     async def two(websocket: ServerConnection) -> None:
         for number in (1, 2):
             await websocket.recv()

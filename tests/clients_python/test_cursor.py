@@ -1,4 +1,4 @@
-"""A cursor asks for what follows it, passes each event once, and tells of a gap."""
+"""A cursor asks for the events after it, yields each event once, and reports gaps."""
 
 import json
 
@@ -20,11 +20,11 @@ def test_it_asks_from_now_on() -> None:
     assert cursor().request() == {"type": "subscribe:agent", "id": f"agent.{AGENT}", "payload": {"agentId": AGENT}}
 
 
-def test_it_asks_for_what_follows() -> None:
+def test_it_asks_for_the_events_that_follow() -> None:
     assert cursor(0).request()["payload"] == {"agentId": AGENT, "since": 0}
 
 
-def test_it_asks_with_the_timestamp_of_what_it_saw() -> None:
+def test_it_asks_with_the_timestamp_of_the_last_event_seen() -> None:
     at = cursor(0)
     take(at, 1, 2)
     assert at.request()["payload"] == {"agentId": AGENT, "since": 2, "at": TIME}
@@ -42,7 +42,7 @@ def test_the_answer_does_not_move_a_position() -> None:
     assert take(at, 4) == [4]
 
 
-def test_each_event_passes_once() -> None:
+def test_each_event_is_yielded_once() -> None:
     assert take(cursor(3), 3, 4, 4, 6, 5, 7) == [4, 6, 7]
 
 
@@ -53,7 +53,7 @@ def test_an_event_is_typed() -> None:
     )
 
 
-def test_a_gap_moves_to_what_is_left() -> None:
+def test_a_gap_moves_to_the_oldest_retained_event() -> None:
     at = cursor(3)
     gap = at.subscribed(json.loads(subscribed(seq=20, oldest=10, complete=False)))
     assert isinstance(gap, Gap)

@@ -1,4 +1,4 @@
-"""What the guides show runs."""
+"""The guides' code runs."""
 
 import os
 import re
@@ -32,7 +32,7 @@ def blocks(guide: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", (GUIDES / guide).read_text(), re.MULTILINE | re.DOTALL)
 
 
-def test_the_adapter_of_ones_own() -> None:
+def test_the_guides_custom_adapter_works() -> None:
     names: dict[str, Any] = {}
     [code] = blocks("adapters.md", "python")
     exec(code, names)

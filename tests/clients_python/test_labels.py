@@ -1,4 +1,4 @@
-"""`agentstream run --key` registers its agent, and says where and what it is."""
+"""`agentstream run --key` registers its agent and labels it."""
 
 import getpass
 import os
@@ -53,7 +53,7 @@ def test_runs_with_one_key_are_one_agent_whatever_its_name(place: Place, checkou
     assert place.text("Renamed") == "hi\nhi\nho\n"
 
 
-def test_the_version_of_a_coding_agent_is_told(checkout: Path) -> None:
+def test_the_version_of_a_coding_agent_is_a_label(checkout: Path) -> None:
     tool = checkout / "claude"
     tool.write_text('#!/bin/sh\necho "2.1.197 (Claude Code)"\nenv >&2\n')
     tool.chmod(0o755)
@@ -61,7 +61,7 @@ def test_the_version_of_a_coding_agent_is_told(checkout: Path) -> None:
     assert (labels["tool"], labels["toolVersion"]) == ("claude", "2.1.197")
 
 
-def test_other_programs_are_not_started_to_learn_of_them(checkout: Path) -> None:
+def test_other_programs_are_not_started_for_their_version(checkout: Path) -> None:
     tool = checkout / "deploy"
     tool.write_text("#!/bin/sh\ntouch started\n")
     tool.chmod(0o755)
@@ -69,7 +69,7 @@ def test_other_programs_are_not_started_to_learn_of_them(checkout: Path) -> None
     assert not (checkout / "started").exists()
 
 
-def test_what_cannot_be_found_out_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_labels_are_omitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     labels = within(20, describe(["x" * 400], {"PATH": ""}))
     assert labels.keys() == {"host", "user", "cwd", "tool"}

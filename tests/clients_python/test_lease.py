@@ -1,4 +1,4 @@
-"""When a publisher tells that it is there."""
+"""When a publisher renews its lease."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ from websockets.asyncio.server import ServerConnection
 from .scripted import AGENT, answer, scripted, within
 
 
-def test_it_is_renewed_at_once_and_then_three_times_while_it_holds() -> None:
+def test_it_is_renewed_at_once_and_three_times_per_duration() -> None:
     lease = Lease(wanted=True)
     assert lease.due(0.0)
     assert not lease.renewed(0.0, 30.0)
@@ -20,14 +20,14 @@ def test_it_is_renewed_at_once_and_then_three_times_while_it_holds() -> None:
     assert lease.due(10.0)
 
 
-def test_it_may_have_run_out_when_it_was_renewed_too_late() -> None:
+def test_it_may_have_expired_if_renewed_too_late() -> None:
     lease = Lease(wanted=True)
     assert not lease.renewed(0.0, 30.0)
     assert not lease.renewed(26.0, 30.0)
     assert lease.renewed(54.0, 30.0)
 
 
-def test_without_one_there_is_nothing_to_wait_for() -> None:
+def test_without_a_lease_nothing_is_due() -> None:
     lease = Lease(wanted=True)
     lease.end()
     assert (lease.due(1e9), lease.left(0.0)) == (False, None)
@@ -61,5 +61,5 @@ def test_a_new_connection_renews_and_after_too_long_repeats_the_status() -> None
     assert "lease" not in frames[-1]
 
 
-def test_until_the_server_says_otherwise_it_holds_less_than_by_default() -> None:
+def test_until_the_server_reports_a_duration_it_is_shorter_than_the_default() -> None:
     assert DEFAULT_LEASE_SECONDS < 30

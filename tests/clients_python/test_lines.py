@@ -1,4 +1,4 @@
-"""Bytes become lines, wherever they are cut."""
+"""Bytes become lines, wherever they are split."""
 
 from itertools import pairwise
 
@@ -13,7 +13,7 @@ def read(*pieces: bytes, longest: int = 100) -> list[str]:
 
 
 @given(st.binary(max_size=60), st.lists(st.integers(0, 60), max_size=6), st.integers(1, 20))
-def test_any_cut_gives_the_same_text(data: bytes, cuts: list[int], longest: int) -> None:
+def test_any_split_gives_the_same_text(data: bytes, cuts: list[int], longest: int) -> None:
     edges = [0, *sorted(cuts), len(data)]
     pieces = [data[a:b] for a, b in pairwise(edges)]
     assert "".join(read(*pieces, longest=longest)) == data.decode("utf-8", "replace")
@@ -31,7 +31,7 @@ def test_a_character_cut_in_two_is_whole() -> None:
     assert read("é\n".encode()[:1], "é\n".encode()[1:]) == ["", "é\n", ""]
 
 
-def test_what_is_not_utf8_is_replaced() -> None:
+def test_invalid_utf8_is_replaced() -> None:
     assert read(b"a\xffb\n", b"\xe2\x82") == ["a\ufffdb\n", "", "\ufffd"]
 
 

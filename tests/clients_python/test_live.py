@@ -19,7 +19,7 @@ def publisher(place: Place) -> Publisher:
     return Publisher(place.url, place.token, place.agent)
 
 
-def test_everything_said_is_watched(place: Place) -> None:
+def test_everything_published_is_watched(place: Place) -> None:
     async def go() -> None:
         watching = asyncio.ensure_future(until("end", follow(place, "end")))
         async with publisher(place) as said:
@@ -100,7 +100,7 @@ def test_exactly_once_while_the_server_is_killed_under_load(
     within(90, go())
 
 
-def test_what_was_said_while_the_server_was_away_arrives(mortal: LiveServer, mortal_place: Place) -> None:
+def test_events_published_while_the_server_is_down_arrive(mortal: LiveServer, mortal_place: Place) -> None:
     async def go() -> None:
         mortal.kill()
         async with publisher(mortal_place) as said:
@@ -126,7 +126,7 @@ def test_watching_from_any_point(place: Place) -> None:
     within(20, go())
 
 
-def test_watching_from_beyond_the_log_tells_of_the_gap(place: Place) -> None:
+def test_watching_from_beyond_the_log_reports_a_gap(place: Place) -> None:
     async def go() -> None:
         async with publisher(place) as said:
             await said.output("only")
@@ -159,7 +159,7 @@ def test_watching_a_workspace_is_enough_for_a_board(place: Place) -> None:
     within(20, go())
 
 
-def test_what_is_seen_is_watched_in_the_inbox(place: Place) -> None:
+def test_seen_positions_appear_in_the_inbox(place: Place) -> None:
     async def go() -> None:
         api = ClientApi(place.url, place.token)
         async with publisher(place) as said:
@@ -189,7 +189,7 @@ def test_a_wrong_token_is_refused(live: LiveServer, place: Place) -> None:
             within(20, attempt)
 
 
-def test_an_agent_nobody_knows_is_refused(place: Place) -> None:
+def test_an_unknown_agent_is_refused(place: Place) -> None:
     nobody = str(uuid.uuid4())
 
     async def say() -> None:
@@ -220,7 +220,7 @@ def test_a_deleted_agent_ends_publishing_and_watching(place: Place) -> None:
     within(20, go())
 
 
-def test_a_viewer_may_watch_but_not_publish(live: LiveServer, place: Place) -> None:
+def test_a_viewer_can_watch_but_not_publish(live: LiveServer, place: Place) -> None:
     name = f"viewer-{uuid.uuid4()}"
     token = live.token(name)
     member = f"User.objects.get(username='{name}').pk"
@@ -252,7 +252,7 @@ def test_names_become_ids(place: Place) -> None:
         assert await api.agent(workspace.id, "another") == made
 
 
-def test_an_agent_is_made_once_however_many_ask(place: Place) -> None:
+def test_an_agent_is_created_once_however_many_ask(place: Place) -> None:
     async def go() -> None:
         api = ClientApi(place.url, place.token)
         made = await asyncio.gather(*(api.agent(place.workspace, "new") for _ in range(8)))

@@ -51,7 +51,7 @@ def test_after_a_logout_there_is_no_token(place: Place, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("token", "words"), [("ags_wrong", "UNAUTHENTICATED"), ("", "token: expected printable")])
-def test_a_token_the_server_does_not_know_is_not_stored(place: Place, tmp_path: Path, token: str, words: str) -> None:
+def test_an_invalid_token_is_not_stored(place: Place, tmp_path: Path, token: str, words: str) -> None:
     result = agentstream(tmp_path, "login", "--url", place.url, stdin=token)
     assert result.returncode == 1
     assert words in result.stderr

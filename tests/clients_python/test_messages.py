@@ -1,4 +1,4 @@
-"""What a producer says of its agent beside text: sessions, plans, usage, sub-agents, and what tools do."""
+"""What a producer reports besides text: sessions, plans, usage, sub-agents, tool calls."""
 
 import math
 from datetime import UTC, datetime
@@ -109,7 +109,7 @@ def told(place: Place) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
-def test_the_publisher_tells_all_of_it(place: Place) -> None:
+def test_the_publisher_publishes_every_kind_of_message(place: Place) -> None:
     async def go() -> None:
         async with Publisher(place.url, place.token, place.agent) as said:
             await said.session("s", "started", **STARTED)
@@ -124,7 +124,7 @@ def test_the_publisher_tells_all_of_it(place: Place) -> None:
     assert told(place) == TOLD
 
 
-def test_the_blocking_publisher_tells_the_same(place: Place) -> None:
+def test_the_blocking_publisher_publishes_the_same(place: Place) -> None:
     with BlockingPublisher(place.url, place.token, place.agent) as said:
         said.session("s", "started", **STARTED)
         said.plan(PLAN)
@@ -136,7 +136,7 @@ def test_the_blocking_publisher_tells_the_same(place: Place) -> None:
     assert told(place) == TOLD
 
 
-def test_an_attachment_is_kept_and_named(place: Place, tmp_path: Path) -> None:
+def test_an_attachment_is_stored_and_referenced(place: Place, tmp_path: Path) -> None:
     image = b"\x89PNG\r\n\x1a\n"
     (tmp_path / "a.png").write_bytes(image)
 
@@ -168,7 +168,7 @@ def test_a_long_result_with_a_large_patch_arrives_whole(place: Place) -> None:
     assert [output.get("isStreaming") for output in outputs] == [True] * (len(outputs) - 1) + [None]
 
 
-def test_chunks_are_joined_only_if_all_they_have_is_text() -> None:
+def test_only_plain_text_chunks_are_joined() -> None:
     first = Output("a", message_id="m", tool_input={"a": 1})
     assert not first.is_continued_by(Output("b", message_id="m"))
     assert Output("a", message_id="m").is_continued_by(Output("b", message_id="m"))
@@ -186,6 +186,6 @@ def test_chunks_are_joined_only_if_all_they_have_is_text() -> None:
         (lambda: UsageLimit("5h", 1, datetime(2026, 1, 1)), "offset"),
     ],
 )
-def test_what_the_server_would_refuse_is_a_value_error(wrong: Any, reason: str) -> None:
+def test_values_that_the_server_would_refuse_raise_a_value_error(wrong: Any, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         wrong()

@@ -1,4 +1,4 @@
-"""An agent needs somebody: the cases that the server's and the JavaScript client's tests share."""
+"""Which agents need a person: the cases shared with the server's and the JavaScript client's tests."""
 
 import json
 from pathlib import Path
@@ -11,5 +11,5 @@ CASES = json.loads((Path(__file__).parents[1] / "support" / "needs.json").read_t
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
-def test_the_client_says_who_needs_you_as_the_server_does(case: dict[str, Any]) -> None:
+def test_client_and_server_agree_on_who_needs_you(case: dict[str, Any]) -> None:
     assert needs(case["agent"], case["seen"]) == case["needs"]

@@ -47,7 +47,7 @@ def test_waiting_chunks_of_one_message_become_one_event() -> None:
     assert event["payload"] == {"content": "abcd", "role": "assistant", "messageId": "m", "isStreaming": False}
 
 
-def test_what_may_have_been_sent_never_changes() -> None:
+def test_an_event_that_may_have_been_sent_never_changes() -> None:
     box = outbox(Output("a", message_id="m"))
     before = sent(box)
     box.add(Output("b", message_id="m"))

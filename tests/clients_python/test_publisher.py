@@ -1,4 +1,4 @@
-"""The publisher against errors, closings and breaks, injected one by one."""
+"""The publisher with errors, close codes and lost connections, injected one by one."""
 
 import asyncio
 import json
@@ -38,7 +38,7 @@ def publish(handler: Handler, *contents: str) -> None:
     within(20, go())
 
 
-def test_what_is_said_arrives_in_order_under_one_producer() -> None:
+def test_events_arrive_in_order_under_one_producer() -> None:
     store = Store()
     requests: list[dict[str, Any]] = []
 
@@ -74,7 +74,7 @@ def test_all_kinds_of_events() -> None:
     assert store.events[1]["payload"] == {"contextLevel": 42, "tokensUsed": 5}
 
 
-def test_when_idle_an_event_goes_at_once_and_under_pressure_frames_grow() -> None:
+def test_when_idle_events_are_sent_at_once_and_under_load_frames_grow() -> None:
     store = Store()
 
     async def slow(websocket: ServerConnection) -> None:
@@ -98,7 +98,7 @@ def test_when_idle_an_event_goes_at_once_and_under_pressure_frames_grow() -> Non
 
 
 @pytest.mark.parametrize("taken", [True, False], ids=["answer lost", "frame lost"])
-def test_a_break_neither_loses_nor_doubles(taken: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_connection_neither_loses_nor_repeats_events(taken: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agentstream.reconnection.BASE_DELAY_SECONDS", 0.01)
     monkeypatch.setattr("agentstream.reconnection.MAX_DELAY_SECONDS", 0.05)
     store = Store()
@@ -130,7 +130,9 @@ def test_a_break_neither_loses_nor_doubles(taken: bool, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("code", ["UNAVAILABLE", "INTERNAL", "RATE_LIMITED"])
-def test_a_passing_refusal_is_repeated_on_the_same_connection(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_a_temporary_refusal_events_are_sent_again_on_the_same_connection(
+    code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("agentstream.reconnection.BASE_DELAY_SECONDS", 0.01)
     store = Store()
     refusals = 3
@@ -150,7 +152,7 @@ def test_a_passing_refusal_is_repeated_on_the_same_connection(code: str, monkeyp
     assert store.content == "a"
 
 
-def test_heartbeats_and_unknown_messages_are_no_answers() -> None:
+def test_heartbeats_and_unknown_messages_do_not_count_as_answers() -> None:
     store = Store()
 
     async def handler(websocket: ServerConnection) -> None:
@@ -196,7 +198,7 @@ def test_a_final_close_code_is_raised(code: int, exception: type[Refused]) -> No
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1011, 1012, 4408, 4429])
-def test_after_another_close_code_it_comes_back(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_any_other_close_code_it_reconnects(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agentstream.reconnection.BASE_DELAY_SECONDS", 0.01)
     store = Store()
     connections = 0
@@ -228,7 +230,7 @@ def test_every_call_raises_after_a_final_refusal() -> None:
         within(10, go())
 
 
-def test_a_block_that_fails_raises_its_own_error_after_its_last_words() -> None:
+def test_a_block_that_fails_raises_its_own_error_after_sending_its_events() -> None:
     store = Store()
 
     async def go() -> None:
@@ -254,7 +256,7 @@ def test_a_cancelled_block_ends_at_once() -> None:
     within(2, cancelled())
 
 
-def test_while_nobody_answers_the_caller_is_slowed_down(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_acknowledgements_the_caller_is_slowed_down(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox_module.Outbox.__init__, "__defaults__", (100, 1 << 20))
     store = Store()
     gate = asyncio.Event()
@@ -280,7 +282,7 @@ def test_while_nobody_answers_the_caller_is_slowed_down(monkeypatch: pytest.Monk
     assert store.content == "".join(f"{number}," for number in range(250))
 
 
-def test_a_silent_line_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_connection_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agentstream.reconnection.BASE_DELAY_SECONDS", 0.01)
     monkeypatch.setattr(connection_module, "SILENCE_TIMEOUT_SECONDS", 0.2)
     store = Store()
@@ -298,7 +300,7 @@ def test_a_silent_line_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert store.content == "a"
 
 
-def test_the_token_is_never_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_token_is_never_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, logger="agentstream")
 
     async def go() -> None:
@@ -336,7 +338,7 @@ def test_a_redirect_is_not_followed_with_the_token() -> None:
         within(10, go())
 
 
-def test_a_proxy_that_cannot_be_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_proxy_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "nonsense://127.0.0.1")
     monkeypatch.setenv("no_proxy", "")
     with pytest.raises(Refused, match="CANNOT_CONNECT"):
@@ -348,6 +350,6 @@ def test_a_wrong_url_is_named() -> None:
         Publisher("localhost:8000", TOKEN, AGENT)
 
 
-def test_outside_its_block_it_says_so() -> None:
+def test_use_outside_its_block_is_an_error() -> None:
     with pytest.raises(AgentstreamError, match="inside its `async with` block"):
         within(1, Publisher("http://localhost", TOKEN, AGENT).output("a"))

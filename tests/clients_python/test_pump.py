@@ -1,4 +1,4 @@
-"""Reading what a command prints, to its last byte."""
+"""Reading a command's output to its last byte."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""What viewers see of what the real tools have printed; `transcripts/README.md` says how it was recorded."""
+"""What viewers see of real tools' output; `transcripts/README.md` says how it was recorded."""
 
 import re
 from dataclasses import dataclass, field
@@ -348,7 +348,7 @@ def steady(text: str) -> str:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_viewers_see_this(name: str) -> None:
+def test_viewers_see_the_expected_messages(name: str) -> None:
     messages = told(name)
     seen = Seen(
         [(who, steady(text)) for who, text in said(messages)],
@@ -375,5 +375,5 @@ def test_a_message_that_a_person_sent_is_not_shown_again() -> None:
     assert said(tell(adapter, transcript("claude-replayed"))) == [("assistant", "First.")]
 
 
-def test_whole_and_in_deltas_it_is_the_same() -> None:
+def test_complete_and_streamed_messages_read_the_same() -> None:
     assert said(told("claude-partial")) == said(told("claude-tools"))

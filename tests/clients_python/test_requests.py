@@ -1,4 +1,4 @@
-"""Programs ask people, and wait for the answer."""
+"""Programs ask people and wait for the answer."""
 
 import asyncio
 import os
@@ -38,7 +38,7 @@ def answer(place: Place, request: dict[str, Any], **given: Any) -> None:
     assert Api(place.url, place.token).post(path, given).status == 200
 
 
-def test_a_publisher_asks_after_what_it_has_said(place: Place) -> None:
+def test_a_publisher_asks_after_its_earlier_events(place: Place) -> None:
     async def scenario() -> None:
         async with Publisher(place.url, place.token, place.agent) as publisher:
             await publisher.output("Look at this")
@@ -53,7 +53,7 @@ def test_a_publisher_asks_after_what_it_has_said(place: Place) -> None:
     assert [event.type for event in place.history()][:2] == ["agent:output", "agent:request"]
 
 
-def test_a_program_that_is_restarted_asks_nobody_twice(place: Place) -> None:
+def test_a_restarted_program_asks_nobody_twice(place: Place) -> None:
     request = Request("Deploy?", [YES, NO], id="deploy-1")
 
     async def killed() -> None:

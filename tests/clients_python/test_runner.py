@@ -1,4 +1,4 @@
-"""`agentstream run`, end to end: a real process, a real server, and what is stored in the end."""
+"""`agentstream run`, end to end: a real process, a real server, and what is finally stored."""
 
 import os
 import re
@@ -30,12 +30,12 @@ def test_what_a_command_prints_is_shown_from_start_to_end(place: Place) -> None:
     assert ending(events) == ("finished", "completed", 0, None, "completed")
 
 
-def test_an_agent_is_made_where_there_is_none(place: Place) -> None:
+def test_a_missing_agent_is_created(place: Place) -> None:
     run(place, "echo", "hi", name="brand new")
     assert place.text("brand new") == "hi\n"
 
 
-def test_workspace_and_name_are_found_without_being_told(live: LiveServer, place: Place) -> None:
+def test_workspace_and_name_have_defaults(live: LiveServer, place: Place) -> None:
     name = f"member-{uuid.uuid4()}"
     token = live.token(name)
     member = f"User.objects.get(username='{name}').pk"
@@ -57,7 +57,7 @@ def test_among_several_workspaces_one_must_be_named(place: Place, root: Api) -> 
     assert "got none to choose between them" in result.stderr
 
 
-def test_a_tool_that_prints_events_is_understood(place: Place) -> None:
+def test_the_events_of_a_tool_are_translated(place: Place) -> None:
     recorded = Path(__file__).parent / "transcripts/recorded/claude-partial.jsonl"
     code, out, _ = run(place, "cat", str(recorded), options=("--adapter", "claude"))
     assert (code, out) == (0, recorded.read_text())
@@ -116,14 +116,14 @@ def test_text_is_written_to_a_terminal_and_events_to_a_pipe(
     assert place.text(role="system") == f"{terminal}\nFalse\n"
 
 
-def test_a_program_that_keeps_lines_back_on_a_pipe_shows_them_at_once(place: Place) -> None:
+def test_a_program_that_buffers_on_a_pipe_is_shown_line_by_line(place: Place) -> None:
     run(place, "sh", "-c", "(echo first; sleep 1; echo second) | grep --color=auto .")
     first, second = place.history()[1:-2]
     assert (first.payload["content"], second.payload["content"]) == ("first\n", "second\n")
     assert clock(second) - clock(first) > 0.7
 
 
-def test_bytes_that_are_no_text_are_replaced(place: Place) -> None:
+def test_bytes_that_are_not_utf8_are_replaced(place: Place) -> None:
     run(place, *python("import os; os.write(1, b'a\\xff\\xc3'); os.write(1, b'\\xa9\\0b\\n')"))
     assert place.text() == "a\ufffdé\0b\n"
 
@@ -197,7 +197,7 @@ def test_a_second_interrupt_kills(place: Place) -> None:
     assert ending(place.history()) == ("finished", "user_stopped", 137, "SIGKILL", "user_stopped")
 
 
-def test_under_nohup_a_hangup_changes_nothing(place: Place) -> None:
+def test_under_nohup_a_hangup_has_no_effect(place: Place) -> None:
     with running(place, "sh", "-c", "echo ready; sleep 1; echo over", ignoring=signal.SIGHUP) as process:
         wait_for(place, "ready")
         process.send_signal(signal.SIGHUP)
@@ -272,14 +272,14 @@ def test_a_wrong_token_ends_it_before_the_command_starts(place: Place) -> None:
     assert "Traceback" not in err
 
 
-def test_a_workspace_nobody_knows_is_named(place: Place) -> None:
+def test_an_unknown_workspace_is_named(place: Place) -> None:
     nowhere = Place(place.url, place.token, place.workspace, "nowhere", place.agent)
     code, _, err = run(nowhere, "echo", "hi")
     assert code == 1
     assert "got 'nowhere'" in err
 
 
-def test_a_refusal_on_the_way_does_not_cost_the_command(place: Place) -> None:
+def test_a_refusal_during_the_run_does_not_end_the_command(place: Place) -> None:
     with running(place, "sh", "-c", "echo ready; sleep 1.5; echo more; sleep 0.5; exit 4") as process:
         wait_for(place, "ready")
         assert Api(place.url, place.token).call("DELETE", f"/agents/{place.agent}").status == 204

@@ -1,4 +1,4 @@
-"""What outlives the program: a spool holds what is not acknowledged, and the next run of the agent sends it once."""
+"""A spool keeps unacknowledged events beyond the program's end, and the agent's next run sends them once."""
 
 import json
 import logging
@@ -51,7 +51,7 @@ def remaining(folder: Path) -> list[Outbox]:
     return [Outbox.restored(spool) for spool in abandoned_spools(folder)]
 
 
-def test_what_is_not_acknowledged_is_found_again(tmp_path: Path) -> None:
+def test_unacknowledged_events_are_restored(tmp_path: Path) -> None:
     outbox = filled(tmp_path, "a", "b")
     outbox.add(chunk("c"))
     outbox.add(chunk("d"))
@@ -73,7 +73,7 @@ def test_it_is_empty_when_everything_is_acknowledged_and_gone_with_the_run(tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
-def test_it_does_not_grow_with_what_is_acknowledged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_does_not_grow_with_acknowledged_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spool_module, "COMPACT_ABOVE_BYTES", 10_000)
     outbox = filled(tmp_path)
     for n in range(1, 1000):
@@ -86,7 +86,7 @@ def test_it_does_not_grow_with_what_is_acknowledged(tmp_path: Path, monkeypatch:
     assert [n for n, _ in contents(found)][-5:] == list(range(995, 1000))
 
 
-def test_a_living_programs_spool_is_left_alone(tmp_path: Path) -> None:
+def test_a_running_programs_spool_is_left_alone(tmp_path: Path) -> None:
     outbox = filled(tmp_path, "a")
     assert remaining(tmp_path) == []
     outbox.close(keep=True)
@@ -109,7 +109,7 @@ def test_only_its_owner_can_read_it(tmp_path: Path) -> None:
     assert modes == ["0o700", "0o600"]
 
 
-def test_a_disk_that_fails_costs_the_spool_and_not_the_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failing_disk_costs_the_spool_but_not_the_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "file").touch()
     with caplog.at_level(logging.WARNING):
         outbox = filled(tmp_path / "file" / "folder", "a", "b")
@@ -127,7 +127,7 @@ def test_records_of_other_events_are_kept_as_they_are(tmp_path: Path) -> None:
     assert found.records() == [Record(1, "agent:status", {"status": "running", "reason": "why"})]
 
 
-def test_what_was_left_is_sent_under_its_own_numbers(tmp_path: Path) -> None:
+def test_spooled_events_are_sent_under_their_own_numbers(tmp_path: Path) -> None:
     store = Store()
     first = filled(tmp_path, "a", "b", "c")
     store.take(json.dumps({"id": 1, "payload": {"events": [json.loads(first.batch()[0].seal())]}}))
@@ -143,7 +143,7 @@ def test_what_was_left_is_sent_under_its_own_numbers(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_the_server_refuses_is_put_aside(tmp_path: Path) -> None:
+def test_spools_that_the_server_refuses_are_moved_aside(tmp_path: Path) -> None:
     async def refuse(websocket: ServerConnection) -> None:
         async for frame in websocket:
             await websocket.send(answer("error", json.loads(frame)["id"], code="INVALID_MESSAGE", message="a jump"))
@@ -157,7 +157,7 @@ def test_what_the_server_refuses_is_put_aside(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["producer.refused"]
 
 
-def test_a_killed_runner_loses_nothing_that_it_took(mortal: LiveServer, mortal_place: Place, tmp_path: Path) -> None:
+def test_a_killed_runner_loses_none_of_its_output(mortal: LiveServer, mortal_place: Place, tmp_path: Path) -> None:
     code = "import time\nfor n in range(100_000): print(n, flush=True); n < 50 or time.sleep(0.01)"
     options = ("--spool", str(tmp_path))
     with running(mortal_place, *python(code), options=options) as process:
@@ -179,7 +179,7 @@ def test_a_killed_runner_loses_nothing_that_it_took(mortal: LiveServer, mortal_p
     assert list(tmp_path.glob("*/*.spool")) == []
 
 
-def test_a_run_ends_though_the_server_does_not_come_back_and_the_next_one_tells_its_end(
+def test_a_run_ends_without_the_server_and_the_next_run_reports_its_end(
     mortal: LiveServer, mortal_place: Place, tmp_path: Path
 ) -> None:
     options = ("--spool", str(tmp_path), "--wait", "1")
@@ -199,7 +199,7 @@ def test_a_run_ends_though_the_server_does_not_come_back_and_the_next_one_tells_
     assert list(tmp_path.glob("*/*.spool")) == []
 
 
-def test_a_flood_is_held_back_and_told_of(mortal: LiveServer, mortal_place: Place) -> None:
+def test_a_flood_is_slowed_down_and_reported(mortal: LiveServer, mortal_place: Place) -> None:
     place = mortal_place
     with running(place, "yes", options=("--quiet", "--no-pty")) as process:
         while not newest(place):
@@ -277,7 +277,7 @@ def test_a_full_queue_does_not_keep_a_run_past_its_wait_and_loses_nothing(
 
 
 @pytest.mark.parametrize("writing", ["exec yes", "while echo y; do sleep 0.01; done"], ids=["much", "little"])
-def test_what_writes_after_the_commands_end_does_not_keep_a_run_past_its_wait(place: Place, writing: str) -> None:
+def test_output_after_the_commands_end_does_not_keep_a_run_past_its_wait(place: Place, writing: str) -> None:
     code = f"import os; os.fork() or os.setsid() or os.execlp('sh', 'sh', '-c', {writing!r}); os.write(1, b'done\\n')"
     began = time.monotonic()
     assert run(place, *python(code), options=("--no-pty", "--quiet", "--wait", "1"))[0] == 0
@@ -286,14 +286,14 @@ def test_what_writes_after_the_commands_end_does_not_keep_a_run_past_its_wait(pl
     assert shown.data["events"][0]["payload"]["content"].startswith(("done\n", "y\n"))
 
 
-def test_without_time_to_wait_a_run_still_tells_all_that_was_printed(place: Place, tmp_path: Path) -> None:
+def test_without_time_to_wait_a_run_still_publishes_everything_printed(place: Place, tmp_path: Path) -> None:
     options = ("--spool", str(tmp_path), "--wait", "0")
     assert run(place, *python("print('x' * 60_000)"), options=options)[0] == 0
     assert run(place, "echo", "next", options=("--spool", str(tmp_path)))[0] == 0
     assert place.text().splitlines() == ["x" * 60_000, "next"]
 
 
-def test_what_finds_no_room_in_time_is_told_of_as_lost_and_so_is_the_end(
+def test_output_without_room_is_reported_as_lost_and_the_end_is_published(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     outbox = Outbox(max_bytes=1_000, spool=Spool.create(tmp_path, "producer"))
@@ -319,7 +319,7 @@ def test_what_finds_no_room_in_time_is_told_of_as_lost_and_so_is_the_end(
     assert "4 events haven't been acknowledged; the agent's next run will send them" in caplog.text
 
 
-def test_without_a_spool_nobody_is_promised_a_next_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_without_a_spool_the_log_promises_no_next_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "file").touch()
     outbox = Outbox(spool=Spool.create(tmp_path / "file" / "folder", "producer"))
     publisher = Publisher("http://127.0.0.1:9", "token", AGENT, outbox=outbox)

@@ -1,4 +1,4 @@
-"""Content is cut by its size in UTF-8, never inside a character."""
+"""Content is split by its size in UTF-8, never inside a character."""
 
 import json
 from typing import Any
@@ -53,7 +53,7 @@ def test_content_that_json_inflates_is_cut_smaller() -> None:
     assert all(len(json.dumps(chunk.payload())) < 240 * 1024 for chunk in chunks)
 
 
-def test_payloads_are_the_contracts() -> None:
+def test_payloads_follow_the_protocol() -> None:
     assert Output("a", "tool", "m", True, "tool_call", "c", "bash").payload() == {
         "content": "a",
         "role": "tool",
@@ -84,6 +84,6 @@ def test_payloads_are_the_contracts() -> None:
         (Terminated, {"exit_code": 0, "reason": "bored"}, "reason: expected one of"),
     ],
 )
-def test_a_wrong_value_is_named_where_it_is_said(kind: type, values: dict[str, Any], words: str) -> None:
+def test_an_invalid_value_is_named_by_its_call(kind: type, values: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         kind(**values)

@@ -1,4 +1,4 @@
-"""A tool asks, people answer, the tool is told: once, whatever happens to the server, the connection and the runner."""
+"""A tool asks, people answer, the tool gets the answer: once, despite faults of server, connection or runner."""
 
 import signal
 import subprocess
@@ -58,7 +58,7 @@ def tool(tmp_path: Path, told: Path) -> Tool:
 
 @pytest.fixture(scope="module")
 def forgetful(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """A server that takes runners for lost soon."""
+    """A server with short leases."""
     with LiveServer(tmp_path_factory.mktemp("forgetful"), STREAM_LEASE=str(LEASE)) as server:
         yield server
 
@@ -95,7 +95,7 @@ def wait_told(told: Path, words: str) -> None:
         time.sleep(0.05)
 
 
-def test_a_permission_is_asked_and_the_answer_told(place: Place, tool: Tool, told: Path) -> None:
+def test_a_permission_is_asked_and_the_answer_passed_on(place: Place, tool: Tool, told: Path) -> None:
     with run(place, tool):
         request_id = asked(place)
         [request] = until(place, bool)
@@ -107,7 +107,7 @@ def test_a_permission_is_asked_and_the_answer_told(place: Place, tool: Tool, tol
         wait_for(place, "I was told: deny")
 
 
-def test_of_two_people_who_answer_at_once_the_tool_is_told_the_first(place: Place, tool: Tool, told: Path) -> None:
+def test_if_two_people_answer_at_once_the_tool_gets_the_first_answer(place: Place, tool: Tool, told: Path) -> None:
     with run(place, tool), ThreadPoolExecutor(2) as people:
         request_id = asked(place)
         answers = [people.submit(answer, place, request_id, option=option) for option in ("allow", "deny")]
@@ -151,7 +151,7 @@ def test_an_answer_given_while_the_connection_is_down_takes_effect_once(
     assert [event.type for event in place.history()].count("agent:request") == 1
 
 
-def test_over_a_restart_of_the_server_nothing_is_asked_twice(
+def test_across_a_server_restart_nothing_is_asked_twice(
     mortal: LiveServer, mortal_place: Place, tool: Tool, told: Path
 ) -> None:
     with run(mortal_place, tool):
@@ -182,7 +182,7 @@ def test_a_runner_killed_between_answer_and_effect_leaves_the_answer_and_no_effe
         wait_told(told, "end;allow;")
 
 
-def test_what_a_killed_runner_has_asked_is_withdrawn_by_the_next_run(place: Place, tool: Tool) -> None:
+def test_the_requests_of_a_killed_runner_are_withdrawn_by_the_next_run(place: Place, tool: Tool) -> None:
     with run(place, tool) as process:
         request_id = asked(place)
         process.kill()
@@ -193,7 +193,7 @@ def test_what_a_killed_runner_has_asked_is_withdrawn_by_the_next_run(place: Plac
         assert answer(place, again, option="allow").status == 200
 
 
-def test_a_tool_that_ends_withdraws_what_it_asks(place: Place, tool: Tool) -> None:
+def test_a_tool_that_ends_withdraws_its_requests(place: Place, tool: Tool) -> None:
     with running(place, *tool, options=("--adapter", "claude"), stdin=subprocess.PIPE) as process:
         asked(place)
         assert process.stdin

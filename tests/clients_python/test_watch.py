@@ -1,4 +1,4 @@
-"""Watching through breaks, gaps and refusals, injected one by one."""
+"""Watching through lost connections, gaps and refusals, injected one by one."""
 
 import asyncio
 import json
@@ -53,7 +53,7 @@ def connections(*scripts: list[str | int]) -> tuple[Handler, list[dict[str, Any]
     return handler, asked
 
 
-def test_events_come_one_by_one_from_frames_of_many() -> None:
+def test_frames_of_many_events_yield_them_one_by_one() -> None:
     handler, _ = connections(
         ["\n".join([subscribed(3), output(1, "a"), output(2, "b"), answer("pong"), output(3, "c")])]
     )
@@ -62,7 +62,7 @@ def test_events_come_one_by_one_from_frames_of_many() -> None:
     assert {event.stream for event in events} == {f"agent.{AGENT}"}
 
 
-def test_after_a_break_it_continues_where_it_was() -> None:
+def test_after_a_lost_connection_it_continues_where_it_stopped() -> None:
     handler, asked = connections(
         [subscribed(9), output(1), output(2), 1012], [subscribed(9), output(2), output(3), 1001], [output(4)]
     )
@@ -74,14 +74,14 @@ def test_after_a_break_it_continues_where_it_was() -> None:
     ]
 
 
-def test_from_now_on_survives_a_break_before_the_first_event() -> None:
+def test_starting_from_now_survives_a_lost_connection_before_the_first_event() -> None:
     handler, asked = connections([subscribed(7), 1012], [subscribed(9), output(8)])
     assert [event.seq for event in see(handler, 1, since=None)] == [8]
     assert asked[0]["payload"] == {"agentId": AGENT}
     assert asked[1]["payload"] == {"agentId": AGENT, "since": 7}
 
 
-def test_a_gap_is_an_item_of_its_own() -> None:
+def test_a_gap_is_yielded_as_an_event() -> None:
     handler, _ = connections([subscribed(20, oldest=11, complete=False), output(11)])
     gap, event = see(handler, 2, since=4)
     assert isinstance(gap, Gap)
@@ -90,7 +90,7 @@ def test_a_gap_is_an_item_of_its_own() -> None:
     assert event.seq == 11
 
 
-def test_several_streams_keep_their_own_places() -> None:
+def test_several_streams_keep_their_own_positions() -> None:
     asked: list[dict[str, Any]] = []
 
     async def handler(websocket: ServerConnection) -> None:
@@ -123,7 +123,7 @@ def test_a_refused_subscription_is_raised(code: str, exception: type[Refused]) -
         see(handler, 1)
 
 
-def test_a_subscription_refused_for_now_is_asked_again() -> None:
+def test_a_temporarily_refused_subscription_is_retried() -> None:
     handler, asked = connections([answer("error", code="UNAVAILABLE", message="later")], [subscribed(1), output(1)])
     assert [event.seq for event in see(handler, 1)] == [1]
     assert len(asked) == 2

@@ -1,4 +1,4 @@
-"""The clients of an earlier commit work with today's server: they ignore what they do not know."""
+"""The clients of an earlier commit work with today's server: they ignore what they don't know."""
 
 import io
 import os
@@ -98,7 +98,7 @@ def old_clients(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def place(root: Api) -> dict[str, str]:
-    """An agent of which today's clients have told all that the old ones do not know."""
+    """An agent with everything that today's clients report and the old ones don't know."""
     workspace, agent = agent_of(root)
     events = [{"n": n, "type": type_, "payload": payload} for n, (type_, payload) in enumerate(LATER, 1)]
     done = root.post(f"/agents/{agent}/events", {"producer": "today", "events": events})

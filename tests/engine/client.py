@@ -61,7 +61,7 @@ class Client:
         self._inbox.put_nowait({"type": "websocket.disconnect"})
 
     def vanish(self) -> None:
-        """As a server cancels the application of a connection that has gone."""
+        """Cancels the application, as a server does when its connection is gone."""
         self.task.cancel()
 
     def _ask(self, type_: str, payload: Message) -> None:

@@ -1,4 +1,4 @@
-"""What the engine stands on, in memory: the log's reads, the channel layer, a socket's sink."""
+"""In-memory fakes of what the engine uses: the log's reads, the channel layer, a socket's sink."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ Message = dict[str, Any]
 
 
 class ProbeKind(Kind):
-    """Streams that everybody may see."""
+    """Streams that everyone may see."""
 
     name = "probe"
 

@@ -1,4 +1,4 @@
-"""Of the items that share a batch only the guilty fails, whatever it fails with."""
+"""Of the items that share a batch, only the failing one fails, whatever its error."""
 
 import asyncio
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ def work(items: Sequence[tuple[int, type[Exception] | None, bool]]) -> list[int 
 
 @settings(max_examples=100, deadline=None, derandomize=True, database=None)
 @given(ITEMS, st.integers(1, 10))
-def test_only_the_guilty_fails(items: list[tuple[int, type[Exception] | None, bool]], limit: int) -> None:
+def test_only_the_failing_item_fails(items: list[tuple[int, type[Exception] | None, bool]], limit: int) -> None:
     async def scenario() -> list[Any]:
         with ThreadPoolExecutor(1) as executor:
             batcher = Batcher(work, executor, limit)
@@ -51,7 +51,7 @@ def test_only_the_guilty_fails(items: list[tuple[int, type[Exception] | None, bo
 
 
 @pytest.mark.parametrize("outage", [OperationalError("gone"), InterfaceError("closed")])
-def test_an_outage_is_everybodys_and_is_not_tried_item_by_item(outage: Exception) -> None:
+def test_an_outage_affects_all_items_and_is_not_retried_item_by_item(outage: Exception) -> None:
     calls: list[int] = []
 
     def away(items: Sequence[int]) -> list[int]:
@@ -66,7 +66,7 @@ def test_an_outage_is_everybodys_and_is_not_tried_item_by_item(outage: Exception
     assert calls == [50]
 
 
-def test_a_result_that_is_an_exception_is_its_own_callers_alone() -> None:
+def test_a_result_that_is_an_exception_is_raised_only_to_its_caller() -> None:
     def refuse_odd(items: Sequence[int]) -> list[int | Exception]:
         return [ProtocolError(Code.INVALID_MESSAGE, str(item)) if item % 2 else item for item in items]
 

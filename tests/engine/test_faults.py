@@ -1,4 +1,4 @@
-"""What fails in one place is told of, ends, and keeps nothing else waiting."""
+"""A fault in one place is reported, ends, and delays nothing else."""
 
 import asyncio
 import gc
@@ -194,7 +194,7 @@ def test_every_outage_of_the_channel_layer_is_logged_once_and_its_end(
     assert len(received) == 3
 
 
-def test_a_message_that_cannot_be_handled_is_no_outage_and_has_a_traceback(
+def test_a_message_that_cannot_be_handled_is_logged_with_a_traceback_and_not_as_an_outage(
     engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(message: BrokerMessage) -> None:
@@ -271,9 +271,7 @@ def test_a_round_looks_at_each_unread_cursor_once_and_not_once_a_stream(engine: 
 
 
 @pytest.mark.parametrize("code", [code for code in Code if code not in (Code.NOT_FOUND, Code.FORBIDDEN)])
-def test_who_cannot_be_subscribed_again_is_not_told_that_the_stream_is_gone(
-    engine: Engine, talk: Talk, code: Code
-) -> None:
+def test_a_failed_resubscription_is_not_reported_as_a_deleted_stream(engine: Engine, talk: Talk, code: Code) -> None:
     [stream, _] = engine.streams
     hub = hub_of(engine)
     talk.subscribe(stream)
@@ -293,7 +291,7 @@ def test_who_cannot_be_subscribed_again_is_not_told_that_the_stream_is_gone(
 
 
 @pytest.mark.parametrize("ended", [True, False])
-def test_who_may_not_be_subscribed_again_is_told_why(engine: Engine, talk: Talk, ended: bool) -> None:
+def test_a_refused_resubscription_says_why(engine: Engine, talk: Talk, ended: bool) -> None:
     [stream, _] = engine.streams
     hub = hub_of(engine)
     talk.subscribe(stream)

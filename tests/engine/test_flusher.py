@@ -37,12 +37,12 @@ def flushes(arrivals: Sequence[Arrival], took: float) -> list[float]:
 
 
 @pytest.mark.parametrize("every", [0.02, 0.007])
-def test_an_event_by_itself_is_flushed_at_once_also_soon_after_the_last_one(every: float) -> None:
+def test_a_single_event_is_flushed_at_once_even_soon_after_the_last_one(every: float) -> None:
     due = [round(number * every, 6) for number in range(10)]
     assert flushes([(at, "a", 1) for at in due], took=0.004) == due
 
 
-def test_under_pressure_the_next_flush_waits_for_as_long_as_the_last_took() -> None:
+def test_under_load_the_next_flush_waits_as_long_as_the_last_took() -> None:
     assert flushes([(0, "a", 2), (0.001, "a", 1)], took=0.004) == pytest.approx([0, 0.004 + 0.004])
 
 
@@ -50,6 +50,6 @@ def test_after_a_long_flush_the_pause_is_short() -> None:
     assert flushes([(0, "a", 2), (0.001, "a", 1)], took=0.1) == pytest.approx([0, 0.1 + MAX_PAUSE_SECONDS])
 
 
-def test_feeds_that_grow_at_the_same_time_are_no_pressure() -> None:
+def test_feeds_that_grow_at_the_same_time_do_not_count_as_load() -> None:
     began = flushes([(0, "a", 1), (0, "b", 1), (0.001, "a", 1)], took=0.004)
     assert began == pytest.approx([0, 0.004 + conf().FLUSH_MIN])

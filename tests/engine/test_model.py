@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order, a cursor has delivered a run without gap, repetition or disorder.
+"""Whatever happens in whatever order, a cursor delivers events without gaps, repetition or disorder.
 
 Hypothesis drives the real engine (consumer, session, connection, hub, feed, windows, reader, page cache) on a loop
 with a virtual clock. Beneath it are an in-memory log that may be slow or fail in any way, and a channel layer that
@@ -255,7 +255,7 @@ class Engine(RuleBasedStateMachine):
             assert view.times[retained.start - view.start - 1 :] == [time_of(stream, seq) for seq in retained]
 
 
-def test_a_cursor_delivers_a_gapless_run_whatever_happens(settings: Any) -> None:
+def test_a_cursor_delivers_without_gaps_whatever_happens(settings: Any) -> None:
     settings.STREAMS = {"WINDOW_EVENTS": WINDOW, "TRIM_EVERY": 1e9}
     run: Any = run_state_machine_as_test
     run(Engine, settings=RUNS)

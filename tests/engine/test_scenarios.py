@@ -1,11 +1,11 @@
-"""Moments that the model meets too seldom, each by itself."""
+"""Situations that the model rarely reaches, one by one."""
 
 from streams.database import UnavailableError
 from tests.engine.fakes import ROOMY
 from tests.engine.test_model import WINDOW, Engine
 
 
-def test_a_reader_whose_page_could_not_be_read_goes_on_when_the_log_is_back(engine: Engine) -> None:
+def test_a_reader_continues_once_the_log_is_readable_again(engine: Engine) -> None:
     [client, *_], [stream, *_] = engine.clients, engine.streams
     client.subscribe(stream, None, None)
     engine.wait(0.1)
@@ -21,7 +21,7 @@ def test_a_reader_whose_page_could_not_be_read_goes_on_when_the_log_is_back(engi
     assert client.views[str(stream.key)].seq == stream.head
 
 
-def test_whoever_asks_first_for_a_stream_may_go_and_the_others_get_it(engine: Engine) -> None:
+def test_if_the_first_caller_for_a_feed_is_cancelled_the_others_still_get_it(engine: Engine) -> None:
     [first, second, *_], [stream, *_] = engine.clients, engine.streams
     engine.log.latency = 3.0
     first.subscribe(stream, None, None)

@@ -1,4 +1,4 @@
-"""What is compressed on its way to a browser, and what never is."""
+"""What is compressed for browsers, and what never is."""
 
 import gzip
 import http.client
@@ -26,7 +26,7 @@ def get(
     return connection.getresponse()
 
 
-def test_a_static_file_is_compressed_for_whom_that_is_right(connection: http.client.HTTPConnection) -> None:
+def test_a_static_file_is_compressed_for_clients_that_accept_it(connection: http.client.HTTPConnection) -> None:
     source = (ROOT / "static" / "js" / "home.js").read_bytes()
     packed = get(connection, SCRIPT, Accept_Encoding="gzip, deflate, br")
     body = packed.read()

@@ -1,4 +1,4 @@
-"""What the docs say is so: every setting, command, message and code is there, and what they show runs."""
+"""The docs are right: every setting, command, message and code is documented, and the examples run."""
 
 import json
 import os
@@ -67,7 +67,7 @@ def test_every_command_is_documented() -> None:
         *(str(int(code)) for code in Close),
     ],
 )
-def test_every_word_of_the_protocol_is_documented(word: str) -> None:
+def test_every_message_and_field_of_the_protocol_is_documented(word: str) -> None:
     assert re.search(rf"`{word}`|\b{word}\b", page("protocol.md")), word
 
 

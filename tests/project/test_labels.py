@@ -1,4 +1,4 @@
-"""`manage.py test` takes the labels that Django people write, and pytest's own."""
+"""`manage.py test` accepts Django's labels and pytest's."""
 
 import subprocess
 import sys

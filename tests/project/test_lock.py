@@ -1,4 +1,4 @@
-"""What the server is installed from is pinned all the way down, with hashes. `make lock` renews it."""
+"""All of the server's dependencies are pinned, with hashes. `make lock` renews it."""
 
 import re
 import subprocess
@@ -46,7 +46,7 @@ def test_the_lock_has_what_requirements_txt_asks_for(requirement: Requirement) -
     assert locked().get(canonicalize_name(requirement.name)) == {pinned.version}, "run make lock"
 
 
-def test_all_that_is_installed_for_the_server_is_in_the_lock_in_that_version() -> None:
+def test_every_installed_package_is_in_the_lock_in_that_version() -> None:
     seen: dict[str, str] = {}
     for requirement in wanted():
         try:

@@ -1,4 +1,4 @@
-"""Figures for those who operate it."""
+"""Metrics for operators."""
 
 import asyncio
 import re
@@ -20,7 +20,7 @@ def metrics(url: str, token: str | None) -> dict[str, float]:
         }
 
 
-def test_metrics_count_what_there_is(live: LiveServer, root: Api) -> None:
+def test_metrics_have_the_right_counts(live: LiveServer, root: Api) -> None:
     _, agent_id = agent_of(root)
 
     async def scenario() -> None:

@@ -1,4 +1,4 @@
-"""Starting: the first time, again, and under each of the servers it may run on."""
+"""Starting: the first time, again, and under each supported server."""
 
 import asyncio
 import http.cookiejar

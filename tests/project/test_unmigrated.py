@@ -1,4 +1,4 @@
-"""A database that has not been migrated is no outage: the server refuses to start and says what is pending."""
+"""With a database that hasn't been migrated, the server refuses to start and says what is pending."""
 
 import subprocess
 import sys
@@ -33,7 +33,7 @@ def test_an_empty_postgresql_database_refuses_to_serve(postgres: Postgres, tmp_p
     assert "Traceback" not in done.stderr
 
 
-def test_servers_with_a_lifespan_are_told_too(tmp_path: Path) -> None:
+def test_servers_with_a_lifespan_refuse_too(tmp_path: Path) -> None:
     code = (
         "import asyncio\n"
         "from realtime_project.asgi import application\n"

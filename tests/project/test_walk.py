@@ -1,4 +1,4 @@
-"""docs/design.md shows the way of a message through the modules as a real server takes it."""
+"""docs/design.md shows the path of a message through the modules of a real server."""
 
 import asyncio
 import json
@@ -65,13 +65,13 @@ BY_ITSELF = {  # what a server does by itself, which may fall into the time that
 }
 
 
-def test_the_way_of_a_message_is_as_drawn(tmp_path: Path) -> None:
+def test_the_path_of_a_message_is_as_drawn(tmp_path: Path) -> None:
     with ObservedServer(tmp_path) as server:
         root = Api(server.url, server.token("root", "--create", "--superuser"))
         crossed = asyncio.run(modules_crossed(server, root))
     assert crossed - BY_ITSELF == drawn()
 
 
-def test_no_module_on_the_way_is_longer_than_400_lines() -> None:
+def test_no_module_on_the_path_is_longer_than_400_lines() -> None:
     for module in drawn():
         assert len((ROOT / module).read_text().splitlines()) <= LINES_AT_MOST, module

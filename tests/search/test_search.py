@@ -1,4 +1,4 @@
-"""Search: what was said is found by whoever may see it, at its place, as long as it is retained."""
+"""Search: everyone finds the retained output that they may see, with its position."""
 
 import json
 import time
@@ -19,7 +19,7 @@ DEADLINE = 30.0
 
 @dataclass
 class Desk:
-    """An agent in a workspace of its own, and a word that nobody else uses."""
+    """An agent in its own workspace, and a unique word."""
 
     api: Api
     workspace: str
@@ -79,7 +79,7 @@ def test_a_word_is_found_across_the_chunks_of_a_message(desk: Desk) -> None:
     assert (newest["seq"], message["seq"]) == (4, 1)
 
 
-def test_what_tools_errors_people_and_requests_say_is_found(desk: Desk) -> None:
+def test_text_from_tools_errors_people_and_requests_is_found(desk: Desk) -> None:
     word = desk.word
     desk.publish(
         {"content": "", "kind": "tool_call", "toolName": "bash", "toolInput": {"command": f"rm {word}"}},
@@ -104,7 +104,7 @@ def test_agents_are_found_by_names_and_labels(desk: Desk) -> None:
     assert ask(desk.api, desk.word, label="repo:other")["results"] == []
 
 
-def test_a_search_is_narrowed_by_place_and_time_and_comes_in_pages(desk: Desk) -> None:
+def test_a_search_can_be_narrowed_by_place_and_time_and_is_paged(desk: Desk) -> None:
     desk.publish(*({"content": f"{desk.word} {number}"} for number in range(5)))
     results = found(desk.api, desk.word, 5)
     at = results[2]["time"]
@@ -126,7 +126,7 @@ def test_a_search_is_narrowed_by_place_and_time_and_comes_in_pages(desk: Desk) -
     assert pages == [[5, 4], [3, 2], [1]]
 
 
-def test_rights_are_checked_when_one_asks(live: LiveServer, desk: Desk) -> None:
+def test_access_is_checked_at_the_time_of_the_search(live: LiveServer, desk: Desk) -> None:
     name = f"u{uuid.uuid4().hex[:8]}"
     stranger = Api(live.url, live.token(name))
     desk.publish({"content": desk.word})
@@ -139,7 +139,7 @@ def test_rights_are_checked_when_one_asks(live: LiveServer, desk: Desk) -> None:
     assert ask(stranger, desk.word)["results"] == []
 
 
-def test_a_token_finds_only_what_it_is_for(live: LiveServer, desk: Desk) -> None:
+def test_a_token_finds_only_what_it_may_see(live: LiveServer, desk: Desk) -> None:
     desk.publish({"content": desk.word})
     other = Desk(desk.api, *agent_of(desk.api), desk.word)
     other.publish({"content": desk.word})
@@ -187,11 +187,11 @@ MEANINGFUL = [
 
 
 @pytest.mark.parametrize("q", MEANINGFUL)
-def test_what_has_a_meaning_for_a_database_has_none_here(root: Api, q: str) -> None:
+def test_database_query_syntax_has_no_effect(root: Api, q: str) -> None:
     assert root.get(f"/search?q={quote(q)}").status == 200
 
 
-def test_hostile_output_comes_back_as_text(desk: Desk) -> None:
+def test_hostile_output_is_returned_as_text(desk: Desk) -> None:
     hostile = f"<img src=x onerror=alert(1)> \x1b[31m{desk.word}\x1b]8;;evil\x07 \0 \u202e"
     desk.publish({"content": hostile})
     [result] = found(desk.api, desk.word, 1)
@@ -202,7 +202,7 @@ def test_hostile_output_comes_back_as_text(desk: Desk) -> None:
     json.dumps(result).encode()
 
 
-def test_what_retention_removes_is_not_found(live: LiveServer, desk: Desk) -> None:
+def test_trimmed_output_is_not_found(live: LiveServer, desk: Desk) -> None:
     word = desk.word
     desk.publish(
         {"content": f"{word} first"},

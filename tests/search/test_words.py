@@ -41,19 +41,19 @@ def test_a_query_has_words_phrases_prefixes_and_exclusions(query: str, terms: li
 
 
 @pytest.mark.parametrize("query", ["", "  ", "&&", '"', 'a "b', "-only", "x*", '""', " ".join("abcdefghijklm")])
-def test_a_query_that_cannot_be_read_is_refused_with_what_was_expected(query: str) -> None:
+def test_a_malformed_query_is_refused_with_an_explanation(query: str) -> None:
     with pytest.raises(ProtocolError, match="q: expected") as refused:
         parse(query)
     assert refused.value.code == Code.INVALID_MESSAGE
 
 
-def test_words_have_no_meaning_for_the_databases() -> None:
+def test_words_contain_no_query_syntax() -> None:
     terms = parse('NOT "a b" cd* -"d e"')
     assert for_sqlite(terms) == '("not" AND "a b" AND "cd" *) NOT ("d e")'
     assert for_postgresql(terms) == "('not') & ('a' <-> 'b') & ('cd':*) & !('d' <-> 'e')"
 
 
-def test_snippets_are_text_with_the_places_of_the_matches() -> None:
+def test_snippets_are_text_with_the_positions_of_the_matches() -> None:
     text = "x " * 500 + "the <b>Quick</b> brown fox <script>" + " y" * 500
     found = snippet(text, parse("quick fox"))
     assert [found.text[start:end] for start, end in found.matches] == ["Quick", "fox"]

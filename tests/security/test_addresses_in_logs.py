@@ -1,4 +1,4 @@
-"""What is secret in an address reaches no log: links and tickets work for whoever reads them there."""
+"""Secrets in URLs aren't logged, because links and tickets would work for anyone who reads them there."""
 
 import asyncio
 import http.cookiejar
@@ -76,7 +76,7 @@ def test_the_access_log_has_no_ticket(server: LoggingServer, root_of: Api) -> No
     assert ticket not in log + server.log
 
 
-def test_no_request_looks_like_two_entries_of_the_access_log(server: LoggingServer) -> None:
+def test_no_request_can_look_like_two_access_log_entries(server: LoggingServer) -> None:
     entries = server.access_log.read_text().count("\n")
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
         path = b'/healthz?x="\x1b[2J\x85200'
@@ -106,6 +106,6 @@ def test_secrets_are_masked_and_the_rest_is_kept(address: str) -> None:
     assert "…" in redacted(address)
 
 
-def test_an_address_without_secrets_is_logged_as_it_is() -> None:
+def test_an_address_without_secrets_is_logged_unchanged() -> None:
     address = "GET /api/agents/1/events?since=5&type=agent:output"
     assert redacted(address) == address

@@ -1,4 +1,4 @@
-"""Whatever people and programs do that matters is recorded, with who, by what and from where, and stays recorded."""
+"""Important actions are recorded with the actor, credential and address, and stay recorded."""
 
 import asyncio
 import csv
@@ -109,7 +109,7 @@ def test_what_happens_to_agents_is_recorded() -> None:
 
 
 @pytest.mark.django_db
-def test_what_people_tell_agents_is_recorded_for_each_though_stored_together() -> None:
+def test_input_and_signals_are_recorded_individually_even_if_stored_together() -> None:
     agent = AgentService.create(WorkspaceService.create("Team").pk, "build")
     told = [
         Publication(agent.pk, [Input(content="the password is swordfish", sender="ada")], actor=ADA),
@@ -162,7 +162,7 @@ def test_signing_in_and_out_is_recorded_with_the_address(user: User) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_a_spent_or_invented_sign_in_link_is_recorded(user: User, method: str) -> None:
+def test_a_spent_or_invalid_sign_in_link_is_recorded(user: User, method: str) -> None:
     client = Client(REMOTE_ADDR="192.0.2.9")
     link = sign_in_link(user, "http://testserver").removeprefix("http://testserver")
     spend_link(link.split("/")[-2])
@@ -194,7 +194,7 @@ def test_an_invitation_that_fails_over_the_api_is_recorded(both: LiveServer, adm
 
 
 @pytest.mark.django_db
-def test_tokens_are_recorded_from_their_making_to_their_end(user: User) -> None:
+def test_tokens_are_recorded_from_creation_to_deletion(user: User) -> None:
     with acting(ADA):
         token, secret = issue_token(user, "laptop")
         token.name = "desktop"
@@ -242,7 +242,7 @@ def test_uses_of_a_token_are_written_together_and_once_a_minute(user: User, djan
 
 
 @pytest.mark.django_db
-def test_a_token_used_from_everywhere_holds_a_bounded_number_of_addresses(user: User) -> None:
+def test_a_token_keeps_a_bounded_number_of_addresses(user: User) -> None:
     token, _ = issue_token(user, "laptop")
     uses = usage.TokenUses()
     for round_ in range(3):
@@ -278,7 +278,7 @@ def test_entries_can_be_neither_changed_nor_deleted(admin_client: Client) -> Non
 
 
 @pytest.mark.django_db
-def test_entries_outlive_who_they_tell_of(user: User) -> None:
+def test_entries_outlive_the_accounts_in_them(user: User) -> None:
     with acting(Actor(user.pk, "eve", "session")):
         workspace = WorkspaceService.create("Team", owner_id=user.pk)
         WorkspaceService.delete(workspace.pk)
@@ -289,7 +289,7 @@ def test_entries_outlive_who_they_tell_of(user: User) -> None:
 
 
 @pytest.mark.django_db
-def test_retention_removes_what_is_too_old_and_nothing_else(settings: Any) -> None:
+def test_retention_removes_only_old_entries(settings: Any) -> None:
     settings.AUDIT_DAYS = 30
     old = timezone.now() - timedelta(days=31)
     AuditEntry.objects.bulk_create(AuditEntry(time=old, via="server", action="stopped") for _ in range(STEP + 5))
@@ -339,7 +339,7 @@ def owned(both: LiveServer, admin: Api) -> tuple[Api, str, str]:
     return owner, workspace_id, agent_id
 
 
-def test_an_owner_sees_the_entries_of_their_workspace_alone(admin: Api, owned: tuple[Api, str, str]) -> None:
+def test_an_owner_sees_only_entries_of_their_workspace(admin: Api, owned: tuple[Api, str, str]) -> None:
     owner, workspace_id, agent_id = owned
     _, other = agent_of(admin)
     admin.post(f"/agents/{other}/input", {"content": "hello"})
@@ -354,7 +354,7 @@ def test_an_owner_sees_the_entries_of_their_workspace_alone(admin: Api, owned: t
     assert owner.get(f"/audit?workspace={admin.get(f'/agents/{other}').data['workspaceId']}").status == 404
 
 
-def test_superusers_see_everything_also_of_what_is_gone(admin: Api) -> None:
+def test_superusers_see_everything_including_deleted_workspaces(admin: Api) -> None:
     workspace_id, _ = agent_of(admin)
     admin.call("DELETE", f"/workspaces/{workspace_id}")
     found = admin.get(f"/audit?workspace={workspace_id}").data["entries"]

@@ -1,4 +1,4 @@
-"""Nobody can make the server take in a body without bound, whoever it comes from."""
+"""Nobody can make the server read an unbounded body."""
 
 import socket
 import time
@@ -50,7 +50,7 @@ CHUNK = b"%x\r\n" % (MIB // 4) + bytes(MIB // 4) + b"\r\n"
 @pytest.mark.parametrize(
     ("head", "piece"), [(DECLARED, bytes(MIB // 4)), (CHUNKED, CHUNK)], ids=["declared", "chunked"]
 )
-def test_a_huge_body_is_refused_before_it_is_taken_in(tmp_path: Path, spool: Path, head: bytes, piece: bytes) -> None:
+def test_a_huge_body_is_refused_before_it_is_read(tmp_path: Path, spool: Path, head: bytes, piece: bytes) -> None:
     with LiveServer(tmp_path, TMPDIR=str(spool)) as server:
         process = psutil.Process(server.pid)
         before = process.memory_info().rss
@@ -72,7 +72,7 @@ def test_a_body_that_is_too_large_by_one_byte_gets_a_413_that_says_so(live: Live
     assert b"expected a body of at most 4194304 bytes, got 4194305 or more" in answer
 
 
-def test_the_server_goes_on_after_a_hundred_of_them(live: LiveServer) -> None:
+def test_the_server_keeps_working_after_a_hundred_of_them(live: LiveServer) -> None:
     for _ in range(100):
         answer_to(live.port, DECLARED, 1, b"x")
     start = time.monotonic()

@@ -1,4 +1,4 @@
-"""A clock that jumps ahead costs no history."""
+"""A clock that jumps ahead deletes no history."""
 
 import logging
 from types import SimpleNamespace
@@ -82,7 +82,7 @@ def test_a_round_removes_a_bounded_share_by_age(clocks: Clocks, stream: str) -> 
     assert held(stream) > EVENTS * 0.8
 
 
-def test_time_that_passes_is_no_jump(clocks: Clocks, stream: str) -> None:
+def test_passing_time_is_not_a_jump(clocks: Clocks, stream: str) -> None:
     rounds = Retention()
     clocks.pass_(31 * DAY / 1000)
     assert rounds.run() > 0

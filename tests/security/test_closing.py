@@ -1,4 +1,4 @@
-"""How a socket ends: no client breaks closing for others, and a client that is refused costs nothing more."""
+"""How a socket ends: no client breaks closing for others, and a refused client costs nothing more."""
 
 import os
 import socket
@@ -159,7 +159,7 @@ def test_control_frames_and_fragments_count_as_messages(live: LiveServer, root: 
         assert close_code(client) == 4429
 
 
-def test_pongs_that_nobody_reads_take_no_memory(own_live: LiveServer) -> None:
+def test_unread_pongs_take_no_memory(own_live: LiveServer) -> None:
     token = own_live.token("root", "--create", "--superuser")
     server = psutil.Process(own_live.pid)
     before = server.memory_info().rss

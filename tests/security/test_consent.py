@@ -1,4 +1,4 @@
-"""Nobody becomes a member without agreeing, and no owner finds out who has an account."""
+"""Nobody becomes a member without consent, and no owner learns who has an account."""
 
 import json
 import uuid
@@ -42,7 +42,7 @@ def shape(answer: Any, name: str) -> Any:
     return answer.status, text.replace(name, "NAME")
 
 
-def test_an_owner_is_answered_the_same_whether_a_user_exists_or_not(team: Team) -> None:
+def test_an_owner_gets_the_same_response_whether_a_user_exists_or_not(team: Team) -> None:
     name, _ = team.person()
     nobody = f"person-{uuid.uuid4()}"
     assert shape(team.invite(name), name) == shape(team.invite(nobody), nobody)
@@ -65,7 +65,7 @@ def test_nobody_is_a_member_before_they_accept(team: Team) -> None:
     assert person.post(f"/invitations/{invitation['id']}/accept").status == 404
 
 
-def test_who_declines_stays_out(team: Team) -> None:
+def test_declining_an_invitation_adds_nobody(team: Team) -> None:
     name, person = team.person()
     invitation = team.invite(name).data["id"]
     assert person.call("DELETE", f"/invitations/{invitation}").status == 204
@@ -83,7 +83,7 @@ def test_an_invitation_by_name_is_for_nobody_else(team: Team) -> None:
     assert other.call("DELETE", f"/invitations/{invitation}").status == 404
 
 
-def test_who_takes_an_invited_name_later_is_not_invited(team: Team) -> None:
+def test_an_account_created_later_with_an_invited_name_is_not_invited(team: Team) -> None:
     name = f"late-{uuid.uuid4()}"
     invitation = team.invite(name, "owner").data["id"]
     late = Api(team.live.url, team.live.token(name))

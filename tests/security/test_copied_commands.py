@@ -1,4 +1,4 @@
-"""A command that a page shows to be copied runs what it shows, whatever names people gave."""
+"""A command copied from a page runs what it shows, whatever the names in it."""
 
 import html
 import re

@@ -53,7 +53,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObservedServer]
 
 @pytest.fixture(scope="module")
 def stranger(server: ObservedServer) -> Api:
-    """Somebody with an account who is a member of nothing."""
+    """A user who isn't a member of any workspace."""
     return Api(server.url, server.token("stranger"))
 
 

@@ -1,6 +1,6 @@
-"""Whoever can write to the channel layer can show viewers something false, but cannot make a runner act on it.
+"""An attacker who can write to the channel layer can show viewers false events, but can't make a runner act on them.
 
-The events are forged with the server's own settings, as by somebody who has its Redis and its keys.
+The events are forged with the server's own settings, as by an attacker with its Redis and its keys.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Passwords cannot be guessed by trying, and nobody is locked out of an account by somebody who tries."""
+"""Passwords can't be guessed by trying, and guessing doesn't lock a user out."""
 
 import http.cookiejar
 import logging
@@ -37,7 +37,7 @@ def sign_in(live: LiveServer, username: str, password: str, path: str = "/sign-i
 
 
 @pytest.mark.parametrize("path", ["/sign-in/", "/admin/login/"])
-def test_guesses_at_once_are_no_more_than_guesses_in_turn(both: LiveServer, admin: Api, path: str) -> None:
+def test_concurrent_guesses_count_like_sequential_ones(both: LiveServer, admin: Api, path: str) -> None:
     name = "guessed" + path.strip("/").replace("/", "-")
     with ThreadPoolExecutor(12) as pool:
         answers = list(pool.map(lambda number: sign_in(both, name, str(number), path), range(12)))
@@ -45,7 +45,7 @@ def test_guesses_at_once_are_no_more_than_guesses_in_turn(both: LiveServer, admi
     assert all(wait and 1 <= int(wait) <= 11 for status, wait, _ in answers if status == 429)
 
 
-def test_a_token_that_does_not_hold_is_answered_more_slowly_and_a_good_one_is_not(
+def test_invalid_tokens_are_slowed_down_and_valid_ones_are_not(
     own_live: LiveServer,
 ) -> None:
     good = Api(own_live.url, own_live.token("root"))
@@ -77,7 +77,7 @@ def pass_time(seconds: float) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_who_guesses_locks_nobody_out_at_another_address() -> None:
+def test_guessing_locks_nobody_out_at_another_address() -> None:
     assert attempts("maria", "192.0.2.1", 10) == 5
     assert attempts("maria", "198.51.100.7", 1) == 1
 
@@ -109,7 +109,7 @@ def test_one_address_cannot_try_one_password_on_many_accounts() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_right_password_is_no_failure() -> None:
+def test_a_correct_password_does_not_count_as_a_failure() -> None:
     for _ in range(40):
         throttle.begin("maria", "192.0.2.1")
         throttle.succeed("maria", "192.0.2.1")
@@ -117,7 +117,7 @@ def test_a_right_password_is_no_failure() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_no_longer_counts_is_removed() -> None:
+def test_expired_failures_are_removed() -> None:
     User.objects.create(username="maria")
     attempts("maria", "192.0.2.1", 5)
     throttle.remove_forgotten()
@@ -129,7 +129,7 @@ def test_what_no_longer_counts_is_removed() -> None:
     assert not SignInFailures.objects.exists()
 
 
-def test_secrets_that_do_not_hold_are_logged_and_then_refused(caplog: pytest.LogCaptureFixture) -> None:
+def test_invalid_secrets_are_logged_and_then_refused(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "accounts.throttle"):
         for _ in range(throttle.SECRETS_BURST):
             throttle.note_failure("token", "192.0.2.77")

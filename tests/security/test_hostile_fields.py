@@ -1,4 +1,4 @@
-"""Whatever stands in whichever field of whichever call: an error that the contract has, and no harm to the server.
+"""Any value in any field of any call causes at most a documented error and doesn't harm the server.
 
 The calls and their fields come from the server's own OpenAPI, so that a new one is attacked without being named here.
 """
@@ -253,7 +253,7 @@ def test_no_value_of_the_query_harms_the_server(target: Target) -> None:
     target.withstands(attacks)
 
 
-def test_no_piece_of_an_address_harms_the_server(target: Target) -> None:
+def test_no_part_of_a_url_harms_the_server(target: Target) -> None:
     pieces = [quote(value, safe="", errors="surrogatepass") for value in TEXT_VALUES if len(value) < 1_000]
     attacks = [
         Attack(f"{call} {piece}", call.method, re.sub(r"{\w+}", lambda _: piece, call.path).encode(), target.headers)  # noqa: B023

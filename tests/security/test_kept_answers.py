@@ -1,4 +1,4 @@
-"""No browser and no proxy keeps what a person has seen, and browsers keep to HTTPS once they have used it."""
+"""Browsers and proxies don't cache what a person has seen, and browsers stay on HTTPS once they have used it."""
 
 import urllib.error
 import urllib.request
@@ -35,7 +35,7 @@ def headers_of(url: str, token: str | None, **headers: str) -> dict[str, str]:
 
 
 @pytest.mark.django_db
-def test_no_page_is_kept() -> None:
+def test_no_page_is_cached() -> None:
     user = User.objects.create(username="ada", is_staff=True, is_superuser=True)
     workspace = WorkspaceService.create("Team", owner_id=user.pk)
     agent = AgentService.create(workspace.pk, "one")
@@ -48,22 +48,22 @@ def test_no_page_is_kept() -> None:
 
 
 @pytest.mark.parametrize("path", [*CALLS, "/agents/" + NOBODY, "/no/such/call"])
-def test_no_answer_of_the_api_is_kept(live: LiveServer, root: Api, path: str) -> None:
+def test_no_api_response_is_cached(live: LiveServer, root: Api, path: str) -> None:
     url = f"{live.url}/api{path.format(agent=agent_of(root)[1])}"
     assert "no-store" in headers_of(url, root.token)["Cache-Control"]
 
 
-def test_no_stream_is_kept(live: LiveServer, root: Api) -> None:
+def test_no_stream_is_cached(live: LiveServer, root: Api) -> None:
     url = f"{live.url}/api/agents/{agent_of(root)[1]}/stream"
     assert headers_of(url, root.token)["Cache-Control"] == "no-store"
 
 
-def test_static_files_are_kept(live: LiveServer) -> None:
+def test_static_files_are_cached(live: LiveServer) -> None:
     assert "no-store" not in headers_of(f"{live.url}/static/img/mark.svg", None)["Cache-Control"]
 
 
 @pytest.mark.parametrize("path", ["/", "/healthz", *(f"/api{path}" for path in CALLS), "/api/no/such/call"])
-def test_every_answer_over_https_says_to_keep_to_it(behind_tls: LiveServer, path: str) -> None:
+def test_every_response_over_https_has_hsts(behind_tls: LiveServer, path: str) -> None:
     root = Api(behind_tls.url, behind_tls.token("root", "--create", "--superuser"))
     url = behind_tls.url + path.format(agent=NOBODY)
     assert headers_of(url, root.token, X_Forwarded_Proto="https")["Strict-Transport-Security"] == "max-age=31536000"

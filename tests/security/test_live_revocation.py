@@ -27,7 +27,7 @@ TOKEN = (
 
 @pytest.fixture
 def maria(both: LiveServer) -> str:
-    """Maria, a member of nothing, by the primary key of her user."""
+    """The primary key of a user without workspaces."""
     both.token("maria")
     return both.run(*SHELL, MARIA + "print(user.pk)")
 

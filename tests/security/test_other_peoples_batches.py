@@ -23,7 +23,7 @@ def call_with_cookie(server: LiveServer, key: str, path: str) -> int:
 
 
 @pytest.mark.parametrize("key", HOSTILE_KEYS, ids=range(len(HOSTILE_KEYS)))
-def test_a_cookie_that_is_no_session_key_is_no_credential(both: LiveServer, key: str) -> None:
+def test_a_cookie_that_is_not_a_session_key_is_ignored(both: LiveServer, key: str) -> None:
     logged = len(both.log)
     assert call_with_cookie(both, key, "/api/workspaces") == 401
     assert call_with_cookie(both, key, "/") in (200, 302)
@@ -31,7 +31,7 @@ def test_a_cookie_that_is_no_session_key_is_no_credential(both: LiveServer, key:
     assert "unavailable" not in both.log[logged:]
 
 
-def test_hostile_cookies_fail_nobody_elses_calls(both: LiveServer, admin: Api) -> None:
+def test_hostile_cookies_do_not_affect_other_calls(both: LiveServer, admin: Api) -> None:
     stop = threading.Event()
 
     def attack() -> None:
@@ -48,7 +48,7 @@ def test_hostile_cookies_fail_nobody_elses_calls(both: LiveServer, admin: Api) -
     assert statuses == {200}
 
 
-def test_nul_in_a_reason_fails_nobody_elses_publications(both: LiveServer, admin: Api) -> None:
+def test_nul_in_a_reason_does_not_affect_other_publications(both: LiveServer, admin: Api) -> None:
     _, mine = agent_of(admin)
     _, theirs = agent_of(admin)
     stop = threading.Event()
@@ -93,7 +93,7 @@ def test_nul_is_refused_wherever_text_comes_in(both: LiveServer, admin: Api) -> 
         assert admin.get(path).status == 400
 
 
-def test_output_that_holds_nul_is_kept_whole_however_it_comes(both: LiveServer, admin: Api) -> None:
+def test_output_with_nul_is_stored_whole_on_every_transport(both: LiveServer, admin: Api) -> None:
     _, agent_id = agent_of(admin)
     event = {"n": 1, "type": "agent:output", "payload": {"content": "a\0b"}}
     assert admin.post(f"/agents/{agent_id}/output", {"content": "a\0b"}).status == 201

@@ -15,7 +15,7 @@ class FreshServer(LiveServer):
     fresh = True
 
 
-def test_whatever_a_new_server_makes_is_its_owners_alone(tmp_path: Path) -> None:
+def test_files_created_by_a_new_server_are_private(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     folder.mkdir(mode=0o755)
     with FreshServer(folder) as server:
@@ -27,7 +27,7 @@ def test_whatever_a_new_server_makes_is_its_owners_alone(tmp_path: Path) -> None
             assert mode(folder / name) == 0o600, name
 
 
-def test_an_existing_one_is_mended_at_the_start_and_that_is_logged(tmp_path: Path) -> None:
+def test_an_existing_directory_is_made_private_at_startup_and_that_is_logged(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     folder.mkdir()
     server = LiveServer(folder)

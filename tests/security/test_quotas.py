@@ -1,4 +1,4 @@
-"""Nobody fills the disk or takes the server for themselves; a producer over its quota is told, and loses nothing."""
+"""Nobody can fill the disk or monopolize the server; a producer over its quota is told so and loses nothing."""
 
 import asyncio
 import concurrent.futures
@@ -117,14 +117,14 @@ def test_a_days_bytes_are_limited(tight: LiveServer) -> None:
     )
 
 
-def test_a_user_owns_so_many_workspaces(tight: LiveServer) -> None:
+def test_the_number_of_workspaces_a_user_owns_is_limited(tight: LiveServer) -> None:
     api = user(tight)
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         made = list(pool.map(lambda number: api.post("/workspaces", {"name": f"w {number}"}).status, range(8)))
     assert sorted(made) == [201, 201, *[403] * 6]
 
 
-def test_an_agent_publishes_so_fast(tight: LiveServer) -> None:
+def test_an_agents_publishing_rate_is_limited(tight: LiveServer) -> None:
     _, agent = agent_of(api := user(tight))
     assert publish(api, agent, *range(1, 141)).status == 200  # what five seconds allow, and some
     refused = publish(api, agent, 141)
@@ -152,7 +152,7 @@ def test_a_refusal_on_the_socket_says_when_to_try_again(tight: LiveServer) -> No
     assert stored(api, agent) == 141
 
 
-def test_a_user_calls_so_often(tight: LiveServer) -> None:
+def test_a_users_call_rate_is_limited(tight: LiveServer) -> None:
     api = user(tight)
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: api.get("/workspaces"), range(250)))
@@ -162,7 +162,7 @@ def test_a_user_calls_so_often(tight: LiveServer) -> None:
     assert user(tight).get("/workspaces").status == 200
 
 
-def test_a_user_has_so_many_connections(tight: LiveServer) -> None:
+def test_a_users_connections_are_limited(tight: LiveServer) -> None:
     api = user(tight)
     workspace = api.workspace("mine")["id"]
 
@@ -189,7 +189,7 @@ def test_the_operator_says_who_creates_workspaces(tmp_path: Path, who: str, memb
         assert admin.post("/workspaces", {"name": "w"}).status == root
 
 
-def test_owners_alone_see_what_is_used(both: LiveServer, admin: Api) -> None:
+def test_only_owners_see_the_usage(both: LiveServer, admin: Api) -> None:
     workspace = admin.workspace(f"w {uuid.uuid4()}")
     name = f"v{uuid.uuid4().hex[:8]}"
     member = Api(both.url, both.token(name))

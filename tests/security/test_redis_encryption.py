@@ -1,4 +1,4 @@
-"""Whoever has our Redis can neither read what goes over it nor add to it: at most drop, delay or repeat it."""
+"""An attacker with our Redis can neither read nor forge messages: only drop, delay or repeat them."""
 
 import asyncio
 import logging
@@ -148,7 +148,7 @@ def pair(redis_server: Redis, tmp_path_factory: pytest.TempPathFactory) -> Itera
         second.stop()
 
 
-def test_processes_hear_each_other_while_the_key_is_rotated_and_redis_carries_no_content(
+def test_processes_understand_each_other_during_key_rotation_and_redis_sees_no_content(
     pair: tuple[LiveServer, LiveServer], redis_server: Redis
 ) -> None:
     """With a poll of a minute, what arrives in time has come over Redis."""

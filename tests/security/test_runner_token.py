@@ -1,4 +1,4 @@
-"""A wrapped command gets nothing of the runner's token, wherever the runner got it from.
+"""A wrapped command doesn't get the runner's token, wherever the runner got it from.
 
 Root's rights make a difference: they let a command read the runner's memory, which is beyond what a process can
 prevent. So each test says which rights it is about. The tests run as whoever runs them; where that is root, the

@@ -1,4 +1,4 @@
-"""A key that can be guessed lets anybody sign sessions and links: the server does not start with one."""
+"""A guessable key would let anyone sign sessions and links, so the server doesn't start with one."""
 
 import secrets
 import string

@@ -1,4 +1,4 @@
-"""A sign-in link is good for one sign-in, which takes a press of a button by somebody who has been told as whom."""
+"""A sign-in link works once, and only with a press of a button on a page that names the user."""
 
 import http.cookiejar
 import urllib.error
@@ -37,7 +37,7 @@ class Browser:
         return any(cookie.name == "sessionid" for cookie in self._jar)
 
 
-def test_of_many_who_press_at_once_one_is_signed_in(both: LiveServer) -> None:
+def test_of_many_concurrent_uses_only_one_signs_in(both: LiveServer) -> None:
     both.token("maria", "--create")
     link = both.run("signinlink", "maria")
     browsers = [Browser(link) for _ in range(25)]
@@ -56,7 +56,7 @@ def test_opening_a_link_spends_nothing_and_signs_nobody_in(both: LiveServer) -> 
     assert browser.press()
 
 
-def test_a_press_needs_the_page(both: LiveServer) -> None:
+def test_signing_in_requires_the_page(both: LiveServer) -> None:
     both.token("maria", "--create")
     link = both.run("signinlink", "maria")
     with pytest.raises(urllib.error.HTTPError, match="403"):
@@ -64,7 +64,7 @@ def test_a_press_needs_the_page(both: LiveServer) -> None:
     assert Browser(link).press()
 
 
-def test_who_is_signed_in_is_told_that_the_link_is_somebody_elses(live: LiveServer) -> None:
+def test_a_signed_in_user_is_told_that_the_link_is_for_someone_else(live: LiveServer) -> None:
     live.token("maria", "--create")
     session = Session(live, "root")
     _, _, page = session.get(live.run("signinlink", "maria").removeprefix(live.url))

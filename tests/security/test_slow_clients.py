@@ -1,4 +1,4 @@
-"""Clients that hold connections without using them get none from others: they are cut, limited and counted."""
+"""Clients that hold connections without using them are cut, limited and counted."""
 
 import asyncio
 import contextlib
@@ -141,7 +141,7 @@ def healthy(server: LiveServer) -> None:
         assert client.recv(100).startswith(b"HTTP/1.1 200")
 
 
-def test_a_body_that_keeps_coming_is_waited_for(server: Server) -> None:
+def test_a_body_that_keeps_arriving_is_not_cut(server: Server) -> None:
     """Three times the deadline, at more than the rate that is asked for."""
     with contextlib.closing(connected(server, sent=BODY.replace(b"1000000", b"60000"))) as client:
         for _ in range(30):
@@ -175,7 +175,7 @@ def test_a_connection_kept_alive_may_wait_for_its_next_request_longer_than_for_a
 
 
 @on_linux
-def test_one_address_holds_a_limited_number_and_others_are_served(tmp_path: Path) -> None:
+def test_one_address_is_limited_and_others_are_served(tmp_path: Path) -> None:
     with serving(tmp_path, STREAM_CONNECTIONS_PER_ADDRESS="20", STREAM_REQUEST_SECONDS="30") as server:
         held = [connected(server, OTHER_ADDRESS) for _ in range(20)]
         with contextlib.closing(connected(server, OTHER_ADDRESS)) as client:
@@ -229,7 +229,7 @@ def _socket_of(server: LiveServer, token: str, address: bytes) -> tuple[socket.s
     return client, exactly(client, 12)
 
 
-def test_file_descriptors_are_left_for_the_database(tmp_path: Path) -> None:
+def test_file_descriptors_are_reserved_for_the_database(tmp_path: Path) -> None:
     """More sockets than files: those beyond get a 503, and what is served needs no socket for the database."""
     with serving(tmp_path, files=300, STREAM_RESERVED_FILES="150", STREAM_REQUEST_SECONDS="60") as server:
         root = Api(server.url, server.token("root", "--superuser"))

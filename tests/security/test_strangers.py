@@ -1,4 +1,4 @@
-"""Whoever is not signed in learns nothing of the API's shape, and gets no file but those that pages are made of."""
+"""Without signing in, nobody sees the API's documentation or any files other than those that pages use."""
 
 import urllib.error
 import urllib.request
@@ -38,7 +38,7 @@ def test_the_apis_documentation_is_there_for_sessions_and_tokens(live: LiveServe
     assert session.get(path)[:2] == (200, live.url + path)
 
 
-def test_no_program_of_developers_is_served(live: LiveServer) -> None:
+def test_no_developer_files_are_served(live: LiveServer) -> None:
     folders = [ROOT / "static", ROOT / "clients" / "js"]
     found = [
         path for folder in folders for path in folder.rglob("*") if path.suffix in {".py", ".sh", ".lock", ".toml"}

@@ -1,4 +1,4 @@
-"""A token does what its scopes say, where they say, and never more than its user may."""
+"""A token does what its scopes allow, within its limits, and never more than its user may."""
 
 import asyncio
 import http.client
@@ -201,7 +201,7 @@ def test_every_route_of_the_api_has_its_scopes_in_the_table() -> None:
 
 
 @pytest.mark.parametrize("scope", sorted(ALL))
-def test_a_token_does_what_its_scope_is_for_and_nothing_else(maker: Maker, admin: Api, scope: str) -> None:
+def test_a_token_does_what_its_scope_allows_and_nothing_else(maker: Maker, admin: Api, scope: str) -> None:
     token, place = maker.token(scope), Place.made(admin)
     wrong = {}
     for key, route in ROUTES.items():
@@ -250,7 +250,7 @@ def test_a_token_for_certain_agents_has_no_rights_in_the_workspace_as_a_whole(ma
     assert token.get(f"/workspaces/{place.workspace}").status == 200
 
 
-def test_a_token_creates_and_renames_agents_of_names_it_is_for(maker: Maker, admin: Api) -> None:
+def test_a_token_creates_and_renames_only_agents_matching_its_pattern(maker: Maker, admin: Api) -> None:
     place = Place.made(admin)
     token = maker.token("publish", "manage", agents="ci-*")
     agents = f"/workspaces/{place.workspace}/agents"
@@ -276,7 +276,7 @@ def test_no_scope_exceeds_the_users_role(maker: Maker, both: LiveServer, admin: 
     assert {key: called(token, key, place) for key in writing} == dict.fromkeys(writing, 403)
 
 
-def test_full_access_is_for_everything_but_making_tokens(maker: Maker, admin: Api) -> None:
+def test_full_access_allows_everything_except_creating_tokens(maker: Maker, admin: Api) -> None:
     place = Place.made(admin)
     reading = {key for key in ROUTES if key[0] == "GET"}
     refused = {key for key in reading if called(admin, key, place) == 403}
@@ -292,7 +292,7 @@ async def answer_to(token: Api, both: LiveServer, message: str, place: Place) ->
 
 
 @pytest.mark.parametrize("scope", sorted(ALL))
-def test_a_socket_does_what_its_tokens_scope_is_for(maker: Maker, both: LiveServer, admin: Api, scope: str) -> None:
+def test_a_socket_does_what_its_tokens_scope_allows(maker: Maker, both: LiveServer, admin: Api, scope: str) -> None:
     async def scenario() -> None:
         token, place = maker.token(scope), Place.made(admin)
         answers = {message: await answer_to(token, both, message, place) for message in MESSAGES}
@@ -313,7 +313,9 @@ def test_every_message_a_client_can_send_has_its_scopes_in_the_table(both: LiveS
 
 
 @pytest.mark.parametrize("limit", ["workspace", "agents"])
-def test_a_socket_finds_nothing_its_token_is_not_for(maker: Maker, both: LiveServer, admin: Api, limit: str) -> None:
+def test_a_socket_finds_nothing_outside_its_tokens_limits(
+    maker: Maker, both: LiveServer, admin: Api, limit: str
+) -> None:
     async def scenario() -> None:
         place = Place.made(admin, "web")
         other = Place.made(admin).workspace if limit == "workspace" else "ci-*"
@@ -418,7 +420,7 @@ def test_a_token_is_not_made_for_a_workspace_its_user_cannot_see(maker: Maker) -
     assert maker.ask(workspace=str(uuid.uuid4()))[0] == 404
 
 
-def test_the_metrics_want_a_token_that_watches_everything(maker: Maker, admin: Api) -> None:
+def test_the_metrics_require_an_unlimited_watch_token(maker: Maker, admin: Api) -> None:
     place = Place.made(admin)
 
     def status(token: Api) -> int:

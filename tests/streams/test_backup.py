@@ -47,7 +47,7 @@ def test_restoring_is_refused_while_a_server_runs(own_live: LiveServer, tmp_path
 
 
 @pytest.mark.parametrize("content", [b"", b"not a database at all" * 100], ids=["empty", "text"])
-def test_what_is_no_backup_is_refused_and_changes_nothing(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_backup_is_refused_and_changes_nothing(tmp_path: Path, content: bytes) -> None:
     server = LiveServer(tmp_path)
     server.prepare()
     before = (tmp_path / DATABASE).read_bytes()

@@ -1,4 +1,4 @@
-"""Bad input gets a clear error, costs nobody else anything, and leaves one line in the log at most."""
+"""Bad input gets a clear error, doesn't affect others, and is logged in one line at most."""
 
 import asyncio
 import json
@@ -74,7 +74,7 @@ BAD: list[tuple[str, str | bytes, str]] = [
 
 
 @pytest.mark.parametrize(("sent", "code"), [row[1:] for row in BAD], ids=[row[0] for row in BAD])
-def test_bad_input_gets_the_contracts_error(live: LiveServer, root: Api, sent: str | bytes, code: str) -> None:
+def test_bad_input_gets_the_documented_error(live: LiveServer, root: Api, sent: str | bytes, code: str) -> None:
     logged = len(live.log)
 
     async def scenario() -> None:
@@ -198,7 +198,7 @@ def test_a_frame_over_1_mib_is_closed_with_1009(live: LiveServer, root: Api) -> 
 CUT_OFF = 1006  # the end of the connection overtakes the close frame of a client that goes on sending
 
 
-def test_10_000_messages_in_a_second_are_limited_and_others_notice_nothing(live: LiveServer, root: Api) -> None:
+def test_ten_thousand_messages_a_second_are_limited_without_affecting_others(live: LiveServer, root: Api) -> None:
     _, agent_id = agent_of(root)
 
     async def pings(one: Viewer) -> None:

@@ -67,7 +67,7 @@ def sqlite(code: int) -> Exception:
     ],
     ids=lambda value: str(value) if isinstance(value, Error) else "",
 )
-def test_only_what_passes_by_itself_is_an_outage(error: Any, cause: Exception, expected: type[Exception]) -> None:
+def test_only_temporary_errors_are_outages(error: Any, cause: Exception, expected: type[Exception]) -> None:
     error.__cause__ = cause
     assert type(classify(error)) is expected
 
@@ -113,7 +113,7 @@ def work() -> Work:
     return Work()
 
 
-def test_what_is_asked_while_a_batch_runs_shares_the_next(work: Work, executor: ThreadPoolExecutor) -> None:
+def test_calls_during_a_batch_share_the_next(work: Work, executor: ThreadPoolExecutor) -> None:
     async def scenario(double: Batcher[int, int]) -> None:
         work.go_on.clear()
         first = asyncio.ensure_future(double(2))
@@ -127,7 +127,7 @@ def test_what_is_asked_while_a_batch_runs_shares_the_next(work: Work, executor: 
     run(work, executor, scenario)
 
 
-def test_a_batcher_that_was_idle_begins_again(work: Work, executor: ThreadPoolExecutor) -> None:
+def test_an_idle_batcher_starts_again(work: Work, executor: ThreadPoolExecutor) -> None:
     async def scenario(double: Batcher[int, int]) -> None:
         assert await double(2) == 4
         assert await double(4) == 8
@@ -158,7 +158,7 @@ def test_an_item_that_fails_its_batch_fails_alone(work: Work, executor: ThreadPo
     run(work, executor, scenario)
 
 
-def test_in_an_outage_items_are_not_tried_one_by_one(work: Work, executor: ThreadPoolExecutor) -> None:
+def test_in_an_outage_items_are_not_retried_one_by_one(work: Work, executor: ThreadPoolExecutor) -> None:
     work.poison[4] = OperationalError("connection refused")
 
     async def scenario(double: Batcher[int, int]) -> None:
@@ -171,7 +171,7 @@ def test_in_an_outage_items_are_not_tried_one_by_one(work: Work, executor: Threa
     run(work, executor, scenario)
 
 
-def test_a_caller_that_has_gone_costs_the_others_nothing(work: Work, executor: ThreadPoolExecutor) -> None:
+def test_a_cancelled_caller_does_not_affect_the_others(work: Work, executor: ThreadPoolExecutor) -> None:
     async def scenario(double: Batcher[int, int]) -> None:
         work.go_on.clear()
         gone, stays = asyncio.ensure_future(double(2)), asyncio.ensure_future(double(4))

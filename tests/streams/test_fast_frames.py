@@ -1,4 +1,4 @@
-"""The short way to read messages finds what any parser of RFC 6455 finds, and leaves the rest to one."""
+"""The fast path reads messages as any RFC 6455 parser would, and leaves the rest to one."""
 
 import asyncio
 import json
@@ -57,7 +57,7 @@ def test_whole_texts_are_read(texts: list[str], mask: bytes) -> None:
 
 
 @given(st.lists(st.text(max_size=200), min_size=1, max_size=4), st.data())
-def test_what_is_cut_is_left_whole_for_later(texts: list[str], data: st.DataObject) -> None:
+def test_an_incomplete_text_is_left_for_later(texts: list[str], data: st.DataObject) -> None:
     frames = [frame(text.encode()) for text in texts]
     whole = b"".join(frames)
     cut = data.draw(st.integers(0, len(whole) - 1))

@@ -38,7 +38,7 @@ FollowerPosition.objects.bulk_create(
 
 
 class Scribes:
-    """Processes that work for one follower, and what they wrote down."""
+    """Processes that run one follower, and what they recorded."""
 
     def __init__(self, live: LiveServer, path: Path, start: Start = Start.OLDEST, name: str = "scribe") -> None:
         self._live = live
@@ -114,7 +114,7 @@ def complete(seqs: list[int], head: int) -> bool:
     return newest == head
 
 
-def test_a_follower_gets_what_is_retained_and_then_what_is_new(root: Api, scribes: Scribes) -> None:
+def test_a_follower_gets_retained_events_and_then_new_ones(root: Api, scribes: Scribes) -> None:
     _, agent_id = agent_of(root)
     publish(root, agent_id, 250)
     scribes.start()
@@ -165,7 +165,7 @@ def test_an_orderly_restart_repeats_nothing(root: Api, scribes: Scribes) -> None
     wait_for(lambda: scribes.seqs(agent_id) == list(range(1, 126)))
 
 
-def test_a_follower_hears_of_what_retention_removes_and_of_streams_that_end(
+def test_a_follower_is_notified_of_removed_events_and_ended_streams(
     live: LiveServer, root: Api, scribes: Scribes
 ) -> None:
     _, agent_id = agent_of(root)

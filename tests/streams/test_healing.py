@@ -51,7 +51,7 @@ def test_a_write_by_another_process_is_seen_within_about_a_second(own_live: Live
     asyncio.run(scenario())
 
 
-def test_a_log_restored_from_a_backup_is_told_to_those_who_watch(own_live: LiveServer) -> None:
+def test_viewers_are_told_that_the_log_was_restored_from_a_backup(own_live: LiveServer) -> None:
     root = Api(own_live.url, own_live.token("root", "--superuser"))
     _, agent_id = agent_of(root)
     restore = (

@@ -3,7 +3,7 @@
 from tests.support.api import Api, agent_of
 
 
-def test_history_of_some_types_alone_is_complete(root: Api) -> None:
+def test_history_filtered_by_type_is_complete(root: Api) -> None:
     _, agent = agent_of(root)
     for number in range(120):
         root.output(agent, f"line {number}")

@@ -1,4 +1,4 @@
-"""A client that sends faster than it is answered is not read from meanwhile."""
+"""The server stops reading from a client that sends faster than it is answered."""
 
 import asyncio
 from types import SimpleNamespace
@@ -34,7 +34,7 @@ def test_a_full_inbox_stops_the_reading_until_it_is_empty() -> None:
     asyncio.run(scenario())
 
 
-def test_who_waits_gets_what_comes_next_also_after_giving_up_once() -> None:
+def test_a_waiting_reader_gets_the_next_message_even_after_a_cancellation() -> None:
     async def scenario() -> None:
         inbox = Inbox(SimpleNamespace(transport=None))
         impatient = asyncio.create_task(inbox.get())

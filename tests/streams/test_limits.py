@@ -61,7 +61,7 @@ def test_refusals_cost_nothing(clock: Clock) -> None:
 
 
 @given(st.lists(st.floats(0, 2), max_size=50), st.integers(1, 10), st.integers(1, 10))
-def test_no_pattern_of_asking_gets_more_than_a_burst_and_the_rate(pauses: list[float], size: int, rate: int) -> None:
+def test_no_call_pattern_gets_more_than_the_burst_and_the_rate(pauses: list[float], size: int, rate: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         clock = Clock()
         patch.setattr(time, "monotonic", clock)
@@ -72,7 +72,7 @@ def test_no_pattern_of_asking_gets_more_than_a_burst_and_the_rate(pauses: list[f
         assert got <= size + rate * sum(pauses) + 1e-6
 
 
-def test_a_long_turn_lets_others_run_and_a_short_one_does_not_stop(clock: Clock) -> None:
+def test_a_long_turn_yields_and_a_short_one_does_not(clock: Clock) -> None:
     async def scenario() -> list[str]:
         seen: list[str] = []
         turn = Turn()

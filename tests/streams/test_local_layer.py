@@ -1,4 +1,4 @@
-"""The layer of a process that is alone behaves as Channels' own does, for less."""
+"""The single process's layer behaves like Channels' own, at a lower cost."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ KINDS = pytest.mark.parametrize("kind", [InMemoryChannelLayer, LocalLayer])
 
 
 @KINDS
-def test_a_group_hears_what_is_sent_to_it_in_order(kind: type[InMemoryChannelLayer]) -> None:
+def test_a_group_receives_its_messages_in_order(kind: type[InMemoryChannelLayer]) -> None:
     async def scenario() -> None:
         layer = kind()
         one, two = await layer.new_channel(), await layer.new_channel()
@@ -32,7 +32,7 @@ def test_a_group_hears_what_is_sent_to_it_in_order(kind: type[InMemoryChannelLay
 
 
 @KINDS
-def test_a_member_that_does_not_listen_costs_the_others_nothing(kind: type[InMemoryChannelLayer]) -> None:
+def test_a_member_that_does_not_receive_does_not_affect_the_others(kind: type[InMemoryChannelLayer]) -> None:
     async def scenario() -> None:
         layer = kind(capacity=2)
         deaf, hearing = await layer.new_channel(), await layer.new_channel()
@@ -49,7 +49,7 @@ def test_a_member_that_does_not_listen_costs_the_others_nothing(kind: type[InMem
 
 
 @KINDS
-def test_what_nobody_fetches_expires(kind: type[InMemoryChannelLayer]) -> None:
+def test_unread_messages_expire(kind: type[InMemoryChannelLayer]) -> None:
     async def scenario() -> None:
         layer = kind(expiry=0)
         gone = await layer.new_channel()

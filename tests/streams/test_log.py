@@ -107,7 +107,7 @@ def test_nothing_is_signalled_before_the_commit(signals: list[Any]) -> None:
     assert len(signals) == 1
 
 
-def test_what_is_rolled_back_is_silent_and_its_seqs_are_given_again(signals: list[Any]) -> None:
+def test_a_rollback_is_silent_and_its_seqs_are_reused(signals: list[Any]) -> None:
     with pytest.raises(ZeroDivisionError), log.writing(["test.a"]) as writer:
         assert writer.append("test.a", "test:event", '{"content": "never"}') == 1
         raise ZeroDivisionError
@@ -149,7 +149,7 @@ def test_a_producers_progress_is_stored_with_its_events_or_not_at_all() -> None:
         assert writer.progress("test.b", "p") == writer.progress("test.a", "q") == Progress()
 
 
-def test_writers_in_different_threads_leave_no_gap_and_give_no_seq_twice() -> None:
+def test_concurrent_writers_leave_no_gap_and_repeat_no_seq() -> None:
     given: list[int] = []
 
     def write() -> None:

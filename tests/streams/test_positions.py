@@ -1,4 +1,4 @@
-"""Where a subscription starts: from where the client asked, or from the oldest event, and then it is told so."""
+"""Where a subscription starts: from where the client asked or, if it is told so, from the oldest event."""
 
 import pytest
 
@@ -20,12 +20,12 @@ def test_without_a_position_only_new_events_follow() -> None:
 
 
 @pytest.mark.parametrize("since", [10, 11, 15, 20])
-def test_a_position_the_log_holds_is_where_it_goes_on(since: int) -> None:
+def test_a_retained_position_is_continued(since: int) -> None:
     assert start_at(Subscribe(since=since), SPAN, TIME) == Start(since, complete=True)
 
 
 @pytest.mark.parametrize("since", [0, 9, 21, 1_000])
-def test_a_position_the_log_does_not_hold_starts_at_the_oldest_event(since: int) -> None:
+def test_a_position_not_retained_starts_at_the_oldest_event(since: int) -> None:
     assert start_at(Subscribe(since=since), SPAN, TIME) == Start(10, complete=False)
 
 

@@ -1,4 +1,4 @@
-"""Who watches is told at the moment it is asked: on whichever process they are, once each, while they do."""
+"""Presence: all current viewers, on any process, each once."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -23,7 +23,7 @@ async def changes_to(api: Api, agent: str, names: list[str]) -> None:
             await asyncio.sleep(0.05)
 
 
-def test_who_watches_is_named_once_for_as_long(live: LiveServer, root: Api) -> None:
+def test_a_viewer_is_named_once_while_watching(live: LiveServer, root: Api) -> None:
     agent = root.agent(root.workspace("Watched")["id"], "one")["id"]
 
     async def scenario() -> None:

@@ -64,7 +64,7 @@ def test_a_deletion_on_one_process_ends_subscriptions_on_the_other(pair: Pair) -
     asyncio.run(scenario())
 
 
-def test_workspaces_of_one_name_that_are_made_at_once_on_two_processes_all_come_to_be(pair: Pair) -> None:
+def test_workspaces_with_one_name_can_be_created_at_once_on_two_processes(pair: Pair) -> None:
     one, two = pair
     root = Api(one.url, one.token("root", "--superuser"))
     servers = [root, Api(two.url, root.token)]

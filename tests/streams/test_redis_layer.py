@@ -25,7 +25,7 @@ def test_many_messages_arrive_in_order_each_in_its_group(redis_server: Redis) ->
     asyncio.run(scenario())
 
 
-def test_many_messages_wait_for_redis_once_and_not_each_by_itself(redis_server: Redis) -> None:
+def test_many_messages_share_one_round_trip_to_redis(redis_server: Redis) -> None:
     """Where a round trip takes 20 ms, 100 messages take about one and not a hundred."""
 
     async def scenario() -> None:

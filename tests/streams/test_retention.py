@@ -1,4 +1,4 @@
-"""Retention: what is beyond it goes, in small steps, and whoever needed it is told."""
+"""Retention: old events are removed in small steps, and viewers who needed them are told."""
 
 import asyncio
 from pathlib import Path
@@ -39,7 +39,7 @@ def test_the_server_keeps_the_newest_events_and_says_what_is_gone(tmp_path: Path
         asyncio.run(scenario())
 
 
-def test_trim_by_hand(own_live: LiveServer) -> None:
+def test_events_can_be_trimmed_by_command(own_live: LiveServer) -> None:
     root = Api(own_live.url, own_live.token("root", "--superuser"))
     _, agent_id = agent_of(root)
     asyncio.run(report_many(root, agent_id, ["x"] * 1_200))
@@ -49,7 +49,7 @@ def test_trim_by_hand(own_live: LiveServer) -> None:
     assert root.get(f"/agents/{agent_id}/events?since=1190").data["complete"] is True
 
 
-def test_old_events_go_by_their_age(own_live: LiveServer) -> None:
+def test_old_events_are_removed_by_age(own_live: LiveServer) -> None:
     root = Api(own_live.url, own_live.token("root", "--superuser"))
     _, agent_id = agent_of(root)
     asyncio.run(report_many(root, agent_id, ["x"] * 20))

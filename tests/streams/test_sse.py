@@ -38,7 +38,7 @@ class Source:
         self._answer.close()
 
 
-def test_a_stream_over_sse_starts_where_asked_and_goes_on_live(live: LiveServer, root: Api) -> None:
+def test_a_stream_over_sse_starts_where_requested_and_continues_live(live: LiveServer, root: Api) -> None:
     _, agent_id = agent_of(root)
     asyncio.run(report(root, agent_id, "one", "two"))
     source = Source(root, f"/agents/{agent_id}/stream?since=1")
@@ -74,7 +74,7 @@ def test_a_deleted_agent_ends_its_event_stream(live: LiveServer, root: Api) -> N
         source.next()
 
 
-def test_nobody_streams_what_they_may_not_see(live: LiveServer, root: Api) -> None:
+def test_nobody_can_stream_what_they_may_not_see(live: LiveServer, root: Api) -> None:
     _, agent_id = agent_of(root)
     with pytest.raises(urllib.error.HTTPError) as refused:
         Source(Api(root.url, live.token("stranger")), f"/agents/{agent_id}/stream")

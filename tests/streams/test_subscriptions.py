@@ -113,7 +113,7 @@ def test_subscribing_again_with_since_moves_the_position(live: LiveServer, root:
     asyncio.run(scenario())
 
 
-def test_a_position_the_log_does_not_have_is_told_at_once(live: LiveServer, root: Api) -> None:
+def test_a_position_the_log_does_not_have_is_reported_at_once(live: LiveServer, root: Api) -> None:
     _, agent_id = agent_of(root)
 
     async def scenario() -> None:
@@ -134,7 +134,7 @@ def test_a_position_the_log_does_not_have_is_told_at_once(live: LiveServer, root
     asyncio.run(scenario())
 
 
-def test_state_is_that_after_seq(live: LiveServer, root: Api) -> None:
+def test_the_state_is_the_one_after_seq(live: LiveServer, root: Api) -> None:
     """Present state + the events since = what a fresh subscription returns."""
     workspace_id, agent_id = agent_of(root)
 
@@ -190,7 +190,7 @@ def test_state_is_that_after_seq(live: LiveServer, root: Api) -> None:
     asyncio.run(scenario())
 
 
-def test_the_present_status_again_changes_nothing(live: LiveServer, root: Api) -> None:
+def test_setting_the_current_status_changes_nothing(live: LiveServer, root: Api) -> None:
     _, agent_id = agent_of(root)
 
     async def scenario() -> None:
@@ -223,7 +223,7 @@ def test_a_deleted_agent_ends_its_subscriptions(live: LiveServer, root: Api) -> 
     asyncio.run(scenario())
 
 
-def test_frames_without_the_subprotocol_hold_one_message(live: LiveServer, root: Api) -> None:
+def test_frames_without_the_subprotocol_contain_one_message(live: LiveServer, root: Api) -> None:
     _, agent_id = agent_of(root)
 
     async def scenario() -> None:

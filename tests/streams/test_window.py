@@ -21,7 +21,7 @@ def cut(window: Window, seq: int, max_bytes: int) -> tuple[list[bytes], int]:
     return part[0].payload.split(b"\n"), part[1]
 
 
-def test_a_window_holds_what_follows_its_beginning() -> None:
+def test_a_window_contains_what_follows_its_start() -> None:
     window = Window(10, TEXTS)
     assert (window.last, len(window), window.size) == (14, 4, sum(map(len, TEXTS)))
     assert held(window) == window.texts() == TEXTS
@@ -44,7 +44,7 @@ def test_the_newest_event_is_never_forgotten() -> None:
 
 
 @given(st.lists(st.tuples(st.lists(st.binary(min_size=1, max_size=5), max_size=6), st.integers(0, 6))))
-def test_growing_and_forgetting_never_mixes_up_seqs(steps: list[tuple[list[bytes], int]]) -> None:
+def test_growing_and_forgetting_keep_seqs_right(steps: list[tuple[list[bytes], int]]) -> None:
     window, everything = Window(0), list[bytes]()
     for texts, keep in steps:
         before = len(window)
@@ -57,14 +57,14 @@ def test_growing_and_forgetting_never_mixes_up_seqs(steps: list[tuple[list[bytes
         assert window.size == sum(map(len, everything[window.after :]))
 
 
-def test_a_frame_closes_before_its_bytes_run_out() -> None:
+def test_a_frame_stays_within_its_bytes() -> None:
     window = Window(0, TEXTS)
     assert cut(window, 0, len(b"one\ntwo\n")) == ([b"one", b"two"], 2)
     assert cut(window, 0, len(b"one\ntwo")) == ([b"one"], 1)
     assert cut(window, 2, ALL) == ([b"three", b"four"], 4)
 
 
-def test_a_frame_holds_one_event_at_least_and_with_zero_exactly_one() -> None:
+def test_a_frame_has_at_least_one_event_and_with_zero_exactly_one() -> None:
     window = Window(0, [b"x" * 500, b"y"])
     assert cut(window, 0, 10) == ([b"x" * 500], 1)
     assert cut(window, 1, 0) == ([b"y"], 2)

@@ -1,4 +1,4 @@
-"""Who may do what: every role against every action, and the ways in."""
+"""Access: every role against every action, and every way to authenticate."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ print(json.dumps(tokens))
 
 @dataclass
 class Place:
-    """A workspace with an agent, and a token of somebody in each role."""
+    """A workspace with an agent, and a token for a user in each role."""
 
     url: str
     ws_url: str
@@ -158,7 +158,7 @@ def test_members_see_their_workspaces_and_superusers_all(place: Place) -> None:
     assert slugs("superuser") > {place.workspace["slug"]}
 
 
-def test_a_workspace_made_over_the_api_belongs_to_its_maker(place: Place) -> None:
+def test_a_workspace_created_over_the_api_belongs_to_its_creator(place: Place) -> None:
     made = place.api("stranger").post("/workspaces", {"name": "Mine"})
     assert (made.status, made.data["role"]) == (201, "owner")
     assert place.api("viewer").get(f"/workspaces/{made.data['id']}").status == 404
@@ -251,7 +251,7 @@ token = Token.objects.get(hint="%s")
     ],
     ids=["the membership ends", "the token is deleted", "the user is deactivated"],
 )
-def test_access_withdrawn_is_felt_by_open_sockets(own_live: LiveServer, how: str, expected: str) -> None:
+def test_revoked_access_ends_on_open_sockets(own_live: LiveServer, how: str, expected: str) -> None:
     """From another process, and so without a broadcast: the recheck at the heartbeat is the slowest way."""
     own_live.stop()
     own_live.env["STREAM_HEARTBEAT"] = "0.5"

@@ -71,7 +71,7 @@ def test_agents_are_listed_filtered_and_searched(browser: Client) -> None:
     assert 'type="module"' in page
 
 
-def test_renaming_an_agent_to_a_taken_name_is_an_error_of_the_form(browser: Client) -> None:
+def test_renaming_an_agent_to_a_taken_name_is_a_form_error(browser: Client) -> None:
     workspace, other = WorkspaceService.create("Team"), WorkspaceService.create("Other")
     agent = AgentService.create(workspace.pk, "one")
     AgentService.create(workspace.pk, "two")
@@ -85,7 +85,7 @@ def test_renaming_an_agent_to_a_taken_name_is_an_error_of_the_form(browser: Clie
     assert Agent.objects.get(pk=agent.pk).name == "three"
 
 
-def test_what_a_service_refuses_is_said_on_the_page(browser: Client) -> None:
+def test_a_services_refusal_is_shown_on_the_page(browser: Client) -> None:
     answer = browser.post(
         "/admin/workspaces/workspace/add/",
         {"name": "Team", "slug": "---", "memberships-TOTAL_FORMS": 0, "memberships-INITIAL_FORMS": 0},
@@ -98,7 +98,7 @@ def test_what_a_service_refuses_is_said_on_the_page(browser: Client) -> None:
 
 @pytest.mark.parametrize("path", ["accounts/token", "workspaces/membership", "agents/agent", "workspaces/workspace"])
 @pytest.mark.parametrize("value", ["nobody", "\0", "9" * 30])
-def test_an_invalid_id_is_an_error_of_the_form(browser: Client, path: str, value: str) -> None:
+def test_an_invalid_id_is_a_form_error(browser: Client, path: str, value: str) -> None:
     inline = {"memberships-TOTAL_FORMS": 1, "memberships-INITIAL_FORMS": 0, "memberships-0-user": value}
     form = {
         "user": value,

@@ -1,4 +1,4 @@
-"""Members, invitations and tokens, as the services keep them."""
+"""Members, invitations and tokens in the services."""
 
 import json
 import logging
@@ -91,7 +91,7 @@ def test_staff_may_remove_the_last_owner(team: Workspace, owner: User) -> None:
     assert role_of(owner) is None
 
 
-def test_a_role_is_not_changed_of_who_has_been_removed_meanwhile(team: Workspace, owner: User, guest: User) -> None:
+def test_the_role_of_a_member_removed_meanwhile_is_not_changed(team: Workspace, owner: User, guest: User) -> None:
     member = WorkspaceService.set_member(team.pk, guest.pk, Role.VIEWER)
     WorkspaceService.remove_member(team.pk, guest.pk)
     with refused(Code.NOT_FOUND):
@@ -134,7 +134,7 @@ def test_the_state_of_a_full_workspace_fits_a_frame(team: Workspace) -> None:
 # Invitations
 
 
-def test_an_invitation_makes_a_member_once(team: Workspace, owner: User, guest: User) -> None:
+def test_an_invitation_admits_one_member(team: Workspace, owner: User, guest: User) -> None:
     _, secret = invitations.invite(team.pk, owner.pk, Role.OPERATOR)
     assert invitations.find(secret).workspace == team
     assert invitations.accept(secret, guest.pk).role == Role.OPERATOR
@@ -158,7 +158,7 @@ def test_an_invitation_never_lowers_a_role(team: Workspace, owner: User, guest: 
     assert invitations.accept(higher, guest.pk).role == Role.OWNER
 
 
-def test_an_invitation_is_refused_when_expired_taken_back_or_made_up(team: Workspace, owner: User, guest: User) -> None:
+def test_an_expired_revoked_or_invented_invitation_is_refused(team: Workspace, owner: User, guest: User) -> None:
     made, secret = invitations.invite(team.pk, owner.pk, Role.VIEWER)
     made.expires_at = timezone.now() - timedelta(seconds=1)
     made.save()
@@ -172,7 +172,7 @@ def test_an_invitation_is_refused_when_expired_taken_back_or_made_up(team: Works
     assert role_of(guest) is None
 
 
-def test_who_is_no_longer_an_owner_has_left_no_way_back_in(team: Workspace, owner: User, guest: User) -> None:
+def test_a_former_owner_has_no_way_back_in(team: Workspace, owner: User, guest: User) -> None:
     WorkspaceService.set_member(team.pk, guest.pk, Role.OWNER)
     _, secret = invitations.invite(team.pk, guest.pk, Role.OWNER)
     WorkspaceService.remove_member(team.pk, guest.pk)
@@ -181,7 +181,7 @@ def test_who_is_no_longer_an_owner_has_left_no_way_back_in(team: Workspace, owne
         invitations.accept(secret, guest.pk)
 
 
-def test_an_invitation_to_another_workspace_cannot_be_taken_back_here(team: Workspace, owner: User) -> None:
+def test_an_invitation_to_another_workspace_cannot_be_revoked_here(team: Workspace, owner: User) -> None:
     other = WorkspaceService.create("Other", owner_id=owner.pk)
     made, secret = invitations.invite(other.pk, owner.pk, Role.VIEWER)
     with refused(Code.NOT_FOUND):
@@ -196,7 +196,7 @@ def test_there_is_a_limit_to_pending_invitations(team: Workspace, owner: User) -
         invitations.invite(team.pk, owner.pk, Role.VIEWER)
 
 
-def test_expired_invitations_are_cleared_away(team: Workspace, owner: User) -> None:
+def test_expired_invitations_are_removed(team: Workspace, owner: User) -> None:
     invitations.invite(team.pk, owner.pk, Role.VIEWER)
     Invitation.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     _, secret = invitations.invite(team.pk, owner.pk, Role.VIEWER)
@@ -204,7 +204,7 @@ def test_expired_invitations_are_cleared_away(team: Workspace, owner: User) -> N
     assert Invitation.objects.get().pk == invitations.find(secret).pk
 
 
-def test_of_two_who_accept_at_once_one_wins(team: Workspace, owner: User) -> None:
+def test_of_two_concurrent_acceptances_one_wins(team: Workspace, owner: User) -> None:
     people = [User.objects.create(username=f"racer {number}") for number in range(4)]
     _, secret = invitations.invite(team.pk, owner.pk, Role.VIEWER)
     barrier = threading.Barrier(len(people))
@@ -233,7 +233,7 @@ def test_of_two_who_accept_at_once_one_wins(team: Workspace, owner: User) -> Non
 PASSWORDS = {"password1": "correct horse 9", "password2": "correct horse 9"}
 
 
-def test_only_an_invitation_that_holds_gives_an_account(team: Workspace, owner: User) -> None:
+def test_only_a_valid_invitation_allows_creating_an_account(team: Workspace, owner: User) -> None:
     _, secret = invitations.invite(team.pk, owner.pk, Role.OPERATOR)
     page = f"/invitation/{secret}/"
     weak = Client().post(page, {"username": "newcomer", "password1": "123", "password2": "123"})
@@ -254,7 +254,7 @@ def test_only_an_invitation_that_holds_gives_an_account(team: Workspace, owner: 
     assert not User.objects.filter(username="latecomer").exists()
 
 
-def test_where_the_invitation_is_spent_at_the_last_moment_no_account_is_left(
+def test_an_invitation_spent_at_the_last_moment_leaves_no_account(
     team: Workspace, owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, secret = invitations.invite(team.pk, owner.pk, Role.VIEWER)
@@ -270,7 +270,7 @@ def test_where_the_invitation_is_spent_at_the_last_moment_no_account_is_left(
     assert not User.objects.filter(username="newcomer").exists()
 
 
-def test_looking_at_an_invitation_does_not_spend_it(team: Workspace, owner: User, guest: User) -> None:
+def test_viewing_an_invitation_does_not_spend_it(team: Workspace, owner: User, guest: User) -> None:
     _, secret = invitations.invite(team.pk, owner.pk, Role.VIEWER)
     browser = Client(enforce_csrf_checks=True)
     browser.force_login(guest)
@@ -282,7 +282,7 @@ def test_looking_at_an_invitation_does_not_spend_it(team: Workspace, owner: User
     assert role_of(guest) is None
 
 
-def test_the_log_does_not_hold_the_secret(
+def test_the_log_does_not_contain_the_secret(
     team: Workspace, owner: User, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     _, secret = invitations.invite(team.pk, owner.pk, Role.VIEWER)
@@ -301,7 +301,7 @@ def test_the_log_does_not_hold_the_secret(
 # Tokens
 
 
-def test_tokens_are_made_with_a_session_only(owner: User) -> None:
+def test_tokens_can_only_be_created_with_a_session(owner: User) -> None:
     signed_in = Identity(owner.pk, "owner", SessionGrant("key"))
     made, secret = tokens.make_token(signed_in, " laptop ", 30)
     assert made.name == "laptop"
@@ -322,7 +322,7 @@ def test_there_is_a_limit_to_the_tokens_of_one_user(owner: User) -> None:
         tokens.make_token(signed_in, "one", None)
 
 
-def test_nobody_deletes_anothers_token(owner: User, guest: User) -> None:
+def test_nobody_can_delete_anothers_token(owner: User, guest: User) -> None:
     made, _ = tokens.make_token(Identity(owner.pk, "owner", SessionGrant("key")), "laptop", None)
     for user, token in ((guest, made.pk), (owner, uuid.uuid4())):
         with refused(Code.NOT_FOUND):

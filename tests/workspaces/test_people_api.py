@@ -1,4 +1,4 @@
-"""Members, invitations and tokens over HTTP, and how open sockets feel it."""
+"""Members, invitations and tokens over HTTP, and the effect on open sockets."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ from tests.support.viewer import viewer
 
 @pytest.fixture
 def person(live: LiveServer) -> tuple[str, Api]:
-    """Somebody with an account."""
+    """A user."""
     name = f"p-{uuid.uuid4()}"
     return name, Api(live.url, live.token(name))
 
@@ -33,7 +33,7 @@ def members_path(workspace: dict[str, Any], member: dict[str, Any] | None = None
     return f"/workspaces/{workspace['id']}/members" + (f"/{member['id']}" if member else "")
 
 
-def test_members_come_change_and_go_on_the_workspaces_stream(
+def test_changes_of_members_appear_on_the_workspaces_stream(
     live: LiveServer, root: Api, workspace: dict[str, Any], person: tuple[str, Api]
 ) -> None:
     name, _ = person
@@ -57,7 +57,7 @@ def test_members_come_change_and_go_on_the_workspaces_stream(
     asyncio.run(scenario())
 
 
-def test_anybody_may_leave_but_the_last_owner(root: Api, workspace: dict[str, Any], person: tuple[str, Api]) -> None:
+def test_anyone_but_the_last_owner_can_leave(root: Api, workspace: dict[str, Any], person: tuple[str, Api]) -> None:
     name, api = person
     member = root.post(members_path(workspace), {"user": name, "role": "viewer"}).data
     [owner] = [each for each in api.get(members_path(workspace)).data if each["role"] == "owner"]
@@ -70,7 +70,7 @@ def test_anybody_may_leave_but_the_last_owner(root: Api, workspace: dict[str, An
         assert "last owner" in refused.data["message"]
 
 
-def test_who_is_removed_loses_the_stream_at_once(
+def test_a_removed_member_loses_the_stream_at_once(
     live: LiveServer, root: Api, workspace: dict[str, Any], person: tuple[str, Api]
 ) -> None:
     name, api = person
@@ -95,15 +95,13 @@ def test_who_is_removed_loses_the_stream_at_once(
         ({"role": "viewer"}, "user"),
     ],
 )
-def test_a_member_that_will_not_do_is_refused(
-    root: Api, workspace: dict[str, Any], body: dict[str, Any], why: str
-) -> None:
+def test_an_invalid_member_is_refused(root: Api, workspace: dict[str, Any], body: dict[str, Any], why: str) -> None:
     refused = root.post(members_path(workspace), body)
     assert (refused.status, refused.data["code"]) == (400, "INVALID_MESSAGE")
     assert why in refused.data["message"]
 
 
-def test_the_link_of_an_invitation_is_told_once(live: LiveServer, root: Api, workspace: dict[str, Any]) -> None:
+def test_the_link_of_an_invitation_is_shown_once(live: LiveServer, root: Api, workspace: dict[str, Any]) -> None:
     path = f"/workspaces/{workspace['id']}/invitations"
     made = root.post(path, {"role": "operator"})
     assert made.status == 201
@@ -119,7 +117,7 @@ def test_the_link_of_an_invitation_is_told_once(live: LiveServer, root: Api, wor
         assert root.post(path, {"role": "viewer", "days": days}).status == 400
 
 
-def test_a_token_made_in_a_session_works_until_it_is_deleted(
+def test_a_token_created_in_a_session_works_until_it_is_deleted(
     live: LiveServer, root: Api, workspace: dict[str, Any]
 ) -> None:
     session = Session(live, "root")
@@ -146,7 +144,7 @@ def test_a_token_made_in_a_session_works_until_it_is_deleted(
     assert made["token"] not in live.log
 
 
-def test_making_a_token_by_session_needs_the_csrf_token(live: LiveServer, root: Api) -> None:
+def test_creating_a_token_with_a_session_needs_the_csrf_token(live: LiveServer, root: Api) -> None:
     session = Session(live, "root")
     assert session.post("/api/tokens", b'{"name": "laptop"}', Content_Type="application/json") == 403
 
@@ -161,7 +159,7 @@ def test_the_guides_curl_commands_work(live: LiveServer, root: Api, workspace: d
     assert [member["user"] for member in members] == ["root"]
 
 
-def test_who_becomes_a_viewer_publishes_no_more_on_the_socket_that_is_open(
+def test_a_member_who_becomes_a_viewer_can_no_longer_publish_on_an_open_socket(
     live: LiveServer, root: Api, workspace: dict[str, Any], person: tuple[str, Api]
 ) -> None:
     name, api = person

@@ -1,4 +1,4 @@
-"""Records what real tools print, talking to a model that says what a scene wants. Not part of the tests' run.
+"""Records the output of real tools that talk to a scripted model. Not part of the test run.
 
 python -m tests.clients_python.recording --tools /tmp/tools/node_modules/.bin [SCENE …]
 """

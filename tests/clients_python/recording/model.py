@@ -1,4 +1,4 @@
-"""A model that says what it was told to, over HTTP on this machine."""
+"""A scripted model, over HTTP on this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plays a scene and keeps what the tool prints."""
+"""Plays a scene and records the tool's output."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BEGUN = 1.0
 
 @dataclass(frozen=True)
 class Recording:
-    """What came of a scene: standard output byte by byte, and what else is worth a look."""
+    """The result of a scene: standard output byte by byte, and other useful details."""
 
     printed: bytes
     errors: bytes

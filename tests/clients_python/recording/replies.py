@@ -1,4 +1,4 @@
-"""What the scripted model answers, whichever API it is asked through."""
+"""The scripted model's answers, independent of the API."""
 
 from __future__ import annotations
 

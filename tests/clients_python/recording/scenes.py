@@ -1,4 +1,4 @@
-"""What is recorded: a tool, how it is called, what the model answers, who talks to it."""
+"""Scenes to record: a tool, its command line, the model's answers, and a person who talks to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tools, each set up to talk to the scripted model and to nobody else."""
+"""The tools, each configured to talk only to the scripted model."""
 
 from __future__ import annotations
 
