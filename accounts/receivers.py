@@ -48,7 +48,8 @@ def user_deleted(instance: Any, **kwargs: Any) -> None:
 @receiver(user_logged_in)
 def signed_in(request: HttpRequest, user: Any, **kwargs: Any) -> None:
     open_inbox(user.pk)  # for accounts created without Django's signals
-    record(Action.SIGNED_IN, target=user.get_username(), actor=_person(request, user))
+    detail = {"by": "sign-in link"} if _page(request) == "sign_in_link" else None
+    record(Action.SIGNED_IN, target=user.get_username(), detail=detail, actor=_person(request, user))
 
 
 @receiver(user_logged_out)
@@ -62,6 +63,11 @@ def sign_in_failed(credentials: dict[str, Any], request: HttpRequest | None = No
     # The name is whatever was typed, so it is not the actor.
     address = address_of(request) if request else ""
     record(Action.SIGN_IN_FAILED, target=str(credentials.get("username") or ""), actor=Actor(None, "", "page", address))
+
+
+def _page(request: HttpRequest | None) -> str | None:
+    """The name of the page that was called."""
+    return request.resolver_match.view_name if request and request.resolver_match else None
 
 
 def _person(request: HttpRequest | None, user: Any) -> Actor:

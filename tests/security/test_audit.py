@@ -161,6 +161,14 @@ def test_signing_in_and_out_is_recorded_with_the_address(user: User) -> None:
 
 
 @pytest.mark.django_db
+def test_a_sign_in_by_link_is_recorded_as_such(user: User) -> None:
+    client = Client(REMOTE_ADDR="192.0.2.9")
+    client.post(sign_in_link(user, "http://testserver").removeprefix("http://testserver"))
+    recorded = AuditEntry.objects.get(address="192.0.2.9")
+    assert (recorded.action, recorded.actor, recorded.detail) == ("signed_in", "eve", {"by": "sign-in link"})
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_a_spent_or_invalid_sign_in_link_is_recorded(user: User, method: str) -> None:
     client = Client(REMOTE_ADDR="192.0.2.9")
