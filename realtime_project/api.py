@@ -1,4 +1,4 @@
-"""The HTTP API, put together: routers, who may call, and how a refusal is answered."""
+"""The HTTP API: routers, authentication, and error responses."""
 
 import logging
 from math import ceil
@@ -31,11 +31,11 @@ logger = logging.getLogger(__name__)
 
 
 class StrictParser(Parser):
-    """Reads bodies as the WebSocket reads messages: no NaN, no lone surrogates. No text may hold NUL."""
+    """Parses bodies as the WebSocket parses messages: no NaN, no lone surrogates, no NUL in text."""
 
     def parse_body(self, request: HttpRequest) -> Any:
         body = parse_json(request.body)
-        if b"\\u0000" in request.body:  # as it stands in JSON, or an escaped backslash before u0000
+        if b"\\u0000" in request.body:  # a NUL in JSON, or an escaped backslash followed by u0000
             refuse_nul(body)
         return body
 
@@ -94,7 +94,7 @@ def refused(request: HttpRequest, error: ProtocolError) -> HttpResponse:
 
 @api.exception_handler(AuthenticationError)
 def unauthenticated(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
-    response = _answer(request, Code.UNAUTHENTICATED, "expected a bearer token that holds, or a signed-in session")
+    response = _answer(request, Code.UNAUTHENTICATED, "expected a valid bearer token or a signed-in session")
     response["WWW-Authenticate"] = "Bearer"
     return response
 
@@ -119,7 +119,7 @@ def too_large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
 
 @api.exception_handler(HttpError)
 def http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
-    if isinstance(error.__cause__, ProtocolError):  # what StrictParser refused
+    if isinstance(error.__cause__, ProtocolError):  # from StrictParser
         return refused(request, error.__cause__)
     return _answer(request, Code.INVALID_MESSAGE, str(error))
 

@@ -14,11 +14,11 @@ from streams.asgi import ASGIApp, Receive, Scope, Send
 
 
 class ApiHandler(ASGIHandler):
-    """Django's handler with the one middleware that API calls need, all of it asynchronous.
+    """Django's handler with only the middleware that API calls need, which is asynchronous.
 
     Django's own chain hops to a thread and back for every synchronous middleware and signal receiver of a request, ten
-    times what the call itself costs. The views here find out who calls by themselves and use the database in threads
-    that tidy up their connections, so none of that is needed.
+    times what the call itself costs. The API's views authenticate callers themselves and use the database in threads
+    that clean up their connections, so none of that is needed.
     """
 
     def load_middleware(self, is_async: bool = False) -> None:
@@ -49,7 +49,7 @@ class ApiHandler(ASGIHandler):
 
 
 class HttpRouter:
-    """Sends calls of the API the short way, and everything else, also what streams or is HTML, through Django."""
+    """Takes the fast path for API calls, and Django's for everything else, including streams and HTML."""
 
     def __init__(self, django: ASGIApp) -> None:
         self._django = django

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 NUL = "expected a query without NUL"
 LEVEL = 6  # 9 takes a third longer, at the first start, for 0.3 %
-WORTH_IT = {".css", ".html", ".js", ".json", ".svg", ".txt"}  # not what is compressed already, nor maps for debuggers
+WORTH_IT = {".css", ".html", ".js", ".json", ".svg", ".txt"}  # not files that are already compressed, nor source maps
 
 
 @sync_and_async_middleware
@@ -68,15 +68,15 @@ def forbid_storing(response: HttpResponseBase) -> HttpResponseBase:
 
 
 class CompressedPageMiddleware(GZipMiddleware):
-    """Django's compression, of HTML only: what streams must not wait for a compressor, and what the API answers may
-    hold secrets, such as a new token, and is small.
+    """Django's compression, of HTML only: streams must not wait for a compressor, and API responses are small and may
+    contain secrets, such as a new token.
 
-    A page's length reveals nothing useful (BREACH): its CSRF token is masked differently each time,
-    Django adds random bytes, and no page has both a secret that stays the same and words that a stranger chose.
+    A page's length reveals nothing useful (BREACH): its CSRF token is masked differently each time, Django adds random
+    bytes, and no page contains both a constant secret and text chosen by a stranger.
     """
 
     async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
-        # Here and now: the thread that Django would hop to costs more than compressing a page.
+        # In this thread: the one that Django would hop to costs more than compressing a page.
         return self.process_response(request, await self.get_response(request))  # type: ignore[misc,no-any-return]
 
     def process_response(self, request: HttpRequest, response: Any) -> Any:
@@ -86,10 +86,10 @@ class CompressedPageMiddleware(GZipMiddleware):
 
 
 class CompressedStaticMiddleware(ServeStaticMiddleware):  # type: ignore[misc]
-    """servestatic, which looks for `file.gz` beside a file, told to look where such files are made.
+    """servestatic, made to look for `file.gz` in DATA_DIR instead of beside the file.
 
-    They are made in DATA_DIR and not where the files lie, which may be a package or not ours to write to; named by
-    what is in them, so that none is ever out of date and several processes may share them.
+    The compressed files are created there because the originals' directory may be a package or not writable. They are
+    named by their content, so none is ever out of date, and several processes can share them.
     """
 
     def get_static_file(self, path: str, url: str, stat_cache: Any = None) -> StaticFile:
@@ -111,7 +111,7 @@ class CompressedStaticMiddleware(ServeStaticMiddleware):  # type: ignore[misc]
 
 
 def _compressed(digest: str, content: bytes) -> Path | None:
-    """A file that holds `content` compressed; None where there can be none: the page is then larger, but there."""
+    """A file with `content` compressed; None if it can't be written, and the original is then sent."""
     path: Path = settings.DATA_DIR / "static" / f"{digest}.gz"
     try:
         if not path.exists():
@@ -123,13 +123,13 @@ def _compressed(digest: str, content: bytes) -> Path | None:
     return path
 
 
-@cache  # once, not for each of some hundred files
+@cache  # logged once, not for each file
 def _complain(reason: str) -> None:
     logger.warning("static files are sent uncompressed because DATA_DIR/static isn't writable: %s", reason)
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Aside, and then into place: another process that starts now must not serve half of it."""
+    """Write the file elsewhere and then move it, so that another starting process can't serve half of it."""
     descriptor, draft = tempfile.mkstemp(dir=path.parent)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)

@@ -11,15 +11,15 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.core.exceptions import ImproperlyConfigured
 
 MIN_LENGTH = 32
-MIN_CHARACTERS = 10  # different ones
+MIN_CHARACTERS = 10  # distinct ones
 KNOWN = ("insecure", "changeme", "change-me", "change_me", "secret-key", "secret_key", "secretkey", "your-", "example")
 
 
 def generated_key(path: Path) -> str:
     """The key in `path`, generated on first use, so that there is no default key to forget to change."""
     if not path.exists():
-        # Written aside and linked into place: of several processes starting at once one makes the key, and nobody
-        # reads half of it. mkstemp lets only the owner read the file.
+        # Written to a temporary file and linked into place: of several processes starting at once, only one creates
+        # the key, and none reads half of it. mkstemp makes the file readable only by its owner.
         descriptor, draft = tempfile.mkstemp(dir=path.parent)
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_urlsafe(50))

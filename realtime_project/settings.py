@@ -29,7 +29,7 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=sorted({"localhost", "127.0.0.
 # Full origins (https://app.example.com) of other front ends; the server's own origin is always allowed.
 ALLOWED_ORIGINS = env.list("ALLOWED_ORIGINS", default=[])
 
-# An agent that is silent for so many days, and isn't running, is archived; 0: never.
+# An agent that isn't running and has been silent for this many days is archived; 0: never.
 AGENT_ARCHIVE_DAYS = env.float("AGENT_ARCHIVE_DAYS", default=14.0)
 WORKSPACE_AGENTS = env.int("WORKSPACE_AGENTS", default=20_000)
 
@@ -37,7 +37,7 @@ WORKSPACE_AGENTS = env.int("WORKSPACE_AGENTS", default=20_000)
 AGENT_ATTACHMENTS = env.int("AGENT_ATTACHMENTS", default=5_000)
 AGENT_ATTACHMENT_BYTES = env.int("AGENT_ATTACHMENT_BYTES", default=524_288_000)
 WORKSPACE_ATTACHMENT_BYTES = env.int("WORKSPACE_ATTACHMENT_BYTES", default=10_737_418_240)
-# Another storage of Django's, such as storages.backends.s3.S3Storage, and its options as JSON.
+# Another Django storage, such as storages.backends.s3.S3Storage, and its options as JSON.
 ATTACHMENT_STORAGE = env.str("ATTACHMENT_STORAGE", default="")
 ATTACHMENT_STORAGE_OPTIONS = env.json("ATTACHMENT_STORAGE_OPTIONS", default={})
 STORAGES: dict[str, Any] = {
@@ -192,7 +192,7 @@ LOGIN_URL = "sign_in"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "sign_in"
 
-# Behind a TLS proxy set HTTPS=1: cookies then never travel in the clear and the proxy's scheme is believed.
+# Behind a TLS proxy set HTTPS=1: cookies are then never sent unencrypted, and the proxy's scheme is trusted.
 HTTPS = env.bool("HTTPS", default=False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
@@ -229,7 +229,7 @@ SERVESTATIC_AUTOREFRESH = DEBUG
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 
 AUDIT_DAYS = env.float("AUDIT_DAYS", default=365)  # for which an entry of the audit log is kept; 0: forever
-AUDIT_LOG = env.str("AUDIT_LOG", default="")  # a file for the audit log's lines, which otherwise go where all others go
+AUDIT_LOG = env.str("AUDIT_LOG", default="")  # a file for the audit log's lines, which otherwise go to standard error
 
 LOGGING: dict[str, Any] = {
     "version": 1,
@@ -239,10 +239,10 @@ LOGGING: dict[str, Any] = {
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO").upper()},
     "loggers": {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
-        "django.request": {"level": "ERROR"},  # a 4xx is the client's affair and is in the access log
+        "django.request": {"level": "ERROR"},  # a 4xx is the client's error and is in the access log
         "django.security.DisallowedHost": {"level": "CRITICAL"},
         "daphne": {"level": "WARNING"},
-        # It logs a traceback a second while Redis is away; streams.broker says so once, and when it is back.
+        # It logs a traceback every second while Redis is down; streams.broker logs the start and end of an outage.
         "channels_redis": {"level": "CRITICAL"},
         "psycopg.pool": {"level": "ERROR"},
         "asyncio": {"level": "WARNING"},
@@ -254,5 +254,5 @@ if AUDIT_LOG:
     LOGGING["handlers"]["audit"] = {"class": "accounts.logs.AuditFile", "filename": AUDIT_LOG, "formatter": "bare"}
     LOGGING["loggers"]["agentstream.audit"] |= {"handlers": ["audit"], "propagate": False}
 
-# The stream engine's knobs; streams/conf.py holds the defaults and says what each means.
+# The stream engine's settings; streams/conf.py has the defaults and describes each.
 STREAMS: dict[str, Any] = {}

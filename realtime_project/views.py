@@ -44,5 +44,5 @@ def favicon(request: HttpRequest) -> HttpResponse:
 
 
 def version(request: HttpRequest) -> dict[str, str]:
-    """For every template."""
+    """Variables for every template."""
     return {"version": __version__}

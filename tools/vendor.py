@@ -1,7 +1,7 @@
 """Fetches the libraries the pages use from the npm registry into static/vendor: `python tools/vendor.py`.
 
-`static/vendor/manifest.json` then says what lies there: version, licence, and the SHA-256 of every file, byte for byte
-as published.
+`static/vendor/manifest.json` then lists what is there: version, license, and the SHA-256 of every file, which are
+unmodified.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ class Library:
     package: str
     version: str
     licence: str
-    files: dict[str, str]  # where a file lies in the package, and where it goes
+    files: dict[str, str]  # paths in the package, and paths in static/vendor
 
     @property
     def archive(self) -> str:

@@ -1,7 +1,7 @@
 import type { Agent, Inbox, InboxEvent, MorePositions } from "./agentstream.js";
 
 /**
- * Why an agent needs somebody: it has asked something, waits for a person, has failed, or has finished or become idle after
+ * Why an agent needs a user: it has an open request, waits for a person, has failed, or has finished or become idle after
  * what they have seen.
  */
 export type Need = "request" | "waiting" | "failed" | "turn";

@@ -1,4 +1,4 @@
-"""What the Playground workspace shows on first start: a small program that does a small piece of real work.
+"""The program that the Playground workspace shows on first start. It does a little real work.
 
 It takes stock of Python's standard library and prints a line for every module it has read.
 """

@@ -1,4 +1,4 @@
-"""`manage.py up`: everything a person needs to see the first page, in one command (`make run` calls it)."""
+"""`manage.py up`: everything needed to see the first page, in one command (`make run` calls it)."""
 
 import subprocess
 import sys
@@ -44,7 +44,7 @@ class Command(BaseCommand):
 
 
 class Companion:
-    """What happens beside the server: the greeting, and the Playground's process."""
+    """Runs beside the server: prints the greeting and runs the Playground's process."""
 
     def __init__(self, playground: Workspace | None, say: Callable[[str], object]) -> None:
         self._playground = playground
@@ -68,7 +68,7 @@ class Companion:
         try:
             self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            self._process.kill()  # it waits for the server, which is not coming back
+            self._process.kill()  # it waits for the server, which won't come back
         for agent in Agent.objects.filter(workspace=self._playground, status=Status.RUNNING):
             lost = StatusReport(status=Status.OFFLINE, reason="lost")
             AgentService.report(agent.pk, lost, Terminated(exit_code=None, reason=Outcome.LOST))
