@@ -52,7 +52,7 @@ def test_a_tool_call_shows_its_diff_and_its_result_how_it_went(reader: Page, pla
     expect(answered.locator(".fold-brief")).to_have_text("no such file · failed · 1.2 s")
 
 
-def test_sessions_plans_usage_and_sub_agents_are_described(reader: Page, place: Place) -> None:
+def test_sessions_plans_and_usage_are_described(reader: Page, place: Place) -> None:
     def steps(*states: str) -> dict[str, Any]:
         return {"entries": [{"content": f"step {n}", "status": state} for n, state in enumerate(states, 1)]}
 
@@ -61,7 +61,6 @@ def test_sessions_plans_usage_and_sub_agents_are_described(reader: Page, place: 
         ("agent:session", {"session": "s", "change": "started", "title": "Fix the tests"}),
         ("agent:plan", steps("in_progress", "pending")),
         ("agent:plan", steps("completed", "in_progress")),
-        ("agent:subagent", {"parentId": "c", "change": "started", "name": "reviewer", "description": "Read it"}),
         ("agent:usage", {"session": "s", "inputTokens": 12_000, "outputTokens": 900, "costUsd": 0.42}),
     )
     expect(reader.locator('.entry[data-type="plan"]')).to_have_count(1)
@@ -70,7 +69,6 @@ def test_sessions_plans_usage_and_sub_agents_are_described(reader: Page, place: 
     expect(reader.locator('.entry[data-type="note"] .entry-body')).to_have_text(
         [
             "Session started · Fix the tests",
-            "Sub-agent started · reviewer · Read it",
             "Session so far · 12,000 tokens in · 900 tokens out · $0.42",
         ]
     )
@@ -123,6 +121,7 @@ def test_the_end_is_followed_until_the_reader_scrolls_up(reader: Page, place: Pl
     button = reader.locator("[data-new]")
     expect(button).to_be_hidden()
     scroll(reader).evaluate("one => one.scrollTop = 200")
+    expect(button).to_be_visible()
     expect(button).to_have_text("↓ Jump to the end")
     top = scroll(reader).evaluate("one => one.scrollTop")
     place.publish("b", *lines(201, 212))
@@ -133,6 +132,28 @@ def test_the_end_is_followed_until_the_reader_scrolls_up(reader: Page, place: Pl
     expect(button).to_be_hidden()
     place.publish("c", *lines(213, 260))
     expect(reader.get_by_text("line 260")).to_be_in_viewport()
+
+
+def test_the_reader_who_has_just_scrolled_up_is_not_taken_back(reader: Page, place: Place) -> None:
+    place.publish("a", *lines(1, 200))
+    expect(reader.get_by_text("line 200")).to_be_in_viewport()
+    # Before the browser has reported the scrolling, something else changes what is shown.
+    script = """async (scroller) => {
+      const { transcript } = await import("/static/js/agent.js");
+      scroller.scrollTop = 200;
+      transcript.redraw();
+      return scroller.scrollTop;
+    }"""
+    assert abs(scroll(reader).evaluate(script) - 200) < 2
+    expect(reader.locator("[data-new]")).to_be_visible()
+
+
+def test_what_is_drawn_where_the_reader_has_jumped_to_moves_nothing(reader: Page, place: Place) -> None:
+    place.publish("a", *[(OUTPUT, {"content": f"**{number}**", "messageId": str(number)}) for number in range(200)])
+    expect(reader.get_by_text("199", exact=True)).to_be_in_viewport()
+    scroll(reader).evaluate("one => one.scrollTop = 200")
+    expect(reader.locator(".entry").get_by_text("5", exact=True)).to_be_in_viewport()
+    assert scroll(reader).evaluate("one => one.scrollTop") == 200
 
 
 def test_earlier_output_is_fetched_as_the_reader_comes_near_it(reader: Page, place: Place) -> None:

@@ -35,9 +35,10 @@ export const formatNumber = (count) => count.toLocaleString("en");
  * "1 agent", "12 agents".
  * @param {number} count
  * @param {string} noun
+ * @param {string} [many]
  */
-export function plural(count, noun) {
-  return `${formatNumber(count)} ${noun}${count === 1 ? "" : "s"}`;
+export function plural(count, noun, many = `${noun}s`) {
+  return `${formatNumber(count)} ${count === 1 ? noun : many}`;
 }
 
 /** "25 s", "12 min", "1.5 h", "3 d". @param {number} seconds */

@@ -22,7 +22,10 @@ export class AutoScroll {
     this.#button = button;
     scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     button.addEventListener("click", () => this.end());
-    const resized = new ResizeObserver(() => this.following && this.#toEnd());
+    const resized = new ResizeObserver(() => {
+      this.#look();
+      if (this.following) this.#toEnd();
+    });
     for (const one of [scroller, ...scroller.children]) resized.observe(one);
   }
 
@@ -32,6 +35,7 @@ export class AutoScroll {
 
   /** Runs `add`, which appends `count` events. @param {number} count @param {() => void} add */
   grow(count, add) {
+    this.#look();
     add();
     if (this.following) return this.#toEnd();
     this.#unseen += count;
@@ -40,14 +44,23 @@ export class AutoScroll {
 
   /**
    * Runs `change`, which alters content above or around `anchor`, without moving what the reader is looking at.
-   * @param {Element | undefined} anchor an element that stays
+   * @param {() => Element | undefined} anchorOf an element that stays, or the one that takes its place
    * @param {() => void} change
    */
-  keepPlace(anchor, change) {
-    const before = anchor?.getBoundingClientRect().top;
+  keepPlace(anchorOf, change) {
+    this.#look();
+    const before = anchorOf()?.getBoundingClientRect().top;
     change();
     if (this.following) return this.#toEnd();
+    const anchor = anchorOf();
     if (anchor?.isConnected) this.#scroller.scrollTop += anchor.getBoundingClientRect().top - before;
+  }
+
+  /** Runs `change`, which the reader has asked for at `anchor`: it stays, even where the end was followed. */
+  holdStill(anchor, change) {
+    this.following = false;
+    this.keepPlace(() => anchor, change);
+    this.#scrolled();
   }
 
   /** Scrolls to `element` and stays there. @param {Element} element */
@@ -67,6 +80,12 @@ export class AutoScroll {
   #toEnd() {
     this.#unseen = 0;
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    this.#top = this.#scroller.scrollTop;
+  }
+
+  /** The reader may have scrolled up without an event yet, and must not be taken back to the end. */
+  #look() {
+    if (this.following && this.#scroller.scrollTop < this.#top) this.#scrolled();
   }
 
   #scrolled() {

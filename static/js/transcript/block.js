@@ -55,6 +55,12 @@ export class Block {
     this.#views?.get(entry)?.place();
   }
 
+  /** Threads were folded or unfolded. */
+  refold() {
+    if (this.drawn) this.entries.forEach((entry) => this.place(entry));
+    else this.clear();
+  }
+
   elementOf(entry) {
     return this.#views?.get(entry)?.element;
   }
@@ -67,7 +73,7 @@ export class Block {
   }
 
   redraw() {
-    if (!this.drawn) return;
+    if (!this.drawn) return this.clear();
     this.element.replaceChildren();
     this.#views = null;
     this.draw();

@@ -1,5 +1,4 @@
 import { ansiNodes } from "../lib/ansi.js";
-import { changesView } from "../lib/changes.js";
 import { element } from "../lib/dom.js";
 import { plural } from "../lib/format.js";
 import { escapeBidi } from "../lib/visible.js";
@@ -31,11 +30,18 @@ export async function loadMarkdown(redraw) {
   }
 }
 
+/** Loaded with the first entry that names files. @type {typeof import("./attachments.js") | null} */
+let files = null;
+
 /** The element of an entry. Agents' text goes into text nodes, or through the sanitizer, and nowhere else. */
 export class EntryView {
   #entry;
+  #body;
   #text;
   #summary;
+  #heading;
+  #files;
+  #filesShown = 0;
   #drawnAt = 0;
   #cost = 0;
   #timer;
@@ -43,7 +49,7 @@ export class EntryView {
   /** @param {import("./entry.js").Entry} entry */
   constructor(entry) {
     this.#entry = entry;
-    const { type, status } = entry;
+    const { type } = entry;
     const { role, kind } = entry.payload;
     this.element = element("div", {
       class: "entry",
@@ -52,13 +58,12 @@ export class EntryView {
       "data-kind": kind,
       "data-seq": entry.firstSeq,
     });
-    this.element.append(this.#clock(), type === "note" ? this.#note(status) : this.#message());
     this.place();
-    this.#draw();
   }
 
   /** The entry's text has changed. */
   update() {
+    if (!this.#body) return;
     const interval = Math.max(MIN_REDRAW_INTERVAL_MS, this.#cost / MAX_REDRAW_SHARE);
     const wait = this.#rendered && this.#entry.streaming ? interval - (performance.now() - this.#drawnAt) : 0;
     clearTimeout(this.#timer);
@@ -66,11 +71,14 @@ export class EntryView {
     else this.#draw();
   }
 
-  /** The entry before this one has changed. */
+  /** The entry before this one, or its thread, has changed. */
   place() {
     const { newDay, first, sameSecond, day } = this.#entry;
     this.element.querySelector(":scope > .day")?.remove();
+    this.#placeHeading();
     if (newDay) this.element.prepend(element("div", { class: "day" }, day));
+    this.element.toggleAttribute("data-folded", this.#entry.folded);
+    if (!this.#entry.folded && !this.#body) this.#fill();
     this.element.toggleAttribute("data-first", first);
     this.element.toggleAttribute("data-same-second", sameSecond);
     this.element.toggleAttribute("data-target", Boolean(this.#entry.target));
@@ -79,6 +87,20 @@ export class EntryView {
   /** Whether it is shown as rendered Markdown. */
   get #rendered() {
     return this.#entry.isMarkdown && !display.raw && display.markdown && !this.#entry.tooSlow;
+  }
+
+  #fill() {
+    this.#body = this.#entry.type === "note" ? this.#note(this.#entry.status) : this.#message();
+    this.element.append(this.#clock(), this.#body);
+    this.#draw();
+  }
+
+  /** The heading stays the same element, because it may have the focus. */
+  #placeHeading() {
+    const { thread, heading } = this.#entry;
+    if (thread) this.element.dataset.thread = thread.color;
+    if (!heading) this.#heading = this.#heading?.remove();
+    else if (!this.#heading) this.element.prepend((this.#heading = thread.heading(this.#entry)));
   }
 
   #clock() {
@@ -115,17 +137,28 @@ export class EntryView {
   }
 
   /** Draws file changes when they become visible. @param {HTMLDetailsElement} details */
-  #showChanges(details) {
+  async #showChanges(details) {
     const { changes } = this.#entry.payload;
-    if (details.open && changes?.length && !details.querySelector(".changes")) {
-      details.append(changesView(changes, DIFF_LINES));
-    }
+    if (!details.open || !changes?.length || details.querySelector(".changes")) return;
+    const { changesView } = await import("../lib/changes.js");
+    if (!details.querySelector(".changes")) details.append(changesView(changes, DIFF_LINES));
+  }
+
+  async #showFiles() {
+    const { attachments } = this.#entry;
+    if (attachments.length === this.#filesShown) return;
+    this.#filesShown = attachments.length;
+    files ??= await import("./attachments.js");
+    this.#files?.remove();
+    this.#files = files.attachmentsView(this.#entry.attachments);
+    this.#body.append(this.#files);
   }
 
   #draw() {
     const started = performance.now();
     this.#text.classList.toggle("markdown", Boolean(this.#rendered));
     this.#text.replaceChildren(...this.#nodes());
+    this.#showFiles();
     if (this.#summary) this.#summary.textContent = summaryText(this.#entry);
     this.#drawnAt = performance.now();
     this.#cost = this.#drawnAt - started;

@@ -17,7 +17,7 @@ const REPLACED = new Set(["agent:context", "agent:plan", "agent:usage"]);
 export function joinKey({ type, payload }) {
   if (REPLACED.has(type)) return type;
   if (type !== "agent:output" || !payload.messageId) return null;
-  return JSON.stringify([payload.messageId, payload.role, payload.kind, payload.toolCallId]);
+  return JSON.stringify([payload.messageId, payload.role, payload.kind, payload.toolCallId, payload.parentId]);
 }
 
 /** One item of the transcript: a message, or something that happened. Knows nothing about how it is drawn. */
@@ -26,6 +26,10 @@ export class Entry {
   newDay = false;
   first = false;
   sameSecond = false;
+  /** Set by `follow`: whether the one before belongs to another thread. */
+  newThread = false;
+  /** The sub-agent that it belongs to, once threads are shown. @type {import("./threads.js").Thread | null} */
+  thread = null;
   /** Whether the reader expanded it: it stays expanded when redrawn. */
   open = false;
   /** Whether the address points to it. */
@@ -51,6 +55,27 @@ export class Entry {
     /** The seqs of its first and last event. */
     this.firstSeq = this.seq = event.seq;
     this.streaming = Boolean(event.payload.isStreaming);
+    /** @type {import("./attachments.js").Attachment[]} */
+    this.attachments = event.payload.attachments ?? [];
+  }
+
+  get eventType() {
+    return this.#event.type;
+  }
+
+  /** The id of the sub-agent's thread that it belongs to. @returns {string | undefined} */
+  get threadId() {
+    return this.payload.parentId ?? undefined;
+  }
+
+  /** Whether its thread's heading is above it. Of a folded thread only the first heading is shown. */
+  get heading() {
+    return this.newThread && this.thread !== null && (this.thread.open || this.thread.first === this);
+  }
+
+  /** Whether it isn't shown: its thread is folded, or the heading already says all. */
+  get folded() {
+    return this.thread !== null && (!this.thread.open || (this.heading && this.payload.change === "started"));
   }
 
   get payload() {
@@ -76,6 +101,7 @@ export class Entry {
     if (REPLACED.has(event.type)) this.text = eventText(event).text;
     else this.text += event.payload.content;
     this.processOutput ||= event.type === "agent:output" && event.payload.content.includes("\x1b");
+    this.attachments = [...this.attachments, ...(event.payload.attachments ?? [])];
     this.streaming = Boolean(event.payload.isStreaming);
     this.seq = event.seq;
     return true;
@@ -85,6 +111,7 @@ export class Entry {
   merge(next) {
     if (this.#key === null || this.#key !== next.#key || this.#full) return false;
     this.text = REPLACED.has(this.#event.type) ? next.text : this.text + next.text;
+    this.attachments = [...this.attachments, ...next.attachments];
     this.streaming = next.streaming;
     this.seq = next.seq;
     return true;
@@ -94,12 +121,14 @@ export class Entry {
   follow(previous) {
     const sameDay = previous?.day === this.day;
     this.newDay = !sameDay;
+    this.newThread = this.threadId !== undefined && previous?.threadId !== this.threadId;
     this.first = this.type !== "note" && !(previous && previous.group === this.group);
     this.sameSecond = sameDay && !this.first && previous.clock === this.clock;
   }
 
   /** Estimates its height in lines of `columns` characters. @param {number} columns */
   lines(columns) {
+    if (this.folded) return this.heading ? 1.5 : 0;
     if (this.type === "note" || (this.collapsible && !this.open)) return 1.2;
     const breaks = this.text.split("\n").length - (this.text.endsWith("\n") ? 1 : 0);
     return breaks + Math.floor(this.text.length / (columns * 2)) + (this.first ? 1.5 : 0);
@@ -107,7 +136,7 @@ export class Entry {
 
   /** Entries in a row with the same group share one heading. */
   get group() {
-    return JSON.stringify([this.type, this.author, this.processOutput ? null : this.payload.messageId]);
+    return JSON.stringify([this.type, this.author, this.threadId, this.processOutput ? null : this.payload.messageId]);
   }
 
   get #full() {

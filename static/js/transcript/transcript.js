@@ -25,6 +25,9 @@ export class Transcript {
   #queue = [];
   #render = oncePerFrame(() => this.#flush());
   #nearby;
+  /** Loaded with the first sub-agent: most agents have none. @type {import("./threads.js").Threads | null} */
+  #threads = null;
+  #loading = false;
 
   /**
    * @param {HTMLElement} list
@@ -60,6 +63,7 @@ export class Transcript {
     this.length = 0;
     this.#blocks = [];
     this.#queue = [];
+    this.#threads = null;
     this.#nearby.disconnect();
     this.#list.replaceChildren();
     this.#onchange();
@@ -76,13 +80,18 @@ export class Transcript {
     this.#flush();
     const blocks = [];
     for (const entry of build(events).entries) this.#place(entry, blocks);
-    this.#autoScroll.keepPlace(this.#anchor(), () => {
-      this.#join(blocks.at(-1)?.entries.at(-1));
-      for (const block of blocks) block.clear();
-      this.#list.prepend(...blocks.map(({ element }) => element));
-      this.#blocks.unshift(...blocks);
-      for (const { element } of blocks) this.#nearby.observe(element);
-    });
+    const anchor = this.#anchor();
+    this.#autoScroll.keepPlace(
+      () => anchor,
+      () => {
+        this.#join(blocks.at(-1)?.entries.at(-1));
+        this.#list.prepend(...blocks.map(({ element }) => element));
+        this.#blocks.unshift(...blocks);
+        this.#rethread();
+        for (const block of blocks) block.clear();
+        for (const { element } of blocks) this.#nearby.observe(element);
+      },
+    );
     this.#count();
     this.from = from;
     this.#onchange();
@@ -94,8 +103,13 @@ export class Transcript {
     return block?.entries.find((entry) => entry.seq >= seq);
   }
 
-  /** Scrolls to an entry and returns its element. @param {Entry} entry */
+  /** Scrolls to an entry, unfolding its thread, and returns its element. @param {Entry} entry */
   reveal(entry) {
+    if (entry.folded) this.#fold(entry.thread, false);
+    return this.#scrollTo(entry);
+  }
+
+  #scrollTo(entry) {
     const block = this.#blockOf(entry);
     if (!block) return null;
     block.draw();
@@ -110,7 +124,13 @@ export class Transcript {
   }
 
   redraw() {
-    this.#autoScroll.keepPlace(this.#anchor(), () => this.#blocks.forEach((block) => block.redraw()));
+    const anchor = this.#anchor();
+    const block = this.#blocks.find(({ element }) => element === anchor?.parentElement);
+    const index = block ? [...block.element.children].indexOf(anchor) : 0;
+    this.#autoScroll.keepPlace(
+      () => block?.element.children[index] ?? anchor,
+      () => this.#blocks.forEach((one) => one.redraw()),
+    );
   }
 
   #flush() {
@@ -119,11 +139,14 @@ export class Transcript {
     this.#autoScroll.grow(events.length, () => {
       const { entries, extended } = build(events, this.last);
       if (extended) this.#blocks.at(-1).update(extended);
+      const threads = this.#threads?.append(entries) ?? new Set();
       const known = this.#blocks.length;
       for (const entry of entries) this.#place(entry, this.#blocks);
       const last = this.#blocks[known - 1];
       if (last && !last.drawn) last.clear();
       this.#add(this.#blocks.slice(known));
+      this.#showThreads(threads);
+      if (!this.#threads && entries.some(isThreaded)) this.#loadThreads();
     });
     this.#count();
     this.#trim();
@@ -136,6 +159,51 @@ export class Transcript {
     if (this.#autoScroll.following) blocks.at(-1)?.draw();
     this.#list.append(...blocks.map(({ element }) => element));
     for (const { element } of blocks) this.#nearby.observe(element);
+  }
+
+  async #loadThreads() {
+    if (this.#loading) return;
+    this.#loading = true;
+    try {
+      const { Threads } = await import("./threads.js");
+      this.#threads = new Threads((thread, heading) => this.#toggle(thread, heading));
+      for (const thread of this.#threads.append(this.entries())) thread.show();
+      this.redraw();
+      const target = [...this.entries()].find((entry) => entry.target);
+      if (target) this.reveal(target);
+    } catch (error) {
+      console.info("Sub-agents are shown without threads:", error.message);
+    }
+    this.#loading = false;
+  }
+
+  /** Entries at the start have come or gone. */
+  #rethread() {
+    if (this.#threads) this.#showThreads(this.#threads.reset(this.entries()));
+    else if ([...this.entries()].some(isThreaded)) this.#loadThreads();
+  }
+
+  /** A thread that ends is folded, but not away from under a reader who has scrolled up. */
+  #showThreads(threads) {
+    for (const thread of threads) {
+      if (thread.closing && !this.#autoScroll.following) thread.chosen = true;
+      if (thread.show()) this.#refold(thread);
+    }
+  }
+
+  #toggle(thread, heading) {
+    this.#autoScroll.holdStill(heading, () => this.#fold(thread, thread.open));
+    if (heading.isConnected) return;
+    this.#scrollTo(thread.first).querySelector(".thread-head").focus({ preventScroll: true });
+  }
+
+  #fold(thread, folded) {
+    thread.chosen = !folded;
+    if (thread.show()) this.#refold(thread);
+  }
+
+  #refold(thread) {
+    for (const block of this.#blocks) if (block.entries.some((entry) => entry.thread === thread)) block.refold();
   }
 
   #place(entry, blocks) {
@@ -162,7 +230,8 @@ export class Transcript {
 
   /** @param {IntersectionObserverEntry[]} changes */
   #moved(changes) {
-    const changing = changes
+    // One that crossed the margin twice is reported twice.
+    const changing = [...new Map(changes.map((change) => [change.target, change])).values()]
       .map(({ target, isIntersecting, boundingClientRect: { height } }) => ({
         block: this.#blockOfElement.get(target),
         isIntersecting,
@@ -173,12 +242,16 @@ export class Transcript {
       );
     if (!changing.length) return;
     const elements = new Set(changing.map(({ block }) => block.element));
-    this.#autoScroll.keepPlace(this.#anchor(elements), () => {
-      for (const { block, isIntersecting, height } of changing) {
-        if (isIntersecting) block.draw();
-        else block.clear(height);
-      }
-    });
+    const anchor = this.#anchor(elements);
+    this.#autoScroll.keepPlace(
+      () => anchor,
+      () => {
+        for (const { block, isIntersecting, height } of changing) {
+          if (isIntersecting) block.draw();
+          else block.clear(height);
+        }
+      },
+    );
   }
 
   /** Selected text must not vanish from the selection, and the last block must be drawn when it grows. */
@@ -188,13 +261,15 @@ export class Transcript {
     return !selected && block !== this.#blocks.at(-1);
   }
 
-  /** The topmost visible element that stays: an entry if possible, otherwise a block. */
+  /** The topmost visible element that stays: an entry if possible, otherwise a block, even one that changes. */
   #anchor(changing = new Set()) {
-    const top = this.#autoScroll.scroller.getBoundingClientRect().top;
+    const { top, bottom } = this.#autoScroll.scroller.getBoundingClientRect();
     const below = ({ element }) => element.getBoundingClientRect().bottom > top + 1;
     const index = firstIndex(this.#blocks, below);
-    const block = this.#blocks.slice(index).find(({ element }) => !changing.has(element)) ?? this.#blocks[index];
-    if (!block?.drawn) return block?.element;
+    const stays = this.#blocks.slice(index).find(({ element }) => !changing.has(element));
+    const inSight = stays && stays.element.getBoundingClientRect().top < bottom;
+    const block = inSight ? stays : this.#blocks[index];
+    if (!block?.drawn || changing.has(block.element)) return block?.element;
     return [...block.element.children].find((element) => below({ element })) ?? block.element;
   }
 
@@ -214,18 +289,30 @@ export class Transcript {
   #trim() {
     const most = this.#autoScroll.following ? this.#maxEntries : Math.max(MAX_ENTRIES_SCROLLED, this.#maxEntries);
     if (this.length <= most) return;
-    this.#autoScroll.keepPlace(this.#anchor(), () => {
-      while (this.length > most && this.#blocks.length > 1) {
-        const dropped = this.#blocks.shift();
-        this.length -= dropped.entries.length;
-        this.from = dropped.seq;
-        this.#drop(dropped);
-      }
-      const [first] = this.#blocks[0].entries;
-      first.follow(null);
-      this.#blocks[0].place(first);
-    });
+    const anchor = this.#anchor();
+    let threaded = false;
+    this.#autoScroll.keepPlace(
+      () => anchor,
+      () => {
+        while (this.length > most && this.#blocks.length > 1) {
+          const dropped = this.#blocks.shift();
+          this.length -= dropped.entries.length;
+          this.from = dropped.seq;
+          this.#drop(dropped);
+          threaded ||= dropped.entries.some(isThreaded);
+        }
+        const [first] = this.#blocks[0].entries;
+        first.follow(null);
+        this.#blocks[0].place(first);
+        if (threaded) this.#rethread();
+      },
+    );
   }
+}
+
+/** @param {Entry} entry */
+function isThreaded({ threadId }) {
+  return threadId !== undefined;
 }
 
 /** Turns `events` into the entries after `last`; `extended` is `last` if they continued it. */

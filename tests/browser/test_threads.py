@@ -1,0 +1,205 @@
+"""An agent's page: its sub-agents as threads that fold, and the files that its output names."""
+
+import struct
+import zlib
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.chromium import Complaints, expect_state, scroll, sign_in
+from tests.browser.conftest import Place
+from tests.browser.test_quality import violations
+from tests.support.server import LiveServer
+
+pytestmark = pytest.mark.browser
+
+Event = tuple[str, dict[str, Any]]
+
+
+@pytest.fixture
+def reader(tab: Page, live: LiveServer, place: Place) -> Page:
+    sign_in(tab, live)
+    tab.goto(place.agent_url)
+    expect_state(tab, "Live")
+    return tab
+
+
+def says(content: str, parent: str | None = None) -> Event:
+    payload = {"content": content, "messageId": content, "role": "assistant"}
+    return "agent:output", payload if parent is None else {**payload, "parentId": parent}
+
+
+def subagent(parent: str, change: str, name: str = "reviewer", **more: str) -> Event:
+    return "agent:subagent", {"parentId": parent, "change": change, "name": name, **more}
+
+
+def headings(page: Page) -> Locator:
+    return page.locator(".thread-head")
+
+
+def heading(page: Page, name: str = "reviewer") -> Locator:
+    return headings(page).filter(has_text=name).first
+
+
+def test_a_sub_agents_entries_are_a_thread_that_folds_when_it_ends(reader: Page, place: Place) -> None:
+    place.publish("a", says("before"), subagent("c", "started", description="Read it"), says("one", "c"))
+    expect(heading(reader)).to_have_text("reviewer Read it Running 1 entry ")
+    expect(heading(reader)).to_have_attribute("aria-expanded", "true")
+    expect(reader.get_by_text("one", exact=True)).to_be_visible()
+    place.publish("b", says("two", "c"))
+    expect(heading(reader)).to_contain_text("2 entries")
+    expect(headings(reader)).to_have_count(1)
+    place.publish("c", subagent("c", "ended"), says("after"))
+    expect(heading(reader)).to_contain_text("Done")
+    expect(heading(reader)).to_have_attribute("aria-expanded", "false")
+    expect(reader.get_by_text("one", exact=True)).to_be_hidden()
+    expect(reader.get_by_text("after", exact=True)).to_be_visible()
+    heading(reader).focus()
+    reader.keyboard.press("Enter")
+    expect(heading(reader)).to_have_attribute("aria-expanded", "true")
+    expect(heading(reader)).to_be_focused()
+    expect(reader.get_by_text("two", exact=True)).to_be_visible()
+    assert violations(reader) == []
+    reader.keyboard.press("Space")
+    expect(reader.get_by_text("two", exact=True)).to_be_hidden()
+
+
+def test_sub_agents_that_take_turns_are_told_apart(reader: Page, place: Place) -> None:
+    place.publish(
+        "a",
+        subagent("c", "started"),
+        subagent("d", "started", "tester"),
+        *[says(f"{parent}{turn}", parent) for turn in range(3) for parent in "cd"],
+    )
+    expect(heading(reader)).to_contain_text("3 entries")
+    expect(heading(reader, "tester")).to_contain_text("3 entries")
+    expect(headings(reader).filter(has_text="continued")).to_have_count(6)
+    colors = {
+        name: reader.locator(".entry", has_text=name).last.get_attribute("data-thread") for name in ("c0", "c2", "d2")
+    }
+    assert colors["c0"] == colors["c2"] != colors["d2"]
+    headings(reader).filter(has_text="reviewer").last.click()
+    expect(headings(reader).filter(has_text="reviewer")).to_have_count(1)
+    expect(heading(reader)).to_be_focused()
+    expect(reader.get_by_text("c2", exact=True)).to_be_hidden()
+    expect(reader.get_by_text("d2", exact=True)).to_be_visible()
+    place.publish("b", subagent("d", "failed", "tester"))
+    expect(heading(reader, "tester")).to_contain_text("Failed")
+    expect(headings(reader)).to_have_count(2)
+
+
+def test_what_ran_when_the_process_ended_has_stopped(reader: Page, place: Place) -> None:
+    place.publish("a", subagent("c", "started"), says("one", "c"))
+    expect(heading(reader)).to_contain_text("Running")
+    place.publish("b", ("agent:terminated", {"exitCode": 1, "reason": "error"}))
+    expect(heading(reader)).to_contain_text("Stopped")
+    expect(heading(reader)).to_have_attribute("aria-expanded", "false")
+
+
+def test_a_thread_is_whole_once_its_start_is_loaded(reader: Page, place: Place) -> None:
+    place.publish("a", subagent("c", "started", description="Read it"), *[says(f"line {n}", "c") for n in range(700)])
+    reader.reload()
+    expect(reader.get_by_text("line 699")).to_be_in_viewport()
+    scroll(reader).evaluate("one => one.scrollTop = 0")
+    expect(reader.get_by_text("Start of the transcript")).to_be_attached()
+    scroll(reader).evaluate("one => one.scrollTop = 0")
+    expect(heading(reader)).to_contain_text("Running 700 entries")
+    expect(headings(reader)).to_have_count(1)
+    reader.get_by_text("Jump to the end").click()
+    place.publish("b", subagent("c", "ended"), says("after"))
+    expect(reader.get_by_text("after", exact=True)).to_be_in_viewport()
+    expect(heading(reader)).to_have_attribute("aria-expanded", "false")
+    expect(heading(reader)).to_contain_text("reviewer Read it Done 700 entries")
+    expect(reader.locator(".entry-body:visible")).to_have_count(1)
+
+
+def test_a_thread_whose_start_nobody_told_is_open_without_a_state(reader: Page, place: Place) -> None:
+    place.publish("a", says("one", "c"))
+    expect(heading(reader, "Sub-agent")).to_have_text("Sub-agent 1 entry ")
+    expect(reader.get_by_text("one", exact=True)).to_be_visible()
+
+
+def test_a_thread_does_not_fold_away_from_under_its_reader(reader: Page, place: Place) -> None:
+    place.publish("a", subagent("c", "started"), *[says(f"line {n}", "c") for n in range(100)])
+    expect(reader.get_by_text("line 99")).to_be_in_viewport()
+    scroll(reader).evaluate("one => one.scrollTop = 300")
+    expect(reader.locator("[data-new]")).to_be_visible()
+    place.publish("b", subagent("c", "ended"))
+    expect(heading(reader)).to_contain_text("Done")
+    expect(heading(reader)).to_have_attribute("aria-expanded", "true")
+    assert scroll(reader).evaluate("one => one.scrollTop") == 300
+
+
+def test_a_search_and_an_address_unfold_the_thread(reader: Page, place: Place) -> None:
+    place.publish("a", subagent("c", "started"), says("needle", "c"), subagent("c", "ended"))
+    expect(heading(reader)).to_have_attribute("aria-expanded", "false")
+    reader.get_by_role("searchbox").first.fill("needle")
+    expect(reader.get_by_text("1 found")).to_be_visible()
+    reader.keyboard.press("Enter")
+    expect(reader.get_by_text("needle", exact=True)).to_be_in_viewport()
+    reader.goto(f"{place.agent_url}#2")
+    reader.reload()
+    expect(reader.get_by_text("needle", exact=True)).to_be_in_viewport()
+
+
+def test_hostile_sub_agents_are_only_text(reader: Page, place: Place) -> None:
+    evil = '<img src=x onerror="document.title=1">\u202e'
+    for number, parent in enumerate(("__proto__", "constructor", evil, "0")):
+        place.publish(f"a{number}", subagent(parent, "started", evil, description=evil), says(f"n{number}", parent))
+    expect(headings(reader)).to_have_count(4)
+    expect(heading(reader, "onerror")).to_contain_text('<img src=x onerror="document.title=1">⟨U+202E⟩')
+    expect(reader.locator("[data-entries] img")).to_have_count(0)
+
+
+def test_images_are_shown_and_other_files_linked(reader: Page, place: Place, complaints: Complaints) -> None:
+    image = attach(place, "<b>shot</b>.png", PNG, "image/png")
+    text = attach(place, "report.txt", b"x" * 12_345, "text/plain")
+    output = {"content": "see", "messageId": "m", "attachments": [image]}
+    place.publish("a", ("agent:output", output))
+    shown = reader.get_by_role("img", name="<b>shot</b>.png")
+    expect(shown).to_be_visible()
+    expect(shown).to_have_attribute("loading", "lazy")
+    reader.wait_for_function("document.querySelector('.attachments img').naturalWidth === 2000")
+    box, room = shown.bounding_box(), scroll(reader).bounding_box()
+    assert box and room and box["width"] <= room["width"] and box["height"] <= 200
+    place.publish("b", ("agent:output", {**output, "content": " more", "attachments": [text]}))
+    expect(reader.get_by_role("link", name="report.txt · 12 KB")).to_be_visible()
+    expect(shown).to_have_count(1)
+    with reader.context.expect_page() as opened:
+        shown.click()
+    assert opened.value.url.endswith(f"/api/attachments/{image['id']}")
+    opened.value.wait_for_function("document.images[0].naturalWidth === 2000")
+    # Chromium's own page around the image wants styles, which the file's policy refuses.
+    assert [complaint for complaint in complaints if "/api/attachments/" not in complaint] == []
+    complaints.clear()
+
+
+def test_an_image_that_is_gone_leaves_a_text(reader: Page, place: Place, complaints: Complaints) -> None:
+    gone = {"id": "00000000-0000-4000-8000-000000000000", "name": "old.png", "mediaType": "image/png", "size": 1}
+    place.publish("a", ("agent:output", {"content": "see", "attachments": [gone]}))
+    expect(reader.get_by_text("old.png · no longer available")).to_be_visible()
+    expect(reader.locator(".attachments img")).to_have_count(0)
+    assert [complaint for complaint in complaints if "404" not in complaint] == []
+    complaints.clear()
+
+
+def attach(place: Place, name: str, content: bytes, type_: str) -> dict[str, Any]:
+    kept = place.api.call(
+        "POST", f"/agents/{place.agent['id']}/attachments?name={quote(name)}", content, Content_Type=type_
+    )
+    assert kept.status == 201, kept
+    return {**kept.data, "name": name}
+
+
+def png(width: int, height: int) -> bytes:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)  # 8-bit grey
+    rows = zlib.compress((b"\0" + b"\x80" * width) * height)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+PNG = png(2_000, 1_000)
