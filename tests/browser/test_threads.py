@@ -1,5 +1,6 @@
 """An agent's page: its sub-agents as threads that fold, and the files that its output names."""
 
+import re
 import struct
 import zlib
 from typing import Any
@@ -113,6 +114,19 @@ def test_a_thread_is_whole_once_its_start_is_loaded(reader: Page, place: Place) 
     expect(heading(reader)).to_have_attribute("aria-expanded", "false")
     expect(heading(reader)).to_contain_text("reviewer Read it Done 700 entries")
     expect(reader.locator(".entry-body:visible")).to_have_count(1)
+
+
+def test_a_thread_of_which_only_a_part_is_kept_counts_that(tab: Page, live: LiveServer, place: Place) -> None:
+    sign_in(tab, live)
+    tab.goto(f"{live.url}/pinned/?agents={place.agent['id']}")
+    expect_state(tab, "Live")
+    place.publish("a", subagent("c", "started", description="Read it"), says("line 0", "c"))
+    expect(heading(tab)).to_contain_text("Running 1 entry")
+    place.publish("b", *[says(f"line {n}", "c") for n in range(1, 700)])
+    expect(tab.get_by_text("line 699", exact=True)).to_be_in_viewport()
+    tab.locator(".transcript-scroll").evaluate("one => one.scrollTop = 0")
+    expect(headings(tab)).to_have_count(1)
+    expect(heading(tab)).to_have_text(re.compile(r"^reviewer Read it Running (3[5-9]\d|400) entries"))
 
 
 def test_a_thread_whose_start_nobody_told_is_open_without_a_state(reader: Page, place: Place) -> None:

@@ -140,15 +140,16 @@ export class EntryView {
   async #showChanges(details) {
     const { changes } = this.#entry.payload;
     if (!details.open || !changes?.length || details.querySelector(".changes")) return;
-    const { changesView } = await import("../lib/changes.js");
-    if (!details.querySelector(".changes")) details.append(changesView(changes, DIFF_LINES));
+    const loaded = await import("../lib/changes.js").catch(() => null); // opening it again tries again
+    if (loaded && !details.querySelector(".changes")) details.append(loaded.changesView(changes, DIFF_LINES));
   }
 
   async #showFiles() {
     const { attachments } = this.#entry;
     if (attachments.length === this.#filesShown) return;
     this.#filesShown = attachments.length;
-    files ??= await import("./attachments.js");
+    files ??= await import("./attachments.js").catch(() => null);
+    if (!files) return void (this.#filesShown = 0); // drawing it again tries again
     this.#files?.remove();
     this.#files = files.attachmentsView(this.#entry.attachments);
     this.#body.append(this.#files);
