@@ -87,7 +87,7 @@ class ExpectedAgent:
                 self._tell("output")
 
     def _end(self, producer: str) -> None:
-        """A run ends: its requests are withdrawn, and everybody's unless another run goes on."""
+        """A run ends: its requests are withdrawn, and all others unless another run continues."""
         if producer in ("", self.holder):
             self.holder = ""
         if producer and self.holder:

@@ -69,7 +69,7 @@ def test_a_page_survives_a_killed_server_without_a_missing_or_repeated_line(firs
     expect_state(tab, "Reconnecting…")
     expect(tab.locator("stale-notice")).to_contain_text("may be out of date")
     last_before = numbers(tab)[-1]
-    tab.wait_for_timeout(2_000)  # the process goes on writing meanwhile
+    tab.wait_for_timeout(2_000)  # the process continues to write meanwhile
     first_start.start()
 
     expect_state(tab, "Live", seconds=30)
@@ -102,7 +102,7 @@ def test_the_header_shows_the_next_attempt_and_can_retry_at_once(own_live: LiveS
     expect_state(tab, "Live")
     own_live.kill()
     expect_state(tab, "Reconnecting…")
-    tab.clock.pause_at(datetime.now(UTC) + timedelta(seconds=1))  # no attempt of its own from here on
+    tab.clock.pause_at(datetime.now(UTC) + timedelta(seconds=1))  # no automatic attempts from here on
     state = tab.locator("connection-state")
     expect(state).to_contain_text(re.compile(r"retrying in \d+ s"))
     own_live.start()

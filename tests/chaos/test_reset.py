@@ -185,7 +185,7 @@ def test_a_connected_viewer_is_told(restorable: Restorable) -> None:
 
 
 def test_pages_cached_before_an_unwatched_reset_are_not_served_after_it(restorable: Restorable) -> None:
-    """The last viewer has gone when the log is restored; whoever comes next gets what the log holds now."""
+    """The last viewer has gone when the log is restored; the next viewer gets the log's current events."""
     cluster = restorable.cluster
     site = cluster.site()
 

@@ -49,7 +49,7 @@ class Watcher:
         return [fault for track in self.tracks.values() for fault in track.faults]
 
     def cut(self) -> None:
-        """Lose the connection, as when a phone changes networks."""
+        """Lose the connection, like a phone that changes networks."""
         if self._socket is not None:
             self._socket.transport.abort()
 

@@ -48,7 +48,7 @@ test("it retries at once when the tab becomes visible, not when it is hidden", a
   await server.next();
 });
 
-test("a tab that becomes visible makes sure the line still answers", async (t) => {
+test("a tab that becomes visible checks that the connection still works", async (t) => {
   const page = pretendPage(t);
   const server = await serve(t);
   const stream = new AgentStream(server.url, { WebSocket, timing: FAST });
@@ -60,7 +60,7 @@ test("a tab that becomes visible makes sure the line still answers", async (t) =
   await server.next();
 });
 
-test("a closed stream listens to the page no longer", async (t) => {
+test("a closed stream removes its listeners from the page", async (t) => {
   const page = pretendPage(t);
   const server = await serve(t);
   const stream = await waitingFarAway(t, server);

@@ -75,7 +75,7 @@ class LogServer {
 }
 
 for (const seed of [1, 2, 3, 4, 5, 6]) {
-  test(`four readers at different places, cut at random (${seed})`, { timeout: 20_000 }, async (t) => {
+  test(`four readers at different positions, disconnected at random (${seed})`, { timeout: 20_000 }, async (t) => {
     const chance = random(seed);
     const server = new LogServer(await serve(t).then((it) => ((t.url = it.url), it)), chance);
     const stream = new AgentStream(t.url, { WebSocket, timing: { ...FAST, minDelay: 2, maxDelay: 10 } });

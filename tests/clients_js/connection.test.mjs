@@ -10,7 +10,7 @@ function open(t, url, options = {}) {
   return stream;
 }
 
-test("backoff doubles from half a second to twenty and is spread over the whole range", () => {
+test("the backoff doubles from half a second to twenty, with full jitter", () => {
   const ceiling = (attempt) => backoff(attempt, undefined, () => 1);
   assert.deepEqual([0, 1, 2, 5, 6, 50].map(ceiling), [500, 1000, 2000, 16_000, 20_000, 20_000]);
   assert.equal(
@@ -31,7 +31,7 @@ test("it speaks the subprotocol and goes from connecting to live", async (t) => 
 });
 
 for (const code of [1000, 1001, 1011, 1012, 4408, 4429]) {
-  test(`it comes back after close code ${code}`, async (t) => {
+  test(`it reconnects after close code ${code}`, async (t) => {
     const server = await serve(t);
     const stream = open(t, server.url);
     const peer = await server.next();
@@ -55,7 +55,7 @@ for (const code of [1000, 1001, 1011, 1012, 4408, 4429]) {
 }
 
 for (const code of [1009, 4400, 4401, 4403]) {
-  test(`it stays away after close code ${code}`, async (t) => {
+  test(`it doesn't reconnect after close code ${code}`, async (t) => {
     const server = await serve(t);
     const stream = open(t, server.url);
     (await server.next()).close(code);
@@ -66,7 +66,7 @@ for (const code of [1009, 4400, 4401, 4403]) {
   });
 }
 
-test("it comes back after a cut without a close frame, and reports 1006", async (t) => {
+test("it reconnects after a loss without a close frame, and reports 1006", async (t) => {
   const server = await serve(t);
   const stream = open(t, server.url);
   (await server.next()).kill();
@@ -75,7 +75,7 @@ test("it comes back after a cut without a close frame, and reports 1006", async 
   await server.next();
 });
 
-test("the backoff is reset only by a connection that lasted", async (t) => {
+test("only a stable connection resets the backoff", async (t) => {
   const server = await serve(t);
   const minDelay = 40;
   const stream = open(t, server.url, { timing: { ...FAST, minDelay, maxDelay: 100_000, stableAfter: 80 } });
@@ -103,7 +103,7 @@ test("retry() does not wait for retryAt", async (t) => {
   await until(stream, "live");
 });
 
-test("a server that says nothing for too long is taken for dead", async (t) => {
+test("a server that is silent for too long counts as dead", async (t) => {
   const silence = 1_000;
   const server = await serve(t);
   const stream = open(t, server.url, { timing: { ...FAST, silence } });
@@ -117,7 +117,7 @@ test("a server that says nothing for too long is taken for dead", async (t) => {
   await until(stream, "live");
 });
 
-test("waking probes the line: a pong keeps it, silence replaces it", async (t) => {
+test("waking probes the connection: a pong keeps it, silence replaces it", async (t) => {
   const server = await serve(t);
   const stream = open(t, server.url);
   const peer = await server.next();
@@ -132,7 +132,7 @@ test("waking probes the line: a pong keeps it, silence replaces it", async (t) =
   assert.equal(stream.closeCode, 1006);
 });
 
-test("a server that takes the connection and never answers the handshake is given up on", async (t) => {
+test("a handshake that is never answered times out", async (t) => {
   const { createServer } = await import("node:net");
   const dumb = createServer().listen(0, "127.0.0.1");
   t.after(() => dumb.close());
@@ -145,13 +145,13 @@ test("a server that takes the connection and never answers the handshake is give
   while (taken.length < 2) await later(10);
 });
 
-test("a server that is not there yet is waited for", async (t) => {
+test("it waits for a server that isn't up yet", async (t) => {
   const stream = open(t, "ws://127.0.0.1:9/ws/");
   await until(stream, "reconnecting");
   assert.ok(stream.retryAt);
 });
 
-test("a fresh ticket for every attempt", async (t) => {
+test("every attempt gets a fresh ticket", async (t) => {
   const server = await serve(t);
   let issued = 0;
   const stream = open(t, `${server.url}?a=1`, { ticket: async () => `t${++issued}` });
@@ -162,7 +162,7 @@ test("a fresh ticket for every attempt", async (t) => {
   await until(stream, "live");
 });
 
-test("a ticket that cannot be had counts as a failed attempt, unless it says to give up", async (t) => {
+test("a failure to get a ticket counts as a failed attempt, unless it says to give up", async (t) => {
   const server = await serve(t);
   let asked = 0;
   const ticket = async () => {
@@ -193,7 +193,7 @@ test("a token is exchanged for a ticket", async (t) => {
   assert.equal(refused.closeCode, 4401);
 });
 
-test("close() is final, also while an attempt waits", async (t) => {
+test("close() is final, even while an attempt waits", async (t) => {
   const server = await serve(t);
   const stream = open(t, server.url);
   (await server.next()).kill();
@@ -206,14 +206,14 @@ test("close() is final, also while an attempt waits", async (t) => {
   assert.equal(server.unread, 0);
 });
 
-test("a frame that cannot be read makes it come back rather than carry on with a hole", async (t) => {
+test("an unreadable frame makes it reconnect rather than continue with a gap", async (t) => {
   const server = await serve(t);
   open(t, server.url);
   (await server.next()).socket.send('{"type": "agent:out');
   await server.next();
 });
 
-test("http addresses are understood and a missing WebSocket is said plainly", async (t) => {
+test("http addresses are accepted and a missing WebSocket is a clear error", async (t) => {
   const server = await serve(t);
   open(t, server.url.replace("ws:", "http:"));
   await server.next();

@@ -8,7 +8,7 @@ import { WorkspaceState } from "../../clients/js/workspace-state.js";
 const agent = (id, fields = {}) => ({ id, name: id, status: "idle", contextLevel: null, updatedAt: "t0", ...fields });
 const updated = (seq, change, data) => ({ seq, timestamp: `t${seq}`, payload: { change, data } });
 
-test("state and the events after it are a workspace's present; a replay of what led to it changes nothing", () => {
+test("a workspace's state and later events give its current state; replaying earlier events changes nothing", () => {
   const workspace = new WorkspaceState();
   workspace.reset({ name: "Old", agents: [agent("a", { status: "waiting", reason: "awaiting_input" })] }, 4);
   assert.equal(workspace.apply(updated(4, "agent_status", { agentId: "a", status: "running" })), false);
@@ -39,7 +39,7 @@ test("a workspace keeps the open requests of its agents", () => {
   assert.deepEqual([ids(), workspace.agents.get("a").moreRequests], [["r2"], 0]);
 });
 
-test("errors first, then who waits, then who runs out of context", () => {
+test("errors come first, then waiting agents, then those nearly out of context", () => {
   const agents = [
     agent("idle"),
     agent("full", { status: "running", contextLevel: 81 }),
@@ -88,13 +88,13 @@ test("the first page of all is shorter", async (t) => {
   assert.deepEqual([seqs(page), page.from], [[1, 30, 30], 0]);
 });
 
-test("small pages are asked for until the gap is closed", async (t) => {
+test("small pages are requested until the gap is closed", async (t) => {
   const asked = pretendHistory(t, { head: 2_000, most: 200 });
   assert.deepEqual(seqs(await earlier("id", 1_200, 1)), [201, 1_200, 1_000]);
   assert.equal(asked.length, 5);
 });
 
-test("what retention has taken meanwhile is not waited for", async (t) => {
+test("events that retention removed meanwhile are not waited for", async (t) => {
   pretendHistory(t, { head: 2_000, oldest: 1_001 });
   const partly = await earlier("id", 1_200, 600);
   assert.deepEqual([seqs(partly), partly.from, partly.oldest], [[1_001, 1_200, 200], 1_000, 1_001]);

@@ -9,7 +9,7 @@ import { FAST, WebSocket, serve, stamp, until } from "./scripted.mjs";
 const cases = JSON.parse(await readFile(new URL("../support/needs.json", import.meta.url), "utf8"));
 
 for (const { name, agent, seen, needs: expected } of cases) {
-  test(`the client says who needs you as the server does: ${name}`, () => assert.equal(needs(agent, seen), expected));
+  test(`client and server agree on who needs you: ${name}`, () => assert.equal(needs(agent, seen), expected));
 }
 
 const seen = (seq, agentId, upTo) => ({
@@ -28,7 +28,7 @@ async function connected(t) {
   return { server, stream, peer };
 }
 
-test("the inbox is subscribed to without an id, and its events are its own, whatever they name", async (t) => {
+test("the inbox is subscribed to without an id, and its events stay separate from the streams they name", async (t) => {
   const { server, stream, peer } = await connected(t);
   const inbox = stream.inbox();
   const state = new InboxState();
@@ -76,7 +76,7 @@ test("the inbox is subscribed to without an id, and its events are its own, what
   assert.equal((await ended).reason, "forbidden");
 });
 
-test("what somebody has seen is the last state with the events since", () => {
+test("what a user has seen is the last state with the events since", () => {
   const state = new InboxState();
   state.reset({ seen: { a: 3 } }, 4);
   assert.equal(state.apply(seen(4, "a", 2)), false);

@@ -16,7 +16,7 @@ async function following(t, from = { since: 0 }) {
   return { server, stream, subscription, peer };
 }
 
-test("iteration yields every event, across a break", async (t) => {
+test("iteration yields every event, across a lost connection", async (t) => {
   const { server, subscription, peer } = await following(t);
   const seen = [];
   const reading = (async () => {
@@ -48,7 +48,7 @@ test("it throws when the connection is closed for good", async (t) => {
   await assert.rejects(reading, { code: 4403 });
 });
 
-test("it yields a restart in place of what is void", async (t) => {
+test("it yields a restart when earlier events are void", async (t) => {
   const { server, subscription, peer } = await following(t);
   const events = subscription[Symbol.asyncIterator]();
   peer.send(event(ID, 1), event(ID, 2));
@@ -61,7 +61,7 @@ test("it yields a restart in place of what is void", async (t) => {
   assert.equal((await events.next()).value.payload.content, "new");
 });
 
-test("a slow reader waits instead of hoarding, and then gets the rest", async (t) => {
+test("a slow reader pauses instead of buffering, and then gets the rest", async (t) => {
   const { subscription, peer } = await following(t);
   const events = subscription[Symbol.asyncIterator]();
   const log = Array.from({ length: 2_500 }, (_, index) => event(ID, index + 1));

@@ -31,7 +31,7 @@ function connect(t, more = {}) {
   return stream;
 }
 
-test("what was said before and what is said now, in order", options, async (t) => {
+test("earlier and new events arrive in order", options, async (t) => {
   const { agent, publish } = await place();
   await publish(...Array.from({ length: 500 }, (_, index) => ({ content: `${index} ` })));
   const subscription = connect(t).agent(agent.id, { since: 0 });
@@ -50,7 +50,7 @@ test("what was said before and what is said now, in order", options, async (t) =
   assert.equal(seen.join(""), Array.from({ length: 600 }, (_, index) => `${index} `).join(""));
 });
 
-test("a second reader from the beginning disturbs nobody, in the middle of a message", options, async (t) => {
+test("a second reader from the beginning doesn't disturb the first mid-message", options, async (t) => {
   const { agent, publish } = await place();
   const stream = connect(t);
   const readers = [];
@@ -69,7 +69,7 @@ test("a second reader from the beginning disturbs nobody, in the middle of a mes
   for (const { text } of readers) assert.equal(text, said);
 });
 
-test("it carries on from a place known from before", options, async (t) => {
+test("it continues from a known position", options, async (t) => {
   const { agent, publish } = await place();
   await publish({ content: "one" }, { content: "two" }, { content: "three" });
   const first = connect(t).agent(agent.id, { since: 0 });
@@ -85,7 +85,7 @@ async function history(agentId) {
   return (await call("GET", `/agents/${agentId}/events?since=0&limit=10`)).events;
 }
 
-test("a place that is not in the log is said to be void", options, async (t) => {
+test("a position that isn't in the log is reported as void", options, async (t) => {
   const { agent, publish } = await place();
   await publish({ content: "one" });
   const subscription = connect(t).agent(agent.id, { since: 10_000 });
@@ -94,7 +94,7 @@ test("a place that is not in the log is said to be void", options, async (t) => 
   assert.deepEqual([items[0].payload.complete, items[1].payload.content], [false, "one"]);
 });
 
-test("a workspace tells its agents' changes", options, async (t) => {
+test("a workspace reports its agents' changes", options, async (t) => {
   const { workspace, agent } = await place();
   const stream = connect(t);
   const subscription = stream.workspace(workspace.id);
@@ -147,7 +147,7 @@ test("an agent that does not exist is refused, one that is deleted ends", option
   assert.equal((await told).reason, "deleted");
 });
 
-test("a token that is no good closes it for good", options, async (t) => {
+test("an invalid token closes it for good", options, async (t) => {
   const stream = connect(t, { token: "wrong" });
   await until(stream, "closed");
   assert.equal(stream.closeCode, 4401);

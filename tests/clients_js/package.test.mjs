@@ -13,7 +13,7 @@ import { CLIENT, WebSocket, event, serve, subscribed } from "./scripted.mjs";
 const require = createRequire(new URL("package.json", CLIENT));
 const run = promisify(execFile);
 
-test("the types hold for good use and object to bad", async () => {
+test("the types accept correct use and reject wrong use", async () => {
   const tsc = require.resolve("typescript/package.json").replace("package.json", "bin/tsc");
   const options = [
     "--noEmit",
@@ -32,7 +32,7 @@ test("the types hold for good use and object to bad", async () => {
   await run(process.execPath, [tsc, ...options, usage]).catch(({ stdout, stderr }) => assert.fail(stdout + stderr));
 });
 
-test("bundled and minified it stays under 9 KB, without what is loaded only where WebSockets are blocked", async () => {
+test("bundled and minified it stays under 9 KB, without the fallback for blocked WebSockets", async () => {
   const { build } = require("esbuild");
   const entryPoints = [fileURLToPath(new URL("agentstream.js", CLIENT))];
   const { outputFiles } = await build({

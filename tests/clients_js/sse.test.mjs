@@ -90,7 +90,7 @@ test("more streams than connections take turns, and none misses an event", optio
   for (const said of heard) assert.equal(said.join(""), "0 1 2 3 4 5 6 7 ");
 });
 
-test("what is not there is refused, and a bad token is the end", options, async (t) => {
+test("a missing stream is refused, and an invalid token is final", options, async (t) => {
   const stream = connect(t);
   await assert.rejects(stream.agent(crypto.randomUUID())[Symbol.asyncIterator]().next(), { code: "NOT_FOUND" });
   const refused = connect(t, { token: "wrong" });

@@ -78,7 +78,7 @@ test("a connection lost before the first answer asks the same again", async (t) 
   assert.deepEqual((await (await server.next()).next()).payload, { agentId: ID });
 });
 
-test("after a break it asks from the last event seen and drops what it knows", async (t) => {
+test("after a lost connection it resumes from the last event and ignores repeated ones", async (t) => {
   const { server, stream, peer } = await connected(t);
   const seen = record(stream.agent(ID, { since: 0 }));
   await answer(peer);
@@ -106,7 +106,7 @@ test("behind until everything up to the newest has arrived", async (t) => {
   await until(stream, "live");
 });
 
-test("complete: false is told to the app, and the place starts anew", async (t) => {
+test("complete: false is passed to the app, and the position is reset", async (t) => {
   const { server, stream, peer } = await connected(t);
   const subscription = stream.agent(ID, { since: 500, at: stamp(500) });
   const heard = [];
@@ -120,7 +120,7 @@ test("complete: false is told to the app, and the place starts anew", async (t) 
   assert.equal((await (await server.next()).next()).payload.since, 3);
 });
 
-test("nothing retained at all is not taken for being behind", async (t) => {
+test("an empty log doesn't count as being behind", async (t) => {
   const { stream, peer } = await connected(t);
   const subscription = stream.agent(ID, { since: 9 });
   await answer(peer, { seq: 3, oldest: null, complete: false });
@@ -141,7 +141,7 @@ test("the last subscription of a stream that closes unsubscribes", async (t) => 
   assert.deepEqual(await peer.next(), { type: "unsubscribe:agent", payload: { agentId: ID } });
 });
 
-test("a subscription closed and opened anew ignores the echo and the rest of the old one", async (t) => {
+test("a reopened subscription ignores answers and events of the old one", async (t) => {
   const { stream, peer } = await connected(t);
   stream.agent(ID, { since: 0 }).close();
   const seen = record(stream.agent(ID));
@@ -154,7 +154,7 @@ test("a subscription closed and opened anew ignores the echo and the rest of the
   assert.deepEqual(seen, [8]);
 });
 
-test("subscriptions at different places share the stream, each complete", async (t) => {
+test("subscriptions at different positions share the stream, each complete", async (t) => {
   const { stream, peer } = await connected(t);
   const late = record(stream.agent(ID, { since: 2 }));
   await answer(peer, { seq: 3 });
@@ -173,7 +173,7 @@ test("subscriptions at different places share the stream, each complete", async 
   );
 });
 
-test("a merged replay that begins before a subscription's place is not taken twice", async (t) => {
+test("a merged replay that begins before a subscription's position isn't delivered twice", async (t) => {
   const { stream, peer } = await connected(t);
   let text = "";
   stream.agent(ID, { since: 0 }).on("output", ({ content }) => (text += content));
@@ -191,7 +191,7 @@ test("a merged replay that begins before a subscription's place is not taken twi
 });
 
 for (const reason of ["deleted", "forbidden"]) {
-  test(`${reason} ends the subscription and is said`, async (t) => {
+  test(`${reason} ends the subscription and is reported`, async (t) => {
     const { server, stream, peer } = await connected(t);
     const told = new Promise((resolve) => stream.agent(ID).on("unsubscribed", resolve));
     await answer(peer);
@@ -226,7 +226,7 @@ test("a refused subscription says why and does not disturb the others", async (t
 });
 
 for (const code of ["UNAVAILABLE", "INTERNAL", "RATE_LIMITED"]) {
-  test(`a temporary refusal is asked again (${code})`, { timeout: 5_000 }, async (t) => {
+  test(`a temporary refusal is retried (${code})`, { timeout: 5_000 }, async (t) => {
     const { stream, peer } = await connected(t);
     stream.agent(ID, { since: 3 });
     const { id } = await peer.next();
@@ -236,14 +236,14 @@ for (const code of ["UNAVAILABLE", "INTERNAL", "RATE_LIMITED"]) {
   });
 }
 
-test("an error that answers no subscription is the stream's", async (t) => {
+test("an error that isn't about a subscription is emitted by the stream", async (t) => {
   const { stream, peer } = await connected(t);
   const told = new Promise((resolve) => stream.on("error", resolve));
   peer.send({ type: "error", payload: { code: "INVALID_MESSAGE", message: "What?" } });
   assert.equal((await told).code, "INVALID_MESSAGE");
 });
 
-test("events of unknown types arrive too, and unknown messages are passed over", async (t) => {
+test("events of unknown types arrive, too, and unknown messages are ignored", async (t) => {
   const { stream, peer } = await connected(t);
   const heard = [];
   stream.agent(ID, { since: 0 }).on("event", ({ type }) => heard.push(type));
@@ -256,7 +256,7 @@ test("events of unknown types arrive too, and unknown messages are passed over",
   assert.deepEqual(heard, ["agent:dreamt"]);
 });
 
-test("a listener that throws is reported and costs the others nothing", async (t) => {
+test("a listener that throws is reported and doesn't affect the others", async (t) => {
   const { stream, peer } = await connected(t);
   const reported = [];
   t.mock.method(globalThis, "queueMicrotask", (report) => {

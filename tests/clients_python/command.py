@@ -30,7 +30,7 @@ def running(
     stdin: int = subprocess.DEVNULL,
     **variables: str,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """`agentstream run` in a process of its own, ended with the block."""
+    """Runs `agentstream run` in its own process, which ends with the block."""
     line = [PYTHON, "-m", "agentstream", "run", "--workspace", place.slug, "--name", name, *options, "--", *command]
     environment = {**os.environ, "XDG_STATE_HOME": STATE.name, **variables}
     environment |= {"AGENTSTREAM_URL": place.url, "AGENTSTREAM_TOKEN": place.token}

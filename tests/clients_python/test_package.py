@@ -23,7 +23,7 @@ MODULES = {path.relative_to(CLIENT / "src").as_posix() for path in (CLIENT / "sr
 def packages(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A wheel and a source distribution, built without network."""
     folder = tmp_path_factory.mktemp("dist")
-    # Not in the environment of its own that `build` makes by default, for which it would download the backend.
+    # Not in `build`'s default isolated environment, for which it would download the backend.
     line = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(CLIENT)]
     result = subprocess.run(line, capture_output=True, text=True, timeout=120, check=False)
     assert result.returncode == 0, result.stdout + result.stderr

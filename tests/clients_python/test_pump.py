@@ -35,7 +35,7 @@ class EndsWhileGivenUp:
 
 
 class Kept:
-    """What the viewers are told."""
+    """The published messages."""
 
     remaining = None
 

@@ -38,7 +38,7 @@ def filled(folder: Path, *texts: str) -> Outbox:
     outbox = Outbox(spool=Spool.create(folder, "producer"))
     for text in texts:
         outbox.add(chunk(text))
-        outbox.batch()  # sealed: the next is an event of its own
+        outbox.batch()  # sealed: the next message becomes a new event
     return outbox
 
 

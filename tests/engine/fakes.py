@@ -125,7 +125,7 @@ class Answers(Enum):
 
 
 class Layer(BaseChannelLayer):
-    """A channel layer that delivers what it is told to, and answers as `answers` says."""
+    """A channel layer that delivers messages on demand, and answers as `answers` says."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -147,7 +147,7 @@ def test_an_event_stream_whose_reader_has_gone_before_its_first_piece_leaves_no_
 
 
 class FailingLayer(BaseChannelLayer):
-    """Answers what it is told to, in turn: messages, or exceptions; then nothing more."""
+    """Gives scripted answers in turn, messages or exceptions; then nothing more."""
 
     def __init__(self, *answers: Message | Exception) -> None:
         super().__init__()

@@ -29,7 +29,7 @@ from tests.engine.virtual import VirtualLoop
 STREAMS = 2
 CLIENTS = 4
 PAGE = 4  # events in a page of the log, so that few events make many pages
-WINDOW = 6  # events in a feed's window, likewise
+WINDOW = 6  # events in a feed's window, few for the same reason
 
 FAILURES = [None, UnavailableError, NotMigratedError, DataError, OperationalError, ZeroDivisionError]
 HANGING = (Answers.NEVER, Answers.NEVER_THOUGH_DONE)

@@ -50,7 +50,7 @@ def place(shared: LiveServer) -> Place:
 
 
 def forge(server: LiveServer, place: Place, type_: str, **payload: str) -> Event:
-    """Send everybody who watches the agent an event that is not in its log; raises unless a viewer gets it."""
+    """Send all viewers of the agent an event that isn't in its log. Raises unless a viewer gets it."""
     seq = len(place.history()) + 1
     event = {
         "type": type_,

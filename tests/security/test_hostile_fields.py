@@ -172,7 +172,7 @@ class Target:
         self.calls = list(calls(admin.get("/openapi.json").data))
 
     def path(self, call: Call) -> bytes:
-        # What would be deleted is somebody else's, or the attack would soon be on what is not there.
+        # Deletions name an unused id, so that later attacks still find their objects.
         ids = {} if call.method == "DELETE" else self.ids
         return re.sub(r"{(\w+)}", lambda found: ids.get(found[1], NOBODY), call.path).encode()
 

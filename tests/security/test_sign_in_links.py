@@ -19,7 +19,7 @@ from tests.support.session import Session
 
 
 class Browser:
-    """Somebody who has opened a link, with the page that it showed."""
+    """A person who has opened a link, with the page that it showed."""
 
     def __init__(self, link: str) -> None:
         self._link = link
@@ -30,7 +30,7 @@ class Browser:
             self.headers = answer.headers
 
     def press(self) -> bool:
-        """Press the page's button; returns whether that signed somebody in."""
+        """Press the page's button. Returns whether that signed them in."""
         token = next(str(cookie.value) for cookie in self._jar if cookie.name == "csrftoken")
         form = urllib.parse.urlencode({"csrfmiddlewaretoken": token}).encode()
         self._opener.open(self._link, form, timeout=60).close()

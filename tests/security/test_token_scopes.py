@@ -143,7 +143,7 @@ class Place:
 
 @dataclass
 class Maker:
-    """Makes tokens, as somebody who is signed in."""
+    """Creates tokens as a signed-in user."""
 
     live: LiveServer
     user: str = "root"

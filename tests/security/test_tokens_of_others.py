@@ -18,7 +18,7 @@ def superuser() -> User:
 
 @pytest.fixture
 def staff() -> User:
-    """Somebody whose only permissions are those on tokens."""
+    """A staff user whose only permissions are those on tokens."""
     user = User.objects.create(username="helper", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(content_type__app_label="accounts", codename__contains="token"))
     return user

@@ -25,7 +25,7 @@ DEADLINE = 60.0
 HASTY = {"STREAM_FOLLOWER_LEASE": "4", "STREAM_FOLLOWER_POLL": "0.5"}
 
 
-# Of what other tests have left on this server, the follower is told nothing.
+# Makes the follower skip what other tests have left on this server.
 UP_TO_DATE = """
 from streams.models import Follower, FollowerPosition, Stream
 Follower.objects.filter(pk="scribe").delete()

@@ -50,7 +50,7 @@ def append(name: str, *contents: str) -> list[int]:
 
 
 def in_threads(*functions: Callable[[], object]) -> None:
-    """Run functions at the same time, each with a database connection of its own."""
+    """Run functions at the same time, each with its own database connection."""
 
     def run(function: Callable[[], object]) -> None:
         try:

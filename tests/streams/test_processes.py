@@ -73,7 +73,7 @@ def test_workspaces_with_one_name_can_be_created_at_once_on_two_processes(pair: 
         made = [each.result() for each in asked]
         assert {each.status for each in made} == {201}, [each.data for each in made if each.status != 201]
         assert len({each.data["slug"] for each in made}) == 60
-        # And of those who want exactly the same slug, one gets it and the others are told why they do not.
+        # Of several that want exactly the same slug, one gets it and the others get an error.
         asked = [pool.submit(servers[i % 2].post, "/workspaces", {"name": "x", "slug": "exact"}) for i in range(20)]
         statuses = sorted(each.result().status for each in asked)
     assert statuses == [201] + [400] * 19

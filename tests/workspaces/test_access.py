@@ -42,7 +42,7 @@ class Place:
     agent_id: str
     tokens: dict[str, str]
     person: str
-    """The name of somebody who can be made a member."""
+    """The name of a user who can be made a member."""
 
     def api(self, role: str) -> Api:
         return Api(self.url, self.tokens[role])

@@ -99,7 +99,7 @@ def test_the_role_of_a_member_removed_meanwhile_is_not_changed(team: Workspace, 
     assert role_of(guest) is None
 
 
-# What subscribers are told
+# What subscribers receive
 
 
 def test_the_state_of_a_workspace_lists_its_members_by_name(team: Workspace, owner: User, guest: User) -> None:

@@ -34,7 +34,7 @@ class Recording:
 
 
 def record(scene: Scene, path: str) -> Recording:
-    """Play it in an empty folder, with a home of its own; `path` is where programs are found."""
+    """Play it in an empty folder, with its own home; `path` is where programs are found."""
     shutil.rmtree(HERE, ignore_errors=True)
     HOME.mkdir(parents=True)
     WORK.mkdir()
