@@ -14,7 +14,7 @@ from accounts.requests import Caller, Camel, authorize, read
 from agents.kinds import AgentKind
 from agents.progress import SessionFields
 from agents.session_list import sessions
-from agents.usage_sums import By, sums_of_workspace
+from agents.usage_sums import By, sums_of_agent, sums_of_workspace
 from streams.protocol import clock
 from streams.protocol.kinds import Access, Scope
 from streams.protocol.messages import BIGINT, Code, ProtocolError
@@ -84,6 +84,18 @@ class UsageQuery(Schema):
 async def list_sessions(request: HttpRequest, agent_id: uuid.UUID, query: Query[SessionsQuery]) -> HttpResponse:
     await authorize(request, "agent", agent_id, Access.READ)
     return await _answer(sessions, agent_id, query.before, query.limit)
+
+
+@router.get(
+    "/agents/{uuid:agent_id}/usage",
+    response=UsageOut,
+    by_alias=True,
+    summary="What the agent has used in all its sessions",
+    auth=Caller(AgentKind.readers),
+)
+async def agent_usage(request: HttpRequest, agent_id: uuid.UUID) -> HttpResponse:
+    await authorize(request, "agent", agent_id, Access.READ)
+    return await _answer(sums_of_agent, agent_id)
 
 
 @router.get(

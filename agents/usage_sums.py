@@ -1,4 +1,4 @@
-"""Sums of usage: per session, and per workspace, agent, day or model."""
+"""Sums of usage: per session, per agent, and per workspace, agent, day or model."""
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
@@ -34,6 +34,11 @@ def sums_of_sessions(agent_id: uuid.UUID, names: Collection[str]) -> dict[str, d
     """The totals of these sessions by name, without those that reported none."""
     shares = UsageShare.objects.filter(agent=agent_id, session__in=names)
     return {row["session"]: _numbers(row) for row in _summed(shares, ["session"])}
+
+
+def sums_of_agent(agent_id: uuid.UUID) -> dict[str, Any]:
+    """What all sessions of an agent have used together."""
+    return _numbers(UsageShare.objects.filter(agent=agent_id).aggregate(**_sums()))
 
 
 def sums_of_workspace(workspace_id: uuid.UUID, first: date, last: date, by: Sequence[By]) -> dict[str, Any]:

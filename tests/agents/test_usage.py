@@ -96,6 +96,13 @@ def test_sums_can_be_grouped_by_agent(desk: Desk) -> None:
     assert usage(desk, "by=workspace") == [{"inputTokens": 3}]
 
 
+def test_an_agents_sessions_are_summed_up(desk: Desk) -> None:
+    assert desk.root.get(f"/agents/{desk.agent_id}/usage").data == {}
+    report(desk, "a", inputTokens=1, costUsd=0.5)
+    report(desk, "b", inputTokens=2, outputTokens=3)
+    assert desk.root.get(f"/agents/{desk.agent_id}/usage").data == {"inputTokens": 3, "outputTokens": 3, "costUsd": 0.5}
+
+
 def test_usage_without_a_session_counts_for_the_current_one_or_the_run(desk: Desk) -> None:
     report(desk, None, producer="run-1", inputTokens=1)
     report(desk, None, producer="run-2", inputTokens=2)
@@ -182,9 +189,11 @@ def test_strangers_see_no_sessions_and_no_usage(desk: Desk, pair: Cluster) -> No
     stranger = desk_of(pair).person("ann")
     assert stranger.get(f"/workspaces/{desk.workspace_id}/usage").status == 404
     assert stranger.get(f"/agents/{desk.agent_id}/sessions").status == 404
+    assert stranger.get(f"/agents/{desk.agent_id}/usage").status == 404
     viewer = desk.person("vera")
     assert viewer.get(f"/workspaces/{desk.workspace_id}/usage").status == 200
     assert viewer.get(f"/agents/{desk.agent_id}/sessions").status == 200
+    assert viewer.get(f"/agents/{desk.agent_id}/usage").status == 200
 
 
 FILL = """

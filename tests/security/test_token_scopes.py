@@ -76,6 +76,7 @@ ROUTES = {
     ("GET", f"{AGENT}/events"): Route(READERS),
     ("GET", f"{AGENT}/stream"): Route(READERS),
     ("GET", f"{AGENT}/sessions"): Route(READERS),
+    ("GET", f"{AGENT}/usage"): Route(READERS),
     ("POST", f"{AGENT}/attachments"): Route({"publish"}, "as JSON, which no attachment is"),
     ("GET", "/attachments/{attachment_id}"): Route(READERS),
     ("GET", f"{AGENT}/viewers"): Route({"watch"}),
