@@ -31,6 +31,10 @@ export function formatMoment(timestamp) {
 /** 12,418 @param {number} count */
 export const formatNumber = (count) => count.toLocaleString("en");
 
+/** $0.42 @param {number} cost in US dollars */
+export const formatCost = (cost) =>
+  cost > 0 && cost < 0.005 ? "under $0.01" : cost.toLocaleString("en", { style: "currency", currency: "USD" });
+
 /**
  * "1 agent", "12 agents".
  * @param {number} count

@@ -1,5 +1,5 @@
 import { formatClock, formatFullDay } from "../lib/format.js";
-import { eventText, isProcessOutput } from "./event-text.js";
+import { eventText, isProcessOutput, sumsText, usedBy } from "./event-text.js";
 
 /** A message without end continues in a new entry, in characters. */
 const MAX_LENGTH = 100_000;
@@ -36,6 +36,8 @@ export class Entry {
   target = false;
   /** Whether rendering its Markdown took too long. */
   tooSlow = false;
+  /** What the session has used up to here, as text. */
+  used = "";
   #key;
   #event;
 
@@ -55,6 +57,7 @@ export class Entry {
     /** The seqs of its first and last event. */
     this.firstSeq = this.seq = event.seq;
     this.streaming = Boolean(event.payload.isStreaming);
+    if (event.type === "agent:usage") this.used = sumsText(event.payload);
     /** @type {import("./attachments.js").Attachment[]} */
     this.attachments = event.payload.attachments ?? [];
   }
@@ -98,7 +101,7 @@ export class Entry {
   /** Adds an event that belongs to the same message; false if it doesn't. @param {any} event */
   extend(event) {
     if (this.#key === null || this.#key !== joinKey(event) || this.#full) return false;
-    if (REPLACED.has(event.type)) this.text = eventText(event).text;
+    if (REPLACED.has(event.type)) this.#replace(event);
     else this.text += event.payload.content;
     this.processOutput ||= event.type === "agent:output" && event.payload.content.includes("\x1b");
     this.attachments = [...this.attachments, ...(event.payload.attachments ?? [])];
@@ -111,6 +114,7 @@ export class Entry {
   merge(next) {
     if (this.#key === null || this.#key !== next.#key || this.#full) return false;
     this.text = REPLACED.has(this.#event.type) ? next.text : this.text + next.text;
+    if (this.#event.type === "agent:usage") this.used = next.used;
     this.attachments = [...this.attachments, ...next.attachments];
     this.streaming = next.streaming;
     this.seq = next.seq;
@@ -124,6 +128,20 @@ export class Entry {
     this.newThread = this.threadId !== undefined && previous?.threadId !== this.threadId;
     this.first = this.type !== "note" && !(previous && previous.group === this.group);
     this.sameSecond = sameDay && !this.first && previous.clock === this.clock;
+    this.#count(previous?.used ?? "");
+  }
+
+  /** Its event is replaced by a later one. */
+  #replace(event) {
+    this.text = eventText(event).text;
+    if (event.type === "agent:usage") this.used = sumsText(event.payload);
+  }
+
+  /** @param {string} used what the session had used before this */
+  #count(used) {
+    const by = usedBy(this.#event);
+    if (by && used) this.text = `${eventText(this.#event).text} · ${by} ${used}`;
+    else if (!by && this.#event.type !== "agent:usage") this.used = used;
   }
 
   /** Estimates its height in lines of `columns` characters. @param {number} columns */

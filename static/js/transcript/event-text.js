@@ -1,4 +1,4 @@
-import { formatContext, formatNumber } from "../lib/format.js";
+import { formatContext, formatCost, formatNumber } from "../lib/format.js";
 import { reasonText, statusText } from "../lib/status.js";
 import { KINDS as ASKED, outcomeText } from "../requests/text.js";
 
@@ -40,7 +40,10 @@ const TEXTS = {
     text: [SESSIONS[change] ?? change, title].filter(Boolean).join(" · "),
   }),
   "agent:plan": ({ entries }) => ({ type: "plan", author: "Plan", text: entries.map(stepText).join("\n") }),
-  "agent:usage": (payload) => ({ type: "note", text: usageText(payload) }),
+  "agent:usage": (payload) => ({
+    type: "note",
+    text: ["Session so far", sumsText(payload)].filter(Boolean).join(" · "),
+  }),
   "agent:subagent": ({ change, name, description }) => ({
     type: "note",
     text: [SUBAGENTS[change] ?? change, name, description].filter(Boolean).join(" · "),
@@ -84,14 +87,32 @@ function stepText({ content, status }) {
   return `${STEPS[status] ?? "○"} ${content}`;
 }
 
-/** @param {{inputTokens?: number, outputTokens?: number, costUsd?: number, estimated?: boolean}} usage */
-function usageText({ inputTokens, outputTokens, costUsd, estimated }) {
+/** How a session's end, or the start of the next one, tells what it used. */
+const USED = {
+  "agent:terminated": "session used",
+  ended: "used",
+  started: "the session before used",
+  resumed: "the session before used",
+  cleared: "the session before used",
+};
+
+/**
+ * What comes before the sums of the session that is over; nothing where none ends.
+ * @param {{type: string, payload: any}} event
+ */
+export const usedBy = ({ type, payload }) => USED[type === "agent:session" ? payload.change : type];
+
+/**
+ * "12,000 tokens in · 900 tokens out · $0.42"
+ * @param {{inputTokens?: number, outputTokens?: number, costUsd?: number, estimated?: boolean}} usage
+ */
+export function sumsText({ inputTokens, outputTokens, costUsd, estimated }) {
   const parts = [
     inputTokens === undefined ? "" : `${formatNumber(inputTokens)} tokens in`,
     outputTokens === undefined ? "" : `${formatNumber(outputTokens)} tokens out`,
-    costUsd === undefined ? "" : `${estimated ? "about " : ""}$${costUsd.toFixed(2)}`,
+    costUsd === undefined ? "" : `${estimated ? "about " : ""}${formatCost(costUsd)}`,
   ];
-  return ["Session so far", ...parts].filter(Boolean).join(" · ");
+  return parts.filter(Boolean).join(" · ");
 }
 
 /** @param {{contextLevel: number | null, tokensUsed?: number, tokensLimit?: number}} context */

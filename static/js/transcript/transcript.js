@@ -225,7 +225,9 @@ export class Transcript {
     if (!block.entries.length) this.#drop(this.#blocks.shift());
     const [first] = this.#blocks[0]?.entries ?? [];
     first?.follow(earlier);
-    if (first) this.#blocks[0].place(first);
+    if (!first) return;
+    this.#blocks[0].place(first);
+    this.#blocks[0].update(first);
   }
 
   /** @param {IntersectionObserverEntry[]} changes */
