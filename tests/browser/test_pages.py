@@ -18,7 +18,8 @@ def everywhere(place: Place) -> list[str]:
     """The paths of all pages for a signed-in user."""
     workspace = place.workspace_url.removeprefix(place.api.url)
     invited = place.api.post(f"/workspaces/{place.workspace['id']}/invitations", {"role": "viewer"}).data["url"]
-    pages = ["/", workspace, f"{workspace}people/", "/account/tokens/", f"/pinned/?agents={place.agent['id']}"]
+    pages = ["/", workspace, f"{workspace}people/", f"{workspace}usage/", "/account/tokens/"]
+    pages.append(f"/pinned/?agents={place.agent['id']}")
     return [*pages, *(url.removeprefix(place.api.url) for url in (place.agent_url, invited))]
 
 
@@ -95,7 +96,8 @@ def test_a_transcript_can_be_reached_by_keyboard(tab: Page, live: LiveServer, pl
     tab.keyboard.press("Tab")
     expect(tab.get_by_role("link", name="Skip to content")).to_be_focused()
     tab.keyboard.press("Enter")
-    for _ in ("breadcrumb", "agents", "people", "limits", "audit log", "search", "status", "notifications", "row"):
+    sections = ("agents", "people", "usage", "limits", "audit log")
+    for _ in ("breadcrumb", *sections, "search", "status", "notifications", "row"):
         tab.keyboard.press("Tab")
     expect(tab.locator(".agent-row a")).to_be_focused()
     tab.keyboard.press("Enter")

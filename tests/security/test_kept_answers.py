@@ -41,8 +41,8 @@ def test_no_page_is_cached() -> None:
     agent = AgentService.create(workspace.pk, "one")
     client = Client()
     client.force_login(user)
-    pages = ["/", "/pinned/", "/w/team/", "/w/team/people/", "/account/tokens/", f"/a/{agent.pk}/", "/admin/"]
-    for page in [*pages, "/admin/agents/agent/", "/no/such/page", "/w/none/"]:
+    pages = ["/", "/pinned/", "/w/team/", "/w/team/people/", "/w/team/usage/", "/account/tokens/", f"/a/{agent.pk}/"]
+    for page in [*pages, "/admin/", "/admin/agents/agent/", "/no/such/page", "/w/none/"]:
         answer = client.get(page)
         assert "no-store" in answer["Cache-Control"], page
 
