@@ -61,6 +61,7 @@ subscription.on("subscribed", (answer) => {
   requests.reset(answer.state);
   showComposer();
   header.showContext(answer.state);
+  header.showUsage(answer.state.usage);
   header.rename({ agent: answer.state.name });
   showStart();
 });
@@ -72,6 +73,7 @@ subscription.on("event", (event) => {
 // Replayed events are older than the snapshot, which the header already shows.
 subscription.on("status", (change, { seq }) => seq > snapshotSeq && showStatus(change, seq));
 subscription.on("context", (change, { seq }) => seq > snapshotSeq && header.showContext(change));
+subscription.on("usage", (report, { seq }) => seq > snapshotSeq && header.showUsage(report));
 subscription.on("request", (request, event) => event.seq > snapshotSeq && showRequest(request, event));
 subscription.on("request_resolved", (resolution, { seq }) => seq > snapshotSeq && endRequest(resolution));
 subscription.on("unsubscribed", ({ reason }) => end(reason));

@@ -28,6 +28,10 @@ TALK: list[tuple[str, dict[str, Any]]] = [
     ),
     ("agent:output", {"content": "ls", "role": "tool", "kind": "tool_call", "toolName": "Bash"}),
     ("agent:error", {"error": {"code": "BROKEN", "message": "It broke"}}),
+    (
+        "agent:usage",
+        {"model": "m", "inputTokens": 12_000, "cachedInputTokens": 9_000, "outputTokens": 800, "costUsd": 0.4},
+    ),
     ("agent:context", {"contextLevel": 91}),
     ("agent:status", {"status": "waiting", "reason": "awaiting_input"}),
 ]
@@ -40,7 +44,9 @@ def test_axe_finds_nothing_serious_on_any_page(tab: Page, live: LiveServer, plac
     tab.evaluate(f"localStorage.setItem('agentstream.theme', '{theme}')")
     pinned = f"{live.url}/pinned/?agents={place.agent['id']}"
     invited = f"/workspaces/{place.workspace['id']}/invitations"
+    unused = place.api.workspace("unused")["slug"]
     still = [place.api.post(invited, {"role": "viewer"}).data["url"], f"{live.url}/account/tokens/"]
+    still += [f"{place.workspace_url}usage/", f"{live.url}/w/{unused}/usage/"]
     lively = [live.url, place.workspace_url, f"{place.workspace_url}people/", place.agent_url, pinned]
     for url in (*lively, f"{live.url}/pinned/?agents=", *still):
         tab.goto(url)
@@ -215,7 +221,8 @@ def test_focus_is_always_visible(tab: Page, live: LiveServer, place: Place) -> N
     sign_in(tab, live)
     people = f"{place.workspace_url}people/"
     pinned = f"{live.url}/pinned/?agents={place.agent['id']}"
-    for url in (live.url, place.workspace_url, people, place.agent_url, pinned, f"{live.url}/account/tokens/"):
+    usage = f"{place.workspace_url}usage/"
+    for url in (live.url, place.workspace_url, people, usage, place.agent_url, pinned, f"{live.url}/account/tokens/"):
         tab.goto(url)
         tab.wait_for_load_state("networkidle")
         seen = set()

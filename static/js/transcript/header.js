@@ -9,9 +9,11 @@ const VIEWERS_INTERVAL_MS = 15_000;
 /** As many as fit beside the status. */
 const NAMED_VIEWERS = 3;
 
-/** The header of an agent's page, and the page's title: names, status, context, whether it is pinned, who else is watching. */
+/** The header of an agent's page, and the page's title: names, status, context, usage, whether it is pinned, who else is watching. */
 export class Header {
   #part;
+  #agentId;
+  #usage;
   #status;
   #gauge;
   #names;
@@ -23,6 +25,7 @@ export class Header {
    */
   constructor(page, agentId) {
     this.#part = partsOf(page);
+    this.#agentId = agentId;
     this.#status = /** @type {any} */ (page.querySelector("agent-status"));
     this.#gauge = /** @type {any} */ (page.querySelector("context-gauge"));
     this.#names = { agent: this.#part("name").textContent, workspace: this.#part("workspace-name").textContent };
@@ -60,9 +63,21 @@ export class Header {
     this.#gauge.show(agent);
   }
 
+  /**
+   * Shows what the agent has used so far, once something was reported.
+   * @param {import("./usage.js").Report} [report] its latest one
+   */
+  async showUsage(report) {
+    if (!report) return;
+    const { UsageTotal } = await import("./usage.js");
+    this.#usage ??= new UsageTotal(this.#part("usage"), this.#agentId);
+    this.#usage.show(report);
+  }
+
   /** Access has ended: stop showing who else is watching. */
   close() {
     this.#viewers.stop();
+    this.#usage?.close();
     this.#showViewers([]);
   }
 
