@@ -51,8 +51,10 @@ class Worker:
         self._failing: set[int] = set()
         self._started = False
 
-    def run(self, names: Collection[str] | None = None) -> int:
-        """Hand over new events of these streams, or of all, if the lease can be had. Returns how many."""
+    def run(self, names: Collection[str] | None = None) -> set[str]:
+        """Hand over a step of each of these streams, or of all, that has new events, if the lease can be had.
+
+        Returns the streams that have more: they take turns with what grows meanwhile."""
         name, kinds = self.follower.name, self.follower.kinds
         if self.follower.start is Start.NEWEST and not self._started:
             store.skip_history(name, kinds)
@@ -62,33 +64,28 @@ class Worker:
         if names is None:
             metrics.FOLLOWER_LAG.labels(follower=name).set(sum(stream.count for stream in found))
         if not (found or gone) or not store.take_lease(name, self._holder):
-            return 0
+            return set()
         try:
             self._forget(gone)
             return self._follow(found)
         except LeaseLostError:
             logger.warning("another process has taken over the follower %s", name)
-            return 0
+            return set()
 
     def release(self) -> None:
         """Let another process take over the follower at once."""
         store.release_lease(self.follower.name, self._holder)
 
-    def _follow(self, found: list[Behind]) -> int:
-        """Hand over steps of the streams in turn until none has new events."""
-        total = 0
-        while found and not self._stopping.is_set():
-            rest: list[str] = []
-            for stream in found:
-                began = time.monotonic()
-                events = self._step(stream)
-                total += len(events)
-                if events and events[-1].seq < stream.head:
-                    rest.append(stream.stream)
-                if self._stopping.wait(_pause_after(time.monotonic() - began)):
-                    break
-            found = list(store.behind(self.follower.name, self.follower.kinds, rest))
-        return total
+    def _follow(self, found: list[Behind]) -> set[str]:
+        rest = set()
+        for stream in found:
+            began = time.monotonic()
+            events = self._step(stream)
+            if events and events[-1].seq < stream.head:
+                rest.add(stream.stream)
+            if self._stopping.wait(_pause_after(time.monotonic() - began)):
+                break
+        return rest
 
     def _step(self, stream: Behind) -> list[LoggedEvent]:
         """Hand over the next events of a stream, and return them; none if that failed."""
@@ -166,16 +163,20 @@ class Followers:
     async def _run(self, worker: Worker) -> None:
         clock = asyncio.get_running_loop().time
         poll_at = clock()
+        rest: set[str] = set()
         while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken[worker].wait(), max(poll_at - clock(), 0))
-                await asyncio.sleep(GATHER_SECONDS)
-            names, self._grown[worker] = self._grown[worker], set()
+            if not rest:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._woken[worker].wait(), max(poll_at - clock(), 0))
+                    await asyncio.sleep(GATHER_SECONDS)
+            grown, self._grown[worker] = self._grown[worker], set()
+            names = None if grown is None else grown | rest
+            rest = set()
             self._woken[worker].clear()
             if clock() >= poll_at:
                 names, poll_at = None, clock() + conf().FOLLOWER_POLL * random.uniform(0.8, 1.2)  # noqa: S311
             try:
-                await in_thread(self._executor, worker.run, names)
+                rest = await in_thread(self._executor, worker.run, names)
             except ProtocolError:
                 pass  # the database is down, which has been logged
             except Exception:

@@ -48,7 +48,7 @@ REASONS = {RequestKind.PERMISSION: "awaiting_approval", RequestKind.QUESTION: "a
 OPTIONS = [Option(id="yes", label="Yes", effect="allow"), Option(id="no", label="No", effect="deny")]
 
 RUNS = settings(
-    max_examples=25, stateful_step_count=40, derandomize=True, deadline=None, database=None,
+    max_examples=8, stateful_step_count=40, derandomize=True, deadline=None, database=None,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 

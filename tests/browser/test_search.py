@@ -49,7 +49,7 @@ def test_slash_searches_where_a_page_has_no_search_of_its_own(
     field = tab.get_by_role("searchbox", name="Search everywhere")
     expect(field).to_be_focused()
     field.fill('"unbalanced')
-    expect(tab.get_by_role("dialog").get_by_role("status")).to_contain_text("expected a second")
+    expect(tab.get_by_role("dialog").get_by_role("status")).to_contain_text("expected a closing")
     complaints.clear()  # of the refusal
     field.fill("worker")
     expect(tab.locator(".search-results a").first).to_contain_text("worker")

@@ -143,7 +143,8 @@ def test_a_thread_does_not_fold_away_from_under_its_reader(reader: Page, place: 
     place.publish("b", subagent("c", "ended"))
     expect(heading(reader)).to_contain_text("Done")
     expect(heading(reader)).to_have_attribute("aria-expanded", "true")
-    assert scroll(reader).evaluate("one => one.scrollTop") == 300
+    # Its heading may have become a line higher.
+    assert abs(scroll(reader).evaluate("one => one.scrollTop") - 300) < 40
 
 
 def test_a_search_and_an_address_unfold_the_thread(reader: Page, place: Place) -> None:
@@ -175,7 +176,7 @@ def test_images_are_shown_and_other_files_linked(reader: Page, place: Place, com
     shown = reader.get_by_role("img", name="<b>shot</b>.png")
     expect(shown).to_be_visible()
     expect(shown).to_have_attribute("loading", "lazy")
-    reader.wait_for_function("document.querySelector('.attachments img').naturalWidth === 2000")
+    expect(reader.locator(".attachments img")).to_have_js_property("naturalWidth", 2000)
     box, room = shown.bounding_box(), scroll(reader).bounding_box()
     assert box and room and box["width"] <= room["width"] and box["height"] <= 200
     place.publish("b", ("agent:output", {**output, "content": " more", "attachments": [text]}))
@@ -184,7 +185,7 @@ def test_images_are_shown_and_other_files_linked(reader: Page, place: Place, com
     with reader.context.expect_page() as opened:
         shown.click()
     assert opened.value.url.endswith(f"/api/attachments/{image['id']}")
-    opened.value.wait_for_function("document.images[0].naturalWidth === 2000")
+    expect(opened.value.locator("img")).to_have_js_property("naturalWidth", 2000)
     # Chromium's own page around the image wants styles, which the file's policy refuses.
     assert [complaint for complaint in complaints if "/api/attachments/" not in complaint] == []
     complaints.clear()
