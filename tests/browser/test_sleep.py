@@ -31,7 +31,11 @@ class Network:
 
     def vanish(self) -> None:
         """Make connections dead without notifying either side."""
-        self._loop.call_soon_threadsafe(self._proxy.silence)
+
+        async def silence() -> None:
+            self._proxy.silence()
+
+        self._run(silence())  # returns when they are
 
     def close(self) -> None:
         self._run(self._proxy.__aexit__(None, None, None))

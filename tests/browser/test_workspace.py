@@ -188,7 +188,7 @@ def test_many_live_agents_stay_smooth(
     tab.goto(f"{live.url}{path if page == 'workspace' else '/'}")
     expect(tab.locator(".agent-row").nth(COUNT - 1)).to_be_attached()
     filled = time.monotonic() - began
-    expect_state(tab, "Live")
+    expect_state(tab, "Live", seconds=60)
     tab.wait_for_timeout(1_500)
     tab.evaluate(LONG_TASKS)
     for agent in agents[:200]:
