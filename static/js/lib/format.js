@@ -31,9 +31,17 @@ export function formatMoment(timestamp) {
 /** 12,418 @param {number} count */
 export const formatNumber = (count) => count.toLocaleString("en");
 
-/** $0.42 @param {number} cost in US dollars */
-export const formatCost = (cost) =>
-  cost > 0 && cost < 0.005 ? "under $0.01" : cost.toLocaleString("en", { style: "currency", currency: "USD" });
+/**
+ * "$0.42", "about $0.42" if it is estimated; "" if it is unknown.
+ * @param {number} [cost] in US dollars
+ * @param {boolean} [estimated]
+ */
+export function formatCost(cost, estimated = false) {
+  if (cost === undefined) return "";
+  const text =
+    cost > 0 && cost < 0.005 ? "under $0.01" : cost.toLocaleString("en", { style: "currency", currency: "USD" });
+  return estimated ? `about ${text}` : text;
+}
 
 /**
  * "1 agent", "12 agents".

@@ -44,22 +44,23 @@ export class AutoScroll {
 
   /**
    * Runs `change`, which alters content above or around `anchor`, without moving what the reader is looking at.
-   * @param {() => Element | undefined} anchorOf an element that stays, or the one that takes its place
+   * @param {Element | undefined} anchor
    * @param {() => void} change
+   * @param {() => Element | undefined} replaced what has taken the anchor's place, unless that stays
    */
-  keepPlace(anchorOf, change) {
+  keepPlace(anchor, change, replaced = () => anchor) {
     this.#look();
-    const before = anchorOf()?.getBoundingClientRect().top;
+    const before = anchor?.getBoundingClientRect().top;
     change();
     if (this.following) return this.#toEnd();
-    const anchor = anchorOf();
-    if (anchor?.isConnected) this.#scroller.scrollTop += anchor.getBoundingClientRect().top - before;
+    const after = replaced();
+    if (after?.isConnected) this.#scroller.scrollTop += after.getBoundingClientRect().top - before;
   }
 
   /** Runs `change`, which the reader has asked for at `anchor`: it stays, even where the end was followed. */
   holdStill(anchor, change) {
     this.following = false;
-    this.keepPlace(() => anchor, change);
+    this.keepPlace(anchor, change);
     this.#scrolled();
   }
 

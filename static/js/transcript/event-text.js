@@ -110,7 +110,7 @@ export function sumsText({ inputTokens, outputTokens, costUsd, estimated }) {
   const parts = [
     inputTokens === undefined ? "" : `${formatNumber(inputTokens)} tokens in`,
     outputTokens === undefined ? "" : `${formatNumber(outputTokens)} tokens out`,
-    costUsd === undefined ? "" : `${estimated ? "about " : ""}${formatCost(costUsd)}`,
+    formatCost(costUsd, estimated),
   ];
   return parts.filter(Boolean).join(" · ");
 }

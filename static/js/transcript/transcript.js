@@ -80,18 +80,14 @@ export class Transcript {
     this.#flush();
     const blocks = [];
     for (const entry of build(events).entries) this.#place(entry, blocks);
-    const anchor = this.#anchor();
-    this.#autoScroll.keepPlace(
-      () => anchor,
-      () => {
-        this.#join(blocks.at(-1)?.entries.at(-1));
-        this.#list.prepend(...blocks.map(({ element }) => element));
-        this.#blocks.unshift(...blocks);
-        this.#rethread();
-        for (const block of blocks) block.clear();
-        for (const { element } of blocks) this.#nearby.observe(element);
-      },
-    );
+    this.#autoScroll.keepPlace(this.#anchor(), () => {
+      this.#join(blocks.at(-1)?.entries.at(-1));
+      this.#list.prepend(...blocks.map(({ element }) => element));
+      this.#blocks.unshift(...blocks);
+      this.#rethread();
+      for (const block of blocks) block.clear();
+      for (const { element } of blocks) this.#nearby.observe(element);
+    });
     this.#count();
     this.from = from;
     this.#onchange();
@@ -128,8 +124,9 @@ export class Transcript {
     const block = this.#blocks.find(({ element }) => element === anchor?.parentElement);
     const index = block ? [...block.element.children].indexOf(anchor) : 0;
     this.#autoScroll.keepPlace(
-      () => block?.element.children[index] ?? anchor,
+      anchor,
       () => this.#blocks.forEach((one) => one.redraw()),
+      () => block?.element.children[index] ?? anchor,
     );
   }
 
@@ -244,16 +241,12 @@ export class Transcript {
       );
     if (!changing.length) return;
     const elements = new Set(changing.map(({ block }) => block.element));
-    const anchor = this.#anchor(elements);
-    this.#autoScroll.keepPlace(
-      () => anchor,
-      () => {
-        for (const { block, isIntersecting, height } of changing) {
-          if (isIntersecting) block.draw();
-          else block.clear(height);
-        }
-      },
-    );
+    this.#autoScroll.keepPlace(this.#anchor(elements), () => {
+      for (const { block, isIntersecting, height } of changing) {
+        if (isIntersecting) block.draw();
+        else block.clear(height);
+      }
+    });
   }
 
   /** Selected text must not vanish from the selection, and the last block must be drawn when it grows. */
@@ -291,24 +284,20 @@ export class Transcript {
   #trim() {
     const most = this.#autoScroll.following ? this.#maxEntries : Math.max(MAX_ENTRIES_SCROLLED, this.#maxEntries);
     if (this.length <= most) return;
-    const anchor = this.#anchor();
     let threaded = false;
-    this.#autoScroll.keepPlace(
-      () => anchor,
-      () => {
-        while (this.length > most && this.#blocks.length > 1) {
-          const dropped = this.#blocks.shift();
-          this.length -= dropped.entries.length;
-          this.from = dropped.seq;
-          this.#drop(dropped);
-          threaded ||= dropped.entries.some(isThreaded);
-        }
-        const [first] = this.#blocks[0].entries;
-        first.follow(null);
-        this.#blocks[0].place(first);
-        if (threaded) this.#rethread();
-      },
-    );
+    this.#autoScroll.keepPlace(this.#anchor(), () => {
+      while (this.length > most && this.#blocks.length > 1) {
+        const dropped = this.#blocks.shift();
+        this.length -= dropped.entries.length;
+        this.from = dropped.seq;
+        this.#drop(dropped);
+        threaded ||= dropped.entries.some(isThreaded);
+      }
+      const [first] = this.#blocks[0].entries;
+      first.follow(null);
+      this.#blocks[0].place(first);
+      if (threaded) this.#rethread();
+    });
   }
 }
 

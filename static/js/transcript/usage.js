@@ -59,7 +59,7 @@ export class UsageTotal {
 function briefText({ inputTokens, outputTokens, costUsd, estimated }) {
   const known = inputTokens !== undefined || outputTokens !== undefined;
   const tokens = known ? `${compact.format((inputTokens ?? 0) + (outputTokens ?? 0))} tokens` : "";
-  return [tokens, costText(costUsd, estimated)].filter(Boolean).join(" · ");
+  return [tokens, formatCost(costUsd, estimated)].filter(Boolean).join(" · ");
 }
 
 /** @param {Sums} sums */
@@ -67,7 +67,7 @@ function details({ inputTokens, cachedInputTokens, outputTokens, reasoningTokens
   const lines = [
     tokensText(inputTokens, "input", cachedInputTokens, "cached"),
     tokensText(outputTokens, "output", reasoningTokens, "reasoning"),
-    costText(costUsd, estimated),
+    formatCost(costUsd, estimated),
   ];
   return lines.filter(Boolean);
 }
@@ -76,10 +76,6 @@ function tokensText(count, what, part, name) {
   if (count === undefined) return "";
   const of = part === undefined ? "" : ` (${formatNumber(part)} ${name})`;
   return `${formatNumber(count)} ${what} tokens${of}`;
-}
-
-function costText(cost, estimated) {
-  return cost === undefined ? "" : `${estimated ? "about " : ""}${formatCost(cost)}`;
 }
 
 function limitText({ name, usedPercent }) {
