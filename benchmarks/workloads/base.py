@@ -44,12 +44,19 @@ def delivery_row(case: str, outcome: Outcome) -> Row:
         **{key: float(value) for key, value in asdict(outcome).items() if key not in ("error", "usage")},
         "sustained": float(outcome.sustained),
         "cpu_per_delivery": usage.server / max(outcome.delivered, 1) * 1e6,  # microseconds
+        **cores(usage),
+    }
+    return Row(case, {key: rounded(value) for key, value in figures.items()}, note(outcome))
+
+
+def cores(usage: Usage) -> dict[str, float]:
+    """The cores that the server, its services, the generator and other programs took."""
+    return {
         "server_cpu": usage.server / usage.seconds,
         "services_cpu": usage.services / usage.seconds,
         "generator_cpu": usage.load_share,
         "others_cpu": usage.others_share,
     }
-    return Row(case, {key: rounded(value) for key, value in figures.items()}, note(outcome))
 
 
 def usage_note(usage: Usage) -> str:

@@ -13,7 +13,7 @@ from benchmarks.peers.base import Peer
 from benchmarks.peers.shared import WithPostgres
 from benchmarks.results import Row, Values
 from benchmarks.sockets import Producer
-from benchmarks.workloads.base import Workload, usage_note
+from benchmarks.workloads.base import Workload, cores, usage_note
 
 SECONDS = 5.0
 QUICK_SECONDS = 1.0
@@ -117,9 +117,6 @@ def _values(usage: Usage, latencies: list[float], batch: int) -> Values:
         "p50": percentile(latencies, 0.5) * 1000,
         "p99": percentile(latencies, 0.99) * 1000,
         "cpu_per_event": usage.server / events * 1e6,
-        "server_cpu": usage.server / usage.seconds,
-        "services_cpu": usage.services / usage.seconds,
-        "generator_cpu": usage.load_share,
-        "others_cpu": usage.others_share,
+        **cores(usage),
     }
     return {key: rounded(value) for key, value in values.items()}

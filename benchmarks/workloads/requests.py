@@ -23,7 +23,7 @@ from benchmarks.peers.base import Peer
 from benchmarks.peers.shared import WithPostgres, WithRedis
 from benchmarks.results import Row
 from benchmarks.sockets import ANSWER_SECONDS, Producer, Socket
-from benchmarks.workloads.base import Workload, usage_note
+from benchmarks.workloads.base import Workload, cores, usage_note
 
 SECONDS = 10.0
 QUICK_SECONDS = 2.0
@@ -175,10 +175,7 @@ async def _repeat(desk: Desk, until: float) -> None:
 def _row(case: str, times: Sequence[Times], usage: Usage) -> Row:
     values = {
         "rounds": sum(len(each.whole) for each in times) / usage.seconds,
-        "server_cpu": usage.server / usage.seconds,
-        "services_cpu": usage.services / usage.seconds,
-        "generator_cpu": usage.load_share,
-        "others_cpu": usage.others_share,
+        **cores(usage),
     }
     for step in STEPS:
         ordered = sorted(took for each in times for took in getattr(each, step))
