@@ -9,7 +9,7 @@ import pytest
 from tests.support.api import Api
 from tests.support.machine import TOOLS
 from tests.support.server import LiveServer
-from tests.support.services import Postgres, Redis, running
+from tests.support.services import Postgres, Redis, environment, running
 
 # Hundreds of servers and commands are started here; where this is set each would compile the project anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -27,7 +27,7 @@ def postgres_live(
     postgres: Postgres, redis_server: Redis, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LiveServer]:
     """The same with PostgreSQL and Redis."""
-    env = {"DATABASE_URL": postgres.migrated_database(), "REDIS_URL": redis_server.url}
+    env = environment(postgres, redis_server)
     with LiveServer(tmp_path_factory.mktemp("postgres"), **env) as server:
         yield server
 
@@ -46,7 +46,7 @@ def backend(request: pytest.FixtureRequest) -> dict[str, str]:
         return {}
     postgres: Postgres = request.getfixturevalue("postgres")
     redis: Redis = request.getfixturevalue("redis_server")
-    return {"DATABASE_URL": postgres.migrated_database(), "REDIS_URL": redis.url}
+    return environment(postgres, redis)
 
 
 @pytest.fixture(scope="session")

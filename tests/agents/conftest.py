@@ -6,7 +6,7 @@ import pytest
 
 from tests.chaos.cluster import Cluster, cluster
 from tests.support.server import DATABASE
-from tests.support.services import Postgres, Redis
+from tests.support.services import Postgres, Redis, environment
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +21,7 @@ def sqlite_pair(tmp_path_factory: pytest.TempPathFactory, redis_server: Redis) -
 def postgres_pair(
     tmp_path_factory: pytest.TempPathFactory, postgres: Postgres, redis_server: Redis
 ) -> Iterator[Cluster]:
-    env = {"DATABASE_URL": postgres.migrated_database(), "REDIS_URL": redis_server.url}
+    env = environment(postgres, redis_server)
     with cluster(tmp_path_factory.mktemp("pair"), env, 2) as servers:
         yield servers
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.chaos.cluster import cluster
 from tests.support.api import Api
-from tests.support.services import Postgres, Redis
+from tests.support.services import Postgres, Redis, environment
 
 pytestmark = [pytest.mark.postgres, pytest.mark.redis]
 
@@ -20,11 +20,7 @@ STARTED = [{"n": 1, "type": "agent:status", "payload": {"status": "running"}}]
 def test_an_expired_lease_is_ended_once_however_many_servers_notice(
     tmp_path: Path, postgres: Postgres, redis_server: Redis
 ) -> None:
-    env = {
-        "DATABASE_URL": postgres.migrated_database(),
-        "REDIS_URL": redis_server.url,
-        "STREAM_LEASE": str(LEASE),
-    }
+    env = {**environment(postgres, redis_server), "STREAM_LEASE": str(LEASE)}
     with cluster(tmp_path, env, 2) as servers:
         site, api = servers.site(RUNNERS), servers.api
         for agent in site.agents:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.api import Api, Response
 from tests.support.server import ROOT, LiveServer
-from tests.support.services import Postgres, Redis
+from tests.support.services import Postgres, Redis, environment
 from tests.support.viewer import Message, Viewer, viewer
 
 
@@ -24,7 +24,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     if request.param != "sqlite":
         postgres: Postgres = request.getfixturevalue("postgres")
         redis: Redis = request.getfixturevalue("redis_server")
-        env |= {"DATABASE_URL": postgres.migrated_database(), "REDIS_URL": redis.url}
+        env |= environment(postgres, redis)
     with LiveServer(tmp_path_factory.mktemp("registration"), **env) as server:
         yield server
 

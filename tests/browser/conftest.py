@@ -9,7 +9,7 @@ from typing import Any, Self
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.chromium import Complaints, launched
+from tests.browser.chromium import Complaints, expect_state, launched, sign_in
 from tests.support.api import Api
 from tests.support.server import LiveServer
 
@@ -106,6 +106,15 @@ class Place:
 def place(root: Api, request: pytest.FixtureRequest) -> Place:
     workspace = root.workspace(f"{request.node.name[:60]} workspace")
     return Place(root, workspace, root.agent(workspace["id"], "worker"))
+
+
+@pytest.fixture
+def reader(tab: Page, live: LiveServer, place: Place) -> Page:
+    """The live page of the place's agent."""
+    sign_in(tab, live)
+    tab.goto(place.agent_url)
+    expect_state(tab, "Live")
+    return tab
 
 
 class Figures:

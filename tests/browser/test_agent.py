@@ -28,14 +28,6 @@ def f(x: int) -> int:
 ![spy](https://example.com/spy.png) <img src=x onerror="document.title='pwned'">"""
 
 
-@pytest.fixture
-def reader(tab: Page, live: LiveServer, place: Place) -> Page:
-    sign_in(tab, live)
-    tab.goto(place.agent_url)
-    expect_state(tab, "Live")
-    return tab
-
-
 def message(content: str, **more: Any) -> tuple[str, dict[str, Any]]:
     return (OUTPUT, {"content": content, "messageId": "m", **more})
 

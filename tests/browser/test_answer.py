@@ -8,11 +8,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.asking import settled
-from tests.browser.chromium import expect_state, sign_in
 from tests.browser.conftest import Place
 from tests.clients_python.command import running
 from tests.clients_python.place import Place as Runners
-from tests.support.server import LiveServer
 
 pytestmark = pytest.mark.browser
 
@@ -46,54 +44,46 @@ def runners(place: Place) -> Runners:
     return Runners(place.api.url, str(place.api.token), workspace["id"], workspace["slug"], agent["id"])
 
 
-@pytest.fixture
-def agent_page(tab: Page, live: LiveServer, place: Place) -> Page:
-    sign_in(tab, live)
-    tab.goto(place.agent_url)
-    expect_state(tab, "Live")
-    return tab
-
-
 def test_a_person_answers_a_waiting_process_and_sees_it_continue(
-    agent_page: Page, runners: Runners, tmp_path: Path
+    reader: Page, runners: Runners, tmp_path: Path
 ) -> None:
     script = tmp_path / "claude"
     script.write_text(CLAUDE)
     command = (sys.executable, str(script), "--input-format", "stream-json", "--output-format", "stream-json")
-    head, box = agent_page.locator(".agent-head"), agent_page.get_by_role("textbox", name="Answer this agent")
+    head, box = reader.locator(".agent-head"), reader.get_by_role("textbox", name="Answer this agent")
     with running(runners, *command, name="worker", options=("--adapter", "claude")) as process:
         expect(head).to_contain_text(re.compile("Waiting *for approval"), timeout=20_000)
-        card = agent_page.get_by_role("article", name="Permission: May Bash be used?")
+        card = reader.get_by_role("article", name="Permission: May Bash be used?")
         expect(card).to_contain_text("make deploy")
         settled(card).get_by_role("button", name="Allow").click()
-        expect(agent_page.get_by_text("I may deploy: allow")).to_be_visible(timeout=10_000)
+        expect(reader.get_by_text("I may deploy: allow")).to_be_visible(timeout=10_000)
         expect(head).to_contain_text("Idle")
 
         box.fill("Thank you")
         box.press("Enter")
-        expect(agent_page.get_by_text("You also said: Thank you")).to_be_visible(timeout=10_000)
+        expect(reader.get_by_text("You also said: Thank you")).to_be_visible(timeout=10_000)
         expect(head).to_contain_text("Finished")
         assert process.wait(20) == 0
-    expect(agent_page.locator('.entry[data-type="input"]')).to_have_count(1)
-    expect(agent_page.locator('.entry[data-type="input"]').first).to_contain_text("root wrote")
+    expect(reader.locator('.entry[data-type="input"]')).to_have_count(1)
+    expect(reader.locator('.entry[data-type="input"]').first).to_contain_text("root wrote")
 
 
-def test_a_command_that_asks_on_its_terminal_is_answered(agent_page: Page, runners: Runners) -> None:
+def test_a_command_that_asks_on_its_terminal_is_answered(reader: Page, runners: Runners) -> None:
     ask = "name = input('Your name? '); print('Hello', name)"
-    box = agent_page.get_by_role("textbox", name="Answer this agent")
+    box = reader.get_by_role("textbox", name="Answer this agent")
     with running(runners, sys.executable, "-c", ask, name="worker") as process:
-        expect(agent_page.get_by_text("Your name?")).to_be_visible(timeout=20_000)
+        expect(reader.get_by_text("Your name?")).to_be_visible(timeout=20_000)
         box.fill("Ada")
         box.press("Enter")
-        expect(agent_page.get_by_text("Hello Ada")).to_be_visible(timeout=10_000)
+        expect(reader.get_by_text("Hello Ada")).to_be_visible(timeout=10_000)
         assert process.wait(20) == 0
 
 
-def test_an_interrupt_from_the_page_reaches_the_process(agent_page: Page, runners: Runners) -> None:
+def test_an_interrupt_from_the_page_reaches_the_process(reader: Page, runners: Runners) -> None:
     wait = "import signal, sys\nsignal.signal(signal.SIGINT, lambda *_: sys.exit('interrupted'))\nprint('at work')\n"
     with running(runners, sys.executable, "-c", f"{wait}signal.pause()", name="worker") as process:
-        expect(agent_page.get_by_text("at work")).to_be_visible(timeout=20_000)
-        agent_page.get_by_role("button", name="Interrupt").click()
-        agent_page.get_by_role("dialog").get_by_role("button", name="Interrupt").click()
+        expect(reader.get_by_text("at work")).to_be_visible(timeout=20_000)
+        reader.get_by_role("button", name="Interrupt").click()
+        reader.get_by_role("dialog").get_by_role("button", name="Interrupt").click()
         assert process.wait(20) == 1
-    expect(agent_page.get_by_text("interrupted", exact=True)).to_be_visible()
+    expect(reader.get_by_text("interrupted", exact=True)).to_be_visible()

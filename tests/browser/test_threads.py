@@ -19,14 +19,6 @@ pytestmark = pytest.mark.browser
 Event = tuple[str, dict[str, Any]]
 
 
-@pytest.fixture
-def reader(tab: Page, live: LiveServer, place: Place) -> Page:
-    sign_in(tab, live)
-    tab.goto(place.agent_url)
-    expect_state(tab, "Live")
-    return tab
-
-
 def says(content: str, parent: str | None = None) -> Event:
     payload = {"content": content, "messageId": content, "role": "assistant"}
     return "agent:output", payload if parent is None else {**payload, "parentId": parent}

@@ -5,21 +5,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.chromium import allowed, expect_state, scroll, sign_in, transcript
+from tests.browser.chromium import allowed, scroll, transcript
 from tests.browser.conftest import Place
-from tests.support.server import LiveServer
 
 pytestmark = pytest.mark.browser
 
 OUTPUT = "agent:output"
-
-
-@pytest.fixture
-def reader(tab: Page, live: LiveServer, place: Place) -> Page:
-    sign_in(tab, live)
-    tab.goto(place.agent_url)
-    expect_state(tab, "Live")
-    return tab
 
 
 def lines(first: int, last: int) -> list[tuple[str, dict[str, Any]]]:

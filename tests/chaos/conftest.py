@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.chaos.cluster import Cluster, cluster
-from tests.support.services import Postgres, Redis, running
+from tests.support.services import Postgres, Redis, environment, running
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -36,7 +36,7 @@ def redis_server() -> Iterator[Redis]:
 @pytest.fixture(scope="session")
 def pair(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres, redis_server: Redis) -> Iterator[Cluster]:
     """Two servers on PostgreSQL and Redis."""
-    env = {"DATABASE_URL": postgres.migrated_database(), "REDIS_URL": redis_server.url}
+    env = environment(postgres, redis_server)
     with cluster(tmp_path_factory.mktemp("pair"), env, 2) as servers:
         yield servers
 

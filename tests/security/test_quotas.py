@@ -20,7 +20,7 @@ from tests.clients_python.command import PYTHON, running
 from tests.clients_python.place import Place
 from tests.support.api import Api, agent_of
 from tests.support.server import SHARED_KEY, LiveServer
-from tests.support.services import Postgres, Redis
+from tests.support.services import Postgres, Redis, environment
 from tests.support.session import Session
 from tests.support.viewer import viewer
 from workspaces.quotas import Committed, volumes
@@ -48,7 +48,7 @@ def servers(
     if way == "postgres":
         postgres: Postgres = request.getfixturevalue("postgres")
         redis: Redis = request.getfixturevalue("redis_server")
-        env |= {"DATABASE_URL": postgres.migrated_database(), "REDIS_URL": redis.url}
+        env |= environment(postgres, redis)
     with ExitStack() as stack:
         found = []
         for number in range(count):

@@ -9,7 +9,7 @@ import pytest
 from tests.chaos.cluster import cluster
 from tests.support.api import Api
 from tests.support.server import LiveServer
-from tests.support.services import Postgres, Redis
+from tests.support.services import Postgres, Redis, environment
 from tests.support.viewer import viewer
 
 
@@ -49,7 +49,7 @@ def test_a_stranger_is_not_told_who_watches(live: LiveServer, root: Api) -> None
 @pytest.mark.postgres
 @pytest.mark.redis
 def test_viewers_of_every_process_are_named(tmp_path: Path, postgres: Postgres, redis_server: Redis) -> None:
-    env = {"DATABASE_URL": postgres.migrated_database(), "REDIS_URL": redis_server.url}
+    env = environment(postgres, redis_server)
     with cluster(tmp_path, env, 2) as servers:
         [agent] = servers.site().agents
         tokens = {name: servers.servers[0].token(name, "--superuser") for name in ("ada", "Bob")}

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.api import Api, agent_of, report
 from tests.support.server import SHARED_KEY, LiveServer
-from tests.support.services import Postgres, Redis
+from tests.support.services import Postgres, Redis, environment
 from tests.support.viewer import viewer
 
 Pair = tuple[LiveServer, LiveServer]
@@ -17,11 +17,7 @@ Pair = tuple[LiveServer, LiveServer]
 
 @pytest.fixture
 def pair(tmp_path: Path, postgres: Postgres, redis_server: Redis) -> Iterator[Pair]:
-    shared = {
-        "DATABASE_URL": postgres.migrated_database(),
-        "REDIS_URL": redis_server.url,
-        "SECRET_KEY": SHARED_KEY,
-    }
+    shared = {**environment(postgres, redis_server), "SECRET_KEY": SHARED_KEY}
     folders = tmp_path / "one", tmp_path / "two"
     for folder in folders:
         folder.mkdir()

@@ -133,6 +133,11 @@ class Postgres(Service):
         return url
 
 
+def environment(postgres: Postgres, redis: Redis) -> dict[str, str]:
+    """Makes a server use a new, migrated database and this Redis."""
+    return {"DATABASE_URL": postgres.migrated_database(), "REDIS_URL": redis.url}
+
+
 @contextmanager
 def running(kind: type[Redis] | type[Postgres]) -> Iterator[Redis | Postgres]:
     """A service in a temporary folder, stopped and removed at the end."""
