@@ -180,9 +180,8 @@ class Store:
         self._requests = RequestStore(self._changes)
         self._progress = ProgressStore()
         self._heard: set[uuid.UUID] = set()
-        self._attached: defaultdict[uuid.UUID, dict[uuid.UUID, int]] = defaultdict(
-            dict
-        )  # seqs by attachment id, by agent
+        # By agent: the seq of each attachment's newest event.
+        self._attached: defaultdict[uuid.UUID, dict[uuid.UUID, int]] = defaultdict(dict)
         self._homes = find_homes(publishing)
         self._tally = Tally(committed or Committed.known())
         self._told: list[tuple[Publication, Input | Signal, int]] = []  # with the seq of each

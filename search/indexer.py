@@ -92,9 +92,8 @@ def _store(entries: Sequence[Entry]) -> None:
         return
     with transaction.atomic():
         Entry.objects.bulk_update(known, ["text", "last_seq"])
-        Entry.objects.bulk_create(
-            new, ignore_conflicts=True
-        )  # a process whose lease expired meanwhile may have stored them
+        # A process whose lease has expired may have stored them, too.
+        Entry.objects.bulk_create(new, ignore_conflicts=True)
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
                 cursor.executemany(SET_WORDS, [(plain(one.text), one.stream_id, one.seq) for one in entries])
