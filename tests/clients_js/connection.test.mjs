@@ -219,3 +219,27 @@ test("http addresses are accepted and a missing WebSocket is a clear error", asy
   await server.next();
   assert.throws(() => new AgentStream(server.url, { WebSocket: null }), /options\.WebSocket/);
 });
+
+test("nothing is sent on a socket that is closing", async (t) => {
+  const server = await serve(t);
+  const sent = [];
+  let closing = false;
+  class Closing extends WebSocket {
+    get readyState() {
+      return closing ? WebSocket.CLOSING : super.readyState;
+    }
+
+    send(text) {
+      sent.push(JSON.parse(text).type);
+      super.send(text);
+    }
+  }
+  const stream = open(t, server.url, { WebSocket: Closing });
+  await server.next();
+  await until(stream, "live");
+  stream.agent("a");
+  closing = true; // a browser tells of the close later
+  stream.agent("b");
+  stream.retry();
+  assert.deepEqual(sent, ["subscribe:agent"]);
+});

@@ -23,6 +23,8 @@ async function call(method, path, body) {
   return response.status === 204 ? null : response.json();
 }
 
+const subscribed = (subscription) => new Promise((resolve) => subscription.on("subscribed", resolve));
+
 const say = (agent, content) => call("POST", `/agents/${agent.id}/output`, { content });
 
 function connect(t, more = {}) {
@@ -55,14 +57,15 @@ test(
     await until(stream, "live");
     // A second reader from now on must not cost the first an event.
     const late = [];
-    const second = stream.agent(agent.id).on("output", ({ content }) => late.push(content));
-    assert.equal(typeof second, "function");
-    await later(200);
+    const second = stream.agent(agent.id);
+    second.on("output", ({ content }) => late.push(content));
+    await subscribed(second);
     await say(agent, "5 ");
     while (!heard.includes("5 ") || !late.length) await later(10);
     assert.deepEqual([heard.join(""), late.join("")], ["2 3 4 5 ", "5 "]);
-    const ended = new Promise((resolve) => stream.agent(agent.id).on("unsubscribed", resolve));
-    await later(100);
+    const third = stream.agent(agent.id);
+    const ended = new Promise((resolve) => third.on("unsubscribed", resolve));
+    await subscribed(third);
     await call("DELETE", `/agents/${agent.id}`);
     assert.equal((await ended).reason, "deleted");
     assert.equal(stream.state, "live");
