@@ -56,7 +56,7 @@ def outcome(page: Page, title: str = "") -> Locator:
 def join(place: Place, live: LiveServer, name: str, role: str) -> Api:
     """A member of the workspace, by the name of their account."""
     api = Api(live.url, live.token(name))
-    assert place.api.post(f"/workspaces/{place.workspace['id']}/members", {"user": name, "role": role}).status == 201
+    place.add(name, role)
     return api
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.support.machine import CHROMIUM
 from tests.support.server import LiveServer
@@ -57,15 +57,19 @@ def follow_sign_in_link(page: Page, link: str) -> None:
 
 
 def sign_in(page: Page, server: LiveServer, username: str = "root") -> None:
-    """Sign in by link the first time, then with that session, which is faster."""
-    session = _sessions.get((server.url, username))
-    if session:
-        page.context.add_cookies(session)
-        page.goto(server.url)
-    else:
-        follow_sign_in_link(page, server.run("signinlink", username))
+    """Give the page's browser a session; the page stays where it is."""
+    user = (server.url, username)
+    if user not in _sessions:
+        _sessions[user] = _signed_in(page.context, server.run("signinlink", username))
+    page.context.add_cookies(_sessions[user])
+
+
+def _signed_in(context: BrowserContext, link: str) -> list[Any]:
+    page = context.new_page()
+    follow_sign_in_link(page, link)
     expect(page.locator("h1")).to_have_text("Overview")
-    _sessions[server.url, username] = [*page.context.cookies()]
+    page.close()
+    return [*context.cookies()]
 
 
 _sessions: dict[tuple[str, str], list[Any]] = {}

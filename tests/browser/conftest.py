@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -25,6 +26,18 @@ expect.set_options(timeout=15_000)
 def chromium() -> Iterator[Browser]:
     with launched() as browser:
         yield browser
+
+
+@pytest.fixture(scope="package")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A server that the tests of pages share: on that of all tests, pages of everything would grow with each test."""
+    with LiveServer(tmp_path_factory.mktemp("pages")) as server:
+        yield server
+
+
+@pytest.fixture(scope="package")
+def root(live: LiveServer) -> Api:
+    return Api(live.url, live.token("root", "--superuser"))
 
 
 @pytest.fixture
@@ -93,6 +106,10 @@ class Place:
         body = {"status": status} if reason is None else {"status": status, "reason": reason}
         assert self.api.post(f"/agents/{self.agent['id']}/status", body).status == 201
 
+    def add(self, username: str, role: str) -> None:
+        members = f"/workspaces/{self.workspace['id']}/members"
+        assert self.api.post(members, {"user": username, "role": role}).status == 201
+
     def context(self, level: int) -> None:
         assert self.api.post(f"/agents/{self.agent['id']}/context", {"contextLevel": level}).status == 201
 
@@ -106,6 +123,15 @@ class Place:
 def place(root: Api, request: pytest.FixtureRequest) -> Place:
     workspace = root.workspace(f"{request.node.name[:60]} workspace")
     return Place(root, workspace, root.agent(workspace["id"], "worker"))
+
+
+@pytest.fixture
+def owner(place: Place, live: LiveServer) -> str:
+    """The name of somebody who sees nothing but the place."""
+    name = f"owner-{uuid4().hex[:8]}"
+    live.token(name)
+    place.add(name, "owner")
+    return name
 
 
 @pytest.fixture

@@ -218,6 +218,7 @@ def test_a_token_is_shown_once_works_and_closes_its_sockets_when_deleted(
     tab: Page, live: LiveServer, place: Place
 ) -> None:
     sign_in(tab, live)
+    tab.goto(place.workspace_url)
     tab.get_by_role("button", name="Account: root").click()
     tab.get_by_role("link", name="Your tokens").click()
     tab.get_by_label("Name", exact=True).fill("build <b>machine</b>")

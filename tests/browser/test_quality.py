@@ -38,15 +38,19 @@ TALK: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_serious_on_any_page(tab: Page, live: LiveServer, place: Place, theme: str) -> None:
+def test_axe_finds_nothing_serious_on_any_page(
+    tab: Page, live: LiveServer, place: Place, owner: str, theme: str
+) -> None:
     place.publish("a", *TALK)
-    sign_in(tab, live)
+    sign_in(tab, live, owner)
+    tab.goto(f"{live.url}/account/tokens/")
     tab.evaluate(f"localStorage.setItem('agentstream.theme', '{theme}')")
     pinned = f"{live.url}/pinned/?agents={place.agent['id']}"
     invited = f"/workspaces/{place.workspace['id']}/invitations"
-    unused = place.api.workspace("unused")["slug"]
+    unused = Place(place.api, place.api.workspace("unused"), place.agent)
+    unused.add(owner, "owner")
     still = [place.api.post(invited, {"role": "viewer"}).data["url"], f"{live.url}/account/tokens/"]
-    still += [f"{place.workspace_url}usage/", f"{live.url}/w/{unused}/usage/"]
+    still += [f"{place.workspace_url}usage/", f"{unused.workspace_url}usage/"]
     lively = [live.url, place.workspace_url, f"{place.workspace_url}people/", place.agent_url, pinned]
     for url in (*lively, f"{live.url}/pinned/?agents=", *still):
         tab.goto(url)
@@ -94,7 +98,7 @@ def violations(page: Page, rule: str = "") -> list[str]:
 
 @pytest.mark.parametrize("name", ["sign-in", "home", "agent", "pinned"])
 def test_a_first_page_is_small_and_soon_interactive(
-    tab: Page, live: LiveServer, place: Place, figures: Figures, name: str
+    tab: Page, live: LiveServer, place: Place, owner: str, figures: Figures, name: str
 ) -> None:
     place.publish("a", *TALK)
     paths = {
@@ -104,8 +108,7 @@ def test_a_first_page_is_small_and_soon_interactive(
         "pinned": f"/pinned/?agents={place.agent['id']}",
     }
     if name != "sign-in":
-        sign_in(tab, live)
-    tab.goto("about:blank")
+        sign_in(tab, live, owner)
     wire = Wire(tab)
     tab.goto(live.url + paths[name])
     if name == "sign-in":
@@ -126,6 +129,7 @@ def test_a_first_page_is_small_and_soon_interactive(
 
 def test_the_theme_is_chosen_and_kept(tab: Page, live: LiveServer, place: Place) -> None:
     sign_in(tab, live)
+    tab.goto(place.workspace_url)
     background = "getComputedStyle(document.body).backgroundColor"
     light = tab.evaluate(background)
     tab.get_by_role("button", name="Account: root").click()
