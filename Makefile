@@ -19,7 +19,7 @@ run: $(VENV)/run.stamp
 
 test: $(VENV)/test.stamp
 	@$(BIN)/python -m tests.support.machine
-	$(BIN)/python -m pytest -n 4 --dist loadfile -r fE $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -r fE $(ARGS)
 
 chaos: $(VENV)/test.stamp
 	CHAOS=long $(BIN)/python -m pytest tests/chaos -s $(ARGS)

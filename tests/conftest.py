@@ -69,13 +69,27 @@ def root(live: LiveServer) -> Api:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip, by name, what this machine cannot run; under CI that is a failure of the machine."""
+    _skip_what_needs_missing_tools(items)
+    _move_long_files_to_the_front(items)
+
+
+def _skip_what_needs_missing_tools(items: list[pytest.Item]) -> None:
+    """By name; under CI that is a failure of the machine."""
     for tool in TOOLS:
         if tool.find() or os.environ.get("CI") == "true":
             continue
         for item in items:
             if item.get_closest_marker(tool.marker):
                 item.add_marker(pytest.mark.skip(reason=f"{tool.names[0]} is not installed"))
+
+
+def _move_long_files_to_the_front(items: list[pytest.Item]) -> None:
+    """So that no worker is left with one at the end. Those that wait alternate with those that compute."""
+    files = list(dict.fromkeys(item.path for item in items))
+    waiting = [path for path in files if path.parent.name == "chaos"]
+    computing = [path for path in files if path.parent.name == "browser"]
+    turns = {path: turn for paths in (waiting, computing) for turn, path in enumerate(paths)}
+    items.sort(key=lambda item: turns.get(item.path, len(items)))
 
 
 @pytest.fixture(scope="session")
