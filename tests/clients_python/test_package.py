@@ -58,7 +58,7 @@ def test_the_metadata_is_complete(packages: tuple[Path, Path]) -> None:
     assert (found["Name"], found["Version"]) == ("agentstream", agentstream.__version__)
     assert found["License-Expression"] == "Apache-2.0"
     assert found["Author"] == "The Agentstream authors"
-    assert found["Requires-Python"] == ">=3.10"
+    assert found["Requires-Python"] == ">=3.11"
     assert found["Description-Content-Type"] == "text/markdown"
     assert "agentstream run" in found.get_payload()
     assert {url.partition(",")[0] for url in found.get_all("Project-URL", [])} >= {"Homepage", "Source", "Issues"}

@@ -7,7 +7,6 @@ itself is read from the log, over HTTP.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
@@ -82,7 +81,7 @@ async def commands(api: Api, agent_id: str, since: int, requests: Iterable[str] 
             try:
                 event = await within(POLL_SECONDS if reader.forged else None, anext(events))
                 found = await reader.receive(event)
-            except asyncio.TimeoutError:
+            except TimeoutError:
                 found = await reader.read()
             for command in found:
                 yield command

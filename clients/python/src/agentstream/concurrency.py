@@ -23,7 +23,7 @@ async def within(seconds: float | None, work: Awaitable[Result]) -> Result:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
     if task.cancelled():
-        raise asyncio.TimeoutError
+        raise TimeoutError
     return task.result()
 
 

@@ -65,7 +65,7 @@ class Connection:
             # Not wait_for(): before Python 3.12 it swallows a cancellation if a frame arrives at that moment.
             await asyncio.wait({self._receiving}, timeout=SILENCE_TIMEOUT_SECONDS)
             if not self._receiving.done():
-                raise asyncio.TimeoutError
+                raise TimeoutError
             receiving, self._receiving = self._receiving, None
             return [json.loads(line) for line in receiving.result().split("\n")]
 
@@ -123,7 +123,7 @@ def _failures(address: str) -> Iterator[None]:
     except InvalidStatus as refused:
         status = refused.response.status_code
         raise errors.from_status(status, f"{address} answered with HTTP {status}") from refused
-    except (TimeoutError, asyncio.TimeoutError) as silent:
+    except TimeoutError as silent:
         raise errors.Unreachable(f"{address} doesn't respond") from silent
     except (InvalidURI, InvalidProxy, ImportError) as impossible:
         raise errors.Refused("CANNOT_CONNECT", f"{address}: {impossible}") from impossible

@@ -84,7 +84,7 @@ class Pump:
             over, began = self.process.over, _now()
             try:
                 return await within(self._patience(), reader.read(READ_BYTES))
-            except asyncio.TimeoutError:
+            except TimeoutError:
                 if self._due is not None:
                     return None
                 if over:

@@ -54,7 +54,7 @@ class Report:
             else:
                 await within(self.remaining, self.publisher.room())
                 self.publisher.put(message)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             self._lost += 1
         except Refused as refused:
             self.refuse(refused)
@@ -82,7 +82,7 @@ class Report:
         self.command_ended()
         try:
             await within(self.remaining, self.publisher.flush())
-        except asyncio.TimeoutError:
+        except TimeoutError:
             self.publisher.abandon()
             log.warning("%d events haven't been acknowledged; %s", self.publisher.pending, self.fate)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Literal
 
 Effect = Literal["allow", "allow_always", "deny", "other"]
@@ -64,7 +64,7 @@ class Request:
         """The JSON that the server expects."""
         expires_at = None
         if self.expires_in is not None:
-            expires_at = (datetime.now(timezone.utc) + timedelta(seconds=self.expires_in)).isoformat()
+            expires_at = (datetime.now(UTC) + timedelta(seconds=self.expires_in)).isoformat()
         asked: dict[str, Any] = {
             "requestId": self.id,
             "kind": self.kind,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 from collections.abc import Collection
@@ -107,7 +106,7 @@ async def recover(options: RunOptions, agent_id: str, folder: Path) -> None:
     """
     try:
         await within(RECOVERY_SECONDS, _recover(options, agent_id, folder))
-    except asyncio.TimeoutError:
+    except TimeoutError:
         log.warning("some events of an earlier run could not be sent; the next run will try again")
 
 

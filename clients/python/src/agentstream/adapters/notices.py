@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from agentstream.adapters.builder import as_text
 from agentstream.adapters.json_lines import Event
@@ -76,7 +76,7 @@ def _hook(event: Event) -> str:
 def _resets(moment: object) -> str:
     """When an allowance resets; `moment` is in seconds since 1970."""
     try:
-        when = datetime.fromtimestamp(moment, timezone.utc) if isinstance(moment, int) else None
+        when = datetime.fromtimestamp(moment, UTC) if isinstance(moment, int) else None
     except (OverflowError, ValueError, OSError):
         return ""
     return f"; it resets at {when:%Y-%m-%d %H:%M} UTC" if when else ""

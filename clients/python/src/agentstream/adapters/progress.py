@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from agentstream.adapters.bounds import plain
@@ -67,7 +67,7 @@ def allowance(info: dict[str, Any]) -> UsageLimit | None:
     if not isinstance(name, str) or not name or not isinstance(share, (int, float)) or not 0 <= share <= MAX_SHARE:
         return None
     try:
-        moment = datetime.fromtimestamp(resets_at, timezone.utc) if type(resets_at) is int and resets_at >= 0 else None
+        moment = datetime.fromtimestamp(resets_at, UTC) if type(resets_at) is int and resets_at >= 0 else None
     except (OverflowError, ValueError, OSError):
         moment = None
     return UsageLimit(plain(name[:100]), 100.0 * share, moment)
