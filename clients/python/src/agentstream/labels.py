@@ -27,10 +27,29 @@ async def describe(command: Sequence[str], environment: Mapping[str, str]) -> di
 
     `environment` is passed to the programs (git, the tool) that are run to determine them.
     """
-    place, version = await asyncio.gather(_repository(environment), _version(command, environment))
+    place, version = await asyncio.gather(_repository(environment, "."), _version(command, environment))
     found = {"host": socket.gethostname(), "user": _user(), "cwd": _folder(), **place}
-    found |= {"tool": program(command), "toolVersion": version}
+    return labels(found | {"tool": program(command), "toolVersion": version})
+
+
+async def describe_folder(folder: str, environment: Mapping[str, str]) -> tuple[dict[str, str], str]:
+    """The labels of a program that runs in `folder` (host, user, cwd, repo, branch), and the repository's remote like
+    ``github.com/acme/site``, empty if there is none."""
+    place, remote = await asyncio.gather(
+        _repository(environment, folder), _output(environment, "git", "-C", folder, "remote", "get-url", "origin")
+    )
+    return labels({"host": socket.gethostname(), "user": _user(), "cwd": folder, **place}), _without_scheme(remote)
+
+
+def labels(found: Mapping[str, str]) -> dict[str, str]:
+    """Those that aren't empty, as the server accepts them."""
     return {name: _value(value) for name, value in found.items() if value}
+
+
+def _without_scheme(remote: str) -> str:
+    """A remote's host and path, without scheme, user, password and suffix."""
+    found = re.fullmatch(r"(?:\w+://)?(?:[^@/\s]*@)?([^:/\s]+)(?::\d+(?=/))?[:/](\S+?)(?:\.git)?/?", remote.strip())
+    return f"{found[1]}/{found[2]}" if found else ""
 
 
 def _user() -> str:
@@ -45,13 +64,14 @@ def _folder() -> str:
     return ""
 
 
-async def _repository(environment: Mapping[str, str]) -> dict[str, str]:
+async def _repository(environment: Mapping[str, str], folder: str) -> dict[str, str]:
     """The name of the repository's folder, and the branch; not the repository's URL, which may contain a password."""
-    lines = (await _output(environment, "git", "rev-parse", "--show-toplevel", "--abbrev-ref", "HEAD")).splitlines()
+    command = ("git", "-C", folder, "rev-parse", "--show-toplevel", "--abbrev-ref", "HEAD")
+    lines = (await _output(environment, *command)).splitlines()
     if len(lines) != 2:
         return {}
-    folder, branch = lines
-    return {"repo": PurePath(folder).name, "branch": "" if branch == "HEAD" else branch}
+    root, branch = lines
+    return {"repo": PurePath(root).name, "branch": "" if branch == "HEAD" else branch}
 
 
 async def _version(command: Sequence[str], environment: Mapping[str, str]) -> str:
@@ -71,7 +91,7 @@ async def _output(environment: Mapping[str, str], *command: str) -> str:
         return ""
     try:
         printed, _ = await within(PATIENCE_SECONDS, process.communicate())
-    except asyncio.TimeoutError:
+    except TimeoutError:
         return ""
     finally:
         if process.returncode is None:

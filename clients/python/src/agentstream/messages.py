@@ -246,10 +246,10 @@ class Failure:
 
 @dataclass(frozen=True)
 class Terminated:
-    """`agent:terminated`: the agent's process has ended."""
+    """`agent:terminated`: the agent's process has ended; `exit_code` is None if nobody knows it."""
 
     type: ClassVar[str] = "agent:terminated"
-    exit_code: int
+    exit_code: int | None
     signal: str | None = None
     reason: Ending = "completed"
 

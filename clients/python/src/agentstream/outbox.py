@@ -62,8 +62,15 @@ class Outbox:
     when something is added or removed. Queued events are also in the `spool`, if there is one.
     """
 
-    def __init__(self, max_events: int = MAX_EVENTS, max_bytes: int = MAX_BYTES, *, spool: Spool | None = None) -> None:
-        self.producer = spool.producer if spool else str(uuid4())
+    def __init__(
+        self,
+        max_events: int = MAX_EVENTS,
+        max_bytes: int = MAX_BYTES,
+        *,
+        spool: Spool | None = None,
+        producer: str | None = None,
+    ) -> None:
+        self.producer = producer or (spool.producer if spool else str(uuid4()))
         self._spool = spool
         self.changed = Notifier()
         self._max_events = max_events

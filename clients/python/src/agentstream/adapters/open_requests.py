@@ -27,12 +27,16 @@ class Reaction:
 
 @dataclass(frozen=True)
 class Waiting:
-    """A request that the tool waits for. `key` is the tool's id for it, `call` the id of the tool call it concerns."""
+    """A request that the tool waits for. `key` is the tool's id for it, `call` the id of the tool call it concerns.
+
+    `id` is what the server is to call it, so that a program that restarts doesn't ask twice.
+    """
 
     key: str
     request: Request
     answer: Answer
     call: object = None
+    id: str | None = None
 
 
 class OpenRequests:
@@ -90,7 +94,7 @@ class OpenRequests:
             return Reaction()
         if resolution.outcome != "answered":
             # The server may have considered this program lost. The tool still waits, but the request can't be answered.
-            self._queue.appendleft(waiting)
+            self._queue.appendleft(replace(waiting, id=None))
             return Reaction("", tuple(self._publish()))
         return Reaction(waiting.answer(resolution), (*self._publish(), *self._go_on()))
 
@@ -106,7 +110,7 @@ class OpenRequests:
         while self._queue and len(self._asked) < MAX_OPEN:
             waiting = self._queue.popleft()
             self._count += 1
-            request_id = f"{self._builder.run}-r{self._count}"
+            request_id = waiting.id or f"{self._builder.run}-r{self._count}"
             self._asked[request_id] = waiting
             yield from self._ask(request_id, waiting)
 

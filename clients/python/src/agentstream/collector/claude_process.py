@@ -1,0 +1,252 @@
+"""Reports one Claude Code process to the server, from when it is noticed until it has ended."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from agentstream.api import Api
+from agentstream.collector.claude_agent import ClaudeAgent
+from agentstream.collector.claude_registry import ClaudeProcess
+from agentstream.collector.claude_transcript import ClaudeTranscript
+from agentstream.collector.config import Detail, Reporting
+from agentstream.collector.feed import Feed
+from agentstream.collector.hooks import HookEvent, HookSpool
+from agentstream.collector.positions import Positions, Seat
+from agentstream.commands import Forgotten, Input, Resolved, Signal, commands
+from agentstream.concurrency import within
+from agentstream.errors import NotFound, Refused
+from agentstream.messages import Message, Output, Terminated
+from agentstream.outbox import Outbox
+from agentstream.publisher import Publisher
+from agentstream.reconnection import persistently
+from agentstream.requests import Resolution
+
+log = logging.getLogger("agentstream")
+
+# How long the end of a process waits for its last words.
+LAST_WORDS_SECONDS = 5.0
+LABELS_SECONDS = 2.0
+LOOK_SECONDS = 1.0
+CANNOT_TYPE = "This agent runs in a terminal of its own: text and signals from here can't reach it.\n"
+
+
+@dataclass
+class Place:
+    """Where an agent is reported: the server's API, the agent's id and key, the newest event when it was registered."""
+
+    api: Api
+    workspace_id: str
+    agent_id: str
+    key: str
+    newest: int
+
+
+@dataclass
+class ReportedProcess:
+    """One process and the agent that it is reported as."""
+
+    process: ClaudeProcess
+    place: Place
+    reporting: Reporting
+    home: Path
+    spool: HookSpool
+    positions: Positions
+    backfill_after: float
+    _feeds: dict[Path, Feed] = field(default_factory=dict)
+    _reading: list[asyncio.Task[None]] = field(default_factory=list)
+    _gone: asyncio.Event = field(default_factory=asyncio.Event)
+    _clean: bool = True
+    _told_labels: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        seat = self.positions.seats.get(self.place.key)
+        known = seat is not None and (seat.pid, seat.started) == (self.process.pid, self.process.started)
+        self.agent = ClaudeAgent(str(uuid4()), seat.session if seat and known else "")
+        self._publisher = self._publish_as(self.agent.run, lease=True)
+
+    async def run(self) -> None:
+        """Report until the process has ended and the server has everything. Raises an ExceptionGroup of `Refused`."""
+        async with self._publisher, asyncio.TaskGroup() as self._tasks:
+            background = [self._tasks.create_task(task) for task in (self._listen(), self._follow(), self._label())]
+            self.see(self.process)
+            await self._gone.wait()
+            await self._finish()
+            for task in (*background, *self._reading):
+                task.cancel()
+
+    def see(self, process: ClaudeProcess) -> None:
+        """The process's registry entry has been read."""
+        self.process = process
+        self._put(self.agent.see(process))
+        self._take_seat()
+        for event in self.agent.asking:
+            if not self.spool.waits(event):
+                self._put(self.agent.unanswerable(event))
+        self._deliver()
+
+    def hook(self, event: HookEvent, is_old: bool = False) -> None:
+        """A hook of the process was called; `is_old` is whether that was before this collector started."""
+        if event.asks and self.reporting.detail is Detail.STATUS:
+            self.spool.answer(event, "")  # what it asks must not leave the machine
+            return
+        is_new = event.asks and not self.agent.knows(event)
+        self._put(self.agent.hook(event))
+        self._deliver()
+        if is_new and is_old:
+            self._reading.append(self._tasks.create_task(self._answered_meanwhile(self.agent.request_id(event))))
+
+    def gone(self, clean: bool) -> None:
+        """The process has ended; `clean` is whether it said so."""
+        self._clean = clean
+        self._gone.set()
+
+    async def _finish(self) -> None:
+        """Report the end, after the last words. The server may be away: the seat says so until it has everything."""
+        with suppress(asyncio.TimeoutError):
+            self._look_for_transcripts()
+            await within(LAST_WORDS_SECONDS, asyncio.gather(*(feed.caught_up() for feed in self._feeds.values())))
+        for feed in self._feeds.values():
+            await feed.flush()
+        self._put(self.agent.gone())
+        self._publisher.put(Terminated(0) if self._clean else Terminated(None, None, "lost"))
+        await self._publisher.flush()
+        self._take_seat(ended=True)
+
+    def _take_seat(self, ended: bool = False) -> None:
+        process = self.process
+        seat = Seat(process.pid, process.started, process.cwd, process.session, ended)
+        self.positions.put_seat(self.place.key, seat)
+
+    def _put(self, messages: Iterable[Message]) -> None:
+        for message in messages:
+            self._publisher.put(message)
+
+    def _deliver(self) -> None:
+        """Give hooks their answers; one that doesn't read yet gets it the next time."""
+        left = []
+        for event, text in self.agent.answers:
+            if self.spool.waits(event) and not self.spool.answer(event, text):
+                left.append((event, text))
+        self.agent.answers[:] = left
+
+    async def _listen(self) -> None:
+        """What people do on the page."""
+        place = self.place
+        async for command in commands(place.api, place.agent_id, place.newest, self.agent.requests):
+            match command:
+                case Resolved(request_id, resolution):
+                    self._put(self.agent.resolved(request_id, resolution))
+                    self._deliver()
+                case Forgotten(request_id):
+                    self._put(self.agent.requests.repeat(request_id))
+                case Input() | Signal():
+                    self._publisher.put(Output(CANNOT_TYPE, "system"))
+
+    async def _answered_meanwhile(self, request_id: str) -> None:
+        """The request may have been answered while no collector ran."""
+        await self._publisher.flush()
+        with suppress(NotFound):
+            found = await persistently(lambda: self.place.api.request(self.place.agent_id, request_id))
+            if "resolution" in found:
+                self._put(self.agent.resolved(request_id, Resolution.of(found["resolution"])))
+                self._deliver()
+
+    # Transcripts
+
+    async def _follow(self) -> None:
+        """Publish each transcript of the process, as it appears."""
+        while True:
+            self._look_for_transcripts()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _look_for_transcripts(self) -> None:
+        for path, parent in self._transcripts():
+            if path not in self._feeds:
+                self._feeds[path] = self._feed(path, parent)
+                self._reading.append(self._tasks.create_task(self._feeds[path].run()))
+
+    def _transcripts(self) -> list[tuple[Path, str | None]]:
+        """The session's transcript and those of its sub-agents, with the tool calls that started them."""
+        found: list[tuple[Path, str | None]] = []
+        for path in (self.home / "projects").glob(f"*/{self.process.session}.jsonl"):
+            found.append((path, None))
+            for sub in path.with_suffix("").glob("subagents/agent-*.jsonl"):
+                if parent := _parent(sub):
+                    found.append((sub, parent))
+        return found
+
+    def _feed(self, path: Path, parent: str | None) -> Feed:
+        detail = self.reporting.detail
+        return Feed(
+            path,
+            f"claude {self.place.agent_id} {path.name} {detail.value}",
+            self.positions,
+            self._publish_as,
+            lambda: ClaudeTranscript(parent),
+            self._heard,
+            lambda message: _is_wanted(message, detail),
+            parent is not None or began_after(path, min(self.process.began, self.backfill_after)),
+        )
+
+    def _heard(self, record: Mapping[str, Any]) -> None:
+        if title := ClaudeTranscript().title(record):
+            self.agent.labels["title"] = title
+
+    def _publish_as(self, producer: str, lease: bool = False) -> Publisher:
+        api = self.place.api
+        outbox = Outbox(producer=producer)
+        return Publisher(api.url, api.token, self.place.agent_id, lease=lease, insecure=api.insecure, outbox=outbox)
+
+    async def _label(self) -> None:
+        """Keep the agent's labels up to date."""
+        while True:
+            await asyncio.sleep(LABELS_SECONDS)
+            if (found := dict(self.agent.labels)) != self._told_labels:
+                with suppress(Refused):
+                    await persistently(
+                        lambda: self.place.api.register(self.place.workspace_id, self.place.key, labels=found)
+                    )
+                self._told_labels = found
+
+
+def began_after(path: Path, moment: float) -> bool:
+    """Whether a transcript was begun after `moment`, in seconds since 1970; a margin allows for slow starts."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(256 * 1024).split(b"\n")[:-1]
+    except OSError:
+        return True
+    for text in head:
+        with suppress(ValueError, TypeError, KeyError, RecursionError):
+            said = datetime.fromisoformat(json.loads(text)["timestamp"])
+            return said.timestamp() >= moment - 5
+    return True
+
+
+def _parent(transcript: Path) -> str | None:
+    """The tool call that started the sub-agent of a transcript; None while that isn't known."""
+    with suppress(OSError, ValueError, RecursionError):
+        about = json.loads(transcript.with_suffix(".meta.json").read_text())
+        match about:
+            case {"toolUseId": str(call)} if 0 < len(call) <= 200:
+                return call
+    return None
+
+
+def _is_wanted(message: Message, detail: Detail) -> bool:
+    match message:
+        case Output(role="tool") | Output(kind="thinking"):
+            return detail is Detail.FULL
+        case Output():
+            return detail is not Detail.STATUS
+        case _:
+            return True

@@ -1,0 +1,114 @@
+"""Claude Code's registry of its running processes: `~/.claude/sessions/<pid>.json`, written since version 2.1.139.
+
+Claude Code removes the file when it exits, and leaves it behind when it crashes or is killed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agentstream.collector.activity import Activity
+
+MAX_FILE_BYTES = 64 * 1024
+_ACTIVITIES = {
+    "busy": Activity.RUNNING,
+    "idle": Activity.IDLE,
+    "shell": Activity.IDLE,  # only a background command runs
+    "waiting": Activity.WAITING,
+}
+
+
+def claude_home(environment: Mapping[str, str]) -> Path:
+    """Where Claude Code keeps its settings and sessions."""
+    if folder := environment.get("CLAUDE_CONFIG_DIR"):
+        return Path(folder)
+    return Path(environment.get("HOME") or "~").expanduser() / ".claude"
+
+
+@dataclass(frozen=True)
+class ClaudeProcess:
+    """A Claude Code process. `started` identifies it along with `pid`, which the system uses again. It began at `began`
+    and its activity changed at `changed`, in seconds since 1970."""
+
+    pid: int
+    started: str
+    session: str
+    cwd: str
+    activity: Activity
+    waiting_for: str | None
+    began: float
+    changed: float
+    version: str
+    name: str | None
+    kind: str
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process still runs."""
+        found = start_time(self.pid)
+        if found is None:
+            return False
+        return not found or found == self.started
+
+
+def processes(home: Path) -> list[ClaudeProcess]:
+    """The processes in the registry, whether they still run or not. Files that can't be read are left out."""
+    found = (_read(path) for path in sorted((home / "sessions").glob("*.json")))
+    return [process for process in found if process is not None]
+
+
+def start_time(pid: int) -> str | None:
+    """When a process started, as the kernel counts it; "" where that is unknown, None if there is no such process."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:
+        pass
+    try:
+        # The name in parentheses may contain anything.
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
+def _read(path: Path) -> ClaudeProcess | None:
+    try:
+        with path.open("rb") as file:
+            found = json.loads(file.read(MAX_FILE_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return None  # gone meanwhile, half written, or something else's
+    return _process(found) if isinstance(found, dict) else None
+
+
+def _process(found: dict[str, Any]) -> ClaudeProcess | None:
+    match found:
+        case {"pid": int(pid), "sessionId": str(session), "cwd": str(cwd), "status": str(status)} if pid > 0:
+            return ClaudeProcess(
+                pid,
+                str(found.get("procStart") or ""),
+                session,
+                cwd,
+                _ACTIVITIES.get(status, Activity.RUNNING),
+                _text(found.get("waitingFor")),
+                _seconds(found.get("startedAt")),
+                _seconds(found.get("statusUpdatedAt")),
+                _text(found.get("version")) or "",
+                _text(found.get("name")),
+                _text(found.get("kind")) or "interactive",
+            )
+        case _:
+            return None
+
+
+def _seconds(milliseconds: object) -> float:
+    return milliseconds / 1_000 if isinstance(milliseconds, int | float) else 0.0
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None

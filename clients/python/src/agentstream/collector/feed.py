@@ -1,0 +1,136 @@
+"""Publishes the events of a growing file, each exactly once, however often the file is read again.
+
+A file is cut into segments at fixed offsets. Each segment is one producer of the protocol, and translating it always
+yields the same events in the same order. So a collector that restarts, or two of them, publish the same numbers again,
+which the server stores once; nothing has to be remembered but where reading began.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Protocol
+
+from agentstream.collector.positions import Position, Positions
+from agentstream.collector.tail import Line, Tail, line_start
+from agentstream.messages import Message
+from agentstream.publisher import Publisher
+
+SEGMENT_BYTES = 1024 * 1024
+POLL_SECONDS = 0.25
+# Translating this many lines takes a few milliseconds; then others get their turn.
+LINES_PER_TURN = 50
+
+
+class Translator(Protocol):
+    """Translates a file's records. The same record must become the same messages, with the same ids."""
+
+    def translate(self, record: Mapping[str, Any], offset: int) -> Iterable[Message]: ...
+
+
+Publishers = Callable[[str], AbstractAsyncContextManager[Publisher]]
+
+
+@dataclass
+class Feed:
+    """Follows one file and publishes what its lines say.
+
+    `publishers` makes a publisher for a producer's name, `translators` a translator for a segment. `heard` gets every
+    record once it is published, `wanted` says which messages are. A file that is new to the collector is published from
+    its beginning with `backfill`, else from its end.
+    """
+
+    path: Path
+    name: str
+    positions: Positions
+    publishers: Publishers
+    translators: Callable[[], Translator]
+    heard: Callable[[Mapping[str, Any]], None]
+    wanted: Callable[[Message], bool]
+    backfill: bool = True
+    _caught_up: asyncio.Event = field(default_factory=asyncio.Event)
+    _publisher: Publisher | None = None
+
+    async def run(self) -> None:
+        """Never returns. Raises `Refused` if the server doesn't accept the events, and OSError."""
+        while True:
+            if position := self._position():
+                self.positions.put_file(self.path, position)
+                await self._follow(position)
+            else:
+                await asyncio.sleep(POLL_SECONDS)
+
+    async def caught_up(self) -> None:
+        """Wait until everything that the file holds has been given to the publisher."""
+        self._caught_up.clear()
+        await self._caught_up.wait()
+
+    async def flush(self) -> None:
+        """Wait until the server has acknowledged everything that was published so far. Raises `Refused`."""
+        if self._publisher:
+            await self._publisher.flush()
+
+    async def _follow(self, position: Position) -> None:
+        """Publish segment by segment, until the file is replaced."""
+        begin = max(position.start, line_start(self.path, position.segment * SEGMENT_BYTES))
+        tail = Tail(self.path, begin, position.inode)
+        lines: list[Line] = []
+        while not tail.replaced:
+            async with self.publishers(self._producer(position)) as publisher:
+                lines = await self._segment(tail, lines, position.segment, publisher)
+            if lines:
+                position = replace(position, segment=lines[0].offset // SEGMENT_BYTES)
+                self.positions.put_file(self.path, position)
+
+    async def _segment(self, tail: Tail, lines: list[Line], segment: int, publisher: Publisher) -> list[Line]:
+        """Publish a segment; returns the first lines of the next one, or none if the file was replaced."""
+        self._publisher = publisher
+        translator = self.translators()
+        while not tail.replaced:
+            for number, line in enumerate(lines):
+                if line.offset // SEGMENT_BYTES > segment:
+                    return lines[number:]
+                await self._publish(line, translator, publisher)
+                if number % LINES_PER_TURN == LINES_PER_TURN - 1:
+                    await asyncio.sleep(0)
+            if not (lines := tail.read()):
+                self._caught_up.set()
+                await asyncio.sleep(POLL_SECONDS)
+        return []
+
+    async def _publish(self, line: Line, translator: Translator, publisher: Publisher) -> None:
+        try:
+            record = json.loads(line.text)
+        except (ValueError, RecursionError):
+            return  # half of it was written, or the disk was full
+        if isinstance(record, dict):
+            for message in translator.translate(record, line.offset):
+                if self.wanted(message):
+                    await publisher.send(message)
+            self.heard(record)
+
+    def _producer(self, position: Position) -> str:
+        """The segment's producer; whatever changes the numbers of its events is part of the name."""
+        parts = (self.name, position.inode, position.generation, position.start, position.segment)
+        return f"feed-{sha256(repr(parts).encode()).hexdigest()[:40]}"
+
+    def _position(self) -> Position | None:
+        """Where to begin; None while there is no file."""
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            return None
+        known = self.positions.files.get(str(self.path))
+        if known is None:
+            start = 0 if self.backfill else line_start(self.path, found.st_size)
+            return Position(found.st_ino, start, start // SEGMENT_BYTES)
+        if known.inode != found.st_ino:
+            return Position(found.st_ino, 0, 0)
+        if found.st_size < max(known.start, known.segment * SEGMENT_BYTES):
+            return Position(found.st_ino, 0, 0, known.generation + 1)
+        return known

@@ -1,0 +1,92 @@
+"""What the collector remembers between runs: `~/.local/state/agentstream/collector.json`.
+
+Nothing is published twice even if the file is lost, as long as reading begins where it did before: see `feed`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+MAX_ENTRIES = 5_000
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where reading a file began (byte `start`) and which of its segments is being published. `generation` counts how
+    often the file was emptied and written anew."""
+
+    inode: int
+    start: int
+    segment: int
+    generation: int = 0
+
+
+@dataclass(frozen=True)
+class Seat:
+    """The process that last had an agent's key, the session it last reported, and whether its end was reported."""
+
+    pid: int
+    started: str
+    cwd: str
+    session: str = ""
+    ended: bool = False
+
+
+@dataclass
+class Positions:
+    """Positions by path, and seats by agent key; the least recently changed are forgotten."""
+
+    path: Path
+    files: dict[str, Position] = field(default_factory=dict)
+    seats: dict[str, Seat] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, path: Path) -> Positions:
+        """From the file; empty if there is none, or if it is damaged."""
+        with suppress(OSError, ValueError, TypeError, AttributeError, KeyError):
+            found = json.loads(path.read_text())
+            files = {name: Position(**entry) for name, entry in found["files"].items()}
+            seats = {name: Seat(**entry) for name, entry in found["seats"].items()}
+            return cls(path, files, seats)
+        return cls(path)
+
+    def put_file(self, path: Path, position: Position) -> None:
+        """Remember the position of a file. Raises OSError."""
+        if self.files.get(str(path)) != position:
+            _put(self.files, str(path), position)
+            self._save()
+
+    def put_seat(self, key: str, seat: Seat) -> None:
+        """Remember who has an agent's key. Raises OSError."""
+        if self.seats.get(key) != seat:
+            _put(self.seats, key, seat)
+            self._save()
+
+    def _save(self) -> None:
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = self.path.with_name(f".{self.path.name}-{os.getpid()}")
+        draft.write_text(json.dumps({"files": _plain(self.files), "seats": _plain(self.seats)}))
+        draft.replace(self.path)
+
+
+def state_path(environment: Mapping[str, str]) -> Path:
+    """The file, below XDG_STATE_HOME or ~/.local/state."""
+    state = environment.get("XDG_STATE_HOME") or "~/.local/state"
+    return Path(state).expanduser() / "agentstream" / "collector.json"
+
+
+def _put(entries: dict[str, Any], name: str, entry: object) -> None:
+    entries.pop(name, None)
+    entries[name] = entry
+    while len(entries) > MAX_ENTRIES:
+        del entries[next(iter(entries))]
+
+
+def _plain(entries: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: asdict(entry) for name, entry in entries.items()}
