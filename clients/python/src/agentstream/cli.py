@@ -9,14 +9,27 @@ import os
 import sys
 from collections.abc import Sequence
 from getpass import getpass
+from typing import Any
 
 from agentstream import __version__
 from agentstream.api import Api
 from agentstream.asking import ask
-from agentstream.credentials import TOKEN_VARIABLE, TokenStore
+from agentstream.collector.collector import collect
+from agentstream.collector.config import Config, config_path
+from agentstream.connect.command import Choice, connect, disconnect
+from agentstream.connect.doctor import doctor, status
+from agentstream.credentials import TOKEN_VARIABLE, TokenStore, find_token
 from agentstream.errors import AgentstreamError
 from agentstream.hardening import harden
-from agentstream.options import USAGE, add_ask_options, add_run_options, add_server_options, given_token, run_options
+from agentstream.options import (
+    USAGE,
+    add_ask_options,
+    add_run_options,
+    add_server_options,
+    add_token_options,
+    given_token,
+    run_options,
+)
 from agentstream.requests import Option, Request
 from agentstream.runner import run
 
@@ -86,6 +99,29 @@ def _logout(given: argparse.Namespace) -> int:
     return 0
 
 
+def _connect(given: argparse.Namespace) -> int:
+    choice = Choice(
+        given.url,
+        _token(given),
+        given.workspace,
+        given.insecure,
+        given.yes,
+        given.service,
+        given.backfill_hours,
+    )
+    return connect(choice, given.tools, os.environ)
+
+
+def _collect(_: argparse.Namespace) -> int:
+    logging.getLogger().setLevel(logging.INFO)
+    config = Config.load(config_path(os.environ))
+    token = find_token(config.url, None, os.environ)
+    if token is None:
+        raise ValueError(f"expected a token: run `agentstream login --url {config.url}`, or set {TOKEN_VARIABLE}")
+    harden({TOKEN_VARIABLE})
+    return collect(config, token)
+
+
 def _read_token(url: str) -> str:
     """Reads a token from a prompt without echo, or the first line of a pipe."""
     token = getpass(f"Token for {url}: ") if sys.stdin.isatty() else sys.stdin.readline()
@@ -105,6 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     asking = commands.add_parser("ask", help="ask a person a question, and wait for the answer")
     add_ask_options(asking, url)
     asking.set_defaults(command_function=_ask)
+    _add_machine_commands(commands, url)
     login = commands.add_parser("login", help="store a token for a server, read from a prompt or a pipe")
     add_server_options(login, url)
     login.set_defaults(command_function=_login)
@@ -112,3 +149,36 @@ def _parser() -> argparse.ArgumentParser:
     logout.add_argument("--url", default=url, help="the server (default: %(default)s)")
     logout.set_defaults(command_function=_logout)
     return parser
+
+
+def _add_machine_commands(commands: Any, url: str) -> None:
+    """The commands about the agents of this machine."""
+    connecting = commands.add_parser("connect", help="report the coding agents of this machine, however you start them")
+    connecting.add_argument("tools", nargs="*", metavar="TOOL", help="which ones: claude (default: all that are found)")
+    add_server_options(connecting, url)
+    add_token_options(connecting)
+    connecting.add_argument("--workspace", metavar="SLUG", help="where they appear (default: the only one you can see)")
+    connecting.add_argument("--yes", action="store_true", help="write without asking")
+    connecting.add_argument(
+        "--service",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="run the collector as a service of systemd or launchd (default: if there is one)",
+    )
+    connecting.add_argument(
+        "--backfill-hours",
+        type=float,
+        default=0.0,
+        metavar="HOURS",
+        help="also publish what running sessions said this long ago (default: 0)",
+    )
+    connecting.set_defaults(command_function=_connect)
+    leaving = commands.add_parser("disconnect", help="take out what `connect` wrote, and stop the collector")
+    leaving.add_argument("tools", nargs="*", metavar="TOOL", help="which ones (default: all)")
+    leaving.set_defaults(command_function=lambda given: disconnect(given.tools, os.environ))
+    collecting = commands.add_parser("collect", help="report this machine's agents (what the service runs)")
+    collecting.set_defaults(command_function=_collect)
+    examining = commands.add_parser("doctor", help="check what is connected on this machine, and whether it works")
+    examining.set_defaults(command_function=lambda _: doctor(os.environ))
+    listing = commands.add_parser("status", help="list the agents that run on this machine")
+    listing.set_defaults(command_function=lambda _: status(os.environ))

@@ -1,0 +1,157 @@
+"""`agentstream connect` and `agentstream disconnect`."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from agentstream.api import Api, Workspace
+from agentstream.collector.config import config_path
+from agentstream.collector.hooks import hook_folder
+from agentstream.connect.claude import ClaudeTool
+from agentstream.connect.service import Background, Service, is_collecting, service
+from agentstream.connect.settings_file import Journal, SettingsFile
+from agentstream.credentials import TokenStore
+
+TOOLS = ("claude",)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the user chose: the server, the workspace (None: the only one), whether to ask, whether to run a service."""
+
+    url: str
+    token: str
+    workspace: str | None
+    insecure: bool = False
+    yes: bool = False
+    with_service: bool = True
+    backfill_hours: float = 0.0
+
+
+def connect(choice: Choice, names: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Show what will be written, ask, write it and start the collector. Returns the exit code.
+
+    Raises AgentstreamError, OSError, ValueError.
+    """
+    tools = [tool for tool in _tools(names, environment) if _is_ready(tool, required=bool(names))]
+    if not tools:
+        raise ValueError(
+            f"expected at least one of {', '.join(TOOLS)} on this machine; found none that can be connected"
+        )
+    workspace = asyncio.run(Api(choice.url, choice.token, choice.insecure).workspace(choice.workspace))
+    plans = [(tool, text) for tool in tools if (text := tool.planned()) is not None]
+    config = _planned_config(choice, workspace, config_path(environment))
+    for tool, text in plans:
+        _show(tool.settings.path, tool.settings.text(), text)
+    if config is not None:
+        _show(config_path(environment), None, config)
+    kept = _service(choice, environment)
+    print(f"The collector will run as {kept.name} and report to workspace {workspace.name} at {choice.url}.")
+    if not choice.yes and not _agrees():
+        print("Nothing was changed.")
+        return 1
+    TokenStore.default(environment).put(choice.url, choice.token)
+    journal = _journal(environment)
+    if config is not None:
+        _config_file(environment).write(config, journal)
+    for tool, text in plans:
+        tool.connect(text, journal)
+    kept.start()
+    if not is_collecting(environment):
+        print("agentstream: the collector didn't start; see `agentstream doctor`", file=sys.stderr)
+        return 1
+    names_ = ", ".join(tool.name for tool in tools)
+    print(f"Connected: {names_}. Sessions that you start from now on appear at {choice.url}.")
+    return 0
+
+
+def disconnect(names: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Take every trace of `connect` out again, and stop the collector unless another tool still needs it.
+
+    Returns the exit code. Raises OSError, ValueError.
+    """
+    journal = _journal(environment)
+    for tool in _tools(names, environment):
+        changed = tool.disconnect(journal)
+        print(f"{tool.settings.path}: {'restored' if changed else 'holds nothing of ours'}")
+    if not any(tool.is_connected() for tool in _tools((), environment)):
+        for kept in (service(environment), Background(environment)):
+            _stop(kept)
+        _config_file(environment).take_back(lambda settings: settings, journal)
+        shutil.rmtree(hook_folder(environment), ignore_errors=True)
+        for name in ("collector.json", "collector.log"):
+            (hook_folder(environment).parent / name).unlink(missing_ok=True)
+        print("The collector is stopped. `agentstream logout` also forgets the token.")
+    return 0
+
+
+def _tools(names: Sequence[str], environment: Mapping[str, str]) -> list[ClaudeTool]:
+    unknown = sorted(set(names) - set(TOOLS))
+    if unknown:
+        raise ValueError(f"expected tools out of {', '.join(TOOLS)}; got {', '.join(unknown)}")
+    return [ClaudeTool(environment) for name in names or TOOLS]
+
+
+def _is_ready(tool: ClaudeTool, required: bool) -> bool:
+    problem = tool.problem()
+    if problem and required:
+        raise ValueError(f"{tool.name}: {problem}")
+    if problem:
+        print(f"{tool.name}: {problem}", file=sys.stderr)
+    return problem is None
+
+
+def _config_file(environment: Mapping[str, str]) -> SettingsFile:
+    """Not JSON: it is only ever written and removed as a whole."""
+    return SettingsFile(config_path(environment), lambda _text, _path: {})
+
+
+def _service(choice: Choice, environment: Mapping[str, str]) -> Service:
+    return service(environment) if choice.with_service else Background(environment)
+
+
+def _stop(kept: Service) -> None:
+    try:
+        kept.stop()
+    except (OSError, subprocess.CalledProcessError) as failed:
+        print(f"agentstream: {kept.name} could not be stopped: {failed}", file=sys.stderr)
+
+
+def _planned_config(choice: Choice, workspace: Workspace, path: Path) -> str | None:
+    """The collector's configuration; None if there is one, which is the user's."""
+    if path.exists():
+        return None
+    lines = [
+        "[collector]",
+        f'url = "{choice.url}"',
+        f'workspace = "{workspace.slug}"',
+        'detail = "full"  # or "messages" (what is said), or "status" alone',
+        f"backfill_hours = {choice.backfill_hours:g}",
+    ]
+    if choice.insecure:
+        lines.append("insecure = true")
+    return "\n".join(lines) + "\n"
+
+
+def _show(path: Path, before: str | None, after: str) -> None:
+    """Print what will change in a file."""
+    print(f"{path} {'will change' if before is not None else 'will be created'}:")
+    for line in list(difflib.unified_diff((before or "").splitlines(), after.splitlines(), lineterm="", n=1))[2:]:
+        print(f"    {line}")
+
+
+def _agrees() -> bool:
+    if not sys.stdin.isatty():
+        raise ValueError("expected --yes, or a terminal to ask in")
+    return input("Go on? [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _journal(environment: Mapping[str, str]) -> Journal:
+    return Journal(hook_folder(environment).parent / "connected.json")

@@ -1,0 +1,118 @@
+"""`agentstream doctor` and `agentstream status`: what works on this machine, and what is reported from it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from agentstream.api import Api
+from agentstream.collector.claude_registry import processes
+from agentstream.collector.config import Config, config_path
+from agentstream.collector.positions import Positions, state_path
+from agentstream.connect.claude import ClaudeTool
+from agentstream.credentials import find_token
+from agentstream.errors import AgentstreamError
+
+# More than this between the clocks of server and machine makes the times on the page confusing.
+CLOCK_SECONDS = 5.0
+HEALTH_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at: what it is, whether it is as it should be, and what was found."""
+
+    what: str
+    good: bool
+    found: str
+
+
+def doctor(environment: Mapping[str, str]) -> int:
+    """Print what was found. Returns 0 if everything is as it should be, else 1."""
+    findings = [*_tools(environment), *_collector(environment)]
+    width = max(len(finding.what) for finding in findings)
+    for finding in findings:
+        print(f"{'ok ' if finding.good else 'BAD'} {finding.what:{width}}  {finding.found}")
+    return 0 if all(finding.good for finding in findings) else 1
+
+
+def status(environment: Mapping[str, str]) -> int:
+    """Print this machine's agents. Returns 0."""
+    seats = {(seat.pid, seat.started): key for key, seat in Positions.load(state_path(environment)).seats.items()}
+    home = ClaudeTool(environment).settings.path.parent
+    found = [process for process in processes(home) if process.is_alive]
+    for process in found:
+        key = seats.get((process.pid, process.started), "not reported")
+        print(f"claude  pid {process.pid}  {process.activity.value:8} {process.cwd}  {key}")
+    if not found:
+        print("No interactive agents run on this machine.")
+    return 0
+
+
+def _tools(environment: Mapping[str, str]) -> Iterator[Finding]:
+    tool = ClaudeTool(environment)
+    if tool.program is None:
+        yield Finding(tool.name, True, "not installed")
+        return
+    version = ".".join(map(str, tool.version or ()))
+    try:
+        problem = tool.problem()
+    except ValueError as failed:
+        problem = str(failed)
+    yield Finding(f"{tool.name} version", problem is None, problem or f"{version} at {tool.program}")
+    hooked = tool.is_connected()
+    yield Finding(f"{tool.name} hooks", hooked, "present" if hooked else "missing: run `agentstream connect claude`")
+    script = tool.spool.folder / "hook.sh"
+    if hooked:
+        yield Finding(
+            f"{tool.name} script", script.exists(), str(script) if script.exists() else f"{script} is missing"
+        )
+    running = sum(process.is_alive for process in processes(tool.settings.path.parent))
+    yield Finding(f"{tool.name} sessions", True, f"{running} running")
+
+
+def _collector(environment: Mapping[str, str]) -> Iterator[Finding]:
+    pid = ClaudeTool(environment).spool.collector
+    yield Finding("collector", pid is not None, f"running with pid {pid}" if pid else "not running")
+    path = config_path(environment)
+    try:
+        config = Config.load(path)
+    except FileNotFoundError:
+        yield Finding("configuration", False, f"{path} is missing: run `agentstream connect`")
+        return
+    except ValueError as failed:
+        yield Finding("configuration", False, str(failed))
+        return
+    yield Finding("configuration", True, str(path))
+    yield from _server(config, environment)
+
+
+def _server(config: Config, environment: Mapping[str, str]) -> Iterator[Finding]:
+    try:
+        with urlopen(f"{config.url.rstrip('/')}/healthz", timeout=HEALTH_SECONDS) as answer:
+            told = answer.headers.get("Date")
+    except (URLError, OSError, ValueError) as failed:
+        yield Finding("server", False, f"{config.url}: {failed}")
+        return
+    yield Finding("server", True, f"{config.url} answers")
+    if told:
+        off = time.time() - parsedate_to_datetime(told).timestamp()
+        near = abs(off) <= CLOCK_SECONDS
+        yield Finding("clock", near, "agrees with the server's" if near else f"{off:+.0f} s from the server's")
+    yield _access(config, environment)
+
+
+def _access(config: Config, environment: Mapping[str, str]) -> Finding:
+    try:
+        token = find_token(config.url, None, environment)
+        if token is None:
+            return Finding("access", False, f"no token: run `agentstream login --url {config.url}`")
+        workspace = asyncio.run(Api(config.url, token, config.insecure).workspace(config.workspace))
+    except (AgentstreamError, ValueError, OSError) as failed:
+        return Finding("access", False, str(failed))
+    return Finding("access", True, f"to workspace {workspace.name}")
