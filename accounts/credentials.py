@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.identity import Identity, SessionGrant, TokenGrant
-from accounts.models import SignInLink, Ticket, hashed
+from accounts.models import DeviceSignIn, SignInLink, Ticket, hashed
 from accounts.sessions import session_user
 from accounts.throttle import note_failure
 from accounts.tokens import identify_tokens
@@ -126,7 +126,7 @@ def _bearer(ticket: Ticket) -> Identity:
 
 
 def clear_expired() -> None:
-    """Remove expired tickets, sign-in links and sessions."""
-    Ticket.objects.filter(expires_at__lt=timezone.now()).delete()
-    SignInLink.objects.filter(expires_at__lt=timezone.now()).delete()
+    """Remove expired tickets, sign-in links, sign-ins by code and sessions."""
+    for model in (Ticket, SignInLink, DeviceSignIn):
+        model._default_manager.filter(expires_at__lt=timezone.now()).delete()
     import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()

@@ -1,4 +1,4 @@
-"""Logging: masks secrets in URLs (invitations, sign-in links, tickets), and writes the audit log's own file."""
+"""Logging: masks secrets in URLs (invitations, sign-in links, codes, tickets), and writes the audit log's own file."""
 
 import logging
 import os
@@ -10,7 +10,7 @@ from logging.handlers import WatchedFileHandler
 _SECRETS = (
     re.compile(r"(/(?:invitation|sign-in/link)/)[^/?\s]+", re.IGNORECASE),
     re.compile(r"(\bag[a-z]_)[\w-]{16,}"),
-    re.compile(r"([?&;](?:ticket|token|secret|link|next)=)[^&;\s]+", re.IGNORECASE),
+    re.compile(r"([?&;](?:ticket|token|secret|link|code|next)=)[^&;\s]+", re.IGNORECASE),
 )
 LOGGERS = ("django.request", "django.security.csrf")  # Django's loggers that log request paths
 

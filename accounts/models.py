@@ -85,8 +85,36 @@ class SignInLink(models.Model):
         return f"sign-in link of {self.user_id}"
 
 
+class DeviceSignIn(models.Model):
+    """A program that asks to be signed in, until its token is fetched. Only the hash of its device code is stored.
+    `user` is who has approved or denied it."""
+
+    class State(models.TextChoices):
+        PENDING = "pending"
+        APPROVED = "approved"
+        DENIED = "denied"
+
+    hash = models.CharField(max_length=64, primary_key=True)
+    user_code = models.CharField(max_length=8, unique=True)
+    client = models.CharField(max_length=NAME_LENGTH)
+    scopes = models.CharField(max_length=64)
+    address = models.CharField(max_length=ADDRESS_LENGTH, blank=True)
+    network = models.CharField(max_length=ADDRESS_LENGTH, blank=True, db_index=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+")
+    state = models.CharField(max_length=8, choices=State.choices, default=State.PENDING)
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"sign-in of {self.client}"
+
+    @property
+    def shown_code(self) -> str:
+        """The user code as people see it: XXXX-XXXX."""
+        return f"{self.user_code[:4]}-{self.user_code[4:]}"
+
+
 class SignInFailures(models.Model):
-    """Wrong passwords, counted per account, per address, or per both. `key` is a hash of which."""
+    """Wrong passwords and codes, counted per account, per address, or per both. `key` is a hash of which."""
 
     key = models.CharField(max_length=64, primary_key=True)
     failures = models.PositiveIntegerField(default=0)

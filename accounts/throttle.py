@@ -3,6 +3,9 @@
 Wrong passwords are counted in the database: by account and address, by account, by address. An attempt counts as a
 failure before the password is checked and is forgiven if it was right, so parallel attempts gain nothing.
 
+Codes that people type are counted in the same way, by user and by address. A right one forgives only its own attempt,
+so nobody resets the count with a code of their own.
+
 Secrets (tokens, tickets, sign-in links, invitations) are too long to guess, so valid ones always work, even if others
 fail at the same address. An address that keeps sending invalid ones has to wait.
 """
@@ -67,11 +70,7 @@ def begin(username: str, address: str) -> None:
         known = rows[pair.key].known_at
         # Guesses from elsewhere don't lock a user out at an address from which they have signed in before.
         counted = [one for one in limits if one.key == pair.key or not known or known < now - KNOWN]
-        wait = max((rows[one.key].until - now).total_seconds() for one in counted)
-        if wait > 0:
-            raise too_many(wait)
-        for limit in counted:
-            _count(rows[limit.key], limit, now)
+        _admit(counted, rows, now)
 
 
 def succeed(username: str, address: str) -> None:
@@ -79,8 +78,20 @@ def succeed(username: str, address: str) -> None:
     now = timezone.now()
     pair, *others = _limits(username, address)
     SignInFailures.objects.filter(key=pair.key).update(failures=0, until=now, known_at=now)
-    for limit in others:
-        SignInFailures.objects.filter(key=limit.key, failures__gt=0).update(failures=F("failures") - 1, until=now)
+    _forgive(others, now)
+
+
+def begin_code(user_id: int, address: str) -> None:
+    """Count a user's attempt at a code. Raises ProtocolError (RATE_LIMITED) if it comes too soon after others."""
+    limits = _code_limits(user_id, address)
+    with transaction.atomic():
+        rows = _locked(limits)
+        _admit(limits, rows, timezone.now())
+
+
+def succeed_code(user_id: int, address: str) -> None:
+    """Forgive the attempt that `begin_code` counted: the code was right."""
+    _forgive(_code_limits(user_id, address), timezone.now())
 
 
 def too_many(seconds: float) -> ProtocolError:
@@ -129,6 +140,14 @@ def _limits(username: str, address: str) -> list[Limit]:
     ]
 
 
+def _code_limits(user_id: int, address: str) -> list[Limit]:
+    free, longest = settings.SIGN_IN_FAILURES, settings.SIGN_IN_WAIT
+    return [
+        Limit(hashed(f"code user\0{user_id}"), free, 10, longest),
+        Limit(hashed(f"code address\0{network(address)}"), 6 * free, 10, longest),
+    ]
+
+
 def _locked(limits: list[Limit]) -> dict[str, SignInFailures]:
     keys = sorted(limit.key for limit in limits)  # always in the same order, to prevent deadlocks
     fresh = timezone.now()
@@ -137,6 +156,19 @@ def _locked(limits: list[Limit]) -> dict[str, SignInFailures]:
     )
     found = SignInFailures.objects.select_for_update().filter(key__in=keys).order_by("key")
     return {row.key: row for row in found}
+
+
+def _admit(limits: list[Limit], rows: dict[str, SignInFailures], now: datetime) -> None:
+    wait = max((rows[one.key].until - now).total_seconds() for one in limits)
+    if wait > 0:
+        raise too_many(wait)
+    for limit in limits:
+        _count(rows[limit.key], limit, now)
+
+
+def _forgive(limits: list[Limit], now: datetime) -> None:
+    for limit in limits:
+        SignInFailures.objects.filter(key=limit.key, failures__gt=0).update(failures=F("failures") - 1, until=now)
 
 
 def _count(row: SignInFailures, limit: Limit, now: datetime) -> None:

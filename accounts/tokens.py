@@ -74,11 +74,16 @@ def make_token(identity: Identity, name: str, days: int | None, limits: Limits =
     # A leaked token must not be able to create others that survive its deletion.
     if not isinstance(identity.grant, SessionGrant):
         raise ProtocolError(Code.FORBIDDEN, "expected a signed-in session: a token can't create tokens")
-    if Token.objects.filter(user=identity.id).count() >= MAX_TOKENS:
-        raise ProtocolError(Code.INVALID_MESSAGE, f"expected at most {MAX_TOKENS} tokens per user")
+    require_room(identity.id)
     user = get_user_model()._default_manager.get(pk=identity.id)
     expires_at = None if days is None else timezone.now() + timedelta(days=days)
     return issue_token(user, clean_name(name, "name"), expires_at, limits)
+
+
+def require_room(user_id: int) -> None:
+    """Raise ProtocolError (INVALID_MESSAGE) if the user already has MAX_TOKENS."""
+    if Token.objects.filter(user=user_id).count() >= MAX_TOKENS:
+        raise ProtocolError(Code.INVALID_MESSAGE, f"expected at most {MAX_TOKENS} tokens per user")
 
 
 def delete_token(user_id: int, token_id: uuid.UUID) -> None:

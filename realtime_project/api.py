@@ -15,6 +15,7 @@ from ninja.parser import Parser
 
 from accounts.api import router as tokens
 from accounts.api_audit import router as audit
+from accounts.api_device import router as device
 from accounts.requests import Caller
 from agents.api import router as agents
 from agents.api_attachments import router as attachments
@@ -77,6 +78,7 @@ api.add_router("", inbox)
 api.add_router("", search)
 api.add_router("", attachments)
 api.add_router("", tokens)
+api.add_router("", device)
 api.add_router("", audit)
 
 

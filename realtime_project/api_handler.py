@@ -60,4 +60,5 @@ class HttpRouter:
 
 
 def _is_call(path: str) -> bool:
-    return path.startswith(("/api/agents", "/api/workspaces", "/api/tickets")) and not path.endswith("/stream")
+    calls = ("/api/agents", "/api/workspaces", "/api/tickets", "/api/device")
+    return path.startswith(calls) and not path.endswith("/stream")

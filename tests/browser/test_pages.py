@@ -18,7 +18,7 @@ def everywhere(place: Place) -> list[str]:
     """The paths of all pages for a signed-in user."""
     workspace = place.workspace_url.removeprefix(place.api.url)
     invited = place.api.post(f"/workspaces/{place.workspace['id']}/invitations", {"role": "viewer"}).data["url"]
-    pages = ["/", workspace, f"{workspace}people/", f"{workspace}usage/", "/account/tokens/"]
+    pages = ["/", workspace, f"{workspace}people/", f"{workspace}usage/", "/account/tokens/", "/device/"]
     pages.append(f"/pinned/?agents={place.agent['id']}")
     return [*pages, *(url.removeprefix(place.api.url) for url in (place.agent_url, invited))]
 

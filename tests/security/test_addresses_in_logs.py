@@ -99,6 +99,7 @@ def test_no_request_can_look_like_two_access_log_entries(server: LoggingServer) 
         "/sign-in/?next=%2Finvitation%2FSECRET%2F",
         "WSCONNECT /ws/?ticket=SECRET",
         "/api/workspaces?token=SECRET",
+        "/device/?code=SECRET",
     ],
 )
 def test_secrets_are_masked_and_the_rest_is_kept(address: str) -> None:

@@ -267,7 +267,7 @@ def test_no_part_of_a_url_harms_the_server(target: Target) -> None:
         for piece in pieces
     ]
     pages = ["/w/{}/", "/w/{}/people/", "/a/{}/", "/invitation/{}/", "/sign-in/?next={}", "/sign-in/link/?sesame={}"]
-    pages += ["/w/{}/usage/", "/w/x/usage/?days={}", "/static/{}", "/admin/{}", "/{}", "/api/{}"]
+    pages += ["/w/{}/usage/", "/w/x/usage/?days={}", "/device/?code={}", "/static/{}", "/admin/{}", "/{}", "/api/{}"]
     attacks += [Attack(f"{page} {piece}", "GET", page.format(piece).encode(), ()) for page in pages for piece in pieces]
     target.withstands(attacks)
 

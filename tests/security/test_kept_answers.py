@@ -42,7 +42,7 @@ def test_no_page_is_cached() -> None:
     client = Client()
     client.force_login(user)
     pages = ["/", "/pinned/", "/w/team/", "/w/team/people/", "/w/team/usage/", "/account/tokens/", f"/a/{agent.pk}/"]
-    for page in [*pages, "/admin/", "/admin/agents/agent/", "/no/such/page", "/w/none/"]:
+    for page in [*pages, "/device/", "/admin/", "/admin/agents/agent/", "/no/such/page", "/w/none/"]:
         answer = client.get(page)
         assert "no-store" in answer["Cache-Control"], page
 

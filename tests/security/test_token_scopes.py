@@ -84,6 +84,8 @@ ROUTES = {
     ("POST", "/tokens"): Route(set(), {"name": "child"}),
     ("DELETE", "/tokens/{token_id}"): Route(set()),
     ("POST", "/tickets"): Route(ALL),
+    ("POST", "/device"): Route(ALL, {"client": "a program"}),  # like the next, for callers without a token
+    ("POST", "/device/token"): Route(ALL, {"deviceCode": "too short to be one"}),
     ("GET", "/audit"): Route({"manage"}),
 }
 MESSAGES = {
