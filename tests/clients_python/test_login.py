@@ -63,7 +63,7 @@ def test_a_typed_token_is_not_echoed(place: Place, tmp_path: Path) -> None:
     pid, terminal = pty.fork()
     if pid == 0:  # a session of its own, with the pseudo-terminal as its terminal
         env = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path)}
-        os.execve(PYTHON, [PYTHON, "-m", "agentstream", "login", "--url", place.url], env)
+        os.execve(PYTHON, [PYTHON, "-m", "agentstream", "login", "--paste", "--url", place.url], env)
     shown = b""
     while b"Token for" not in shown:
         shown += os.read(terminal, 1000)

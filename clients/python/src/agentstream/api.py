@@ -53,10 +53,7 @@ class Api:
 
     def __post_init__(self) -> None:
         authorization(self.token)
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise ValueError(f"url: expected one like https://host; got {self.url!r}")
-        check_transport(self.url, self.insecure)
+        check_server(self.url, self.insecure)
 
     async def workspaces(self) -> list[Workspace]:
         """All workspaces the token has access to."""
@@ -182,23 +179,39 @@ class Api:
     def _request(
         self, method: str, path: str, data: bytes | None, media_type: str = JSON, seconds: float = TIMEOUT_SECONDS
     ) -> Any:
-        answer = self._send(method, path, data, media_type, seconds)
-        try:
-            return json.loads(answer)
-        except ValueError as failed:
-            raise errors.Unreachable(f"{self.url}: {failed}") from failed
+        return decoded(self.url, self._send(method, path, data, media_type, seconds))
 
     def _send(self, method: str, path: str, data: bytes | None, media_type: str, seconds: float) -> bytes:
         headers = {**authorization(self.token), "Content-Type": media_type}
-        request = Request(f"{self.url.rstrip('/')}/api/{path}", data=data, headers=headers, method=method)
-        try:
-            with _opener.open(request, timeout=seconds) as answer:
-                content: bytes = answer.read()
-                return content
-        except HTTPError as refused:
-            raise _refusal(refused) from None
-        except (OSError, HTTPException) as failed:
-            raise errors.Unreachable(f"{request.full_url}: {getattr(failed, 'reason', failed)}") from failed
+        return send(Request(f"{self.url.rstrip('/')}/api/{path}", data=data, headers=headers, method=method), seconds)
+
+
+def check_server(url: str, insecure: bool) -> None:
+    """Raise ValueError for a url that isn't one of a server, or that would send secrets unencrypted to another host."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ValueError(f"url: expected one like https://host; got {url!r}")
+    check_transport(url, insecure)
+
+
+def send(request: Request, seconds: float = TIMEOUT_SECONDS) -> bytes:
+    """The body of the answer. Raises `Unreachable` or a `Refused`."""
+    try:
+        with _opener.open(request, timeout=seconds) as answer:
+            content: bytes = answer.read()
+            return content
+    except HTTPError as refused:
+        raise _refusal(refused) from None
+    except (OSError, HTTPException) as failed:
+        raise errors.Unreachable(f"{request.full_url}: {getattr(failed, 'reason', failed)}") from failed
+
+
+def decoded(url: str, answer: bytes) -> Any:
+    """An answer's JSON. Raises `Unreachable` if it isn't any."""
+    try:
+        return json.loads(answer)
+    except ValueError as failed:
+        raise errors.Unreachable(f"{url}: {failed}") from failed
 
 
 def _refusal(answer: HTTPError) -> errors.AgentstreamError:

@@ -19,6 +19,7 @@ from agentstream.collector.config import Config, config_path
 from agentstream.connect.command import Choice, connect, disconnect
 from agentstream.connect.doctor import doctor, status
 from agentstream.credentials import TOKEN_VARIABLE, TokenStore, find_token
+from agentstream.device import sign_in
 from agentstream.errors import AgentstreamError
 from agentstream.hardening import harden
 from agentstream.options import (
@@ -85,8 +86,11 @@ def _run(given: argparse.Namespace) -> int:
 
 def _login(given: argparse.Namespace) -> int:
     store = TokenStore.default(os.environ)
-    token = _read_token(given.url)
-    asyncio.run(Api(given.url, token, given.insecure).workspaces())
+    if sys.stdin.isatty() and not given.paste:
+        token = sign_in(given.url, given.insecure, browser=not given.no_browser)
+    else:
+        token = _read_token(given.url)
+        asyncio.run(Api(given.url, token, given.insecure).workspaces())
     store.put(given.url, token)
     print(f"Logged in to {given.url}. The token is stored in {store.path}.")
     return 0
@@ -142,8 +146,10 @@ def _parser() -> argparse.ArgumentParser:
     add_ask_options(asking, url)
     asking.set_defaults(command_function=_ask)
     _add_machine_commands(commands, url)
-    login = commands.add_parser("login", help="store a token for a server, read from a prompt or a pipe")
+    login = commands.add_parser("login", help="sign in by browser, and store the token")
     add_server_options(login, url)
+    login.add_argument("--paste", action="store_true", help="read a token from a prompt (default: only from a pipe)")
+    login.add_argument("--no-browser", action="store_true", help="print the page's address, but don't open it")
     login.set_defaults(command_function=_login)
     logout = commands.add_parser("logout", help="forget the token for a server")
     logout.add_argument("--url", default=url, help="the server (default: %(default)s)")
