@@ -107,7 +107,7 @@ def test_a_command_that_does_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch)
     deaf = Deaf()
 
     async def go() -> None:
-        told = SignalForwarder(deaf)  # type: ignore[arg-type]
+        told = SignalForwarder(deaf)
         told.interrupt()
         assert not told.stop_requested
         told.stop()

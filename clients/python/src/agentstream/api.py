@@ -97,6 +97,10 @@ class Api:
         made = await self._call("POST", f"workspaces/{quote(workspace_id)}/agents", body)
         return Agent(made["id"], made["name"])
 
+    async def label(self, agent_id: str, labels: Mapping[str, str | None]) -> None:
+        """Merge labels into the agent's; None removes one. The token needs the scope `manage`."""
+        await self._call("PATCH", f"agents/{quote(agent_id)}", {"labels": dict(labels)})
+
     async def newest(self, agent_id: str) -> int:
         """The `seq` of the newest event on the agent's stream; 0 before the first."""
         page = await self._call("GET", f"agents/{quote(agent_id)}/events?limit=1")

@@ -11,16 +11,14 @@ from dataclasses import dataclass
 from agentstream.adapters import Adapter
 from agentstream.adapters.open_requests import Reaction
 from agentstream.commands import Command, Forged, Forgotten, Input, Resolved, Signal
+from agentstream.ending import report_end, report_not_started
 from agentstream.errors import Refused
-from agentstream.messages import Ending, Failure, Status, StatusChange, Terminated
+from agentstream.messages import StatusChange
 from agentstream.process import Exit, NotStarted, Process, Stdio, running_process
 from agentstream.pump import Pump, Tee
 from agentstream.report import Report
 from agentstream.signals import SignalForwarder
 from agentstream.stdin import forward_stdin
-
-# A command that waited for the server at least this long gets a note in the transcript.
-MIN_REPORTED_WAIT_SECONDS = 1.0
 
 log = logging.getLogger("agentstream")
 
@@ -45,10 +43,8 @@ class Execution:
             async with running_process(self.command, self.environment, self.stdio) as process:
                 ended = await self._follow(process)
         except NotStarted as failed:
-            log.error("%s", failed)
-            await self.report.send(Failure("NOT_STARTED", str(failed)))
-            ended = Exit(failed.code)
-        self._report_end(ended)
+            ended = report_not_started(self.report, failed)
+        report_end(self.report, ended, self._stop_requested)
         return ended.code
 
     async def _follow(self, process: Process) -> Exit:
@@ -128,21 +124,3 @@ class Execution:
             await process.stdin.write(content.encode(errors="replace"))
         except OSError:
             self.report.note(f"{what} was not delivered: the command has closed its standard input.\n")
-
-    # The end
-
-    def _report_end(self, ended: Exit) -> None:
-        blocked_seconds = self.report.publisher.blocked_seconds
-        if blocked_seconds >= MIN_REPORTED_WAIT_SECONDS:
-            self.report.note(f"The command waited {blocked_seconds:.0f} s for the server to accept its output.\n")
-        self.report.report_lost()
-        status, reason, ending = self._ending(ended)
-        self.report.send_now(StatusChange(status, reason))
-        self.report.send_now(Terminated(ended.code, ended.signal, ending))
-
-    def _ending(self, ended: Exit) -> tuple[Status, str, Ending]:
-        if self._stop_requested:
-            return "finished", "user_stopped", "user_stopped"
-        if ended.code == 0:
-            return "finished", "completed", "completed"
-        return "error", "process_error", "error"

@@ -17,8 +17,9 @@ from agentstream.spool import default_folder
 USAGE = "[--url URL] [--workspace SLUG] [--name NAME] [--key KEY] [--adapter NAME] [--quiet] -- COMMAND …"
 
 # How long to keep trying to deliver the output after the command has ended: enough for most outages, without blocking
-# the program that started the runner forever.
+# the program that started the runner forever; and if a person at a terminal is waiting for the prompt.
 DEFAULT_WAIT_SECONDS = 300.0
+TERMINAL_WAIT_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,9 @@ class RunOptions:
     with where and what it is. `adapter` is one of `agentstream.adapters.registry.NAMES`. With `pty` the command writes
     to a pseudo-terminal, and with `input` it reads what people send; None leaves either to the adapter. `spool` is the
     folder for events that the server has not acknowledged, and `wait` is how many seconds the runner outlives the
-    command to deliver them. `hidden` names environment variables that the command doesn't get, in addition to those
-    with the token. `quiet` keeps the command's output off this program's own stdout and stderr.
+    command to deliver them; None is 300, or 5 in a terminal. `hidden` names environment variables that the command
+    doesn't get, in addition to those with the token. `quiet` keeps the command's output off this program's own stdout
+    and stderr. With `terminal` the command has this program's terminal, with None if it is an interactive tool there.
 
     Raises ValueError for options that are invalid.
     """
@@ -48,9 +50,10 @@ class RunOptions:
     input: bool | None = None
     spool: Path = field(default_factory=default_folder)
     hidden: Collection[str] = ()
-    wait: float = DEFAULT_WAIT_SECONDS
+    wait: float | None = None
     insecure: bool = False
     key: str | None = None
+    terminal: bool | None = None
 
     def __post_init__(self) -> None:
         select_adapter(self.adapter, self.command, "")
@@ -94,10 +97,15 @@ def add_run_options(parser: argparse.ArgumentParser, url: str) -> None:
     parser.add_argument(
         "--wait",
         type=float,
-        default=DEFAULT_WAIT_SECONDS,
         metavar="SECONDS",
         help="how long to keep trying to deliver the output after the command has ended; the next run sends the rest"
-        " (default: %(default)g)",
+        f" (default: {DEFAULT_WAIT_SECONDS:g}, with --terminal {TERMINAL_WAIT_SECONDS:g})",
+    )
+    parser.add_argument(
+        "--terminal",
+        action=argparse.BooleanOptionalAction,
+        help="give the command this terminal, as if it had been started here directly; its screen is not published"
+        " (default: in a terminal, for claude, codex, opencode and gemini unless they run headless)",
     )
     parser.add_argument("--quiet", action="store_true", help="do not print the command's output here")
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND …", help="what to run")
@@ -183,4 +191,5 @@ def run_options(given: argparse.Namespace, token: str, hidden: Sequence[str] = (
         wait=given.wait,
         insecure=given.insecure,
         key=given.key,
+        terminal=given.terminal,
     )

@@ -92,8 +92,7 @@ class Process:
     async def wait(self) -> Exit:
         """Wait until the command itself has ended; its children may still run."""
         await self._exited.wait()
-        code = cast(int, self._popen.returncode)
-        return Exit(code) if code >= 0 else Exit(128 - code, _name(-code))
+        return exit_of(cast(int, self._popen.returncode))
 
     async def end(self) -> None:
         """End the whole group: SIGTERM, and after 2 s SIGKILL."""
@@ -205,6 +204,11 @@ def _popen(
 def _stdin() -> int | None:
     # In its own session a command can't read from this terminal; it gets the end of input instead of being stopped.
     return subprocess.DEVNULL if sys.stdin is None or sys.stdin.isatty() else None
+
+
+def exit_of(code: int) -> Exit:
+    """How a command ended whose return code is this: -n if signal n killed it."""
+    return Exit(code) if code >= 0 else Exit(128 - code, _name(-code))
 
 
 def _name(number: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,17 +15,20 @@ from agentstream.api import Api
 from agentstream.commands import commands
 from agentstream.concurrency import within
 from agentstream.credentials import TOKEN_FILE_VARIABLE, TOKEN_VARIABLE
-from agentstream.errors import Refused
+from agentstream.errors import AgentstreamError, Refused
 from agentstream.execution import Execution
 from agentstream.labels import describe
-from agentstream.options import RunOptions
+from agentstream.options import DEFAULT_WAIT_SECONDS, TERMINAL_WAIT_SECONDS, RunOptions
 from agentstream.outbox import Outbox
 from agentstream.process import Stdio
 from agentstream.publisher import Publisher
 from agentstream.reconnection import persistently
-from agentstream.report import reporting
+from agentstream.report import Report, reporting
 from agentstream.requests import Settle
 from agentstream.spool import Spool, abandoned_spools
+from agentstream.terminal.choice import in_terminal
+from agentstream.terminal.execution import TerminalExecution
+from agentstream.terminal.structure import Launch, structure_for
 
 log = logging.getLogger("agentstream")
 
@@ -45,19 +49,25 @@ async def run(options: RunOptions) -> int:
     is stored for the agent's next run. In the main thread, SIGINT, SIGTERM and SIGHUP are passed on to the command; a
     second SIGINT kills it. If the server refuses the events, that is logged, and the command continues unwatched.
 
-    Raises `Refused` or `Unreachable`, before anything is started, if the agent cannot be found or created.
+    In a terminal an interactive tool gets that terminal, as if it had been started there directly.
+
+    Raises, before anything is started, `Refused` or `Unreachable` if the agent cannot be found or created, and
+    ValueError if a terminal was asked for and there is none.
     """
+    attended = in_terminal(options)
     agent_id, newest = await persistently(lambda: _agent(options), attempts=ATTEMPTS)
     folder = options.spool / agent_id
     await recover(options, agent_id, folder)
     outbox = Outbox(spool=Spool.create(folder, str(uuid4())))
     publisher = _publisher(options, agent_id, outbox, lease=True)
-    async with reporting(publisher, outbox, options.wait) as report:
+    async with reporting(publisher, outbox, _wait(options, attended)) as report:
+        if attended:
+            return await _terminal(options, agent_id, newest, report).run()
         adapter = select_adapter(options.adapter, options.command, outbox.producer)
         stdio = _stdio(options, adapter)
         return await Execution(
             options.command,
-            _environment(options.hidden, stdio.pty),
+            _unattended(options.hidden, stdio.pty),
             stdio,
             adapter,
             report,
@@ -71,12 +81,45 @@ async def _agent(options: RunOptions) -> tuple[str, int]:
     api = _api(options)
     workspace = await api.workspace(options.workspace)
     if options.key:
-        labels = await describe(options.command, _environment(options.hidden, pty=False))
+        labels = await describe(options.command, _environment(options.hidden))
         agent = await api.register(workspace.id, options.key, options.name, labels)
     else:
         name = options.name or program(options.command) or options.command[0]
         agent = await api.agent(workspace.id, name)
     return agent.id, await api.newest(agent.id)
+
+
+def _terminal(options: RunOptions, agent_id: str, newest: int, report: Report) -> TerminalExecution:
+    return TerminalExecution(
+        Launch(options.command, _environment(options.hidden)),
+        report,
+        commands(_api(options), agent_id, newest, ()),
+        structure_for(options.command),
+        partial(_entitle, options, agent_id),
+    )
+
+
+async def _entitle(options: RunOptions, agent_id: str, title: str) -> bool:
+    """Label the agent with the window's title. Returns whether the token permits that."""
+    api, labels = _api(options), {"title": title}
+    try:
+        if options.key:  # which needs only the scope that publishing needs
+            workspace = await api.workspace(options.workspace)
+            await api.register(workspace.id, options.key, options.name, labels)
+        else:
+            await api.label(agent_id, labels)
+    except Refused as refused:
+        log.debug("the title isn't published: %s", refused)
+        return False
+    except AgentstreamError as failed:
+        log.debug("the title isn't published this time: %s", failed)
+    return True
+
+
+def _wait(options: RunOptions, attended: bool) -> float:
+    if options.wait is not None:
+        return options.wait
+    return TERMINAL_WAIT_SECONDS if attended else DEFAULT_WAIT_SECONDS
 
 
 def _api(options: RunOptions) -> Api:
@@ -90,12 +133,15 @@ def _stdio(options: RunOptions, adapter: Adapter) -> Stdio:
     )
 
 
-def _environment(hidden: Collection[str], pty: bool) -> dict[str, str]:
+def _environment(hidden: Collection[str]) -> dict[str, str]:
     # An agent can print whatever it can read, and viewers must not see the runner's token.
     secret = {TOKEN_VARIABLE, TOKEN_FILE_VARIABLE, *hidden}
-    mine = {key: value for key, value in os.environ.items() if key not in secret}
+    return {key: value for key, value in os.environ.items() if key not in secret}
+
+
+def _unattended(hidden: Collection[str], pty: bool) -> dict[str, str]:
     # Otherwise a Python program on a pipe buffers 8 KiB before it prints anything.
-    return {**mine, "PYTHONUNBUFFERED": "1", **(DUMB_TERMINAL if pty else {})}
+    return {**_environment(hidden), "PYTHONUNBUFFERED": "1", **(DUMB_TERMINAL if pty else {})}
 
 
 async def recover(options: RunOptions, agent_id: str, folder: Path) -> None:

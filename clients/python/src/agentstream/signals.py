@@ -9,8 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-
-from agentstream.process import Process
+from typing import Protocol
 
 # A command that ends within this many seconds after a forwarded signal counts as ended by it.
 ATTRIBUTION_SECONDS = 10.0
@@ -20,11 +19,19 @@ KILL_AFTER_SECONDS = 10.0
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+class Target(Protocol):
+    """A running command."""
+
+    def signal(self, number: int) -> None:
+        """Send it a signal; without effect after its end."""
+        ...
+
+
 @dataclass
 class SignalForwarder:
     """Forwards this program's signals, and people's, to the command."""
 
-    process: Process
+    process: Target
     _signalled: float = float("-inf")
     _interrupts: int = 0
     _stop_requested: bool = False
