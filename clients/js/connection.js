@@ -1,5 +1,4 @@
 const SUBPROTOCOL = "agentstream.v1";
-const OPEN = 1;
 const ABNORMAL = 1006;
 /** Close codes after which the same connection would be closed again. */
 const TERMINAL = new Set([1009, 4400, 4401, 4403]);
@@ -65,8 +64,8 @@ export class Connection {
   }
 
   send(message) {
-    // A socket may be closing for a while before it says so, and browsers then complain. The fallback has no such state.
-    if (this.open && !(this.#socket.readyState > OPEN)) this.#socket.send(JSON.stringify(message));
+    // A socket may be closing for a while before it says so, and browsers then complain.
+    if (this.open && this.#socket.readyState < 2) this.#socket.send(JSON.stringify(message));
   }
 
   /** The network may have changed: reconnect at once, or check that the server still answers. */

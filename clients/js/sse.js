@@ -8,6 +8,7 @@ const MIN_TURN_MS = 500;
  * messages as a WebSocket, except for publishing.
  */
 export class EventStreamSocket {
+  readyState = 1; // once it has called `onopen`
   #api;
   #headers;
   #streams = new Map();
