@@ -115,8 +115,9 @@ class ClaudeAgent:
         return list(self._asking.values())
 
     def gone(self) -> Iterator[Message]:
-        """The process has ended."""
-        self._asking.clear()
+        """The process has ended; hooks that it left behind must not wait for ever."""
+        for event in self.asking:
+            self._answer(event.id, "")
         yield from self.requests.close()
         if self.session:
             yield Session(self.session, "ended")

@@ -24,7 +24,7 @@ from agentstream.collector.positions import Positions, Seat
 from agentstream.commands import Forgotten, Input, Resolved, Signal, commands
 from agentstream.concurrency import within
 from agentstream.errors import NotFound, Refused
-from agentstream.messages import Message, Output, Terminated
+from agentstream.messages import Message, Output, StatusChange, Terminated
 from agentstream.outbox import Outbox
 from agentstream.publisher import Publisher
 from agentstream.reconnection import persistently
@@ -117,7 +117,11 @@ class ReportedProcess:
         for feed in self._feeds.values():
             await feed.flush()
         self._put(self.agent.gone())
-        self._publisher.put(Terminated(0) if self._clean else Terminated(None, None, "lost"))
+        self._deliver()
+        if self._clean:
+            self._put((StatusChange("finished", "completed"), Terminated(0)))
+        else:
+            self._put((StatusChange("offline", "lost"), Terminated(None, None, "lost")))
         await self._publisher.flush()
         self._take_seat(ended=True)
 

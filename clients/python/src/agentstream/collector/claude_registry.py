@@ -72,7 +72,8 @@ def start_time(pid: int) -> str | None:
         pass
     try:
         # The name in parentheses may contain anything.
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return None if state == "Z" else fields[18]
     except (OSError, IndexError):
         return ""
 
