@@ -57,6 +57,7 @@ BY_ITSELF = {  # what a server does by itself, which may fall into the time that
     "agents/maintenance.py",
     "streams/hub/presence.py",
     "streams/hub/reader.py",
+    "streams/log/followers.py",
     "streams/log/retention.py",
     "streams/maintenance.py",
     "streams/protocol/positions.py",

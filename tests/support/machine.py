@@ -43,7 +43,8 @@ CHROMIUM = Tool(
 )
 NODE = Tool("node", ("node",), ("nodejs", "npm"))
 TOOLS = (CHROMIUM, NODE)
-NODE_PROJECTS = (ROOT, ROOT / "clients" / "js")  # what checks the JavaScript, and what tests it
+# What checks the JavaScript, what tests it, and the coding agents that tests drive.
+NODE_PROJECTS = (ROOT, ROOT / "clients" / "js", ROOT / "tests" / "tools")
 
 
 def main(*markers: str) -> int:
