@@ -25,6 +25,7 @@ from agentstream.messages import (
     ToolKind,
     UsageLimit,
 )
+from agentstream.redaction import Redactor
 from agentstream.requests import Request, Resolution
 
 Result = TypeVar("Result")
@@ -54,9 +55,18 @@ class Publisher:
     asynchronous publisher. Leaving the block waits until everything is acknowledged.
     """
 
-    def __init__(self, url: str, token: str, agent_id: str, *, lease: bool = False, insecure: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        agent_id: str,
+        *,
+        lease: bool = False,
+        insecure: bool = False,
+        redact: bool | Redactor = True,
+    ) -> None:
         """Takes the arguments of `agentstream.Publisher`, and raises the same ValueErrors."""
-        self._publisher = publisher.Publisher(url, token, agent_id, lease=lease, insecure=insecure)
+        self._publisher = publisher.Publisher(url, token, agent_id, lease=lease, insecure=insecure, redact=redact)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="agentstream", daemon=True)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import codecs
 import logging
 import os
 import sys
 from collections.abc import Sequence
 from getpass import getpass
+from pathlib import Path
 from typing import Any
 
 from agentstream import __version__
@@ -31,12 +33,17 @@ from agentstream.options import (
     given_token,
     run_options,
 )
+from agentstream.publisher import redactor
+from agentstream.redaction import Redactor
+from agentstream.redaction.requests import Asked
 from agentstream.requests import Option, Request
 from agentstream.runner import run
 
 FAILED = 1
 NOT_ANSWERED = 3
 INTERRUPTED = 130
+
+READ_BYTES = 64 * 1024
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,7 +77,8 @@ async def _asked(given: argparse.Namespace, api: Api) -> int:
     named = {} if given.id is None else {"id": given.id}
     request = Request(given.title, options, body=given.body, expires_in=given.expires, **named)
     agent = await api.agent((await api.workspace(given.workspace)).id, given.name)
-    resolution = await ask(api, agent.id, request)
+    asked = Asked(redactor(not given.no_redact, api.token), request)
+    resolution = asked.resolution(await ask(api, agent.id, asked.request))
     if resolution.outcome not in ("answered", "answered_elsewhere"):
         print(f"agentstream: the question wasn't answered: {resolution.outcome}", file=sys.stderr)
         return NOT_ANSWERED
@@ -82,6 +90,26 @@ def _run(given: argparse.Namespace) -> int:
     options = run_options(given, _token(given))
     harden({TOKEN_VARIABLE})
     return asyncio.run(run(options))
+
+
+def _redact(given: argparse.Namespace) -> int:
+    """Prints a file as it would be published, and reports on standard error what was redacted."""
+    redactor = Redactor(os.environ)
+    stream = redactor.stream()
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+    with sys.stdin.buffer if given.file == "-" else Path(given.file).open("rb") as file:
+        while data := file.read(READ_BYTES):
+            _print(stream.feed(decoder.decode(data)))
+    _print(stream.end(decoder.decode(b"", final=True)))
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(redactor.found.items()))
+    total = redactor.found.total()
+    print(f"agentstream: {total} redacted{': ' if kinds else ''}{kinds}", file=sys.stderr)
+    return 0
+
+
+def _print(text: str) -> None:
+    sys.stdout.buffer.write(text.encode(errors="surrogateescape"))
+    sys.stdout.buffer.flush()
 
 
 def _login(given: argparse.Namespace) -> int:
@@ -145,6 +173,9 @@ def _parser() -> argparse.ArgumentParser:
     asking = commands.add_parser("ask", help="ask a person a question, and wait for the answer")
     add_ask_options(asking, url)
     asking.set_defaults(command_function=_ask)
+    redacting = commands.add_parser("redact", help="print a file as it would be published, without its secrets")
+    redacting.add_argument("file", metavar="FILE", help="the file; - for standard input")
+    redacting.set_defaults(command_function=_redact)
     _add_machine_commands(commands, url)
     login = commands.add_parser("login", help="sign in by browser, and store the token")
     add_server_options(login, url)

@@ -12,6 +12,8 @@ from typing import NoReturn
 from agentstream.adapters.registry import AUTO, NAMES, select_adapter
 from agentstream.api import Api
 from agentstream.credentials import TOKEN_FILE_VARIABLE, TOKEN_VARIABLE, find_token
+from agentstream.publisher import redactor
+from agentstream.redaction import Redactor
 from agentstream.spool import default_folder
 
 USAGE = "[--url URL] [--workspace SLUG] [--name NAME] [--key KEY] [--adapter NAME] [--quiet] -- COMMAND …"
@@ -35,6 +37,7 @@ class RunOptions:
     command to deliver them; None is 300, or 5 in a terminal. `hidden` names environment variables that the command
     doesn't get, in addition to those with the token. `quiet` keeps the command's output off this program's own stdout
     and stderr. With `terminal` the command has this program's terminal, with None if it is an interactive tool there.
+    `redactor` removes secrets from everything that is published; None publishes them.
 
     Raises ValueError for options that are invalid.
     """
@@ -54,6 +57,7 @@ class RunOptions:
     insecure: bool = False
     key: str | None = None
     terminal: bool | None = None
+    redactor: Redactor | None = field(default_factory=lambda: Redactor(os.environ), repr=False)
 
     def __post_init__(self) -> None:
         select_adapter(self.adapter, self.command, "")
@@ -108,6 +112,7 @@ def add_run_options(parser: argparse.ArgumentParser, url: str) -> None:
         " (default: in a terminal, for claude, codex, opencode and gemini unless they run headless)",
     )
     parser.add_argument("--quiet", action="store_true", help="do not print the command's output here")
+    add_redact_option(parser)
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND …", help="what to run")
 
 
@@ -127,7 +132,15 @@ def add_ask_options(parser: argparse.ArgumentParser, url: str) -> None:
     parser.add_argument("--body", help="more about the question, in Markdown")
     parser.add_argument("--expires", type=float, metavar="SECONDS", help="give up after this many seconds")
     parser.add_argument("--id", help="the request's id; asking again with the same id doesn't ask twice")
+    add_redact_option(parser)
     parser.add_argument("title", help="the question")
+
+
+def add_redact_option(parser: argparse.ArgumentParser) -> None:
+    """Whether secrets are published."""
+    parser.add_argument(
+        "--no-redact", action="store_true", help="do not replace secrets by [redacted: …] in what is published"
+    )
 
 
 def add_token_options(parser: argparse.ArgumentParser) -> None:
@@ -192,4 +205,5 @@ def run_options(given: argparse.Namespace, token: str, hidden: Sequence[str] = (
         insecure=given.insecure,
         key=given.key,
         terminal=given.terminal,
+        redactor=redactor(not given.no_redact, token),
     )

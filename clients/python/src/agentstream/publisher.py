@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -15,7 +16,7 @@ from agentstream.api import Api
 from agentstream.asking import ask
 from agentstream.concurrency import within
 from agentstream.connection import socket_url
-from agentstream.credentials import authorization, check_transport
+from agentstream.credentials import TOKEN_VARIABLE, authorization, check_transport
 from agentstream.delivery import Delivery, Lease
 from agentstream.errors import AgentstreamError
 from agentstream.messages import (
@@ -43,10 +44,15 @@ from agentstream.messages import (
 )
 from agentstream.outbox import Outbox
 from agentstream.reconnection import Reconnector, persistently
+from agentstream.redaction import Redactor
+from agentstream.redaction.publication import Redaction
+from agentstream.redaction.requests import Asked
 from agentstream.requests import Request, Resolution
 
 # How long a failed block may take to send what was published before.
 FAILED_FLUSH_SECONDS = 5.0
+# How long text is held back that could be the beginning of a secret but is unlikely to be.
+HELD_SECONDS = 0.4
 
 
 class Publisher:
@@ -58,6 +64,9 @@ class Publisher:
     Calls return as soon as the event is queued. While the server is unreachable, up to 10,000 events or
     8 MiB are buffered; then calls wait. Leaving the block waits until everything is acknowledged; a block left by
     an error waits at most 5 s, a cancelled one not at all.
+
+    Secrets in what is published are replaced by `[redacted: KIND]`. Text that may be the beginning of one waits for the
+    rest of its message.
 
     Every call, `flush` and the end of the block raise `Refused` once the server refuses the events:
     `Unauthenticated`, `Forbidden`, `NotFound`, `InvalidMessage` or `TooLarge`.
@@ -72,12 +81,16 @@ class Publisher:
         lease: bool = False,
         insecure: bool = False,
         outbox: Outbox | None = None,
+        redact: bool | Redactor = True,
+        complete: bool = False,
     ) -> None:
         """`url` is the server's HTTP base. Raises ValueError if it is not one, if `token` cannot be one, and if the
         token would be sent unencrypted to another host, unless `insecure` permits that.
 
         With `lease`, the server marks the agent as lost when this program has been gone for 30 s without having called
-        `terminated()`. Events already in `outbox` are sent first.
+        `terminated()`. Events already in `outbox` are sent first. `redact` replaces secrets, including the values of
+        secret environment variables; a Redactor decides itself what is secret. With `complete` every output is a
+        whole message, of which nothing is held back.
         """
         socket_url(url)
         authorization(token)
@@ -85,6 +98,9 @@ class Publisher:
         self._api = Api(url, token, insecure)
         self._agent_id = str(agent_id)
         self._outbox = Outbox() if outbox is None else outbox
+        self._redactor = redactor(redact, token)
+        self._redaction = None if self._redactor is None else Redaction(self._redactor, complete)
+        self._silence: asyncio.TimerHandle | None = None
         self._blocked_seconds = 0.0
         self._abandoned = False
         self._lease = Lease(lease)
@@ -117,6 +133,7 @@ class Publisher:
         try:
             await self._leave(error)
         finally:
+            self._await_silence(False)
             task, self._task = cast("asyncio.Task[None]", self._task), None
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
@@ -125,10 +142,12 @@ class Publisher:
         if self._abandoned:
             return
         if error is None:
+            self._release()
             await self.flush()
         elif isinstance(error, Exception):
             # The block's own error takes precedence.
             with suppress(Exception):
+                self._release()
                 await within(FAILED_FLUSH_SECONDS, self.flush())
 
     async def output(
@@ -257,24 +276,28 @@ class Publisher:
         Raises `Refused` like the other calls.
         """
         await self.flush()
-        return await ask(self._api, self._agent_id, request)
+        asked = Asked(self._redactor, request)
+        return asked.resolution(await ask(self._api, self._agent_id, asked.request))
 
     async def attach(
         self, file: bytes | PathLike[str], *, name: str = "", media_type: str = "application/octet-stream"
     ) -> Attachment:
         """Store a file for an output: an image (png, jpeg, gif, webp), a PDF or text of at most 10 MiB, as bytes or by
-        its path. Waits while the server is unreachable. Raises `Refused`, and OSError for a file that can't be read.
+        its path. Secrets in text are redacted.
+        Waits while the server is unreachable. Raises `Refused`, and OSError for a file that can't be read.
 
             image = await publisher.attach(Path("chart.png"))
             await publisher.output("The chart", attachments=[image])
         """
         content = file if isinstance(file, bytes) else await asyncio.to_thread(Path(file).read_bytes)
         name = name or ("" if isinstance(file, bytes) else Path(file).name)
+        if self._redaction:
+            content, name = self._redaction.attachment(content, name, media_type)
         return await persistently(lambda: self._api.attach(self._agent_id, content, name, media_type))
 
     async def send(self, message: Message) -> None:
         """Queue any message; waits while the queue is full."""
-        for part in _parts(message):
+        for part in self._parts(message):
             await self.room()
             self._add(part)
 
@@ -289,7 +312,7 @@ class Publisher:
 
     def put(self, message: Message) -> None:
         """Queue any message, even if the queue is full."""
-        for part in _parts(message):
+        for part in self._parts(message):
             self._add(part)
 
     def _add(self, part: Message) -> None:
@@ -303,7 +326,9 @@ class Publisher:
         self._abandoned = True
 
     async def flush(self) -> None:
-        """Wait until the server has acknowledged everything published so far."""
+        """Wait until the server has acknowledged everything published so far, except for text that is likely to be the
+        beginning of a secret and is held back."""
+        self._pause()
         last = self._outbox.last
         await self._until(lambda: self._outbox.acknowledged >= last)
 
@@ -318,6 +343,44 @@ class Publisher:
             self._task.result()
         return True
 
+    # Redaction
 
-def _parts(message: Message) -> Iterable[Message]:
+    def _parts(self, message: Message) -> list[Message]:
+        """The events in which to publish `message`, and what it releases of earlier ones."""
+        self._working()
+        messages = self._redaction.take(message) if self._redaction else [message]
+        self._await_silence(self._redaction is not None and self._redaction.held)
+        return [part for shown in messages for part in _split(shown)]
+
+    def _await_silence(self, held: bool) -> None:
+        if self._silence:
+            self._silence.cancel()
+        self._silence = asyncio.get_running_loop().call_later(HELD_SECONDS, self._silent) if held else None
+
+    def _silent(self) -> None:
+        # The next call reports a refusal.
+        with suppress(AgentstreamError):
+            self._pause()
+
+    def _pause(self) -> None:
+        self._add_all(self._redaction.pause() if self._redaction else ())
+
+    def _release(self) -> None:
+        """Publish what was held back, because nothing follows."""
+        self._add_all(self._redaction.end() if self._redaction else ())
+
+    def _add_all(self, messages: Iterable[Message]) -> None:
+        for message in messages:
+            for part in _split(message):
+                self._add(part)
+
+
+def redactor(redact: bool | Redactor, token: str) -> Redactor | None:
+    """The redactor for a program with this environment and token, if it is to redact."""
+    if isinstance(redact, Redactor):
+        return redact
+    return Redactor({**os.environ, TOKEN_VARIABLE: token}) if redact else None
+
+
+def _split(message: Message) -> Iterable[Message]:
     return message.split() if isinstance(message, Output) else (message,)

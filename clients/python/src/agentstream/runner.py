@@ -23,6 +23,7 @@ from agentstream.outbox import Outbox
 from agentstream.process import Stdio
 from agentstream.publisher import Publisher
 from agentstream.reconnection import persistently
+from agentstream.redaction.publication import redacted_labels
 from agentstream.report import Report, reporting
 from agentstream.requests import Settle
 from agentstream.spool import Spool, abandoned_spools
@@ -81,7 +82,8 @@ async def _agent(options: RunOptions) -> tuple[str, int]:
     api = _api(options)
     workspace = await api.workspace(options.workspace)
     if options.key:
-        labels = await describe(options.command, _environment(options.hidden))
+        found = await describe(options.command, _environment(options.hidden))
+        labels = redacted_labels(options.redactor, found)
         agent = await api.register(workspace.id, options.key, options.name, labels)
     else:
         name = options.name or program(options.command) or options.command[0]
@@ -101,7 +103,7 @@ def _terminal(options: RunOptions, agent_id: str, newest: int, report: Report) -
 
 async def _entitle(options: RunOptions, agent_id: str, title: str) -> bool:
     """Label the agent with the window's title. Returns whether the token permits that."""
-    api, labels = _api(options), {"title": title}
+    api, labels = _api(options), redacted_labels(options.redactor, {"title": title})
     try:
         if options.key:  # which needs only the scope that publishing needs
             workspace = await api.workspace(options.workspace)
@@ -191,4 +193,12 @@ async def _withdraw(options: RunOptions, agent_id: str, run: str) -> None:
 
 
 def _publisher(options: RunOptions, agent_id: str, outbox: Outbox, lease: bool = False) -> Publisher:
-    return Publisher(options.url, options.token, agent_id, lease=lease, insecure=options.insecure, outbox=outbox)
+    return Publisher(
+        options.url,
+        options.token,
+        agent_id,
+        lease=lease,
+        insecure=options.insecure,
+        outbox=outbox,
+        redact=options.redactor or False,
+    )

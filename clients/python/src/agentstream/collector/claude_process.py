@@ -28,6 +28,8 @@ from agentstream.messages import Message, Output, StatusChange, Terminated
 from agentstream.outbox import Outbox
 from agentstream.publisher import Publisher
 from agentstream.reconnection import persistently
+from agentstream.redaction import Redactor
+from agentstream.redaction.publication import redacted_labels
 from agentstream.requests import Resolution
 
 log = logging.getLogger("agentstream")
@@ -41,13 +43,15 @@ CANNOT_TYPE = "This agent runs in a terminal of its own: text and signals from h
 
 @dataclass
 class Place:
-    """Where an agent is reported: the server's API, the agent's id and key, the newest event when it was registered."""
+    """Where an agent is reported: the server's API, the agent's id and key, the newest event when it was registered, and what
+    removes secrets from what is published."""
 
     api: Api
     workspace_id: str
     agent_id: str
     key: str
     newest: int
+    redactor: Redactor
 
 
 @dataclass
@@ -208,13 +212,23 @@ class ReportedProcess:
     def _publish_as(self, producer: str, lease: bool = False) -> Publisher:
         api = self.place.api
         outbox = Outbox(producer=producer)
-        return Publisher(api.url, api.token, self.place.agent_id, lease=lease, insecure=api.insecure, outbox=outbox)
+        # Each message must be one event, because a feed's events have the same numbers every time.
+        return Publisher(
+            api.url,
+            api.token,
+            self.place.agent_id,
+            lease=lease,
+            insecure=api.insecure,
+            outbox=outbox,
+            redact=self.place.redactor,
+            complete=True,
+        )
 
     async def _label(self) -> None:
         """Keep the agent's labels up to date."""
         while True:
             await asyncio.sleep(LABELS_SECONDS)
-            if (found := dict(self.agent.labels)) != self._told_labels:
+            if (found := redacted_labels(self.place.redactor, self.agent.labels)) != self._told_labels:
                 with suppress(Refused):
                     await persistently(
                         lambda: self.place.api.register(self.place.workspace_id, self.place.key, labels=found)

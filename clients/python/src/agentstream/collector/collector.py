@@ -19,9 +19,12 @@ from agentstream.collector.claude_registry import ClaudeProcess, claude_home, pr
 from agentstream.collector.config import Config, Reporting
 from agentstream.collector.hooks import AlreadyRunning, HookEvent, HookSpool, hook_folder
 from agentstream.collector.positions import Positions, state_path
+from agentstream.credentials import TOKEN_VARIABLE
 from agentstream.errors import Refused
 from agentstream.labels import describe_folder, labels
 from agentstream.reconnection import persistently
+from agentstream.redaction import Redactor
+from agentstream.redaction.publication import redacted_labels
 
 log = logging.getLogger("agentstream")
 
@@ -46,6 +49,7 @@ class Collector:
 
     def __post_init__(self) -> None:
         self._api = Api(self.config.url, self.token, self.config.insecure)
+        self._redactor = Redactor({**self.environment, TOKEN_VARIABLE: self.token})
         self._spool = HookSpool(hook_folder(self.environment))
         self._positions = Positions.load(state_path(self.environment))
         self._home = claude_home(self.environment)
@@ -136,10 +140,11 @@ class Collector:
             return None
         key, number = self._seat(process, described["host"])
         workspace = await persistently(lambda: self._api.workspace(reporting.workspace))
+        described = redacted_labels(self._redactor, described)
         about = described | labels({"tool": "claude", "toolVersion": process.version, "session": process.session})
         agent = await persistently(lambda: self._api.register(workspace.id, key, _name(described, number), about))
         newest = await persistently(lambda: self._api.newest(agent.id))
-        return process, Place(self._api, workspace.id, agent.id, key, newest), reporting
+        return process, Place(self._api, workspace.id, agent.id, key, newest, self._redactor), reporting
 
     def _seat(self, process: ClaudeProcess, host: str) -> tuple[str, int]:
         """The process's key: the one it had before, else the first of its folder that no other process has."""
