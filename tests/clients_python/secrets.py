@@ -167,7 +167,18 @@ def _formats() -> Iterator[Case]:
     for number, (kind, maker) in enumerate(FORMATS):
         for place in (PLACES[(number + step) % len(PLACES)] for step in range(4)):
             secret = maker(make)
-            yield Case(place.format(secret, secret), (secret.rpartition(":")[2],), kind)
+            yield Case(place.format(secret, secret), (_hidden(kind, secret),), kind)
+
+
+def _hidden(kind: str, secret: str) -> str:
+    """The part of a secret that isn't public: the numbers of bots are."""
+    match kind:
+        case "telegram token":
+            return secret.partition(":")[2]
+        case "discord token":
+            return secret.partition(".")[2]
+        case _:
+            return secret
 
 
 def _assigned() -> Iterator[Case]:

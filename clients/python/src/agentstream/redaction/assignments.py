@@ -130,10 +130,9 @@ def _name(word: str, text: str, start: int, end: int, after: int) -> Name | None
     found = names.strength(spaced[0] if spaced else prefix, text[start:end], suffix.split(" ")[0])
     if found is None or (word == "pwd" and not prefix and text[start:end] == "PWD"):
         return None
-    kind = "api key" if word == "key" and found is Strength.TOKEN else names.WORDS[word][0]
     begins = start - len(prefix)
     return Name(
-        kind,
+        names.kind_of(word, found),
         found,
         suffix,
         after,

@@ -74,15 +74,20 @@ def strength(prefix: str, word: str, suffix: str) -> Strength | None:
             return None if _HARMLESS_BEFORE.search(prefix) else found
 
 
+def kind_of(word: str, found: Strength) -> str:
+    """The kind that is shown for a name with `word`."""
+    return "api key" if word == "key" and found is Strength.TOKEN else WORDS[word][0]
+
+
 def of(name: str) -> tuple[str, Strength] | None:
     """The kind and strength of the last such word in a whole name; None if its value isn't secret."""
     lower = name.lower()
-    for word, (kind, _) in WORDS.items():
+    for word in WORDS:
         at = lower.rfind(word) if len(lower) == len(name) else -1
         if at < 0 or (word == "pass" and name[:at][-1:] not in ("", "_", "-", ".")):
             continue
         if found := strength(name[:at], name[at : at + len(word)], name[at + len(word) :]):
-            return kind, found
+            return kind_of(word, found), found
     return None
 
 

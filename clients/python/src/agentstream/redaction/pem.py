@@ -11,10 +11,10 @@ _HEADER = re.compile(r"[A-Z0-9 ]{0,60}PRIVATE KEY(?: BLOCK)?-----")
 _HEADER_BEGUN = re.compile(r"[A-Z0-9 ]{0,80}-{0,5}\Z")
 # A key in prose or code, such as a pattern that looks for keys, is not followed by one of these and base64.
 _BREAK = r"(?:\\+[nr]|\s)"
+_BREAK_BEGUN = re.compile(r"\\*\Z")
 # What may stand between runs of base64: line breaks, also escaped ones, and what listings, patches and code add.
-_GLUE = re.compile(rf"(?:{_BREAK}|[\"'`+,;>|#*.() -]|(?<=[\s+-])\d{{1,6}}(?:→|\t|[:|-] ?)){{0,64}}")
-_RUN = re.compile(r"(?:[A-Za-z0-9/=]|\+(?=[A-Za-z0-9/+=]))+")
-# How the last line may end, after which only the footer follows.
+_GLUE = re.compile(rf"(?:{_BREAK}|[\"'`,;>|#*.() -]|\+(?=[\s\"'])|(?<=[\s+-])\d{{1,6}}(?:→|\t|[:|-] ?)){{0,64}}")
+_RUN = re.compile(r"[A-Za-z0-9+/=]+")
 _FOOTER = re.compile(r"-----END [A-Z0-9 ]{0,60}PRIVATE KEY(?: BLOCK)?-----")
 _FOOTER_BEGUN = re.compile(r"-{1,5}\Z|-----E?\Z|-----EN?\Z|-----END?\Z|-----END [A-Z0-9 ]{0,80}-{0,5}\Z")
 _ATTRIBUTE = re.compile(
@@ -35,7 +35,7 @@ class Body:
             at = _dashes(text, start, glue)
             if footer := _FOOTER.match(text, at):
                 return footer.end(), True
-            if not final and (at == len(text) or glue == len(text) or _FOOTER_BEGUN.match(text, at)):
+            if not final and (_BREAK_BEGUN.match(text, glue) or _FOOTER_BEGUN.match(text, at)):
                 return start, False
             end = self._line(text, glue, final)
             if end is None:
@@ -64,7 +64,7 @@ class Body:
         at = _dashes(text, end, after)
         if _FOOTER.match(text, at):
             return end
-        if not final and (after == len(text) or _FOOTER_BEGUN.match(text, at)):
+        if not final and (_BREAK_BEGUN.match(text, after) or _FOOTER_BEGUN.match(text, at)):
             return -1
         # PGP's checksum is a line of its own: =AbCd.
         return end if text[start:end].startswith("=") or text[after : after + 1] == "=" else None
@@ -91,10 +91,7 @@ def _is_over(text: str, start: int, final: bool) -> bool:
 
 def _without_end(text: str, start: int, end: int) -> int:
     """Leaves enough of an incomplete run to recognize its continuation. Returns -1 if there is no more than that."""
-    end -= _LONG
-    while end > start and text[end] == "+":
-        end -= 1
-    return end if end > start else -1
+    return end - _LONG if end - _LONG > start else -1
 
 
 def _dashes(text: str, start: int, end: int) -> int:
