@@ -13,7 +13,9 @@ from agentstream.redaction.verdict import Anchor, Rest, Run, Secret, Undecided, 
 # Longest value that is judged as a whole, in characters.
 MAX_JUDGED = 256
 
-_SUFFIX = re.compile(r"[\w\-.]{0,50}(?: (?:access )?key)?(?: \[[^\]\n]{0,24}\])?", re.ASCII | re.IGNORECASE)
+_SUFFIX = re.compile(
+    r"[\w\-.]{0,50}(?: (?:access )?key)?(?: \[(?!redacted: )[^\]\n]{0,24}\])?", re.ASCII | re.IGNORECASE
+)
 _ANSI = r"\x1b\[[0-9;]{0,12}[mK]"
 _BRACKET_BEGUN = re.compile(r" \[[^\]\n]{0,24}")
 _CLOSING = re.compile(rf"(?:{_ANSI}|\\{{0,3}}[\"'`]|\])*")
@@ -27,6 +29,8 @@ _QUOTE_BEGUN = re.compile(r"[rRbBuUfF@$]{0,2}\\{0,3}\Z")
 _SHELL = Run(r"^\s\x1b\"'`;|&<>\\,()\[\]{}", ",()[]{}")
 _PLAIN = Run(r"^\s\x1b\"'`;|&<>\\,()\[\]{}", "()[]{}")
 _LONGEST_GAP = 64
+# The mark of a secret that has been redacted already is no name.
+_MARK = re.compile(r"\[redacted: [\w ]{0,30}\Z")
 # A variable with the value, as in `password = new_password`.
 _NAME_AGAIN = re.compile(r"[a-z_]*(?:pass|pwd|token|secret)[a-z_]*\d?", re.ASCII | re.IGNORECASE)
 _NO_VALUE = re.compile(r"\w+=", re.ASCII)
@@ -129,6 +133,8 @@ def _name(word: str, text: str, start: int, end: int, after: int) -> Name | None
         return None
     found = names.strength(spaced[0] if spaced else prefix, text[start:end], suffix.split(" ")[0])
     if found is None or (word == "pwd" and not prefix and text[start:end] == "PWD"):
+        return None
+    if _MARK.search(text, max(0, start - 40), start):
         return None
     begins = start - len(prefix)
     return Name(
