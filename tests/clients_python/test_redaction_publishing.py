@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 from agentstream import Api, BlockingPublisher, FileChange, Option, PlanEntry, Publisher, Request
+from agentstream.messages import Output
 from agentstream.redaction import Redactor
+from agentstream.redaction.publication import Redaction
 from agentstream.redaction.requests import redacted_request
 
 from tests.support.server import LiveServer
@@ -190,6 +192,16 @@ def test_what_only_looked_like_a_secret_is_published_at_the_end() -> None:
     published(store, talk)
     assert [event["type"] for event in store.events][-1] == "agent:terminated"
     assert "".join(event["payload"].get("content", "") for event in store.events) == "It is ghp_abc"
+
+
+def test_a_complete_message_becomes_exactly_one_with_nothing_held_back() -> None:
+    redaction = Redaction(Redactor(), complete=True)
+    for text in (f"It is {TOKEN[:20]}", "Enter the pass", TOKEN, ""):
+        [shown] = redaction.take(Output(text, message_id="m"))
+        assert isinstance(shown, Output)
+        assert shown.content == text.replace(TOKEN, MARK)
+    assert not redaction.held
+    assert redaction.pause() == redaction.end() == []
 
 
 def test_many_short_secrets_do_not_make_a_message_too_large() -> None:

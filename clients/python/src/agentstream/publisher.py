@@ -283,8 +283,8 @@ class Publisher:
         self, file: bytes | PathLike[str], *, name: str = "", media_type: str = "application/octet-stream"
     ) -> Attachment:
         """Store a file for an output: an image (png, jpeg, gif, webp), a PDF or text of at most 10 MiB, as bytes or by
-        its path. Secrets in text are redacted.
-        Waits while the server is unreachable. Raises `Refused`, and OSError for a file that can't be read.
+        its path. Secrets in text are redacted. Waits while the server is unreachable. Raises `Refused`, and OSError for
+        a file that can't be read.
 
             image = await publisher.attach(Path("chart.png"))
             await publisher.output("The chart", attachments=[image])

@@ -43,8 +43,8 @@ CANNOT_TYPE = "This agent runs in a terminal of its own: text and signals from h
 
 @dataclass
 class Place:
-    """Where an agent is reported: the server's API, the agent's id and key, the newest event when it was registered, and what
-    removes secrets from what is published."""
+    """Where an agent is reported: the server's API, the agent's id and key, the newest event when it was registered,
+    and what removes secrets from everything published."""
 
     api: Api
     workspace_id: str
