@@ -1,8 +1,6 @@
 """`agentstream run --terminal` in a real shell inside tmux: job control and pictures."""
 
-import os
 import shlex
-import shutil
 import sys
 from pathlib import Path
 
@@ -13,9 +11,7 @@ from tests.support.tmux import tmux
 from .place import Place
 from .terminals import environment, line
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("tmux") is None and os.environ.get("CI") != "true", reason="tmux is not installed"
-)
+pytestmark = pytest.mark.tmux
 
 PAINTER = (sys.executable, str(Path(__file__).with_name("painter.py")))
 SUSPENDER = (sys.executable, str(Path(__file__).with_name("suspender.py")))

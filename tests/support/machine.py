@@ -1,4 +1,4 @@
-"""What the tests need and pip cannot give: Chromium and Node.js.
+"""What the tests need and pip cannot give: Chromium, Node.js and tmux.
 
 Run as a program it installs what is missing where it may (root on Debian) and says what it could not: all tools, or the
 one named (`node`, which `make lint` needs). Tests that need what is missing are skipped by name; with CI=true they fail
@@ -42,7 +42,8 @@ CHROMIUM = Tool(
     ("chromium-headless-shell",),
 )
 NODE = Tool("node", ("node",), ("nodejs", "npm"))
-TOOLS = (CHROMIUM, NODE)
+TMUX = Tool("tmux", ("tmux",), ("tmux",))
+TOOLS = (CHROMIUM, NODE, TMUX)
 # What checks the JavaScript, what tests it, and the coding agents that tests drive.
 NODE_PROJECTS = (ROOT, ROOT / "clients" / "js", ROOT / "tests" / "tools")
 
