@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from difflib import unified_diff
 from typing import Any
 
+from agentstream.adapters import patches
 from agentstream.adapters.bounds import plain
 
 # Above this many lines the diff replaces everything: finding common lines takes quadratic time.
@@ -33,6 +34,8 @@ def changes(tool: str, input_: Mapping[str, Any]) -> list[Change]:
             return patched(path, ("", content))
         case "notebookedit", {"notebook_path": str(path), "new_source": str(source)}:
             return patched(path, ("", source))
+        case "apply_patch", {"input": str(patch)}:
+            return [{"path": plain(path), "patch": plain(diff)} for path, diff in patches.diffs(patch) if _fits(path)]
         case _:
             return []
 
@@ -40,11 +43,15 @@ def changes(tool: str, input_: Mapping[str, Any]) -> list[Change]:
 def patched(path: str, *pairs: tuple[str, str]) -> list[Change]:
     """One file's patch, from the text before and after each edit."""
     hunks = [line for old, new in pairs for line in _hunks(old, new)]
-    # A path with line breaks would look like part of the patch.
-    if not hunks or not 0 < len(path) <= MAX_PATH or "\n" in path:
+    if not hunks or not _fits(path):
         return []
     patch = "\n".join([f"--- {path}", f"+++ {path}", *hunks]) + "\n"
     return [{"path": plain(path), "patch": plain(patch)}]
+
+
+def _fits(path: str) -> bool:
+    # A path with line breaks would look like part of the patch.
+    return 0 < len(path) <= MAX_PATH and "\n" not in path
 
 
 def _pairs(edits: list[Any]) -> Iterator[tuple[str, str]]:

@@ -15,6 +15,7 @@ MAX_BYTES = 100 * 1024
 _KINDS: dict[str, ToolKind] = {
     "read": "read",
     "notebookread": "read",
+    "view_image": "read",
     "ls": "read",
     "list": "read",
     "edit": "edit",
@@ -32,11 +33,17 @@ _KINDS: dict[str, ToolKind] = {
     "bash": "execute",
     "command": "execute",
     "bashoutput": "execute",
+    "exec_command": "execute",
+    "local_shell": "execute",
+    "shell": "execute",
+    "shell_command": "execute",
+    "write_stdin": "execute",
     "killshell": "execute",
     "webfetch": "fetch",
     "fetch": "fetch",
     "todowrite": "think",
     "todoread": "think",
+    "update_plan": "think",
 }
 
 
