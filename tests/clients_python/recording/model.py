@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 from typing import Any
 
 from . import messages_api, responses_api
@@ -37,7 +38,7 @@ class Script:
         with self._lock:
             self.requests.append(request)
             number = len(self.requests)
-            if not request.get("tools"):
+            if not request.get("tools") or "format" in (request.get("text") or {}):
                 return ASIDE, number
             answer = self._answers[0]
             if len(self._answers) > 1:
@@ -46,11 +47,12 @@ class Script:
 
 
 @contextmanager
-def serving(script: Script, port: int = PORT) -> Iterator[str]:
-    """The base URL of a model that follows the script."""
+def serving(script: Script, port: int = PORT, headers: Mapping[str, str] = MappingProxyType({})) -> Iterator[str]:
+    """The base URL of a model that follows the script; `headers` go with each streamed answer."""
 
     class Handler(_Handler):
         scene = script
+        more = headers
 
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -63,6 +65,7 @@ def serving(script: Script, port: int = PORT) -> Iterator[str]:
 
 class _Handler(BaseHTTPRequestHandler):
     scene: Script
+    more: Mapping[str, str]
 
     def log_message(self, *args: object) -> None:
         """Say nothing."""
@@ -99,6 +102,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _stream(self, events: Iterable[dict[str, Any]]) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
+        for name, value in self.more.items():
+            self.send_header(name, value)
         self.end_headers()
         for event in events:
             self.wfile.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
