@@ -132,9 +132,12 @@ def _logout(given: argparse.Namespace) -> int:
 
 
 def _connect(given: argparse.Namespace) -> int:
+    token = given_token(given)
+    if token is None and sys.stdin.isatty():
+        token = sign_in(given.url, given.insecure, scopes=("publish",))
     choice = Choice(
         given.url,
-        _token(given),
+        token or _token(given),
         given.workspace,
         given.insecure,
         given.yes,

@@ -95,6 +95,7 @@ class ReportedProcess:
         for event in self.agent.asking:
             if not self.spool.waits(event):
                 self._put(self.agent.unanswerable(event))
+                self.spool.forget(event)
         self._deliver()
 
     def hook(self, event: HookEvent, is_old: bool = False) -> None:

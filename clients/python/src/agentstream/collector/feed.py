@@ -86,6 +86,8 @@ class Feed:
             if lines:
                 position = replace(position, segment=lines[0].offset // SEGMENT_BYTES)
                 self.positions.put_file(self.path, position)
+        if self._inode() == position.inode:  # it was emptied and written anew
+            self.positions.put_file(self.path, Position(position.inode, 0, 0, position.generation + 1))
 
     async def _segment(self, tail: Tail, lines: list[Line], segment: int, publisher: Publisher) -> list[Line]:
         """Publish a segment; returns the first lines of the next one, or none if the file was replaced."""
@@ -98,7 +100,8 @@ class Feed:
                 await self._publish(line, translator, publisher)
                 if number % LINES_PER_TURN == LINES_PER_TURN - 1:
                     await asyncio.sleep(0)
-            if not (lines := tail.read()):
+            lines = tail.read()
+            if not lines and not tail.replaced:
                 self._caught_up.set()
                 await asyncio.sleep(POLL_SECONDS)
         return []
@@ -118,6 +121,12 @@ class Feed:
         """The segment's producer; whatever changes the numbers of its events is part of the name."""
         parts = (self.name, position.inode, position.generation, position.start, position.segment)
         return f"feed-{sha256(repr(parts).encode()).hexdigest()[:40]}"
+
+    def _inode(self) -> int | None:
+        try:
+            return self.path.stat().st_ino
+        except FileNotFoundError:
+            return None
 
     def _position(self) -> Position | None:
         """Where to begin; None while there is no file."""

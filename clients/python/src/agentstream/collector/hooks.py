@@ -136,7 +136,8 @@ class HookSpool:
         return True
 
     def forget(self, event: HookEvent) -> None:
-        """Remove what a hook left that no longer waits."""
+        """Remove what a hook left that no longer waits, and end what still reads in its place."""
+        self.answer(event, "")
         self._remove("asks", event.id)
         self._remove("answers", event.id)
 

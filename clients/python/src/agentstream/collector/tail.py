@@ -70,6 +70,8 @@ class Tail:
             self.offset = line.end
             if self._skipping:
                 self._skipping = False
+            elif len(text) > MAX_LINE_BYTES:
+                self.skipped += 1
             else:
                 yield line
         self._rest = rest

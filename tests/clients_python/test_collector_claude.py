@@ -1,0 +1,257 @@
+"""Claude Code's transcripts, as recorded from the real tool in a terminal, become readable events."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from agentstream.collector.activity import Activity
+from agentstream.collector.claude_agent import ClaudeAgent
+from agentstream.collector.claude_registry import ClaudeProcess, processes, start_time
+from agentstream.collector.claude_transcript import ClaudeTranscript
+from agentstream.collector.hooks import HookEvent
+from agentstream.messages import Context, Message, Output, Session, StatusChange, Usage
+from agentstream.requests import Ask, Resolution, Settle
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+RECORDED = Path(__file__).parent / "transcripts" / "claude-tui" / "2.1.332.jsonl"
+
+
+def records() -> list[tuple[int, dict[str, Any]]]:
+    """The recorded lines, with the bytes at which they begin."""
+    found, offset = [], 0
+    for line in RECORDED.read_bytes().splitlines(keepends=True):
+        found.append((offset, json.loads(line)))
+        offset += len(line)
+    return found
+
+
+def translated(lines: list[tuple[int, dict[str, Any]]]) -> list[list[Message]]:
+    transcript = ClaudeTranscript()
+    return [list(transcript.translate(record, offset)) for offset, record in lines]
+
+
+def flat(lines: list[list[Message]]) -> Iterator[Output]:
+    for messages in lines:
+        yield from (message for message in messages if isinstance(message, Output))
+
+
+def test_a_talk_becomes_its_words_tools_and_results() -> None:
+    said = [(one.role, one.kind, one.tool_name, one.content) for one in flat(translated(records()))]
+    assert said[:6] == [
+        ("user", "text", None, "Make a file"),
+        ("assistant", "thinking", None, "The user wants a file."),
+        ("assistant", "text", None, "I make it."),
+        ("tool", "tool_call", "Bash", '{"command":"touch made.txt && echo größer","description":"Make a file"}'),
+        ("tool", "tool_result", "Bash", "größer"),
+        ("assistant", "text", None, "It is made."),
+    ]
+    assert ("system", "text", None, "Interrupted by the user.") in said
+    assert [one[3] for one in said if one[0] == "user"] == ["Make a file", "Paint it", "Something else", "Read it"]
+
+
+def test_reading_from_any_line_on_yields_the_same_messages() -> None:
+    whole = translated(records())
+    for start in range(len(whole)):
+        part = translated(records()[start:])
+        for expected, found in zip(whole[start:], part, strict=True):
+            # A result doesn't name a tool whose call was not read.
+            assert [_without_tool(one) for one in found] == [_without_tool(one) for one in expected]
+
+
+def _without_tool(message: Message) -> dict[str, Any]:
+    return {name: value for name, value in message.payload().items() if name != "toolName"}
+
+
+def test_every_message_has_an_id_of_its_own() -> None:
+    ids = [one.message_id for one in flat(translated(records()))]
+    assert len(set(ids)) == len(ids)
+
+
+def test_a_turn_is_running_until_it_ends() -> None:
+    transcript = ClaudeTranscript()
+    seen = [activity for _, record in records() if (activity := transcript.activity(record))]
+    assert seen[0] is Activity.RUNNING
+    assert seen[-1] is Activity.IDLE
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_no_value_of_a_record_stops_the_translation(data: st.DataObject) -> None:
+    _, record = data.draw(st.sampled_from(records()))
+    record = json.loads(json.dumps(record))
+    spot: Any = record
+    for _ in range(data.draw(st.integers(0, 3))):
+        keys = list(spot) if isinstance(spot, dict) else list(range(len(spot)))
+        if not keys:
+            break
+        key = data.draw(st.sampled_from(keys))
+        if not isinstance(spot[key], dict | list):
+            spot[key] = data.draw(JSON)
+            break
+        spot = spot[key]
+    transcript = ClaudeTranscript()
+    list(transcript.translate(record, 0))
+    transcript.activity(record)
+    transcript.title(record)
+
+
+# What hooks, the registry and the status line say
+
+
+def process(activity: Activity, changed: float, session: str = "s1", waiting_for: str | None = None) -> ClaudeProcess:
+    return ClaudeProcess(1, "1", session, "/work", activity, waiting_for, 1.0, changed, "2.1.332", None, "interactive")
+
+
+def permission(at: float = 10.0, **more: Any) -> HookEvent:
+    event = {"hook_event_name": "PermissionRequest", "tool_name": "Bash", "tool_input": {"command": "ls"}, **more}
+    return HookEvent("7-8", at, 8, True, event)
+
+
+def hook(name: str, **fields: Any) -> HookEvent:
+    return HookEvent(f"{name}-1", 11.0, 1, False, {"hook_event_name": name, **fields})
+
+
+def asked(agent: ClaudeAgent, event: HookEvent) -> Ask:
+    [ask] = [message for message in agent.hook(event) if isinstance(message, Ask)]
+    return ask
+
+
+@pytest.fixture
+def agent() -> ClaudeAgent:
+    agent = ClaudeAgent("run")
+    assert list(agent.see(process(Activity.IDLE, 2.0))) == [
+        Session("s1", "started", cwd="/work"),
+        StatusChange("idle"),
+    ]
+    return agent
+
+
+def test_the_registry_gives_the_status(agent: ClaudeAgent) -> None:
+    assert list(agent.see(process(Activity.RUNNING, 3.0))) == [StatusChange("running")]
+    waits = process(Activity.WAITING, 4.0, waiting_for="input needed")
+    assert list(agent.see(waits)) == [StatusChange("waiting", "awaiting_input")]
+    assert list(agent.see(process(Activity.IDLE, 5.0))) == [StatusChange("idle")]
+
+
+def test_a_permission_is_asked_once_and_answered_with_the_tools_own_input(agent: ClaudeAgent) -> None:
+    list(agent.hook(hook("PreToolUse", tool_name="Bash", tool_input={"command": "ls"}, tool_use_id="t1")))
+    ask = asked(agent, permission())
+    assert ask.request.tool == {"name": "Bash", "input": {"command": "ls"}, "toolCallId": "t1"}
+    assert list(agent.hook(permission())) == []
+    list(agent.resolved(ask.request.id, Resolution("answered", "allow")))
+    [(event, text)] = agent.answers
+    assert event.id == "7-8"
+    decision = json.loads(text)["hookSpecificOutput"]["decision"]
+    assert decision == {"behavior": "allow", "updatedInput": {"command": "ls"}}
+    assert list(agent.hook(permission())) == []  # the hook takes a moment to go
+
+
+def test_two_collectors_call_a_request_the_same() -> None:
+    requests = [asked(ClaudeAgent(run), permission()).request.id for run in ("one", "another")]
+    assert requests[0] == requests[1]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        hook("PostToolUse", tool_use_id="t1"),
+        hook("PostToolUseFailure", tool_use_id="t1"),
+        hook("Stop"),
+        hook("UserPromptSubmit"),
+    ],
+    ids=lambda told: told.event["hook_event_name"],
+)
+def test_what_the_terminal_answered_is_resolved(agent: ClaudeAgent, told: HookEvent) -> None:
+    list(agent.hook(hook("PreToolUse", tool_name="Bash", tool_input={"command": "ls"}, tool_use_id="t1")))
+    ask = asked(agent, permission())
+    assert Settle(ask.request.id, "answered_elsewhere") in list(agent.hook(told))
+
+
+def test_a_dialog_that_has_closed_was_answered_in_the_terminal(agent: ClaudeAgent) -> None:
+    ask = asked(agent, permission(at=10.0))
+    assert list(agent.see(process(Activity.RUNNING, 9.0))) == []  # older than the dialog
+    assert Settle(ask.request.id, "answered_elsewhere") in list(agent.see(process(Activity.RUNNING, 12.0)))
+    assert [text for _, text in agent.answers] == [""]
+
+
+def test_a_request_of_a_background_agent_has_no_dialog_to_close(agent: ClaudeAgent) -> None:
+    asked(agent, permission(at=10.0, agent_id="sub"))
+    assert list(agent.see(process(Activity.RUNNING, 12.0))) == []
+    assert list(agent.hook(hook("Stop"))) == []
+
+
+def test_an_error_stays_until_the_next_turn(agent: ClaudeAgent) -> None:
+    told = list(agent.hook(hook("StopFailure", error="server_error", last_assistant_message="It broke")))
+    assert told[-1] == StatusChange("error")
+    assert list(agent.see(process(Activity.IDLE, 12.0))) == []
+    assert list(agent.see(process(Activity.RUNNING, 13.0))) == [StatusChange("running")]
+
+
+def test_a_reached_limit_waits(agent: ClaudeAgent) -> None:
+    assert list(agent.hook(hook("StopFailure", error="rate_limit"))) == [StatusChange("waiting", "rate_limited")]
+
+
+def status_line(cost: float, **more: Any) -> HookEvent:
+    window = {
+        "context_window_size": 200_000,
+        "current_usage": {"input_tokens": 1_000, "output_tokens": 1_000, "cache_read_input_tokens": 18_000},
+    }
+    told: Mapping[str, Any] = {
+        "session_id": "s1",
+        "model": {"id": "m"},
+        "cost": {"total_cost_usd": cost},
+        "context_window": window,
+        **more,
+    }
+    return HookEvent("1-1", 3.0, 1, False, told)
+
+
+def test_the_status_line_gives_context_cost_and_limits(agent: ClaudeAgent) -> None:
+    limits = {"five_hour": {"used_percentage": 40, "resets_at": 1_800_000_000}}
+    context, usage = agent.hook(status_line(0.5, rate_limits=limits))
+    assert context == Context(10, 20_000, 200_000)
+    assert isinstance(usage, Usage)
+    assert (usage.session, usage.model, usage.cost_usd) == ("s1", "m", 0.5)
+    assert usage.limits is not None
+    assert (usage.limits[0].name, usage.limits[0].used_percent) == ("five_hour", 40.0)
+    assert list(agent.hook(status_line(0.5, rate_limits=limits))) == []  # it hasn't changed
+
+
+def test_a_new_session_of_the_same_process_costs_what_it_costs_itself(agent: ClaudeAgent) -> None:
+    list(agent.hook(status_line(0.5)))
+    assert Session("s2", "cleared", cwd="/work") in list(agent.see(process(Activity.IDLE, 4.0, "s2")))
+    [usage] = agent.hook(status_line(0.75, session_id="s2"))
+    assert isinstance(usage, Usage)
+    assert usage.cost_usd == 0.25
+
+
+def test_registry_entries_that_are_not_whole_are_left_out(tmp_path: Path) -> None:
+    folder = tmp_path / "sessions"
+    folder.mkdir()
+    good = {"pid": 7, "sessionId": "s", "cwd": "/", "status": "busy", "procStart": "1"}
+    (folder / "7.json").write_text(json.dumps(good))
+    (folder / "8.json").write_text(json.dumps(good)[:20])
+    (folder / "9.json").write_text(json.dumps({**good, "pid": "9"}))
+    (folder / "pid-1.json").write_text("[]")
+    assert [(one.pid, one.activity) for one in processes(tmp_path)] == [(7, Activity.RUNNING)]
+
+
+def test_a_process_that_took_over_the_pid_is_another() -> None:
+    started = start_time(os.getpid())
+    assert started is not None
+    running = replace(process(Activity.IDLE, 1.0), pid=os.getpid(), started=started)
+    assert running.is_alive
+    if started:  # this system tells when a process began
+        assert not replace(running, started="1").is_alive
