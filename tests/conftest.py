@@ -68,6 +68,7 @@ def root(live: LiveServer) -> Api:
     return Api(live.url, live.token("root", "--superuser"))
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     _skip_what_needs_missing_tools(items)
     _move_long_files_to_the_front(items)
@@ -89,7 +90,7 @@ def _move_long_files_to_the_front(items: list[pytest.Item]) -> None:
     waiting = [path for path in files if path.parent.name == "chaos"]
     computing = [path for path in files if path.parent.name == "browser"]
     turns = {path: turn for paths in (waiting, computing) for turn, path in enumerate(paths)}
-    items.sort(key=lambda item: turns.get(item.path, len(items)))
+    items.sort(key=lambda item: turns.get(item.path, len(files)))
 
 
 @pytest.fixture(scope="session")

@@ -153,7 +153,8 @@ def test_a_running_agent_silent_for_long_needs_attention(board: Page, place: Pla
     attention = board.get_by_role("region", name="Needs attention")
     expect(attention).to_be_hidden()
     board.clock.fast_forward("08:00")
-    expect(attention).to_contain_text(re.compile(r"silent for 1\d min"))
+    # The page looks for silent agents every 15 s.
+    expect(attention).to_contain_text(re.compile(r"silent for 1\d min"), timeout=60_000)
 
 
 AGENTS = """

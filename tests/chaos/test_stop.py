@@ -33,6 +33,7 @@ def test_an_orderly_stop_spreads_its_closes_and_loses_nothing(tmp_path: Path) ->
                     os.kill(server.pid, signal.SIGTERM)
                     assert await asyncio.to_thread(server.stop, LIMIT) == 0
                     took = time.monotonic() - asked
+                    await until(lambda: all(watcher.ends for watcher in watchers), 20, "every close to arrive")
                     ends = [watcher.ends[0] for watcher in watchers]
                     await asyncio.to_thread(server.start)
                     stored = producers[0].n

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from agentstream.collector.activity import Activity
 from agentstream.collector.claude_agent import ClaudeAgent
-from agentstream.collector.claude_registry import ClaudeProcess, processes, start_time
+from agentstream.collector.claude_registry import ClaudeProcess, ClaudeRegistry, start_time
 from agentstream.collector.claude_transcript import ClaudeTranscript
 from agentstream.collector.hooks import HookEvent
 from agentstream.messages import Context, Message, Output, Session, StatusChange, Usage
@@ -245,7 +245,7 @@ def test_registry_entries_that_are_not_whole_are_left_out(tmp_path: Path) -> Non
     (folder / "8.json").write_text(json.dumps(good)[:20])
     (folder / "9.json").write_text(json.dumps({**good, "pid": "9"}))
     (folder / "pid-1.json").write_text("[]")
-    assert [(one.pid, one.activity) for one in processes(tmp_path)] == [(7, Activity.RUNNING)]
+    assert [(one.pid, one.activity) for one in ClaudeRegistry(tmp_path).processes()] == [(7, Activity.RUNNING)]
 
 
 def test_a_process_that_took_over_the_pid_is_another() -> None:

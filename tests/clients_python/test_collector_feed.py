@@ -53,6 +53,7 @@ def expected(count: int) -> str:
 def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feeds, "SEGMENT_BYTES", SEGMENT)
     monkeypatch.setattr(feeds, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(feeds, "IDLE_POLL_SECONDS", 0.01)
 
 
 def feed(place: Place, path: Path, state: Path, backfill: bool = True) -> Feed:
