@@ -4,17 +4,29 @@ It ends with q. `python painter.py`
 """
 
 import curses
+import os
 
 
 def main(screen: "curses.window") -> None:
     curses.start_color()
     curses.use_default_colors()
     curses.mousemask(curses.ALL_MOUSE_EVENTS)
+    screen.timeout(500)  # a signal that comes just before a read doesn't end it
     keys = ""
     while not keys.endswith("q"):
         draw(screen, keys)
         key = screen.getch()
-        keys += {curses.KEY_RESIZE: "<resize>", curses.KEY_UP: "<up>", 27: "<esc>"}.get(key) or chr(key)
+        if key == curses.KEY_RESIZE or curses.is_term_resized(*size()):
+            curses.resizeterm(*size())
+            keys = keys.removesuffix("<resize>") + "<resize>"
+        elif key >= 0:
+            keys += {curses.KEY_UP: "<up>", 27: "<esc>"}.get(key) or chr(key)
+
+
+def size() -> tuple[int, int]:
+    """Rows and columns."""
+    columns, rows = os.get_terminal_size()
+    return rows, columns
 
 
 def draw(screen: "curses.window", keys: str) -> None:

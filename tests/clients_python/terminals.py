@@ -9,8 +9,11 @@ from tests.support.pty import Screen, screen
 from .command import PYTHON, STATE
 from .place import Place
 
+# A busy server takes longer to hear of the end than people wait for.
+TERMINAL = ("--terminal", "--wait", "60")
 
-def line(place: Place, *command: str, options: tuple[str, ...] = ("--terminal",)) -> list[str]:
+
+def line(place: Place, *command: str, options: tuple[str, ...] = TERMINAL) -> list[str]:
     """The command line that runs `command` in a terminal."""
     return [PYTHON, "-m", "agentstream", "run", "--workspace", place.slug, "--name", "agent", *options, "--", *command]
 
@@ -24,7 +27,7 @@ def environment(place: Place) -> dict[str, str]:
 def attended(
     place: Place,
     *command: str,
-    options: tuple[str, ...] = ("--terminal",),
+    options: tuple[str, ...] = TERMINAL,
     size: tuple[int, int] = (24, 80),
 ) -> Iterator[Screen]:
     """The command under `agentstream run` in a terminal."""
