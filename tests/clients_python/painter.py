@@ -16,8 +16,10 @@ def main(screen: "curses.window") -> None:
     while not keys.endswith("q"):
         draw(screen, keys)
         key = screen.getch()
-        if key == curses.KEY_RESIZE or curses.is_term_resized(*size()):
-            curses.resizeterm(*size())
+        if curses.is_term_resized(*size()):
+            curses.resize_term(*size())
+            keys += "<resize>"
+        elif key == curses.KEY_RESIZE:
             keys = keys.removesuffix("<resize>") + "<resize>"
         elif key >= 0:
             keys += {curses.KEY_UP: "<up>", 27: "<esc>"}.get(key) or chr(key)
