@@ -37,7 +37,7 @@ log = logging.getLogger("agentstream")
 # How long the end of a process waits for its last words.
 LAST_WORDS_SECONDS = 5.0
 LABELS_SECONDS = 2.0
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 2.0
 CANNOT_TYPE = "This agent runs in a terminal of its own: text and signals from here can't reach it.\n"
 
 
@@ -67,6 +67,7 @@ class ReportedProcess:
     backfill_after: float
     _feeds: dict[Path, Feed] = field(default_factory=dict)
     _reading: list[asyncio.Task[None]] = field(default_factory=list)
+    _found: Path | None = None
     _gone: asyncio.Event = field(default_factory=asyncio.Event)
     _clean: bool = True
     _told_labels: dict[str, str] = field(default_factory=dict)
@@ -185,13 +186,19 @@ class ReportedProcess:
 
     def _transcripts(self) -> list[tuple[Path, str | None]]:
         """The session's transcript and those of its sub-agents, with the tool calls that started them."""
-        found: list[tuple[Path, str | None]] = []
-        for path in (self.home / "projects").glob(f"*/{self.process.session}.jsonl"):
-            found.append((path, None))
-            for sub in path.with_suffix("").glob("subagents/agent-*.jsonl"):
-                if parent := _parent(sub):
-                    found.append((sub, parent))
-        return found
+        path = self._transcript()
+        if path is None:
+            return []
+        subs = path.with_suffix("").glob("subagents/agent-*.jsonl")
+        known = [(sub, parent) for sub in subs if sub not in self._feeds and (parent := _parent(sub))]
+        return [(path, None), *known]
+
+    def _transcript(self) -> Path | None:
+        """The transcript of the current session. Looking for it takes a while where there are many projects."""
+        session = self.process.session
+        if self._found is None or self._found.stem != session:
+            self._found = next((self.home / "projects").glob(f"*/{session}.jsonl"), None)
+        return self._found
 
     def _feed(self, path: Path, parent: str | None) -> Feed:
         detail = self.reporting.detail

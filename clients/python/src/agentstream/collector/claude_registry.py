@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +57,36 @@ class ClaudeProcess:
         return not found or found == self.started
 
 
-def processes(home: Path) -> list[ClaudeProcess]:
-    """The processes in the registry, whether they still run or not. Files that can't be read are left out."""
-    found = (_read(path) for path in sorted((home / "sessions").glob("*.json")))
-    return [process for process in found if process is not None]
+# A file's time and size, and what it said.
+Seen = tuple[tuple[int, int], ClaudeProcess | None]
+
+
+@dataclass
+class ClaudeRegistry:
+    """Reads the registry again and again; only files that have changed are opened."""
+
+    home: Path
+    _known: dict[str, Seen] = field(default_factory=dict)
+
+    def processes(self) -> list[ClaudeProcess]:
+        """The processes in the registry, whether they still run or not. Files that can't be read are left out."""
+        known, self._known = self._known, {}
+        with suppress(OSError), os.scandir(self.home / "sessions") as entries:
+            for entry in entries:
+                if entry.name.endswith(".json"):
+                    self._known[entry.path] = _seen(entry, known.get(entry.path))
+        return [process for _, process in self._known.values() if process is not None]
+
+
+def _seen(entry: os.DirEntry[str], before: Seen | None) -> Seen:
+    try:
+        found = entry.stat()
+    except OSError:
+        return (0, 0), None
+    stamp = (found.st_mtime_ns, found.st_size)
+    if before and before[0] == stamp and before[1] is not None:
+        return before
+    return stamp, _read(Path(entry.path))
 
 
 def start_time(pid: int) -> str | None:

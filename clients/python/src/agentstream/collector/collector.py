@@ -15,7 +15,7 @@ from hashlib import sha256
 from agentstream.api import Api
 from agentstream.collector.activity import Activity
 from agentstream.collector.claude_process import Place, ReportedProcess
-from agentstream.collector.claude_registry import ClaudeProcess, claude_home, processes
+from agentstream.collector.claude_registry import ClaudeProcess, ClaudeRegistry, claude_home
 from agentstream.collector.config import Config, Reporting
 from agentstream.collector.hooks import AlreadyRunning, HookEvent, HookSpool, hook_folder
 from agentstream.collector.positions import Positions, state_path
@@ -28,7 +28,7 @@ from agentstream.redaction.publication import redacted_labels
 
 log = logging.getLogger("agentstream")
 
-TICK_SECONDS = 0.25
+TICK_SECONDS = 0.5
 # Hooks may be called before their process is noticed.
 KEPT_SECONDS = 30.0
 MAX_KEPT = 1_000
@@ -53,6 +53,7 @@ class Collector:
         self._spool = HookSpool(hook_folder(self.environment))
         self._positions = Positions.load(state_path(self.environment))
         self._home = claude_home(self.environment)
+        self._registry = ClaudeRegistry(self._home)
         self._began = time.time()
         self._reported: dict[Identity, ReportedProcess] = {}
         self._known: set[Identity] = set()
@@ -71,7 +72,7 @@ class Collector:
     def _tick(self, tasks: asyncio.TaskGroup) -> None:
         alive: set[Identity] = set()
         listed: set[Identity] = set()
-        for process in processes(self._home):
+        for process in self._registry.processes():
             identity = (process.pid, process.started)
             listed.add(identity)
             if not process.is_alive:

@@ -22,7 +22,10 @@ from agentstream.messages import Message
 from agentstream.publisher import Publisher
 
 SEGMENT_BYTES = 1024 * 1024
+# How often a file is looked at: while it grows, and once it has not grown for a while.
 POLL_SECONDS = 0.25
+IDLE_POLL_SECONDS = 1.0
+IDLE_AFTER_POLLS = 20
 # Translating this many lines takes a few milliseconds; then others get their turn.
 LINES_PER_TURN = 50
 
@@ -93,6 +96,7 @@ class Feed:
         """Publish a segment; returns the first lines of the next one, or none if the file was replaced."""
         self._publisher = publisher
         translator = self.translators()
+        idle = 0
         while not tail.replaced:
             for number, line in enumerate(lines):
                 if line.offset // SEGMENT_BYTES > segment:
@@ -103,7 +107,10 @@ class Feed:
             lines = tail.read()
             if not lines and not tail.replaced:
                 self._caught_up.set()
-                await asyncio.sleep(POLL_SECONDS)
+                idle += 1
+                await asyncio.sleep(POLL_SECONDS if idle < IDLE_AFTER_POLLS else IDLE_POLL_SECONDS)
+            else:
+                idle = 0
         return []
 
     async def _publish(self, line: Line, translator: Translator, publisher: Publisher) -> None:

@@ -11,7 +11,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from agentstream.api import Api
-from agentstream.collector.claude_registry import processes
+from agentstream.collector.claude_registry import ClaudeRegistry
 from agentstream.collector.config import Config, config_path
 from agentstream.collector.positions import Positions, state_path
 from agentstream.connect.claude import ClaudeTool
@@ -45,7 +45,7 @@ def status(environment: Mapping[str, str]) -> int:
     """Print this machine's agents. Returns 0."""
     seats = {(seat.pid, seat.started): key for key, seat in Positions.load(state_path(environment)).seats.items()}
     home = ClaudeTool(environment).settings.path.parent
-    found = [process for process in processes(home) if process.is_alive]
+    found = [process for process in ClaudeRegistry(home).processes() if process.is_alive]
     for process in found:
         key = seats.get((process.pid, process.started), "not reported")
         print(f"claude  pid {process.pid}  {process.activity.value:8} {process.cwd}  {key}")
@@ -72,7 +72,7 @@ def _tools(environment: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding(
             f"{tool.name} script", script.exists(), str(script) if script.exists() else f"{script} is missing"
         )
-    running = sum(process.is_alive for process in processes(tool.settings.path.parent))
+    running = sum(process.is_alive for process in ClaudeRegistry(tool.settings.path.parent).processes())
     yield Finding(f"{tool.name} sessions", True, f"{running} running")
 
 
