@@ -18,7 +18,7 @@ from agentstream.requests import Ask, Resolution, Settle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-RECORDED = Path(__file__).parent / "transcripts" / "claude-tui" / "2.1.332.jsonl"
+RECORDED = Path(__file__).parent / "transcripts" / "claude-tui" / "2.1.332" / "talk.jsonl"
 
 
 def records() -> list[tuple[int, dict[str, Any]]]:

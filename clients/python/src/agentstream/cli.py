@@ -149,7 +149,10 @@ def _connect(given: argparse.Namespace) -> int:
 
 def _collect(_: argparse.Namespace) -> int:
     logging.getLogger().setLevel(logging.INFO)
-    config = Config.load(config_path(os.environ))
+    path = config_path(os.environ)
+    if not path.exists():
+        raise ValueError(f"expected a configuration in {path}: run `agentstream connect`")
+    config = Config.load(path)
     token = find_token(config.url, None, os.environ)
     if token is None:
         raise ValueError(f"expected a token: run `agentstream login --url {config.url}`, or set {TOKEN_VARIABLE}")

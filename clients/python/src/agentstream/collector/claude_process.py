@@ -70,6 +70,7 @@ class ReportedProcess:
     _found: Path | None = None
     _gone: asyncio.Event = field(default_factory=asyncio.Event)
     _clean: bool = True
+    _refused: Refused | None = None
     _told_labels: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -84,6 +85,8 @@ class ReportedProcess:
             background = [self._tasks.create_task(task) for task in (self._listen(), self._follow(), self._label())]
             self.see(self.process)
             await self._gone.wait()
+            if self._refused:
+                raise self._refused
             await self._finish()
             for task in (*background, *self._reading):
                 task.cancel()
@@ -137,8 +140,12 @@ class ReportedProcess:
         self.positions.put_seat(self.place.key, seat)
 
     def _put(self, messages: Iterable[Message]) -> None:
-        for message in messages:
-            self._publisher.put(message)
+        try:
+            for message in messages:
+                self._publisher.put(message)
+        except Refused as refused:
+            self._refused = refused
+            self._gone.set()
 
     def _deliver(self) -> None:
         """Give hooks their answers; one that doesn't read yet gets it the next time."""

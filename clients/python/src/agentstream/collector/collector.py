@@ -169,8 +169,8 @@ def collect(config: Config, token: str) -> int:
     """Run the collector until SIGINT or SIGTERM. Returns the exit code. Raises ValueError if another one runs."""
     try:
         asyncio.run(_collect(Collector(config, token)))
-    except* AlreadyRunning as running:
-        raise ValueError(str(running.exceptions[0])) from None
+    except AlreadyRunning as running:
+        raise ValueError(str(running)) from None
     return 0
 
 

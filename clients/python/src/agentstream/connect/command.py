@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import json
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agentstream.api import Api, Workspace
-from agentstream.collector.config import config_path
+from agentstream.collector.config import Config, config_path
 from agentstream.collector.hooks import hook_folder
 from agentstream.connect.claude import ClaudeTool
 from agentstream.connect.service import Background, Service, is_collecting, service
@@ -125,13 +126,16 @@ def _stop(kept: Service) -> None:
 
 
 def _planned_config(choice: Choice, workspace: Workspace, path: Path) -> str | None:
-    """The collector's configuration; None if there is one, which is the user's."""
+    """The collector's configuration; None if there is one, which is the user's. Raises ValueError if that is for
+    another server."""
     if path.exists():
+        if (url := Config.load(path).url) != choice.url:
+            raise ValueError(f"{path}: expected url = {choice.url!r}; got {url!r}: change it there, or use --url {url}")
         return None
     lines = [
         "[collector]",
-        f'url = "{choice.url}"',
-        f'workspace = "{workspace.slug}"',
+        f"url = {json.dumps(choice.url)}",
+        f"workspace = {json.dumps(workspace.slug)}",
         'detail = "full"  # or "messages" (what is said), or "status" alone',
         f"backfill_hours = {choice.backfill_hours:g}",
     ]
