@@ -114,7 +114,7 @@ def test_search_and_filter_by_status_are_in_the_address(board: Page, place: Plac
     expect(board.locator(".agent-row")).to_have_count(2)
     place.status("error")
     board.get_by_role("button", name="1 error").click()
-    expect(board.locator(".agent-row .agent-name")).to_have_text("worker")
+    expect(board.locator(".agent-row .agent-name")).to_have_text(["worker"])
 
 
 def test_with_notifications_on_a_person_is_notified_when_an_agent_starts_waiting(board: Page, place: Place) -> None:
