@@ -6,13 +6,13 @@ import json
 import logging
 import os
 import stat
-import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
+
+from agentstream.files import config_folder, replace_file
 
 log = logging.getLogger("agentstream")
 
@@ -83,9 +83,8 @@ class TokenStore:
 
     @classmethod
     def default(cls, environment: Mapping[str, str]) -> TokenStore:
-        """The user's token store, below XDG_CONFIG_HOME or ~/.config."""
-        config = environment.get("XDG_CONFIG_HOME") or "~/.config"
-        return cls(Path(config).expanduser() / "agentstream" / "tokens.json")
+        """The user's token store."""
+        return cls(config_folder(environment) / "tokens.json")
 
     def get(self, url: str) -> str | None:
         """The token for that server, if one is stored."""
@@ -125,16 +124,7 @@ class TokenStore:
         folder = self.path.parent
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
-        # mkstemp creates the file with mode 0600, so the token is never in a file that others can open.
-        descriptor, name = tempfile.mkstemp(dir=folder, prefix=".tokens-")
-        try:
-            with open(descriptor, "w") as file:
-                json.dump(tokens, file, indent=2)
-            Path(name).replace(self.path)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                Path(name).unlink()
-            raise
+        replace_file(self.path, json.dumps(tokens, indent=2))
 
 
 def _server(url: str) -> str:

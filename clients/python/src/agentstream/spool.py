@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from agentstream.files import state_folder
 from agentstream.messages import encode
 
 log = logging.getLogger("agentstream")
@@ -41,9 +42,8 @@ class Record:
 
 
 def default_folder() -> Path:
-    """The default folder for spools, below XDG_STATE_HOME."""
-    state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-    return Path(state).expanduser() / "agentstream" / "spool"
+    """The default folder for spools."""
+    return state_folder(os.environ) / "spool"
 
 
 @dataclass

@@ -26,6 +26,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from agentstream.files import config_folder
+
 
 class Detail(Enum):
     """What leaves the machine: the state alone, also what people and agents say, or everything that tools do too."""
@@ -94,9 +96,8 @@ class Config:
 
 
 def config_path(environment: Mapping[str, str]) -> Path:
-    """The file, below XDG_CONFIG_HOME or ~/.config."""
-    config = environment.get("XDG_CONFIG_HOME") or "~/.config"
-    return Path(config).expanduser() / "agentstream" / "config.toml"
+    """The file."""
+    return config_folder(environment) / "config.toml"
 
 
 def _within(folder: str, pattern: str) -> bool:

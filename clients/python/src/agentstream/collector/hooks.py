@@ -21,6 +21,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from agentstream.files import replace_file, state_folder
+
 # A larger event is dropped: a hook's input holds at most a few files.
 MAX_EVENT_BYTES = 32 * 1024 * 1024
 # How long an incomplete file may be in the middle of being written.
@@ -45,9 +47,8 @@ class AlreadyRunning(Exception):
 
 
 def hook_folder(environment: Mapping[str, str]) -> Path:
-    """The user's folder for hooks, below XDG_STATE_HOME or ~/.local/state."""
-    state = environment.get("XDG_STATE_HOME") or "~/.local/state"
-    return Path(state).expanduser() / "agentstream" / "hooks"
+    """The user's folder for hooks."""
+    return state_folder(environment) / "hooks"
 
 
 @dataclass
@@ -65,10 +66,7 @@ class HookSpool:
         script = self.folder / "hook.sh"
         text = files("agentstream.collector").joinpath("hook.sh").read_text()
         if not script.exists() or script.read_text() != text:
-            draft = self.folder / f".hook-{os.getpid()}"
-            draft.write_text(text)
-            draft.chmod(0o700)
-            draft.replace(script)
+            replace_file(script, text, 0o700)
         return script
 
     @contextmanager

@@ -6,12 +6,13 @@ Nothing is published twice even if the file is lost, as long as reading begins w
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from agentstream.files import replace_file, state_folder
 
 MAX_ENTRIES = 5_000
 
@@ -70,15 +71,12 @@ class Positions:
 
     def _save(self) -> None:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = self.path.with_name(f".{self.path.name}-{os.getpid()}")
-        draft.write_text(json.dumps({"files": _plain(self.files), "seats": _plain(self.seats)}))
-        draft.replace(self.path)
+        replace_file(self.path, json.dumps({"files": _plain(self.files), "seats": _plain(self.seats)}))
 
 
 def state_path(environment: Mapping[str, str]) -> Path:
-    """The file, below XDG_STATE_HOME or ~/.local/state."""
-    state = environment.get("XDG_STATE_HOME") or "~/.local/state"
-    return Path(state).expanduser() / "agentstream" / "collector.json"
+    """The file."""
+    return state_folder(environment) / "collector.json"
 
 
 def _put(entries: dict[str, Any], name: str, entry: object) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+
+from agentstream.files import replace_file
 
 Settings = dict[str, Any]
 
@@ -43,7 +43,7 @@ class Journal:
             changes[str(path)] = change
         if changes:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            replace_file(self.path, json.dumps({name: asdict(one) for name, one in changes.items()}), 0o600)
+            replace_file(self.path, json.dumps({name: asdict(one) for name, one in changes.items()}))
         else:
             self.path.unlink(missing_ok=True)
 
@@ -116,20 +116,6 @@ def encoded(settings: Mapping[str, Any], before: str | None) -> str:
         "\t" if second.startswith("\t") else max(1, len(second) - len(second.lstrip(" "))) if second.strip() else 2
     )
     return json.dumps(settings, indent=indent, ensure_ascii=False) + "\n"
-
-
-def replace_file(path: Path, text: str, mode: int) -> None:
-    """Write a file as a whole or not at all. Raises OSError."""
-    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with open(descriptor, "w") as file:
-            file.write(text)
-        Path(draft).chmod(mode)
-        os.replace(draft, path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            Path(draft).unlink()
-        raise
 
 
 def _digest(text: str | None) -> str:
