@@ -8,14 +8,15 @@ itself is read from the log, over HTTP.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
 from agentstream.api import Api
 from agentstream.concurrency import within
-from agentstream.errors import NotFound
+from agentstream.errors import NotFound, Refused
 from agentstream.events import Cursor, Event, Gap
 from agentstream.reconnection import Reconnector, persistently
 from agentstream.requests import Resolution
@@ -27,6 +28,11 @@ COMMAND_TYPES = ("agent:input", "agent:signal", "agent:request_resolved")
 # Seconds between two reads of the log after a forged event, which may have hidden a real one.
 POLL_SECONDS = 5.0
 PAGE_EVENTS = 100
+# What is published in place of a forged command.
+IGNORED = (
+    "A command was ignored because the server's log does not contain it: something else may be able to"
+    " write to the server's Redis.\n"
+)
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,16 @@ async def commands(api: Api, agent_id: str, since: int, requests: Iterable[str] 
                 found = await reader.read()
             for command in found:
                 yield command
+
+
+async def for_each(commands: AsyncGenerator[Command, None], handle: Callable[[Command], Awaitable[None]]) -> None:
+    """Handle each command, until there are no more or the server refuses to tell of any, which is logged."""
+    try:
+        async with aclosing(commands):
+            async for command in commands:
+                await handle(command)
+    except Refused as refused:
+        log.error("the command can't receive input or signals from people: %s", refused)
 
 
 @dataclass

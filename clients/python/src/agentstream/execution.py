@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from agentstream.adapters import Adapter
 from agentstream.adapters.open_requests import Reaction
-from agentstream.commands import Command, Forged, Forgotten, Input, Resolved, Signal
+from agentstream.commands import IGNORED, Command, Forged, Forgotten, Input, Resolved, Signal, for_each
 from agentstream.ending import report_end, report_not_started
-from agentstream.errors import Refused
 from agentstream.messages import StatusChange
 from agentstream.process import Exit, NotStarted, Process, Stdio, running_process
 from agentstream.pump import Pump, Tee
@@ -84,12 +83,7 @@ class Execution:
                 await task
 
     async def _listen(self, process: Process, forwarder: SignalForwarder) -> None:
-        try:
-            async with aclosing(self.commands) as commands:
-                async for command in commands:
-                    await self._handle(command, process, forwarder)
-        except Refused as refused:
-            log.error("the command can't receive input or signals from people: %s", refused)
+        await for_each(self.commands, lambda command: self._handle(command, process, forwarder))
 
     async def _handle(self, command: Command, process: Process, forwarder: SignalForwarder) -> None:
         match command:
@@ -105,10 +99,7 @@ class Execution:
                 for message in self.adapter.requests.repeat(request_id):
                     await self.report.send(message)
             case Forged():
-                self.report.note(
-                    "A command was ignored because the server's log does not contain it: something else may be able to"
-                    " write to the server's Redis.\n"
-                )
+                self.report.note(IGNORED)
 
     async def _react(self, process: Process, reaction: Reaction) -> None:
         if reaction.stdin:

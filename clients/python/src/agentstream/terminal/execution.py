@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from agentstream.commands import Command, Forged, Input, Signal
+from agentstream.commands import IGNORED, Command, Forged, Input, Signal, for_each
 from agentstream.ending import report_end, report_not_started
 from agentstream.errors import Refused
 from agentstream.messages import StatusChange
@@ -89,12 +89,7 @@ class TerminalExecution:
     # Commands
 
     async def _listen(self, typist: Typist, forwarder: SignalForwarder) -> None:
-        try:
-            async with aclosing(self.commands) as commands:
-                async for command in commands:
-                    await self._handle(command, typist, forwarder)
-        except Refused as refused:
-            log.error("the command can't receive input or signals from people: %s", refused)
+        await for_each(self.commands, lambda command: self._handle(command, typist, forwarder))
 
     async def _handle(self, command: Command, typist: Typist, forwarder: SignalForwarder) -> None:
         match command:
@@ -106,10 +101,7 @@ class TerminalExecution:
                 self._typing += 1
                 self._inputs.put_nowait(content)
             case Forged():
-                self.report.note(
-                    "A command was ignored because the server's log does not contain it: something else may be able to"
-                    " write to the server's Redis.\n"
-                )
+                self.report.note(IGNORED)
 
     async def _type(self, typist: Typist) -> None:
         """Apart from the other commands, because it may have to wait for the person at the keyboard."""
