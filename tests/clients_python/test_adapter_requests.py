@@ -43,7 +43,7 @@ def one(adapter: Adapter, **fields: Any) -> Request:
 
 def decided(adapter: Adapter, request: Request, resolution: Resolution) -> Any:
     """The line for Claude, decoded."""
-    line = adapter.requests.resolve(request.id, resolution).stdin
+    line = adapter.requests.resolve(request.id, resolution).answer
     assert line.endswith("\n")
     response = json.loads(line)
     assert (response["type"], response["response"]["subtype"]) == ("control_response", "success")
@@ -85,7 +85,7 @@ def test_an_answer_is_passed_on_unchanged(resolution: Resolution, decision: dict
     adapter = made("claude")
     request = one(adapter, permission_suggestions=[RULE, EDITS])
     assert decided(adapter, request, resolution) == decision
-    assert adapter.requests.resolve(request.id, resolution).stdin == "", "once"
+    assert adapter.requests.resolve(request.id, resolution).answer == "", "once"
 
 
 def test_a_rule_for_later_sessions_applies_in_this_one_too() -> None:
@@ -114,7 +114,7 @@ def test_unsuitable_suggestions_are_not_offered(suggestion: Any) -> None:
 def test_an_answer_goes_to_its_own_request_and_not_to_the_oldest() -> None:
     adapter = made("claude")
     first, second = asked(feed(adapter, wish(), wish("r2", tool_use_id="t2")))
-    assert '"request_id":"r2"' in adapter.requests.resolve(second.id, ALLOW).stdin
+    assert '"request_id":"r2"' in adapter.requests.resolve(second.id, ALLOW).answer
     assert [*adapter.requests] == [first.id]
 
 
@@ -213,7 +213,7 @@ def test_a_tool_that_runs_without_our_answer_was_answered_elsewhere() -> None:
     messages = feed(adapter, {"type": "control_cancel_request", "request_id": "r2"})
     assert settled(messages) == [(second.id, "withdrawn")]
     assert statuses(messages) == ["running"]
-    assert adapter.requests.resolve(second.id, ALLOW).stdin == "", "too late"
+    assert adapter.requests.resolve(second.id, ALLOW).answer == "", "too late"
 
 
 def test_the_end_of_the_tool_withdraws_its_requests() -> None:
@@ -234,10 +234,10 @@ def test_a_request_ended_by_the_server_while_the_tool_waits_is_asked_anew(outcom
     request = one(adapter)
     reaction = adapter.requests.resolve(request.id, Resolution(outcome))
     [again] = asked([*reaction.messages])
-    assert (reaction.stdin, again.title) == ("", request.title)
+    assert (reaction.answer, again.title) == ("", request.title)
     assert again.id != request.id
-    assert adapter.requests.resolve(request.id, ALLOW).stdin == ""
-    assert adapter.requests.resolve(again.id, ALLOW).stdin
+    assert adapter.requests.resolve(request.id, ALLOW).answer == ""
+    assert adapter.requests.resolve(again.id, ALLOW).answer
 
 
 def test_a_request_unknown_to_the_server_is_asked_again_with_the_same_id() -> None:

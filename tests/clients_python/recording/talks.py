@@ -39,7 +39,7 @@ def answering(message: str, *answers: Resolution) -> Callable[[], Talk]:
             while not adapter.requests:
                 yield from _until("control_request", adapter)
             oldest = next(iter(adapter.requests))
-            yield adapter.requests.resolve(oldest, answer).stdin
+            yield adapter.requests.resolve(oldest, answer).answer
         yield from _until("result", adapter)
 
     return talk

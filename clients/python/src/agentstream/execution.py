@@ -102,8 +102,8 @@ class Execution:
                 self.report.note(IGNORED)
 
     async def _react(self, process: Process, reaction: Reaction) -> None:
-        if reaction.stdin:
-            await self._write(process, reaction.stdin, "An answer")
+        if reaction.answer:
+            await self._write(process, reaction.answer, "An answer")
         for message in reaction.messages:
             await self.report.send(message)
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain
 from typing import Any
 
-from agentstream.adapters.bounds import line, plain
-from agentstream.adapters.builder import LABEL, MessageBuilder, Speaker, StreamedMessage, as_text, label
-from agentstream.adapters.claude_blocks import block_text, listed, result_text, type_of
-from agentstream.adapters.claude_requests import asked
+from agentstream.adapters.builder import MessageBuilder, Speaker, StreamedMessage, as_text, label
+from agentstream.adapters.claude_blocks import block_text, listed, result_text, revealed, type_of
+from agentstream.adapters.claude_requests import Decision, asked
 from agentstream.adapters.context_window import ContextWindow
 from agentstream.adapters.json_lines import Event
 from agentstream.adapters.notices import Notices, limit
 from agentstream.adapters.open_requests import OpenRequests
-from agentstream.adapters.progress import MAX_LIMITS, Sessions, allowance, plan, total, usage
+from agentstream.adapters.progress import MAX_LIMITS, Sessions, allowance, total, usage
 from agentstream.messages import Kind, Message, Role, Subagent, UsageLimit, encode
 
 # Parts of a streamed message that mean nothing to people or are repeated by a later line.
@@ -140,7 +140,7 @@ class Claude:
 
     def _ask(self, id_: str, wish: dict[str, Any]) -> Iterable[Message]:
         if self.accepts_input:
-            return self.requests.ask(asked(id_, wish))
+            return self.requests.ask(asked(id_, wish, partial(_response, id_)))
         return chain(
             self._builder.say(
                 f"{wish.get('tool_name')} needs a permission, which nobody can grant: Claude was started without"
@@ -258,25 +258,21 @@ class Claude:
             case {"type": "tool_use", "id": id_, "name": name}:
                 input_ = block.get("input", {})
                 yield from self._builder.call(id_, name, as_text(input_), input_, label(parent))
-                yield from self._progress(id_, name, input_)
+                yield from self._revealed(id_, name, input_)
             case {"type": "redacted_thinking"}:
                 pass
             case _:
                 yield from self._builder.say(as_text(block), Speaker("system"))
 
-    def _progress(self, call: object, tool: object, input_: object) -> Iterator[Message]:
-        """What a call reveals about the agent itself: its plan, or the start of a sub-agent."""
-        match tool, input_:
-            case "TodoWrite", {"todos": [*steps]}:
-                yield plan((step.get("content"), step.get("status")) for step in steps if isinstance(step, dict))
-            case "Task" | "Agent", dict() if (parent := label(call)) and parent not in self._subagents:
-                name = line(as_text(input_.get("subagent_type") or "agent"), LABEL)
-                description = input_.get("description")
-                about = line(description) if isinstance(description, str) else None
-                self._subagents[parent] = Subagent(plain(parent), "started", name or "agent", about)
+    def _revealed(self, call: object, tool: object, input_: Any) -> Iterator[Message]:
+        for message in revealed(call, tool, input_):
+            if isinstance(message, Subagent):
+                if message.parent_id in self._subagents:
+                    continue
+                self._subagents[message.parent_id] = message
                 if input_.get("run_in_background") is True:
-                    self._background.add(parent)
-                yield self._subagents[parent]
+                    self._background.add(message.parent_id)
+            yield message
 
     def _subagent_ended(self, call: object, failed: bool) -> Iterator[Message]:
         if started := self._subagents.pop(label(call) or "", None):
@@ -322,6 +318,11 @@ class Claude:
                     yield from self._builder.say(text, voice)
                 case _:
                     yield from self._builder.say(f"({type_of(block)})", voice)
+
+
+def _response(id_: str, decision: Decision) -> str:
+    response = {"subtype": "success", "request_id": id_, "response": decision}
+    return encode({"type": "control_response", "response": response}) + "\n"
 
 
 def _parent(event: Event) -> str | None:

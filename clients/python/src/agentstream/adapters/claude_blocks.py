@@ -1,10 +1,14 @@
-"""The blocks of Claude's messages, as text."""
+"""The blocks of Claude's messages: as text, and what they reveal."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
-from agentstream.adapters.builder import as_text
+from agentstream.adapters.bounds import line
+from agentstream.adapters.builder import LABEL, as_text, label
+from agentstream.adapters.progress import plan
+from agentstream.messages import Plan, Subagent
 
 
 def listed(errors: object) -> object:
@@ -43,3 +47,15 @@ def type_of(block: object) -> str:
             return type_
         case _:
             return json.dumps(block)[:200]
+
+
+def revealed(call: object, tool: object, input_: object) -> Iterator[Plan | Subagent]:
+    """What a call reveals about the agent itself: its plan, or the start of a sub-agent."""
+    match tool, input_:
+        case "TodoWrite", {"todos": [*steps]}:
+            yield plan((step.get("content"), step.get("status")) for step in steps if isinstance(step, dict))
+        case "Task" | "Agent", dict() if parent := label(call):
+            description = input_.get("description")
+            about = line(description) if isinstance(description, str) else None
+            name = line(as_text(input_.get("subagent_type") or "agent"), LABEL)
+            yield Subagent(parent, "started", name or "agent", about)

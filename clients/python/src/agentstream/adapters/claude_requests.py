@@ -1,8 +1,9 @@
-"""Claude Code's requests to people (permissions, questions, plans) and the answers it gets."""
+"""Claude Code's requests to people (permissions, questions, plans), and the decisions that it gets."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from agentstream import text
@@ -14,6 +15,10 @@ from agentstream.messages import encode
 from agentstream.requests import Option, Request, Resolution
 
 Wish = dict[str, Any]
+Decision = dict[str, Any]
+# Writes a decision as whoever asked reads it.
+Wrap = Callable[[Decision], str]
+Decide = Callable[[Resolution], Decision]
 
 # The server's limits.
 MAX_ALWAYS = 10
@@ -36,18 +41,23 @@ _MODES = {
 }
 
 
-def asked(key: str, wish: Wish) -> Waiting:
-    """The request for a `can_use_tool` from Claude."""
+def asked(key: str, wish: Wish, wrap: Wrap) -> Waiting:
+    """The request for a `can_use_tool` from Claude, or for what a hook was told in its form."""
+    request, decide = _asked(wish)
+    return Waiting(key, request, lambda resolution: wrap(decide(resolution)), wish.get("tool_use_id"))
+
+
+def _asked(wish: Wish) -> tuple[Request, Decide]:
     match wish:
         case {"tool_name": "AskUserQuestion", "input": {"questions": [*questions]}} if _are_plain(questions):
-            return _question(key, wish, questions)
+            return _question(wish, questions)
         case {"tool_name": "ExitPlanMode", "input": {"plan": str(plan)} as input_}:
             rest = {name: value for name, value in input_.items() if name != "plan"}
             options = _options(wish, "Approve", "Keep planning")
             request = Request(
                 "Approve this plan?", options, "plan", body=plan, tool=_tool(wish, rest) if rest else None
             )
-            return _decided(key, wish, request)
+            return request, partial(_decision, wish, request)
         case _:
             name = line(str(wish.get("display_name") or wish.get("tool_name") or "a tool"))
             request = Request(
@@ -57,7 +67,7 @@ def asked(key: str, wish: Wish) -> Waiting:
                 body=_reasons(wish),
                 tool=_tool(wish, wish.get("input")),
             )
-            return _decided(key, wish, request)
+            return request, partial(_decision, wish, request)
 
 
 # Permissions and plans
@@ -129,19 +139,16 @@ def _rule(rule: object) -> str:
             return as_text(rule)
 
 
-def _decided(key: str, wish: Wish, request: Request) -> Waiting:
-    def answer(resolution: Resolution) -> str:
-        effects = {option.id: option.effect for option in request.options}
-        match effects.get(resolution.option or ""):
-            case "allow":
-                return _line(key, _allow(wish))
-            case "allow_always":
-                grant = _grants(wish)[int((resolution.option or "").removeprefix("always-"))]
-                return _line(key, _allow(wish) | {"updatedPermissions": _effective(grant)})
-            case _:
-                return _line(key, _deny(resolution))
-
-    return Waiting(key, request, answer, wish.get("tool_use_id"))
+def _decision(wish: Wish, request: Request, resolution: Resolution) -> Decision:
+    effects = {option.id: option.effect for option in request.options}
+    match effects.get(resolution.option or ""):
+        case "allow":
+            return _allow(wish)
+        case "allow_always":
+            grant = _grants(wish)[int((resolution.option or "").removeprefix("always-"))]
+            return _allow(wish) | {"updatedPermissions": _effective(grant)}
+        case _:
+            return _deny(resolution)
 
 
 def _effective(grant: dict[str, Any]) -> list[dict[str, Any]]:
@@ -151,17 +158,12 @@ def _effective(grant: dict[str, Any]) -> list[dict[str, Any]]:
     return [grant] if here else [grant, grant | {"destination": "session"}]
 
 
-def _allow(wish: Wish) -> dict[str, Any]:
+def _allow(wish: Wish) -> Decision:
     return {"behavior": "allow", "updatedInput": wish.get("input", {})}
 
 
-def _deny(resolution: Resolution) -> dict[str, Any]:
+def _deny(resolution: Resolution) -> Decision:
     return {"behavior": "deny", "message": resolution.text or "A person denied this."}
-
-
-def _line(key: str, decision: dict[str, Any]) -> str:
-    response = {"subtype": "success", "request_id": key, "response": decision}
-    return encode({"type": "control_response", "response": response}) + "\n"
 
 
 # Questions
@@ -187,28 +189,28 @@ def _has_choices(question: dict[str, Any]) -> bool:
             return False
 
 
-def _question(key: str, wish: Wish, questions: list[dict[str, Any]]) -> Waiting:
+def _question(wish: Wish, questions: list[dict[str, Any]]) -> tuple[Request, Decide]:
     title = questions[0]["question"] if len(questions) == 1 else f"{len(questions)} questions"
     request = Request(
         title,
         [Option("deny", "Don't answer", "deny")],
         "question",
-        questions=[_asked(number, question) for number, question in enumerate(questions, 1)],
+        questions=[_shown(number, question) for number, question in enumerate(questions, 1)],
     )
 
-    def answer(resolution: Resolution) -> str:
+    def decide(resolution: Resolution) -> Decision:
         if resolution.answers is None:
-            return _line(key, _deny(resolution))
+            return _deny(resolution)
         given = {
             question["question"]: ", ".join(_chosen(number, question, resolution.answers))
             for number, question in enumerate(questions, 1)
         }
-        return _line(key, _allow(wish) | {"updatedInput": wish["input"] | {"answers": given}})
+        return _allow(wish) | {"updatedInput": wish["input"] | {"answers": given}}
 
-    return Waiting(key, request, answer, wish.get("tool_use_id"))
+    return request, decide
 
 
-def _asked(number: int, question: dict[str, Any]) -> dict[str, Any]:
+def _shown(number: int, question: dict[str, Any]) -> dict[str, Any]:
     asked: dict[str, Any] = {
         "id": f"q{number}",
         "question": plain(question["question"]),

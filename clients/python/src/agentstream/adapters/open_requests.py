@@ -19,15 +19,18 @@ Answer = Callable[[Resolution], str]
 
 @dataclass(frozen=True)
 class Reaction:
-    """What to do when a request has ended: the line for the command, and messages to publish."""
+    """What to do when a request has ended: the tool's `answer` to the one it calls `key`, if it gets one, and messages
+    to publish."""
 
-    stdin: str = ""
+    key: str = ""
+    answer: str = ""
     messages: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """A request that the tool waits for. `key` is the tool's id for it, `call` the id of the tool call it concerns.
+    """A request that the tool waits for. `key` is the tool's id for it, `call` the id of the tool call it concerns;
+    `answer` writes a person's answer as the tool reads it.
 
     `id` is what the server is to call it, so that a program that restarts doesn't ask twice.
     """
@@ -58,7 +61,7 @@ class OpenRequests:
         return len(self._asked) + len(self._queue)
 
     def ask(self, waiting: Waiting) -> Iterator[Message]:
-        """Publish a request of the tool. `answer` builds the line for the tool's input; the id is chosen here."""
+        """Publish a request of the tool, unless it is known."""
         if any(waiting.key == known.key for known in self._all()):
             return
         self._queue.append(waiting)
@@ -95,8 +98,8 @@ class OpenRequests:
         if resolution.outcome != "answered":
             # The server may have considered this program lost. The tool still waits, but the request can't be answered.
             self._queue.appendleft(replace(waiting, id=None))
-            return Reaction("", tuple(self._publish()))
-        return Reaction(waiting.answer(resolution), (*self._publish(), *self._go_on()))
+            return Reaction(waiting.key, messages=tuple(self._publish()))
+        return Reaction(waiting.key, waiting.answer(resolution), (*self._publish(), *self._go_on()))
 
     def repeat(self, request_id: str) -> Iterator[Message]:
         """Ask again with the same id: the server doesn't know the request, for example after restoring a backup."""

@@ -5,7 +5,6 @@ Where they disagree, the process itself counts most, then its registry entry, th
 
 from __future__ import annotations
 
-import json
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,7 +14,7 @@ from typing import Any
 
 from agentstream.adapters.bounds import line, plain
 from agentstream.adapters.builder import LABEL, MessageBuilder
-from agentstream.adapters.claude_requests import asked
+from agentstream.adapters.claude_requests import Decision, asked
 from agentstream.adapters.open_requests import OpenRequests
 from agentstream.adapters.progress import MAX_LIMITS, usage
 from agentstream.collector.activity import Activity
@@ -98,10 +97,8 @@ class ClaudeAgent:
     def resolved(self, request_id: str, resolution: Resolution) -> Iterator[Message]:
         """How a request ended, as the server reports it."""
         reaction = self.requests.resolve(request_id, resolution)
-        if reaction.stdin:
-            # The answer to a headless Claude holds the same decision as that to a hook.
-            response = json.loads(reaction.stdin)["response"]
-            self._answer(response["request_id"], encode(_decided(response["response"])))
+        if reaction.answer:
+            self._answer(reaction.key, reaction.answer)
         yield from reaction.messages
 
     def unanswerable(self, event: HookEvent) -> Iterator[Message]:
@@ -157,7 +154,7 @@ class ClaudeAgent:
         call = self._begun.get(_fingerprint(event.event))
         if call:
             wish["tool_use_id"] = call
-        waiting = asked(event.id, wish)
+        waiting = asked(event.id, wish, _hook_output)
         yield from self.requests.ask(replace(waiting, id=self.request_id(event)))
 
     def _begin(self, event: Fields) -> Iterator[Message]:
@@ -222,8 +219,8 @@ def _fingerprint(event: Fields) -> str:
     return encode([event.get("agent_id"), event.get("tool_name"), event.get("tool_input")])
 
 
-def _decided(decision: dict[str, Any]) -> dict[str, Any]:
-    return {"hookSpecificOutput": {"hookEventName": "PermissionRequest", "decision": decision}}
+def _hook_output(decision: Decision) -> str:
+    return encode({"hookSpecificOutput": {"hookEventName": "PermissionRequest", "decision": decision}})
 
 
 def _context(window: Fields) -> Context | None:

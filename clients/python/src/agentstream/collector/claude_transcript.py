@@ -13,11 +13,10 @@ from typing import Any
 
 from agentstream.adapters.bounds import line, plain
 from agentstream.adapters.builder import LABEL, Speaker, as_text, label
-from agentstream.adapters.claude_blocks import block_text, result_text, type_of
-from agentstream.adapters.progress import plan
+from agentstream.adapters.claude_blocks import block_text, result_text, revealed, type_of
 from agentstream.adapters.tools import beside
 from agentstream.collector.activity import Activity
-from agentstream.messages import Failure, Message, Output, Plan, Session, Subagent
+from agentstream.messages import Failure, Message, Output, Session, Subagent
 
 Record = Mapping[str, Any]
 
@@ -105,7 +104,7 @@ class ClaudeTranscript:
                 del self._calls[next(iter(self._calls))]
         voice = Speaker("tool", "tool_call", call, tool, self.parent)
         yield from self._say(id_, as_text(input_), voice, **beside(tool, input_))
-        yield from _progress(call, tool, input_)
+        yield from revealed(call, tool, input_)
 
     def _user(self, id_: str, content: str | list[Any]) -> Iterator[Message]:
         blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
@@ -164,18 +163,6 @@ class ClaudeTranscript:
     def _person(self) -> Speaker:
         # What a sub-agent is told comes from the agent.
         return Speaker("user") if self.parent is None else Speaker("tool", "text", self.parent, parent=self.parent)
-
-
-def _progress(call: str | None, tool: str | None, input_: object) -> Iterator[Plan | Subagent]:
-    """What a call reveals about the agent itself: its plan, or the start of a sub-agent."""
-    match tool, input_:
-        case "TodoWrite", {"todos": [*steps]}:
-            yield plan((step.get("content"), step.get("status")) for step in steps if isinstance(step, dict))
-        case "Task" | "Agent", dict() if call:
-            description = input_.get("description")
-            about = line(description) if isinstance(description, str) else None
-            name = line(as_text(input_.get("subagent_type") or "agent"), LABEL)
-            yield Subagent(plain(call), "started", name or "agent", about)
 
 
 def _is_interruption(record: Record) -> bool:
