@@ -3,16 +3,16 @@
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from agentstream.collector.activity import Activity
 from agentstream.collector.claude_agent import ClaudeAgent
-from agentstream.collector.claude_registry import ClaudeProcess, ClaudeRegistry, start_time
+from agentstream.collector.claude_registry import ClaudeProcess, ClaudeRegistry
 from agentstream.collector.claude_transcript import ClaudeTranscript
 from agentstream.collector.hooks import HookEvent
+from agentstream.collector.process import Process, start_time
 from agentstream.messages import Context, Message, Output, Session, StatusChange, Usage
 from agentstream.requests import Ask, Resolution, Settle
 from hypothesis import given, settings
@@ -111,7 +111,7 @@ def test_no_value_of_a_record_stops_the_translation(data: st.DataObject) -> None
 
 
 def process(activity: Activity, changed: float, session: str = "s1", waiting_for: str | None = None) -> ClaudeProcess:
-    return ClaudeProcess(1, "1", session, "/work", activity, waiting_for, 1.0, changed, "2.1.332", None, "interactive")
+    return ClaudeProcess(Process(1, "1"), session, "/work", activity, 1.0, "2.1.332", waiting_for, changed)
 
 
 def permission(at: float = 10.0, **more: Any) -> HookEvent:
@@ -245,13 +245,12 @@ def test_registry_entries_that_are_not_whole_are_left_out(tmp_path: Path) -> Non
     (folder / "8.json").write_text(json.dumps(good)[:20])
     (folder / "9.json").write_text(json.dumps({**good, "pid": "9"}))
     (folder / "pid-1.json").write_text("[]")
-    assert [(one.pid, one.activity) for one in ClaudeRegistry(tmp_path).processes()] == [(7, Activity.RUNNING)]
+    assert [(one.process.pid, one.activity) for one in ClaudeRegistry(tmp_path).processes()] == [(7, Activity.RUNNING)]
 
 
 def test_a_process_that_took_over_the_pid_is_another() -> None:
     started = start_time(os.getpid())
     assert started is not None
-    running = replace(process(Activity.IDLE, 1.0), pid=os.getpid(), started=started)
-    assert running.is_alive
+    assert Process(os.getpid(), started).is_alive
     if started:  # this system tells when a process began
-        assert not replace(running, started="1").is_alive
+        assert not Process(os.getpid(), "1").is_alive

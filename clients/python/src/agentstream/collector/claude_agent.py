@@ -19,7 +19,9 @@ from agentstream.adapters.open_requests import OpenRequests
 from agentstream.adapters.progress import MAX_LIMITS, usage
 from agentstream.collector.activity import Activity
 from agentstream.collector.claude_registry import ClaudeProcess
+from agentstream.collector.claude_transcript import ClaudeTranscript
 from agentstream.collector.hooks import HookEvent
+from agentstream.collector.source import Transcript
 from agentstream.messages import Context, Message, Session, Usage, UsageLimit, encode
 from agentstream.requests import Resolution
 
@@ -105,6 +107,12 @@ class ClaudeAgent:
         """The hook no longer waits: the terminal has answered, or Claude has given up."""
         self._asking.pop(event.id, None)
         yield from self.requests.settle(event.id, "answered_elsewhere")
+
+    def heard(self, record: Fields, transcript: Transcript) -> Iterable[Message]:
+        """A record of a transcript: it may give the session its title."""
+        if title := ClaudeTranscript().title(record):
+            self.labels["title"] = title
+        return ()
 
     @property
     def asking(self) -> list[HookEvent]:

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from agentstream.collector.activity import Activity
+from agentstream.collector.process import Process
+from agentstream.collector.source import Running
 
 MAX_FILE_BYTES = 64 * 1024
 _ACTIVITIES = {
@@ -32,29 +34,13 @@ def claude_home(environment: Mapping[str, str]) -> Path:
 
 
 @dataclass(frozen=True)
-class ClaudeProcess:
-    """A Claude Code process. `started` identifies it along with `pid`, which the system uses again. It began at `began`
-    and its activity changed at `changed`, in seconds since 1970."""
+class ClaudeProcess(Running):
+    """A Claude Code process. Its activity changed at `changed`, in seconds since 1970."""
 
-    pid: int
-    started: str
-    session: str
-    cwd: str
-    activity: Activity
-    waiting_for: str | None
-    began: float
-    changed: float
-    version: str
-    name: str | None
-    kind: str
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether the process still runs."""
-        found = start_time(self.pid)
-        if found is None:
-            return False
-        return not found or found == self.started
+    waiting_for: str | None = None
+    changed: float = 0.0
+    name: str | None = None
+    kind: str = "interactive"
 
 
 # A file's time and size, and what it said.
@@ -89,22 +75,6 @@ def _seen(entry: os.DirEntry[str], before: Seen | None) -> Seen:
     return stamp, _read(Path(entry.path))
 
 
-def start_time(pid: int) -> str | None:
-    """When a process started, as the kernel counts it; "" where that is unknown, None if there is no such process."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return None
-    except PermissionError:
-        pass
-    try:
-        # The name in parentheses may contain anything.
-        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return None if state == "Z" else fields[18]
-    except (OSError, IndexError):
-        return ""
-
-
 def _read(path: Path) -> ClaudeProcess | None:
     try:
         with path.open("rb") as file:
@@ -118,15 +88,14 @@ def _process(found: dict[str, Any]) -> ClaudeProcess | None:
     match found:
         case {"pid": int(pid), "sessionId": str(session), "cwd": str(cwd), "status": str(status)} if pid > 0:
             return ClaudeProcess(
-                pid,
-                str(found.get("procStart") or ""),
+                Process(pid, str(found.get("procStart") or "")),
                 session,
                 cwd,
                 _ACTIVITIES.get(status, Activity.RUNNING),
-                _text(found.get("waitingFor")),
                 _seconds(found.get("startedAt")),
-                _seconds(found.get("statusUpdatedAt")),
                 _text(found.get("version")) or "",
+                _text(found.get("waitingFor")),
+                _seconds(found.get("statusUpdatedAt")),
                 _text(found.get("name")),
                 _text(found.get("kind")) or "interactive",
             )

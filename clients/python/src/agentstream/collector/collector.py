@@ -11,14 +11,16 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Any
 
 from agentstream.api import Api
-from agentstream.collector.activity import Activity
-from agentstream.collector.claude_process import Place, ReportedProcess
-from agentstream.collector.claude_registry import ClaudeProcess, ClaudeRegistry, claude_home
 from agentstream.collector.config import Config, Reporting
 from agentstream.collector.hooks import AlreadyRunning, HookEvent, HookSpool, hook_folder
 from agentstream.collector.positions import Positions, state_path
+from agentstream.collector.process import Process
+from agentstream.collector.reported import Place, Reported
+from agentstream.collector.source import Running, Source
+from agentstream.collector.sources import sources
 from agentstream.credentials import TOKEN_VARIABLE
 from agentstream.errors import Refused
 from agentstream.labels import describe_folder, labels
@@ -36,8 +38,6 @@ MAX_KEY = 200
 MAX_NAME = 80
 MAX_SEATS = 500  # processes in one folder
 
-Identity = tuple[int, str]
-
 
 @dataclass
 class Collector:
@@ -52,12 +52,11 @@ class Collector:
         self._redactor = Redactor({**self.environment, TOKEN_VARIABLE: self.token})
         self._spool = HookSpool(hook_folder(self.environment))
         self._positions = Positions.load(state_path(self.environment))
-        self._home = claude_home(self.environment)
-        self._registry = ClaudeRegistry(self._home)
+        self._sources = sources(self.environment)
         self._began = time.time()
-        self._reported: dict[Identity, ReportedProcess] = {}
-        self._known: set[Identity] = set()
-        self._keys: dict[str, Identity] = {}
+        self._reported: dict[Process, Reported[Any]] = {}
+        self._known: dict[Process, tuple[Source[Any], asyncio.Task[None]]] = {}
+        self._keys: dict[str, Process] = {}
         self._kept: list[HookEvent] = []
 
     async def run(self) -> None:
@@ -70,62 +69,60 @@ class Collector:
                     await asyncio.sleep(TICK_SECONDS)
 
     def _tick(self, tasks: asyncio.TaskGroup) -> None:
-        alive: set[Identity] = set()
-        listed: set[Identity] = set()
-        for process in self._registry.processes():
-            identity = (process.pid, process.started)
-            listed.add(identity)
-            if not process.is_alive:
-                continue
-            alive.add(identity)
-            if identity not in self._known:
-                self._known.add(identity)
-                tasks.create_task(self._report(process))
-            elif reported := self._reported.get(identity):
-                reported.see(process)
-        for identity in self._known - alive:
-            if reported := self._reported.get(identity):
-                reported.gone(clean=identity not in listed)
-        self._route([*self._kept, *self._spool.take()])
+        events = self._spool.take()
+        for source in self._sources:
+            for event in events:
+                source.hear(event)
+            self._look(source, tasks)
+        self._route([*self._kept, *events])
+
+    def _look(self, source: Source[Any], tasks: asyncio.TaskGroup) -> None:
+        alive: set[Process] = set()
+        for running in source.look():
+            alive.add(running.process)
+            if running.process not in self._known:
+                self._known[running.process] = source, tasks.create_task(self._report(source, running))
+            elif reported := self._reported.get(running.process):
+                reported.see(running)
+        for process, (theirs, task) in list(self._known.items()):
+            if theirs is source and process not in alive:
+                if task.done():
+                    del self._known[process]
+                elif reported := self._reported.get(process):
+                    reported.gone(clean=source.has_quit(process))
 
     def _route(self, events: list[HookEvent]) -> None:
-        """Give each event to its process; those of processes that aren't noticed yet are kept for a while."""
-        sessions = {reported.process.session: reported for reported in self._reported.values()}
+        """Give each event to its agent; those of agents that aren't noticed yet are kept for a while."""
+        sessions = {reported.running.session: reported for reported in self._reported.values()}
         self._kept.clear()
         for event in events:
-            if reported := sessions.get(str(event.event.get("session_id"))):
+            if reported := sessions.get(event.session):
                 reported.hook(event, event.at < self._began)
             elif not event.asks and time.time() - event.at < KEPT_SECONDS and len(self._kept) < MAX_KEPT:
                 self._kept.append(event)
 
-    async def _report(self, process: ClaudeProcess, ended: bool = False) -> None:
-        identity = (process.pid, process.started)
+    async def _report(self, source: Source[Any], running: Running) -> None:
         try:
-            if place := await self._place(process):
-                reported = ReportedProcess(*place, self._home, self._spool, self._positions, self._backfill_after)
-                self._reported[identity] = reported
-                if ended:
-                    reported.gone(clean=False)
+            if place := await self._place(source, running):
+                reported = Reported(running, source, *place, self._spool, self._positions, self._backfill_after)
+                self._reported[running.process] = reported
                 await reported.run()
         except* Refused as refused:
-            log.error("%s: the server refuses its events: %s", process.cwd, refused.exceptions[0])
+            log.error("%s: the server refuses its events: %s", running.cwd, refused.exceptions[0])
         except* OSError as failed:
-            log.error("%s: %s", process.cwd, failed.exceptions[0])
+            log.error("%s: %s", running.cwd, failed.exceptions[0])
         finally:
-            self._reported.pop(identity, None)
-            self._keys = {key: holder for key, holder in self._keys.items() if holder != identity}
-            if ended or not process.is_alive:
-                self._known.discard(identity)
+            self._reported.pop(running.process, None)
+            self._keys = {key: holder for key, holder in self._keys.items() if holder != running.process}
 
     def _finish_earlier(self, tasks: asyncio.TaskGroup) -> None:
-        """Report the ends of processes that ended while no collector ran, with what they said last."""
+        """Report what agents said last that ended while no collector ran; the next look finds them gone."""
+        tools = {source.tool: source for source in self._sources}
         for key, seat in self._positions.seats.items():
-            process = ClaudeProcess(
-                seat.pid, seat.started, seat.session, seat.cwd, Activity.IDLE, None, self._began, 0.0, "", None, ""
-            )
-            if not seat.ended and not process.is_alive and key.startswith("claude:"):
-                self._known.add((seat.pid, seat.started))
-                tasks.create_task(self._report(process, ended=True))
+            source = tools.get(key.partition(":")[0])
+            if source and not seat.ended and not seat.process.is_alive:
+                task = tasks.create_task(self._report(source, source.remembered(seat)))
+                self._known[seat.process] = source, task
 
     @property
     def _backfill_after(self) -> float:
@@ -133,36 +130,36 @@ class Collector:
         hours = self.config.backfill_hours
         return self._began - 3_600 * hours if hours else float("inf")
 
-    async def _place(self, process: ClaudeProcess) -> tuple[ClaudeProcess, Place, Reporting] | None:
-        """Where to report a process, and what; None if its folder is ignored. Raises `Refused`."""
-        described, remote = await describe_folder(process.cwd, self.environment)
-        reporting = self.config.reporting(process.cwd, remote)
+    async def _place(self, source: Source[Any], running: Running) -> tuple[Place, Reporting] | None:
+        """Where to report an agent, and what; None if its folder is ignored. Raises `Refused`."""
+        described, remote = await describe_folder(running.cwd, self.environment)
+        reporting = self.config.reporting(running.cwd, remote)
         if reporting is None:
             return None
-        key, number = self._seat(process, described["host"])
+        key, number = self._seat(source, running, described["host"])
         workspace = await persistently(lambda: self._api.workspace(reporting.workspace))
         described = redacted_labels(self._redactor, described)
-        about = described | labels({"tool": "claude", "toolVersion": process.version, "session": process.session})
+        about = described | labels({"tool": source.tool, "toolVersion": running.version, "session": running.session})
         agent = await persistently(lambda: self._api.register(workspace.id, key, _name(described, number), about))
         newest = await persistently(lambda: self._api.newest(agent.id))
-        return process, Place(self._api, workspace.id, agent.id, key, newest, self._redactor), reporting
+        return Place(self._api, workspace.id, agent.id, key, newest, self._redactor), reporting
 
-    def _seat(self, process: ClaudeProcess, host: str) -> tuple[str, int]:
-        """The process's key: the one it had before, else the first of its folder that no other process has."""
-        identity = (process.pid, process.started)
-        keys = [(_key(host, process.cwd, number), number) for number in range(1, MAX_SEATS + 1)]
-        held = [one for one in keys if self._held(one[0]) == identity]
+    def _seat(self, source: Source[Any], running: Running, host: str) -> tuple[str, int]:
+        """The agent's key: the one it had before, else the first of its folder that no other process has."""
+        numbers = range(1, MAX_SEATS + 1)
+        keys = [(_key(source.tool, host, running.cwd, number), number) for number in numbers]
+        held = [one for one in keys if self._held(one[0]) == running.process]
         free = [one for one in keys if self._held(one[0]) is None]
         key, number = (held or free)[0]
-        self._keys[key] = identity
+        self._keys[key] = running.process
         return key, number
 
-    def _held(self, key: str) -> Identity | None:
+    def _held(self, key: str) -> Process | None:
         """The process that has a key now, or had it and may still run."""
-        if identity := self._keys.get(key):
-            return identity
+        if process := self._keys.get(key):
+            return process
         seat = self._positions.seats.get(key)
-        return None if seat is None or seat.ended else (seat.pid, seat.started)
+        return None if seat is None or seat.ended else seat.process
 
 
 def collect(config: Config, token: str) -> int:
@@ -182,11 +179,11 @@ async def _collect(collector: Collector) -> None:
         await task
 
 
-def _key(host: str, folder: str, number: int) -> str:
-    key = f"claude:{host}:{folder}#{number}"
+def _key(tool: str, host: str, folder: str, number: int) -> str:
+    key = f"{tool}:{host}:{folder}#{number}"
     if len(key) <= MAX_KEY:
         return key
-    return f"claude:{host[:60]}:{sha256(folder.encode()).hexdigest()[:40]}#{number}"
+    return f"{tool}:{host[:60]}:{sha256(folder.encode()).hexdigest()[:40]}#{number}"
 
 
 def _name(described: Mapping[str, str], number: int) -> str:

@@ -41,6 +41,11 @@ class HookEvent:
     asks: bool
     event: Mapping[str, Any]
 
+    @property
+    def session(self) -> str:
+        """The session whose hook it is; empty if the event doesn't say."""
+        return str(self.event.get("session_id") or "")
+
 
 class AlreadyRunning(Exception):
     """Another collector of this user runs on this machine."""

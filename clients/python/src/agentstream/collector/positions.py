@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from agentstream.collector.process import Process
 from agentstream.files import replace_file, state_folder
 
 MAX_ENTRIES = 5_000
@@ -32,8 +33,7 @@ class Position:
 class Seat:
     """The process that last had an agent's key, the session it last reported, and whether its end was reported."""
 
-    pid: int
-    started: str
+    process: Process
     cwd: str
     session: str = ""
     ended: bool = False
@@ -53,7 +53,7 @@ class Positions:
         with suppress(OSError, ValueError, TypeError, AttributeError, KeyError):
             found = json.loads(path.read_text())
             files = {name: Position(**entry) for name, entry in found["files"].items()}
-            seats = {name: Seat(**entry) for name, entry in found["seats"].items()}
+            seats = {name: Seat(Process(**entry.pop("process")), **entry) for name, entry in found["seats"].items()}
             return cls(path, files, seats)
         return cls(path)
 

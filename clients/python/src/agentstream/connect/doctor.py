@@ -11,9 +11,9 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from agentstream.api import Api
-from agentstream.collector.claude_registry import ClaudeRegistry
 from agentstream.collector.config import Config, config_path
 from agentstream.collector.positions import Positions, state_path
+from agentstream.collector.sources import sources
 from agentstream.connect.claude import ClaudeTool
 from agentstream.credentials import find_token
 from agentstream.errors import AgentstreamError
@@ -43,12 +43,11 @@ def doctor(environment: Mapping[str, str]) -> int:
 
 def status(environment: Mapping[str, str]) -> int:
     """Print this machine's agents. Returns 0."""
-    seats = {(seat.pid, seat.started): key for key, seat in Positions.load(state_path(environment)).seats.items()}
-    home = ClaudeTool(environment).settings.path.parent
-    found = [process for process in ClaudeRegistry(home).processes() if process.is_alive]
-    for process in found:
-        key = seats.get((process.pid, process.started), "not reported")
-        print(f"claude  pid {process.pid}  {process.activity.value:8} {process.cwd}  {key}")
+    keys = {seat.process: key for key, seat in Positions.load(state_path(environment)).seats.items()}
+    found = [(source.tool, running) for source in sources(environment) for running in source.look()]
+    for tool, running in found:
+        key = keys.get(running.process, "not reported")
+        print(f"{tool}  pid {running.process.pid}  {running.activity.value:8} {running.cwd}  {key}")
     if not found:
         print("No interactive agents run on this machine.")
     return 0
@@ -72,7 +71,7 @@ def _tools(environment: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding(
             f"{tool.name} script", script.exists(), str(script) if script.exists() else f"{script} is missing"
         )
-    running = sum(process.is_alive for process in ClaudeRegistry(tool.settings.path.parent).processes())
+    running = sum(len(list(source.look())) for source in sources(environment) if source.tool == tool.name)
     yield Finding(f"{tool.name} sessions", True, f"{running} running")
 
 

@@ -1,26 +1,24 @@
-"""Reports one Claude Code process to the server, from when it is noticed until it has ended."""
+"""Reports one interactive agent to the server, from when it is noticed until it has ended."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Generic
 from uuid import uuid4
 
 from agentstream.api import Api
-from agentstream.collector.claude_agent import ClaudeAgent
-from agentstream.collector.claude_registry import ClaudeProcess
-from agentstream.collector.claude_transcript import ClaudeTranscript
 from agentstream.collector.config import Detail, Reporting
 from agentstream.collector.feed import Feed
 from agentstream.collector.hooks import HookEvent, HookSpool
 from agentstream.collector.positions import Positions, Seat
+from agentstream.collector.source import Found, Source, Transcript
 from agentstream.commands import Forgotten, Input, Resolved, Signal, commands
 from agentstream.concurrency import within
 from agentstream.errors import NotFound, Refused
@@ -55,19 +53,18 @@ class Place:
 
 
 @dataclass
-class ReportedProcess:
-    """One process and the agent that it is reported as."""
+class Reported(Generic[Found]):
+    """One running agent of a tool, and the agent that it is reported as."""
 
-    process: ClaudeProcess
+    running: Found
+    source: Source[Found]
     place: Place
     reporting: Reporting
-    home: Path
     spool: HookSpool
     positions: Positions
     backfill_after: float
     _feeds: dict[Path, Feed] = field(default_factory=dict)
     _reading: list[asyncio.Task[None]] = field(default_factory=list)
-    _found: Path | None = None
     _gone: asyncio.Event = field(default_factory=asyncio.Event)
     _clean: bool = True
     _refused: Refused | None = None
@@ -75,15 +72,15 @@ class ReportedProcess:
 
     def __post_init__(self) -> None:
         seat = self.positions.seats.get(self.place.key)
-        known = seat is not None and (seat.pid, seat.started) == (self.process.pid, self.process.started)
-        self.agent = ClaudeAgent(str(uuid4()), seat.session if seat and known else "")
+        known = seat is not None and seat.process == self.running.process
+        self.agent = self.source.agent(str(uuid4()), seat.session if seat and known else "")
         self._publisher = self._publish_as(self.agent.run, lease=True)
 
     async def run(self) -> None:
         """Report until the process has ended and the server has everything. Raises an ExceptionGroup of `Refused`."""
         async with self._publisher, asyncio.TaskGroup() as self._tasks:
             background = [self._tasks.create_task(task) for task in (self._listen(), self._follow(), self._label())]
-            self.see(self.process)
+            self.see(self.running)
             await self._gone.wait()
             if self._refused:
                 raise self._refused
@@ -91,10 +88,10 @@ class ReportedProcess:
             for task in (*background, *self._reading):
                 task.cancel()
 
-    def see(self, process: ClaudeProcess) -> None:
-        """The process's registry entry has been read."""
-        self.process = process
-        self._put(self.agent.see(process))
+    def see(self, running: Found) -> None:
+        """The source has looked at it."""
+        self.running = running
+        self._put(self.agent.see(running))
         self._take_seat()
         for event in self.agent.asking:
             if not self.spool.waits(event):
@@ -103,7 +100,7 @@ class ReportedProcess:
         self._deliver()
 
     def hook(self, event: HookEvent, is_old: bool = False) -> None:
-        """A hook of the process was called; `is_old` is whether that was before this collector started."""
+        """A hook of the session was called; `is_old` is whether that was before this collector started."""
         if event.asks and self.reporting.detail is Detail.STATUS:
             self.spool.answer(event, "")  # what it asks must not leave the machine
             return
@@ -114,7 +111,7 @@ class ReportedProcess:
             self._reading.append(self._tasks.create_task(self._answered_meanwhile(self.agent.request_id(event))))
 
     def gone(self, clean: bool) -> None:
-        """The process has ended; `clean` is whether it said so."""
+        """It has ended; `clean` is whether by itself."""
         self._clean = clean
         self._gone.set()
 
@@ -135,8 +132,8 @@ class ReportedProcess:
         self._take_seat(ended=True)
 
     def _take_seat(self, ended: bool = False) -> None:
-        process = self.process
-        seat = Seat(process.pid, process.started, process.cwd, process.session, ended)
+        running = self.running
+        seat = Seat(running.process, running.cwd, running.session, ended)
         self.positions.put_seat(self.place.key, seat)
 
     def _put(self, messages: Iterable[Message]) -> None:
@@ -180,49 +177,30 @@ class ReportedProcess:
     # Transcripts
 
     async def _follow(self) -> None:
-        """Publish each transcript of the process, as it appears."""
+        """Publish each transcript of the agent, as it appears."""
         while True:
             self._look_for_transcripts()
             await asyncio.sleep(LOOK_SECONDS)
 
     def _look_for_transcripts(self) -> None:
-        for path, parent in self._transcripts():
-            if path not in self._feeds:
-                self._feeds[path] = self._feed(path, parent)
-                self._reading.append(self._tasks.create_task(self._feeds[path].run()))
+        for transcript in self.source.transcripts(self.running, self._feeds):
+            if transcript.path not in self._feeds:
+                feed = self._feeds[transcript.path] = self._feed(transcript)
+                self._reading.append(self._tasks.create_task(feed.run()))
 
-    def _transcripts(self) -> list[tuple[Path, str | None]]:
-        """The session's transcript and those of its sub-agents, with the tool calls that started them."""
-        path = self._transcript()
-        if path is None:
-            return []
-        subs = path.with_suffix("").glob("subagents/agent-*.jsonl")
-        known = [(sub, parent) for sub in subs if sub not in self._feeds and (parent := _parent(sub))]
-        return [(path, None), *known]
-
-    def _transcript(self) -> Path | None:
-        """The transcript of the current session. Looking for it takes a while where there are many projects."""
-        session = self.process.session
-        if self._found is None or self._found.stem != session:
-            self._found = next((self.home / "projects").glob(f"*/{session}.jsonl"), None)
-        return self._found
-
-    def _feed(self, path: Path, parent: str | None) -> Feed:
+    def _feed(self, transcript: Transcript) -> Feed:
         detail = self.reporting.detail
+        path = transcript.path
         return Feed(
             path,
-            f"claude {self.place.agent_id} {path.name} {detail.value}",
+            f"{self.source.tool} {self.place.agent_id} {path.name} {detail.value}",
             self.positions,
             self._publish_as,
-            lambda: ClaudeTranscript(parent),
-            self._heard,
+            transcript.translator,
+            lambda record: self._put(self.agent.heard(record, transcript)),
             lambda message: _is_wanted(message, detail),
-            parent is not None or began_after(path, min(self.process.began, self.backfill_after)),
+            transcript.of_subagent or began_after(path, min(self.running.began, self.backfill_after)),
         )
-
-    def _heard(self, record: Mapping[str, Any]) -> None:
-        if title := ClaudeTranscript().title(record):
-            self.agent.labels["title"] = title
 
     def _publish_as(self, producer: str, lease: bool = False) -> Publisher:
         api = self.place.api
@@ -263,16 +241,6 @@ def began_after(path: Path, moment: float) -> bool:
             said = datetime.fromisoformat(json.loads(text)["timestamp"])
             return said.timestamp() >= moment - 5
     return True
-
-
-def _parent(transcript: Path) -> str | None:
-    """The tool call that started the sub-agent of a transcript; None while that isn't known."""
-    with suppress(OSError, ValueError, RecursionError):
-        about = json.loads(transcript.with_suffix(".meta.json").read_text())
-        match about:
-            case {"toolUseId": str(call)} if 0 < len(call) <= 200:
-                return call
-    return None
 
 
 def _is_wanted(message: Message, detail: Detail) -> bool:

@@ -1,0 +1,15 @@
+"""The tools whose interactive agents are reported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from agentstream.collector.claude_registry import claude_home
+from agentstream.collector.claude_source import ClaudeSource
+from agentstream.collector.source import Source
+
+
+def sources(environment: Mapping[str, str]) -> list[Source[Any]]:
+    """One of each tool."""
+    return [ClaudeSource(claude_home(environment))]
