@@ -1,13 +1,13 @@
 """Helpers for the tests of requests: requests, people who answer, and what viewers see."""
 
 import json
-import time
 import uuid
 from dataclasses import dataclass
 from typing import Any
 
 from tests.chaos.cluster import Cluster
 from tests.support.api import Api, Response
+from tests.support.waiting import eventually
 
 Json = dict[str, Any]
 
@@ -103,12 +103,11 @@ class Desk:
         return [(told["requestId"], told["outcome"]) for told in self.events("agent:request_resolved")]
 
     def until_resolved(self, request_id: str, seconds: float = 10) -> Json:
-        deadline = time.monotonic() + seconds
-        while "resolution" not in (request := self.get(request_id)):
-            assert time.monotonic() < deadline, f"{request_id} is still open"
-            time.sleep(0.05)
-        resolution: Json = request["resolution"]
-        return resolution
+        def look() -> Json:
+            resolution: Json = self.get(request_id).get("resolution", {})
+            return resolution
+
+        return eventually(look, seconds)
 
 
 def desk_of(cluster: Cluster, **people: str) -> Desk:

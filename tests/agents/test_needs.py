@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from agents.needs import needs
-from tests.support.server import ROOT
+from tests.support import ROOT
 
 CASES = json.loads((ROOT / "tests/support/needs.json").read_text())
 

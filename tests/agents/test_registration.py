@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from tests.support import ROOT
 from tests.support.api import Api, Response
-from tests.support.server import ROOT, LiveServer
+from tests.support.server import LiveServer
 from tests.support.services import Postgres, Redis, environment
 from tests.support.viewer import Message, Viewer, viewer
 

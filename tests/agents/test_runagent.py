@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
+from tests.support import ROOT
 from tests.support.api import Api
-from tests.support.server import ROOT, SHARED_KEY, LiveServer
+from tests.support.server import SHARED_KEY, LiveServer
 
 SECRETS = {"SECRET_KEY": SHARED_KEY, "REDIS_URL": "", "AGENTSTREAM_TOKEN": ""}
 

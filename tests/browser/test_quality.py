@@ -9,7 +9,8 @@ from playwright.sync_api import BrowserContext, Page, WebSocketRoute, expect
 
 from tests.browser.chromium import Complaints, Wire, allowed, expect_state, sign_in, transcript
 from tests.browser.conftest import Figures, Place
-from tests.support.server import ROOT, LiveServer
+from tests.support import ROOT
+from tests.support.server import LiveServer
 
 pytestmark = pytest.mark.browser
 

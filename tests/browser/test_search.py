@@ -1,22 +1,18 @@
 """Search everywhere: from any page to the match in a transcript, whatever an agent wrote."""
 
-import time
-
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.chromium import Complaints, sign_in
 from tests.browser.conftest import Place
 from tests.support.server import LiveServer
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.browser
 
 
 def indexed(place: Place, word: str) -> None:
-    deadline = time.monotonic() + 20
-    while not place.api.get(f"/search?q={word}").data["results"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    eventually(lambda: place.api.get(f"/search?q={word}").data["results"])
 
 
 def test_ctrl_k_finds_what_was_said_and_leads_to_its_place(live: LiveServer, place: Place, tab: Page) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 
-from tests.support.server import ROOT
+from tests.support import ROOT
 
 VENDOR = ROOT / "static" / "vendor"
 

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -12,6 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from agentstream import Event
+
+from tests.support.waiting import eventually
 
 from .place import Place
 
@@ -66,12 +67,12 @@ def python(code: str) -> tuple[str, ...]:
     return (PYTHON, "-c", code)
 
 
-def wait_for(place: Place, text: str, seconds: float = 10, name: str = "agent") -> None:
-    """Wait until the agent has said `text`."""
-    deadline = time.monotonic() + seconds
-    while text not in place.text(name):
-        assert time.monotonic() < deadline, f"{text!r} did not arrive; {place.text(name)!r} did"
-        time.sleep(0.05)
+def wait_for(place: Place, text: str, name: str = "agent", role: str = "assistant") -> None:
+    """Wait until the agent has said `text` in that role."""
+    eventually(
+        lambda: text in place.text(name, role),
+        otherwise=lambda: f"{text!r} did not arrive; {place.text(name, role)!r} did",
+    )
 
 
 def ending(events: list[Event]) -> tuple[str, str | None, int, str | None, str]:

@@ -11,7 +11,8 @@ import pytest
 
 from tests.clients_python.place import Place
 from tests.clients_python.recording.replies import Answer, Call, reply, text, thought
-from tests.clients_python.tui import Person, eventually, person
+from tests.clients_python.tui import Person, person
+from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.node, pytest.mark.tmux]
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from tests.clients_python.place import Place
-from tests.clients_python.tui import eventually
 from tests.support.api import Api
+from tests.support.waiting import eventually
 
 COLLECT = [sys.executable, "-m", "agentstream", "collect"]
 MAIN = '[collector]\nurl = "http://h"\nworkspace = "w"\n'

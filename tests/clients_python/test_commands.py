@@ -21,6 +21,7 @@ from websockets.asyncio.server import ServerConnection
 
 from tests.support.api import Api
 from tests.support.server import LiveServer
+from tests.support.waiting import eventually
 
 from .command import ending, python, running, wait_for
 from .place import Place
@@ -68,7 +69,7 @@ def test_each_input_arrives_once_and_in_order_despite_server_restarts(mortal: Li
             say(mortal_place, str(number))
             if number % 4 == 3:
                 mortal.restart()
-        wait_for(mortal_place, "got 11\n", 45)
+        wait_for(mortal_place, "got 11\n")
         time.sleep(0.5)
         assert mortal_place.text() == "ready\n" + "".join(f"got {number}\n" for number in range(12))
 
@@ -189,23 +190,16 @@ def test_input_that_cannot_be_delivered_is_reported(
     place: Place, options: tuple[str, ...], code: str, note: str
 ) -> None:
     with running(place, *python(f"import time; {code}; time.sleep(20)"), options=options):
-        deadline = time.monotonic() + 10
-        while "ready" not in place.text() + place.text(role="system"):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        eventually(lambda: "ready" in place.text() + place.text(role="system"))
         say(place, "anybody?")
-        while note not in place.text(role="system"):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_for(place, note, role="system")
 
 
 def test_claude_gets_input_as_events_if_it_reads_them(place: Place) -> None:
     script = 'echo ready >&2; read line; echo "$line" >&2; sleep 0.3'
     command = ("sh", "-c", script, "claude", "--input-format", "stream-json")
     with running(place, *command, options=("--adapter", "claude")) as process:
-        deadline = time.monotonic() + 10
-        while "ready" not in place.text(role="system") and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_for(place, "ready", role="system")
         say(place, "go “on”")
         assert process.wait(20) == 0
     written = place.text(role="system").removeprefix("ready\n")

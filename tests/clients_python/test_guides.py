@@ -9,7 +9,7 @@ from typing import Any
 
 from agentstream.adapters.json_lines import JsonLinesAdapter
 
-from tests.support.server import ROOT
+from tests.support import ROOT
 
 from .messages import said, statuses, tell
 from .place import Place

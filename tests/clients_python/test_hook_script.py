@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from agentstream.collector.hooks import AlreadyRunning, HookEvent, HookSpool
 
-from tests.clients_python.tui import eventually
+from tests.support.waiting import eventually
 
 EVENT = {"hook_event_name": "Stop", "session_id": "s"}
 

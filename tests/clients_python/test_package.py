@@ -13,7 +13,7 @@ from pathlib import Path
 import agentstream
 import pytest
 
-from tests.support.server import ROOT
+from tests.support import ROOT
 
 CLIENT = ROOT / "clients" / "python"
 MODULES = {path.relative_to(CLIENT / "src").as_posix() for path in (CLIENT / "src").rglob("*.py")}

@@ -280,7 +280,7 @@ def test_a_secret_split_over_two_writes_of_a_command_never_reaches_the_server(
     live: LiveServer, place: Place, options: tuple[str, ...]
 ) -> None:
     with running(place, *python(SPLIT), options=("--no-pty", "--no-input", *options), stdin=subprocess.PIPE) as process:
-        wait_for(place, "The token is ", 60)
+        wait_for(place, "The token is ")
         assert process.stdin
         process.stdin.write(b"\n")
         process.stdin.close()

@@ -4,7 +4,6 @@ import asyncio
 import os
 import subprocess
 import sys
-import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -15,6 +14,7 @@ from agentstream import BlockingPublisher, Option, Publisher, Request
 from tests.clients_python.place import Place
 from tests.support.api import Api
 from tests.support.server import LiveServer
+from tests.support.waiting import eventually
 
 YES, NO = Option("yes", "Yes", "allow"), Option("no", "No", "deny")
 
@@ -22,15 +22,12 @@ YES, NO = Option("yes", "Yes", "allow"), Option("no", "No", "deny")
 def asked(place: Place, name: str = "agent") -> dict[str, Any]:
     """The agent's open request, once there is one."""
     api = Api(place.url, place.token)
-    deadline = time.monotonic() + 20
-    while True:
-        agents = api.get(f"/workspaces/{place.workspace}/agents").data
-        for agent in agents:
-            if agent["name"] == name and agent["requests"]:
-                request: dict[str, Any] = {**agent["requests"][0], "agentId": agent["id"]}
-                return request
-        assert time.monotonic() < deadline, "nobody was asked"
-        time.sleep(0.05)
+
+    def look() -> list[dict[str, Any]]:
+        agents = [agent for agent in api.get(f"/workspaces/{place.workspace}/agents").data if agent["name"] == name]
+        return [{**agent["requests"][0], "agentId": agent["id"]} for agent in agents if agent["requests"]]
+
+    return eventually(look)[0]
 
 
 def answer(place: Place, request: dict[str, Any], **given: Any) -> None:

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,6 +23,7 @@ from agentstream.device import sign_in
 from tests.support.api import Api
 from tests.support.server import LiveServer
 from tests.support.session import Session
+from tests.support.waiting import eventually
 
 from .command import PYTHON
 
@@ -139,13 +140,6 @@ def answering(*answers: tuple[int, Any]) -> Iterator[tuple[str, list[tuple[str, 
         server.shutdown()
         thread.join()
         server.server_close()
-
-
-def eventually(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems open their own browser")

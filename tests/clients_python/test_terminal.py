@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.pty import until
+from tests.support.waiting import eventually
 
 from .command import ending, python
 from .place import Place
@@ -103,7 +103,7 @@ def test_ten_megabytes_arrive_byte_by_byte(place: Place) -> None:
     )
     with attended(place, *python(code)) as shown:
         assert shown.wait() == 0
-        until(lambda: re.search(rb"END[0-9a-f]{64}\Z", shown.shown))
+        eventually(lambda: re.search(rb"END[0-9a-f]{64}\Z", shown.shown))
     data, digest = shown.shown.partition(b"BEGIN")[2][:-67], shown.shown[-64:].decode()
     assert len(data) == 10 << 20
     assert hashlib.sha256(data).hexdigest() == digest
@@ -121,7 +121,7 @@ def test_a_slow_terminal_slows_the_command_down(place: Place, tmp_path: Path) ->
         shown.wait_for("ready")
         shown.pause()
         shown.type(b"g")
-        until(lambda: (tmp_path / "taken").exists() and (tmp_path / "taken").read_text())
+        eventually(lambda: (tmp_path / "taken").exists() and (tmp_path / "taken").read_text())
         taken = int((tmp_path / "taken").read_text())
         assert taken < 1 << 20
         shown.go_on()
@@ -169,7 +169,7 @@ def test_the_command_is_hung_up_when_the_terminal_goes_away(place: Place, tmp_pa
             shown.process.kill()
         else:
             shown.hang_up()
-        until(lambda: told.exists() and told.read_text() == "hung up")
+        eventually(lambda: told.exists() and told.read_text() == "hung up")
         shown.wait()
     if not killed:
         assert ending(place.history())[0] == "finished"

@@ -4,7 +4,7 @@ import pytest
 from agentstream.terminal.signs import MAX_STRING_BYTES, Bell, Notification, Sign, SignReader, Title
 
 from tests.support.api import Api
-from tests.support.pty import until
+from tests.support.waiting import eventually
 
 from .command import python
 from .place import Place
@@ -105,7 +105,7 @@ def test_the_windows_title_is_a_label(place: Place, key: bool) -> None:
     keyed = ("--key", name) if key else ()
     with attended(place, *python(code), options=("--terminal", "--name", name, *keyed)) as shown:
         shown.wait_for("ready")
-        until(lambda: title(place, name) == "Fix the tests")
+        eventually(lambda: title(place, name) == "Fix the tests")
         shown.type(b"\r")
         assert shown.wait() == 0
     titles = [event.payload["labels"]["title"] for event in place.history(name) if event.type == "agent:updated"]

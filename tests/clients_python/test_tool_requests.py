@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from tests.support.api import Api, Response
 from tests.support.server import LiveServer
+from tests.support.waiting import eventually
 
 from .command import running, wait_for
 from .place import Place
@@ -67,19 +67,22 @@ def run(place: Place, tool: Tool) -> Any:
     return running(place, *tool, options=("--adapter", "claude"))
 
 
-def until(place: Place, holds: Callable[[list[dict[str, Any]]], bool], seconds: float = 20) -> list[dict[str, Any]]:
+def requests_where(place: Place, holds: Callable[[list[dict[str, Any]]], bool]) -> list[dict[str, Any]]:
     """The agent's requests, resolved ones too, once that holds."""
-    deadline = time.monotonic() + seconds
     api = Api(place.url, place.token)
-    while not holds(found := api.get(f"/agents/{place.agent}/requests?open=false").data["requests"]):
-        assert time.monotonic() < deadline, found
-        time.sleep(0.05)
-    return found  # type: ignore[no-any-return]
+    found: list[dict[str, Any]] = []
+
+    def look() -> bool:
+        found[:] = api.get(f"/agents/{place.agent}/requests?open=false").data["requests"]
+        return holds(found)
+
+    eventually(look, otherwise=lambda: found)
+    return found
 
 
 def asked(place: Place, count: int = 1) -> str:
     """The id of the last of so many requests, once they are asked and it is open."""
-    found = until(place, lambda found: len(found) == count and "resolution" not in found[-1])
+    found = requests_where(place, lambda found: len(found) == count and "resolution" not in found[-1])
     id_: str = found[-1]["requestId"]
     return id_
 
@@ -89,16 +92,13 @@ def answer(place: Place, request_id: str, **given: Any) -> Response:
 
 
 def wait_told(told: Path, words: str) -> None:
-    deadline = time.monotonic() + 20
-    while not told.exists() or words not in told.read_text():
-        assert time.monotonic() < deadline, "the tool was not told"
-        time.sleep(0.05)
+    eventually(lambda: told.exists() and words in told.read_text(), otherwise=lambda: "the tool was not told")
 
 
 def test_a_permission_is_asked_and_the_answer_passed_on(place: Place, tool: Tool, told: Path) -> None:
     with run(place, tool):
         request_id = asked(place)
-        [request] = until(place, bool)
+        [request] = requests_where(place, bool)
         assert request["tool"] == {"name": "Bash", "toolCallId": "t1", "input": {"command": "make deploy"}}
         agent = Api(place.url, place.token).get(f"/agents/{place.agent}").data
         assert (agent["status"], agent["reason"]) == ("waiting", "awaiting_approval")
@@ -146,7 +146,7 @@ def test_an_answer_given_while_the_connection_is_down_takes_effect_once(
         wait_told(told, "allow;")
         mortal.restart()
         Api(place.url, place.token).post(f"/agents/{place.agent}/input", {"content": "after it"})
-        wait_for(place, "A note: after it", 30)
+        wait_for(place, "A note: after it")
         assert told.read_text() == "allow;"
     assert [event.type for event in place.history()].count("agent:request") == 1
 
@@ -173,7 +173,7 @@ def test_a_runner_killed_between_answer_and_effect_leaves_the_answer_and_no_effe
         process.kill()
         wait_told(told, "end;")
     assert told.read_text() == "end;", "its input ended, and nothing was permitted"
-    [request] = until(place, bool)
+    [request] = requests_where(place, bool)
     assert request["resolution"]["outcome"] == "answered"
     with run(place, tool):
         again = asked(place, 2)
@@ -200,7 +200,7 @@ def test_a_tool_that_ends_withdraws_its_requests(place: Place, tool: Tool) -> No
         process.stdin.close()
         process.stdin = None
         process.wait(20)
-    [request] = until(place, bool)
+    [request] = requests_where(place, bool)
     assert request["resolution"]["outcome"] == "withdrawn"
 
 
@@ -211,7 +211,7 @@ def test_a_lost_lease_withdraws_the_request_and_a_runner_that_comes_back_asks_an
     with run(place, tool) as process:
         request_id = asked(place)
         process.send_signal(signal.SIGSTOP)
-        found = until(place, lambda found: "resolution" in found[0], LEASE + 20)
+        found = requests_where(place, lambda found: "resolution" in found[0])
         assert found[0]["resolution"]["outcome"] == "withdrawn"
         assert answer(place, request_id, option="allow").status == 409
         process.send_signal(signal.SIGCONT)

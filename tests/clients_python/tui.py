@@ -5,84 +5,23 @@ import os
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from tests.clients_python.place import Place
 from tests.clients_python.recording.model import Script, serving
 from tests.clients_python.recording.replies import Answer
+from tests.support import ROOT
 from tests.support.api import Api
-from tests.support.server import ROOT, free_port
+from tests.support.server import free_port
+from tests.support.tmux import Terminal as Terminal  # noqa: PLC0414
+from tests.support.waiting import eventually as eventually  # noqa: PLC0414
 
 TOOLS = ROOT / "tests" / "tools" / "node_modules" / ".bin"
-# A busy machine takes its time; on a free one an expectation that holds costs none.
-PATIENCE = 60.0
 PROMPT = "\N{HEAVY RIGHT-POINTING ANGLE QUOTATION MARK ORNAMENT}"
-Found = TypeVar("Found")
-
-
-def eventually(look: Callable[[], Found], seconds: float = PATIENCE) -> Found:
-    """The first true result."""
-    deadline = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < deadline, f"not within {seconds:g} s"
-        time.sleep(0.05)
-    return found
-
-
-@dataclass
-class Terminal:
-    """A window of tmux."""
-
-    socket: str
-    folder: Path
-
-    def tmux(self, *arguments: str) -> str:
-        return subprocess.run(
-            ["tmux", "-L", self.socket, "-f", "/dev/null", *arguments], check=True, capture_output=True, text=True
-        ).stdout
-
-    @property
-    def screen(self) -> str:
-        return self.tmux("capture-pane", "-p")
-
-    @property
-    def pid(self) -> int:
-        """Of the program that runs in it."""
-        return int(self.tmux("display-message", "-p", "#{pane_pid}"))
-
-    def shows(self, *words: str) -> bool:
-        screen = self.screen
-        return all(one in screen for one in words)
-
-    def wait_for(self, *words: str) -> None:
-        try:
-            eventually(lambda: self.shows(*words))
-        except AssertionError:
-            raise AssertionError(f"expected {words} on the screen:\n{self.screen}") from None
-
-    def type(self, text: str) -> None:
-        self.tmux("send-keys", "-l", text)
-        eventually(lambda: self.shows(text))
-        self.tmux("send-keys", "Enter")
-
-    def confirm(self, question: str) -> None:
-        """Answer a dialog with what is selected; it takes keys a moment after it is shown."""
-        self.wait_for(question)
-
-        def gone() -> bool:
-            self.press("Enter")
-            time.sleep(0.3)
-            return question not in self.screen
-
-        eventually(gone)
-
-    def press(self, *keys: str) -> None:
-        self.tmux("send-keys", *keys)
 
 
 @dataclass
@@ -143,19 +82,16 @@ class Person:
 
     def claude(self, *arguments: str) -> Terminal:
         """Claude Code as people start it; waits until it can be typed to."""
-        terminal = Terminal(f"agentstream-{os.getpid()}-{free_port()}", self.work)
-        self._terminals.append(terminal)
         variables = [f"{name}={value}" for name, value in self.environment.items()]
         command = ["env", "-i", *variables, "claude", "--model", "claude-sonnet-4-5", *arguments]
-        size = ("-x", "120", "-y", "40", "-c", str(self.work))
-        terminal.tmux("new-session", "-d", *size, *command)
-        terminal.tmux("set-option", "-g", "remain-on-exit", "on")
+        terminal = Terminal(self.work, command, os.environ)
+        self._terminals.append(terminal)
         terminal.wait_for(PROMPT)
         return terminal
 
     def close(self) -> None:
         for terminal in self._terminals:
-            subprocess.run(["tmux", "-L", terminal.socket, "kill-server"], capture_output=True, check=False)
+            terminal.close()
         self.agentstream("disconnect", code=None)
 
     # What the server knows

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.support import ROOT
 from tests.support.api import Api, agent_of
-from tests.support.server import ROOT
 
 COMMIT = "82bf914"
 

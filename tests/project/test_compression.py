@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support import ROOT
 from tests.support.api import Api, agent_of
-from tests.support.server import ROOT, LiveServer
+from tests.support.server import LiveServer
 
 SCRIPT = "/static/js/home.js"
 

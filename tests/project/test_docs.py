@@ -17,8 +17,9 @@ from agents.events import PUBLISHABLE, Input
 from agents.models import Status
 from streams.conf import StreamSettings
 from streams.protocol.messages import Close, Code, Reason
+from tests.support import ROOT
 from tests.support.api import Api, agent_of
-from tests.support.server import ROOT, LiveServer
+from tests.support.server import LiveServer
 from workspaces.events import WORKSPACE_UPDATED, Change
 
 DOCS = ROOT / "docs"

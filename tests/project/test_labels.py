@@ -7,7 +7,7 @@ import pytest
 from django.core.management.base import CommandError
 
 from realtime_project.test_runner import pytest_label
-from tests.support.server import ROOT
+from tests.support import ROOT
 
 LABELS = {
     "agents": "tests/agents",

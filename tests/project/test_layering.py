@@ -2,7 +2,7 @@
 
 import ast
 
-from tests.support.server import ROOT
+from tests.support import ROOT
 
 
 def test_the_engine_knows_no_agents_and_no_workspaces() -> None:

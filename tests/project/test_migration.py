@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import ROOT
 from tests.support.api import Api
-from tests.support.server import DATABASE, ROOT, LiveServer
+from tests.support.server import DATABASE, LiveServer
 from tests.support.services import Postgres
 from tests.support.viewer import viewer
 

@@ -18,9 +18,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import ROOT
 from tests.support.api import Api, agent_of, report
-from tests.support.server import ROOT, LiveServer
+from tests.support.server import LiveServer
 from tests.support.viewer import contents, viewer
+from tests.support.waiting import eventually
 
 LINK = re.compile(r"http://\S+/sign-in/link/\S+/")
 
@@ -58,10 +60,8 @@ def first_start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer
 
 
 def links(server: LiveServer, count: int = 1) -> list[str]:
-    deadline = time.monotonic() + 10
-    while len(found := LINK.findall(server.log)) < count and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return found
+    eventually(lambda: len(LINK.findall(server.log)) >= count, otherwise=lambda: server.log)
+    return LINK.findall(server.log)
 
 
 def test_first_start_prints_a_link_that_works_once(first_start: LiveServer) -> None:
@@ -80,13 +80,14 @@ def test_first_start_shows_a_real_process_at_work(first_start: LiveServer) -> No
     root = Api(first_start.url, first_start.token("admin"))
     [workspace] = root.get("/workspaces").data
     assert workspace["slug"] == "playground"
-    deadline = time.monotonic() + 15
-    events: list[str] = []
-    while len(events) < 3 and time.monotonic() < deadline:
-        time.sleep(0.2)
-        for agent in root.get(f"/workspaces/{workspace['id']}/agents").data:
-            found = root.get(f"/agents/{agent['id']}/events").data["events"]
-            events = [event["payload"]["content"] for event in found if event["type"] == "agent:output"]
+    [agent] = eventually(lambda: root.get(f"/workspaces/{workspace['id']}/agents").data)
+
+    def outputs() -> list[str]:
+        found = root.get(f"/agents/{agent['id']}/events").data["events"]
+        return [event["payload"]["content"] for event in found if event["type"] == "agent:output"]
+
+    eventually(lambda: len(outputs()) >= 3)
+    events = outputs()
     assert events[0].startswith("Taking stock of")
     assert "lines" in events[1]
 

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tests.support.server import ROOT
+from tests.support import ROOT
 
 HOOKS = (ROOT / ".pre-commit-config.yaml").read_text()
 WORKFLOW = (ROOT / ".github/workflows/ci.yml").read_text()

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.server import ROOT, LiveServer
+from tests.support import ROOT
+from tests.support.server import LiveServer
 from tests.support.services import Postgres
 
 

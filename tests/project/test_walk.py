@@ -7,8 +7,9 @@ import re
 import signal
 from pathlib import Path
 
+from tests.support import ROOT
 from tests.support.api import Api, agent_of
-from tests.support.server import ROOT, LiveServer
+from tests.support.server import LiveServer
 from tests.support.viewer import viewer
 
 MODULE = re.compile(r"\b(?:agents|workspaces|accounts|streams|realtime_project)/[a-z_/]+\.py\b")

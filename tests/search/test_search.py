@@ -4,7 +4,6 @@ import json
 import time
 import urllib.request
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -13,6 +12,7 @@ import pytest
 
 from tests.support.api import Api, agent_of
 from tests.support.server import LiveServer
+from tests.support.waiting import eventually
 
 DEADLINE = 30.0
 
@@ -219,7 +219,7 @@ def test_trimmed_output_is_not_found(live: LiveServer, desk: Desk) -> None:
     assert desk.api.call("DELETE", f"/agents/{desk.agent}").status == 204
     assert ask(desk.api, word)["results"] == []
     count = f"from search.models import Entry; print(Entry.objects.filter(agent_id='{desk.agent}').count())"
-    wait_for(lambda: live.run("shell", "-v", "0", "-c", count).splitlines()[-1] == "0")
+    eventually(lambda: live.run("shell", "-v", "0", "-c", count).splitlines()[-1] == "0")
 
 
 def test_the_index_lags_visibly_and_catches_up(live: LiveServer, root: Api, desk: Desk) -> None:
@@ -232,11 +232,4 @@ def test_the_index_lags_visibly_and_catches_up(live: LiveServer, root: Api, desk
         [line] = [line for line in text.splitlines() if line.startswith('agentstream_follower_lag{follower="search"}')]
         return float(line.split()[-1])
 
-    wait_for(lambda: lag() == 0)
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    eventually(lambda: lag() == 0)

@@ -5,9 +5,7 @@ import csv
 import io
 import json
 import logging
-import time
 import uuid
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -33,6 +31,7 @@ from streams.protocol.messages import ProtocolError
 from tests.support.api import Api, agent_of
 from tests.support.server import LiveServer
 from tests.support.session import Session
+from tests.support.waiting import eventually
 from workspaces import invitations
 from workspaces.models import Role
 from workspaces.services import WorkspaceService
@@ -42,14 +41,6 @@ ADA = Actor(7, "ada", "session", "192.0.2.7")
 
 def actions(**filters: Any) -> list[str]:
     return [entry.action for entry in AuditEntry.objects.filter(**filters).order_by("pk")]
-
-
-def eventually(found: Callable[[], Any], seconds: float = 20) -> Any:
-    """What is found once it is there."""
-    deadline = time.monotonic() + seconds
-    while not (value := found()) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return value
 
 
 @pytest.fixture

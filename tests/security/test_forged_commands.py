@@ -5,7 +5,6 @@ The events are forged with the server's own settings, as by an attacker with its
 
 import asyncio
 import json
-import time
 from collections.abc import Callable, Iterator
 from contextlib import aclosing
 from typing import Any
@@ -79,7 +78,7 @@ def test_forged_input_does_not_reach_the_command_and_is_reported(shared: LiveSer
         # What people really send still arrives, also under the number that the forged event claimed.
         sent = Api(place.url, place.token).post(f"/agents/{place.agent}/input", {"content": "real"})
         assert sent.status == 201
-        wait_for(place, "got real", 20)
+        wait_for(place, "got real")
         assert process.poll() is None
     assert "forged" not in place.text()
 
@@ -92,15 +91,12 @@ def test_a_forged_signal_does_not_reach_the_command(shared: LiveServer, place: P
         wait_for_note(place)
         sent = Api(place.url, place.token).post(f"/agents/{place.agent}/input", {"content": "still there"})
         assert sent.status == 201
-        wait_for(place, "got still there", 20)
+        wait_for(place, "got still there")
         assert process.poll() is None
 
 
 def wait_for_note(place: Place) -> None:
-    deadline = time.monotonic() + 10
-    while "A command was ignored because the server's log does not contain it" not in place.text(role="system"):
-        assert time.monotonic() < deadline, place.history()
-        time.sleep(0.05)
+    wait_for(place, "A command was ignored because the server's log does not contain it", role="system")
 
 
 def stderr_of(process: Any) -> str:

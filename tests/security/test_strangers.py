@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import ROOT
 from tests.support.api import Api
-from tests.support.server import ROOT, LiveServer
+from tests.support.server import LiveServer
 from tests.support.session import Session
 
 

@@ -3,10 +3,9 @@
 import json
 import subprocess
 import sys
-import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,10 @@ from agents.events import Output
 from agents.services import AgentService
 from streams.followers import Worker
 from streams.plugin import Follower, LoggedEvent, Start
+from tests.support import ROOT
 from tests.support.api import Api, agent_of
-from tests.support.server import ROOT, LiveServer
+from tests.support.server import LiveServer
+from tests.support.waiting import eventually
 from workspaces.services import WorkspaceService
 
 DEADLINE = 60.0
@@ -93,13 +94,6 @@ def heralds(live: LiveServer, tmp_path: Path) -> Iterator[Scribes]:
     found.close()
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def publish(root: Api, agent_id: str, count: int, producer: str = "p") -> None:
     events = [{"n": n, "type": "agent:output", "payload": {"content": str(n)}} for n in range(1, count + 1)]
     assert root.post(f"/agents/{agent_id}/events", {"producer": producer, "events": events}).status == 200
@@ -118,9 +112,9 @@ def test_a_follower_gets_retained_events_and_then_new_ones(root: Api, scribes: S
     _, agent_id = agent_of(root)
     publish(root, agent_id, 250)
     scribes.start()
-    wait_for(lambda: scribes.seqs(agent_id) == list(range(1, 251)))
+    eventually(lambda: scribes.seqs(agent_id) == list(range(1, 251)))
     root.output(agent_id, "one more")
-    wait_for(lambda: scribes.seqs(agent_id) == list(range(1, 252)))
+    eventually(lambda: scribes.seqs(agent_id) == list(range(1, 252)))
 
 
 def test_large_events_come_in_small_steps(root: Api, scribes: Scribes) -> None:
@@ -128,7 +122,7 @@ def test_large_events_come_in_small_steps(root: Api, scribes: Scribes) -> None:
     for _ in range(10):
         root.output(agent_id, "x" * 60_000)
     scribes.start()
-    wait_for(lambda: scribes.seqs(agent_id) == list(range(1, 11)))
+    eventually(lambda: scribes.seqs(agent_id) == list(range(1, 11)))
     assert max(len(seqs) for _, seqs in scribes.steps(agent_id)) == 3
 
 
@@ -137,9 +131,9 @@ def test_a_long_backlog_delays_no_other_stream(root: Api, scribes: Scribes) -> N
     publish(root, backlog, 1_000)
     publish(root, backlog, 1_000, "q")
     scribes.start(0.05)
-    wait_for(lambda: bool(scribes.seqs(backlog)))
+    eventually(lambda: bool(scribes.seqs(backlog)))
     root.output(other, "short")
-    wait_for(lambda: bool(scribes.seqs(other)))
+    eventually(lambda: bool(scribes.seqs(other)))
     assert len(scribes.seqs(backlog)) < 2_000
 
 
@@ -148,13 +142,13 @@ def test_one_process_at_a_time_works_and_nothing_is_lost_when_it_is_killed(root:
     for agent_id in agents:
         publish(root, agent_id, 400)
     processes = {process.pid: process for process in (scribes.start(0.05), scribes.start(0.05))}
-    wait_for(lambda: any(scribes.seqs(agent_id) for agent_id in agents))
+    eventually(lambda: any(scribes.seqs(agent_id) for agent_id in agents))
     first = next(line["pid"] for line in scribes.lines)
-    wait_for(lambda: sum(len(scribes.seqs(agent_id)) for agent_id in agents) >= 300)
+    eventually(lambda: sum(len(scribes.seqs(agent_id)) for agent_id in agents) >= 300)
     processes[first].kill()
     [second] = processes.keys() - {first}
     for agent_id in agents:
-        wait_for(lambda agent_id=agent_id: complete(scribes.seqs(agent_id), 400))  # type: ignore[misc]
+        eventually(lambda agent_id=agent_id: complete(scribes.seqs(agent_id), 400))  # type: ignore[misc]
     workers = [line["pid"] for line in scribes.lines]
     changes = [one for one, other in zip(workers[1:], workers, strict=False) if one != other]
     assert changes == [second], "taken over once, and never both at a time"
@@ -168,12 +162,12 @@ def test_an_orderly_restart_repeats_nothing(root: Api, scribes: Scribes) -> None
     _, agent_id = agent_of(root)
     publish(root, agent_id, 120)
     process = scribes.start()
-    wait_for(lambda: len(scribes.seqs(agent_id)) == 120)
+    eventually(lambda: len(scribes.seqs(agent_id)) == 120)
     process.terminate()
     assert process.wait(DEADLINE) == 0
     publish(root, agent_id, 5, "q")
     scribes.start()
-    wait_for(lambda: scribes.seqs(agent_id) == list(range(1, 126)))
+    eventually(lambda: scribes.seqs(agent_id) == list(range(1, 126)))
 
 
 def test_a_follower_is_notified_of_removed_events_and_ended_streams(
@@ -182,20 +176,20 @@ def test_a_follower_is_notified_of_removed_events_and_ended_streams(
     _, agent_id = agent_of(root)
     publish(root, agent_id, 50)
     scribes.start()
-    wait_for(lambda: len(scribes.seqs(agent_id)) == 50)
+    eventually(lambda: len(scribes.seqs(agent_id)) == 50)
     name = f"agent.{agent_id}"
     trim = f"from streams.log.retention import trim_stream; trim_stream({name!r}, 10, 0, 1000)"
     pk = live.run(
         "shell", "-v", "0", "-c", f"{trim}; from streams.models import *; print(Stream.objects.get(name={name!r}).pk)"
     )
-    wait_for(lambda: {"stream": name, "floor": 40} in [_without_pid(line) for line in scribes.lines])
+    eventually(lambda: {"stream": name, "floor": 40} in [_without_pid(line) for line in scribes.lines])
     assert root.call("DELETE", f"/agents/{agent_id}").status == 204
-    wait_for(lambda: {"ended": int(pk.splitlines()[-1])} in [_without_pid(line) for line in scribes.lines])
+    eventually(lambda: {"ended": int(pk.splitlines()[-1])} in [_without_pid(line) for line in scribes.lines])
 
 
 def told_by_now(root: Api, scribes: Scribes, agent_id: str) -> int:
     """Publish until the follower gets something; the first seq that it got."""
-    wait_for(lambda: bool(root.output(agent_id, "now?") and scribes.seqs(agent_id)))
+    eventually(lambda: bool(root.output(agent_id, "now?") and scribes.seqs(agent_id)))
     return scribes.seqs(agent_id)[0]
 
 
@@ -212,8 +206,8 @@ def test_a_follower_that_starts_from_now_gets_all_that_follows_over_restarts(roo
     publish(root, agent_id, 20, "q")
     head = root.output(agent_id, "the last")
     heralds.start()
-    wait_for(lambda: heralds.seqs(agent_id) == list(range(first, head + 1)))
-    wait_for(lambda: heralds.seqs(later) == list(range(1, 21)))
+    eventually(lambda: heralds.seqs(agent_id) == list(range(first, head + 1)))
+    eventually(lambda: heralds.seqs(later) == list(range(1, 21)))
 
 
 def test_of_two_processes_that_start_from_now_neither_skips_what_the_other_would_get(
@@ -229,7 +223,7 @@ def test_of_two_processes_that_start_from_now_neither_skips_what_the_other_would
     for agent_id, first in zip(agents, firsts, strict=True):
         publish(root, agent_id, 20, "q")
         head = root.output(agent_id, "the last")
-        wait_for(lambda seqs=range(first, head + 1), agent_id=agent_id: set(heralds.seqs(agent_id)) == set(seqs))  # type: ignore[misc]
+        eventually(lambda seqs=range(first, head + 1), agent_id=agent_id: set(heralds.seqs(agent_id)) == set(seqs))  # type: ignore[misc]
 
 
 class Herald(Follower):

@@ -16,7 +16,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-ROOT = f"{Path(__file__).resolve().parents[2]}/"
+from tests.support import ROOT
+
+PREFIX = f"{ROOT}/"
 PACKAGES = ("streams/", "agents/", "workspaces/", "accounts/", "realtime_project/")
 
 
@@ -37,12 +39,12 @@ class Modules:
 
     def _call(self, frame: FrameType, event: str, argument: object) -> Callable[..., Any] | None:
         name = frame.f_code.co_filename
-        ours = self._seen is not None and name.startswith(ROOT) and name[len(ROOT) :].startswith(PACKAGES)
+        ours = self._seen is not None and name.startswith(PREFIX) and name[len(PREFIX) :].startswith(PACKAGES)
         return self._line if ours else None
 
     def _line(self, frame: FrameType, event: str, argument: object) -> Callable[..., Any]:
         if event == "line" and self._seen is not None:
-            self._seen[frame.f_code.co_filename[len(ROOT) :]] = None
+            self._seen[frame.f_code.co_filename[len(PREFIX) :]] = None
         return self._line
 
 

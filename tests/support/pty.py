@@ -7,13 +7,11 @@ import struct
 import subprocess
 import termios
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-# A loaded machine may be 20 times slower.
-PATIENCE_SECONDS = 60.0
+from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 
 class Screen:
@@ -71,7 +69,10 @@ class Screen:
         os.close(self._master)
 
     def wait_for(self, text: str, times: int = 1) -> None:
-        until(lambda: self.text.count(text) >= times, lambda: f"{text!r} is not shown; {self.text[-2000:]!r} is")
+        eventually(
+            lambda: self.text.count(text) >= times,
+            otherwise=lambda: f"{text!r} is not shown; {self.text[-2000:]!r} is",
+        )
 
     def wait(self) -> int:
         return self.process.wait(PATIENCE_SECONDS)
@@ -99,14 +100,6 @@ def screen(
         yield made
     finally:
         made.close()
-
-
-def until(true: Callable[[], object], otherwise: Callable[[], str] = lambda: "it did not come true") -> None:
-    """Wait for a condition. Fails with what `otherwise` says."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not true():
-        assert time.monotonic() < deadline, otherwise()
-        time.sleep(0.02)
 
 
 def alive(pid: int) -> bool:

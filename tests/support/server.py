@@ -17,9 +17,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.support import ROOT as ROOT  # noqa: PLC0414
 from tests.support.commands import CommandRunner
 
-ROOT = Path(__file__).resolve().parents[2]
 DATABASE = "db.sqlite3"
 SHARED_KEY = "for-tests-alone-Zk3vQ9xT7mLw2RbY"  # a SECRET_KEY for several servers
 ROOT_USER = ("root", "--create", "--superuser")

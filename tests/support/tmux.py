@@ -1,68 +1,106 @@
 """A terminal that understands what programs draw: tmux, with a server of the test's own."""
 
-import shlex
+import os
 import subprocess
+import time
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
-from tests.support.pty import until
+from tests.support.waiting import eventually
+
+SHELL = ("env", "PS1=$ ", "bash", "--norc", "--noprofile", "-i")
 
 
-class Tmux:
-    """One pane with a shell in it."""
+class Terminal:
+    """A window with one program in it; it stays when the program has ended."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], size: tuple[int, int]) -> None:
-        self._tmux = ["tmux", "-S", str(folder / "tmux"), "-f", "/dev/null"]
-        self._environment = dict(environment)
-        rows, columns = size
-        shell = "PS1='$ ' exec bash --norc --noprofile -i"
-        self._run("new-session", "-d", "-x", str(columns), "-y", str(rows), shell)
-        self.wait_for_prompt()
+    def __init__(
+        self, folder: Path, command: Sequence[str], environment: Mapping[str, str], size: tuple[int, int] = (40, 120)
+    ) -> None:
+        self._server = ["tmux", "-L", f"agentstream-{uuid.uuid4().hex}", "-f", os.devnull]
+        rows, columns = map(str, size)
+        where = ["-x", columns, "-y", rows, "-c", str(folder)]
+        # In one call: a program may end before the next.
+        start = ["set-option", "-g", "remain-on-exit", "on", ";", "new-session", "-d", *where, *command]
+        subprocess.run([*self._server, *start], env={**environment, "TMUX": ""}, check=True, timeout=30)
 
-    def keys(self, *keys: str) -> None:
-        """Press these keys, named as in tmux: `Enter`, `C-z`."""
-        self._run("send-keys", *keys)
+    def __enter__(self) -> Self:
+        return self
 
-    def enter(self, line: str | Sequence[str]) -> None:
-        """Type a command line and Enter."""
-        self._run("send-keys", "-l", line if isinstance(line, str) else shlex.join(line))
-        self.keys("Enter")
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
-    def resize(self, rows: int, columns: int) -> None:
-        self._run("resize-window", "-x", str(columns), "-y", str(rows))
+    def tmux(self, *arguments: str) -> str:
+        line = [*self._server, *arguments]
+        return subprocess.run(line, check=True, capture_output=True, text=True, timeout=30).stdout
 
+    @property
+    def screen(self) -> str:
+        """What is shown; lines that the terminal wrapped are whole again."""
+        return self.tmux("capture-pane", "-p", "-J")
+
+    @property
     def picture(self) -> str:
-        """What the pane shows, with colors and other attributes, and where the cursor is."""
-        cursor = self._run(
-            "display-message", "-p", "#{cursor_x},#{cursor_y},#{cursor_flag},#{alternate_on},#{mouse_any_flag}"
+        """What is shown, with colors and other attributes, and where the cursor is."""
+        cursor = "#{cursor_x},#{cursor_y},#{cursor_flag},#{alternate_on},#{mouse_any_flag}"
+        return self.tmux("capture-pane", "-p", "-e", ";", "display-message", "-p", cursor)
+
+    @property
+    def pid(self) -> int:
+        """Of the program that runs in it."""
+        return int(self.tmux("display-message", "-p", "#{pane_pid}"))
+
+    def shows(self, *words: str) -> bool:
+        screen = self.screen
+        return all(one in screen for one in words)
+
+    def wait_for(self, *words: str, times: int = 1) -> None:
+        """Wait until each of these words is shown so often."""
+        eventually(
+            lambda: all(self.screen.count(one) >= times for one in words),
+            otherwise=lambda: f"expected {words} on the screen:\n{self.screen}",
         )
-        return self._run("capture-pane", "-p", "-e") + cursor
-
-    def text(self) -> str:
-        return self._run("capture-pane", "-p", "-J")
-
-    def wait_for(self, text: str, times: int = 1) -> None:
-        until(lambda: self.text().count(text) >= times, lambda: f"{text!r} is not shown; this is:\n{self.text()}")
 
     def wait_for_prompt(self) -> None:
         """Wait until the shell waits for a command: what is typed earlier may still go to a program that is ending."""
-        until(lambda: self.text().split()[-1:] == ["$"], lambda: f"there is no prompt; this is:\n{self.text()}")
+        eventually(
+            lambda: self.screen.split()[-1:] == ["$"], otherwise=lambda: f"there is no prompt; this is:\n{self.screen}"
+        )
+
+    def type(self, text: str) -> None:
+        """Type a line, and Enter once it is shown."""
+        self.tmux("send-keys", "-l", text)
+        self.wait_for(text)
+        self.press("Enter")
+
+    def press(self, *keys: str) -> None:
+        """Press these keys, named as in tmux: `Enter`, `C-z`."""
+        self.tmux("send-keys", *keys)
+
+    def confirm(self, question: str) -> None:
+        """Answer a dialog with what is selected; it takes keys a moment after it is shown."""
+        self.wait_for(question)
+
+        def gone() -> bool:
+            self.press("Enter")
+            time.sleep(0.3)
+            return question not in self.screen
+
+        eventually(gone)
+
+    def resize(self, rows: int, columns: int) -> None:
+        self.tmux("resize-window", "-x", str(columns), "-y", str(rows))
 
     def close(self) -> None:
-        self._run("kill-server")
-
-    def _run(self, *arguments: str) -> str:
-        line = [*self._tmux, *arguments]
-        result = subprocess.run(line, env=self._environment, capture_output=True, text=True, timeout=30, check=True)
-        return result.stdout
+        subprocess.run([*self._server, "kill-server"], capture_output=True, check=False)
 
 
 @contextmanager
-def tmux(folder: Path, environment: Mapping[str, str], size: tuple[int, int] = (24, 80)) -> Iterator[Tmux]:
-    """A pane with a shell, until the block ends; the server's socket is in `folder`."""
-    pane = Tmux(folder, {**environment, "TMUX": ""}, size)
-    try:
-        yield pane
-    finally:
-        pane.close()
+def shell(folder: Path, environment: Mapping[str, str], size: tuple[int, int] = (24, 80)) -> Iterator[Terminal]:
+    """A terminal with a shell that waits for a command, until the block ends."""
+    with Terminal(folder, SHELL, environment, size) as terminal:
+        terminal.wait_for_prompt()
+        yield terminal

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from tests.support import ROOT
 from tests.support.api import Api
-from tests.support.server import ROOT, LiveServer
+from tests.support.server import LiveServer
 from tests.support.session import Session
 from tests.support.viewer import viewer
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shlex
 import shutil
 import signal
 import subprocess
@@ -20,6 +19,8 @@ from typing import Any
 from agentstream.collector.codex_files import owner
 
 from tests.clients_python.messages import TRANSCRIPTS
+from tests.support.tmux import Terminal
+from tests.support.waiting import eventually
 
 from .model import Script, serving
 from .recorder import programs
@@ -39,7 +40,6 @@ LIMITS = {
     "x-codex-secondary-window-minutes": "10080",
     "x-codex-secondary-reset-at": "1796000000",
 }
-TMUX = ("tmux", "-L", "agentstream-terminal", "-f", os.devnull)
 PROMPT = "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}"
 LONGEST = 120.0
 # Seconds in which a terminal program takes keys one by one, not as pasted text.
@@ -53,47 +53,45 @@ Record = dict[str, Any]
 
 
 @dataclass
-class Terminal:
+class Codex:
     """Codex in a terminal of its own; `path` is where programs are found."""
 
     path: str
+    terminal: Terminal | None = None
 
     def start(self, *arguments: str) -> None:
+        self.close()
         variables = {"PATH": self.path, "HOME": HOME, "LANG": "C.UTF-8", "TZ": "UTC", "SCRIPTED_KEY": "none"}
         given = [f"{name}={value}" for name, value in (variables | {"TERM": "xterm-256color"}).items()]
-        command = shlex.join(["env", "-i", *given, "codex", *arguments])
-        _tmux("new-session", "-d", "-s", "codex", "-x", "120", "-y", "50", "-c", str(WORK), f"{command}; sleep 60")
-        self.wait(lambda: "gpt-5.5 default" in self.screen().lower())
+        self.terminal = Terminal(WORK, ["env", "-i", *given, "codex", *arguments], os.environ, (50, 120))
+        self.wait(lambda: "gpt-5.5 default" in self.screen.lower())
         time.sleep(READY)
 
+    @property
     def screen(self) -> str:
-        return _tmux("capture-pane", "-p", "-t", "codex")
+        assert self.terminal is not None
+        return self.terminal.screen
 
     def press(self, key: str) -> None:
-        _tmux("send-keys", "-t", "codex", key)
+        assert self.terminal is not None
+        self.terminal.press(key)
         time.sleep(APART)
 
     def type(self, words: str) -> None:
         """Type a line, again if it comes too early to be taken."""
         shown = words.removeprefix("!") if words.startswith("!") else f"{PROMPT} {words}"
-        while shown not in self.screen():
+        while shown not in self.screen:
             self.press(words)
-            with suppress(TimeoutError):
-                self.wait(lambda: shown in self.screen(), TAKEN)
+            with suppress(AssertionError):
+                self.wait(lambda: shown in self.screen, TAKEN)
         self.press("Enter")
 
-    def close(self) -> None:
-        subprocess.run([*TMUX, "kill-server"], capture_output=True, check=False)
-        for file in ("daemon.pid", "daemon-updater.pid"):
-            _kill(HOME / ".codex/app-server-daemon" / file)
-
     def wait(self, happened: Callable[[], bool], seconds: float = LONGEST) -> None:
-        """Raises TimeoutError with the screen if it doesn't happen in time."""
-        end = time.monotonic() + seconds
-        while not happened():
-            if time.monotonic() > end:
-                raise TimeoutError(self.screen())
-            time.sleep(0.1)
+        eventually(happened, seconds, otherwise=lambda: self.screen)
+
+    def close(self) -> None:
+        if self.terminal is not None:
+            self.terminal.close()
 
 
 def record(scene: TerminalScene, path: str) -> Iterator[tuple[str, list[Record]]]:
@@ -103,31 +101,31 @@ def record(scene: TerminalScene, path: str) -> Iterator[tuple[str, list[Record]]
     subprocess.run(["git", "init", "--quiet", "--initial-branch", "greetings", WORK], check=True)
     with serving(Script(scene.answers), PORT, LIMITS) as url:
         _configure(url)
-        terminal = Terminal(path)
+        codex = Codex(path)
         try:
-            terminal.start(*scene.arguments)
+            codex.start(*scene.arguments)
             for step in scene.steps:
-                _take(step, terminal)
+                _take(step, codex)
         finally:
-            terminal.close()
+            codex.close()
+            _kill_daemons()
     for number, file in enumerate(_files()):
         yield scene.name + (f"-{number + 1}" if number else ""), [_trimmed(line) for line in _lines(file)]
 
 
-def _take(step: Step, terminal: Terminal) -> None:
+def _take(step: Step, codex: Codex) -> None:
     match step:
         case Typed(words):
-            terminal.type(words)
+            codex.type(words)
         case Pressed(key):
-            terminal.press(key)
+            codex.press(key)
         case Seen(words):
-            terminal.wait(lambda: words in terminal.screen())
+            codex.wait(lambda: words in codex.screen)
         case Ended(turns):
-            terminal.wait(lambda: _ended() >= turns)
+            codex.wait(lambda: _ended() >= turns)
         case Restarted(arguments):
-            terminal.wait(lambda: "codex resume" in terminal.screen())
-            _tmux("kill-session", "-t", "codex")
-            terminal.start(*arguments)
+            codex.wait(lambda: "codex resume" in codex.screen)
+            codex.start(*arguments)
         case Killed():
             time.sleep(APART)
             for pid in filter(None, map(owner, _files())):
@@ -198,16 +196,12 @@ trust_level = "trusted"
 """)
 
 
-def _tmux(*arguments: str) -> str:
-    return subprocess.run([*TMUX, *arguments], capture_output=True, text=True, check=True).stdout
-
-
-def _kill(file: Path) -> None:
-    if file.exists():
-        try:
-            os.kill(json.loads(file.read_text())["pid"], signal.SIGKILL)
-        except ProcessLookupError:
-            return
+def _kill_daemons() -> None:
+    for name in ("daemon.pid", "daemon-updater.pid"):
+        file = HOME / ".codex/app-server-daemon" / name
+        if file.exists():
+            with suppress(ProcessLookupError):
+                os.kill(json.loads(file.read_text())["pid"], signal.SIGKILL)
 
 
 def main() -> None:
