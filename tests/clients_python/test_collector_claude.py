@@ -182,14 +182,37 @@ def test_what_the_terminal_answered_is_resolved(agent: ClaudeAgent, told: HookEv
 def test_a_dialog_that_has_closed_was_answered_in_the_terminal(agent: ClaudeAgent) -> None:
     ask = asked(agent, permission(at=10.0))
     assert list(agent.see(process(Activity.RUNNING, 9.0))) == []  # older than the dialog
-    assert Settle(ask.request.id, "answered_elsewhere") in list(agent.see(process(Activity.RUNNING, 12.0)))
+    told = list(agent.see(process(Activity.IDLE, 12.0)))  # Escape: the entry doesn't change again
+    assert Settle(ask.request.id, "answered_elsewhere") in told
+    assert told[-1] == StatusChange("idle")
     assert [text for _, text in agent.answers] == [""]
 
 
-def test_a_request_of_a_background_agent_has_no_dialog_to_close(agent: ClaudeAgent) -> None:
-    asked(agent, permission(at=10.0, agent_id="sub"))
+@pytest.mark.parametrize("jump", [-3_600.0, 3_600.0])
+def test_a_clock_that_jumps_while_a_dialog_is_open_hides_neither_its_end_nor_the_status(
+    agent: ClaudeAgent, jump: float
+) -> None:
+    ask = asked(agent, permission(at=10_000.0))
+    assert list(agent.see(process(Activity.WAITING, 10_000.0))) == []
+    told = list(agent.see(process(Activity.IDLE, 10_001.0 + jump)))
+    assert Settle(ask.request.id, "answered_elsewhere") in told
+    assert told[-1] == StatusChange("idle")
+
+
+def test_an_entry_from_before_an_answer_on_the_page_says_nothing(agent: ClaudeAgent) -> None:
+    ask = asked(agent, permission(at=10.0))
+    list(agent.see(process(Activity.WAITING, 10.0, waiting_for="permission prompt")))
+    assert list(agent.resolved(ask.request.id, Resolution("answered", "allow")))[-1] == StatusChange("running")
+    assert list(agent.see(process(Activity.WAITING, 10.0, waiting_for="permission prompt"))) == []
+    assert list(agent.see(process(Activity.IDLE, 9.0))) == [StatusChange("idle")]  # whatever the clock says
+
+
+def test_a_request_of_a_background_agent_may_have_no_dialog_to_close(agent: ClaudeAgent) -> None:
+    ask = asked(agent, permission(at=10.0, agent_id="sub"))
     assert list(agent.see(process(Activity.RUNNING, 12.0))) == []
     assert list(agent.hook(hook("Stop"))) == []
+    list(agent.see(process(Activity.WAITING, 13.0)))
+    assert Settle(ask.request.id, "answered_elsewhere") in list(agent.see(process(Activity.IDLE, 14.0)))
 
 
 def test_an_error_stays_until_the_next_turn(agent: ClaudeAgent) -> None:

@@ -5,7 +5,6 @@ Where they disagree, the process itself counts most, then its registry entry, th
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -53,7 +52,9 @@ class ClaudeAgent:
     _failed: bool = False
     _context: Context | None = None
     _source: str = "started"
-    _settled: float = 0.0
+    _shown: set[str] = field(default_factory=set)  # hooks whose dialogs have been open in the terminal
+    _changed: float = 0.0  # when the registry entry that was seen last had changed
+    _outdated: float | None = None  # the same, when a dialog was closed that the entry may still speak of
     _usage: Usage | None = None
     _cost: float = 0.0
     _cost_before: float = 0.0
@@ -66,13 +67,14 @@ class ClaudeAgent:
         """The process's registry entry, whenever it is read."""
         if process.session != self.session:
             yield from self._enter(process)
-        if process.activity is not Activity.WAITING and process.changed > 0:
+        if process.activity is Activity.WAITING:
+            self._shown.update(self._asking)
+        elif process.changed > 0:
             yield from self._answered_at_the_terminal(process.changed)
         if process.activity is Activity.RUNNING:
             self._failed = False
-        # What it says may be older than an answer that was just given.
-        is_stale = 0 < process.changed <= self._settled
-        if not self.requests and not self._failed and not is_stale:
+        self._changed = process.changed
+        if not self.requests and not self._failed and process.changed != self._outdated:
             yield from self._status(process)
 
     def hook(self, event: HookEvent) -> Iterable[Message]:
@@ -100,12 +102,14 @@ class ClaudeAgent:
         """How a request ended, as the server reports it."""
         reaction = self.requests.resolve(request_id, resolution)
         if reaction.answer:
+            self._outdated = self._changed
             self._answer(reaction.key, reaction.answer)
         yield from reaction.messages
 
     def unanswerable(self, event: HookEvent) -> Iterator[Message]:
         """The hook no longer waits: the terminal has answered, or Claude has given up."""
         self._asking.pop(event.id, None)
+        self._shown.discard(event.id)
         yield from self.requests.settle(event.id, "answered_elsewhere")
 
     def heard(self, record: Fields, transcript: Transcript) -> Iterable[Message]:
@@ -173,14 +177,17 @@ class ClaudeAgent:
         yield from ()
 
     def _answered_at_the_terminal(self, changed: float) -> Iterator[Message]:
-        """No dialog is open since `changed`. Sub-agents in the background have none, so theirs stay open."""
+        """No dialog is open since `changed`; clocks that jump don't matter for one that has been seen. Sub-agents in the
+        background may have none, so theirs stay open."""
         for event in self.asking:
-            if "agent_id" not in event.event and changed > event.at + SETTLED_SECONDS:
+            is_over = "agent_id" not in event.event and changed > event.at + SETTLED_SECONDS
+            if is_over or event.id in self._shown:
                 yield from self._settle(event)
 
     def _settle_dialogs(self) -> Iterator[Message]:
         for event in self.asking:
             if "agent_id" not in event.event:
+                self._outdated = self._changed
                 yield from self._settle(event)
 
     def _settle(self, event: HookEvent) -> Iterator[Message]:
@@ -188,9 +195,9 @@ class ClaudeAgent:
         self._answer(event.id, "")
 
     def _answer(self, key: str, text: str) -> None:
+        self._shown.discard(key)
         if event := self._asking.pop(key, None):
             self.answers.append((event, text))
-            self._settled = time.time()
 
     # Everything else
 
