@@ -13,7 +13,7 @@ from agentstream.collector.claude_registry import ClaudeProcess, ClaudeRegistry
 from agentstream.collector.claude_transcript import ClaudeTranscript
 from agentstream.collector.hooks import HookEvent
 from agentstream.collector.process import Process, start_time
-from agentstream.messages import Context, Message, Output, Session, StatusChange, Usage
+from agentstream.messages import Context, Message, Output, Session, StatusChange, Subagent, Usage
 from agentstream.requests import Ask, Resolution, Settle
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -77,6 +77,40 @@ def test_a_turn_is_running_until_it_ends() -> None:
     seen = [activity for _, record in records() if (activity := transcript.activity(record))]
     assert seen[0] is Activity.RUNNING
     assert seen[-1] is Activity.IDLE
+
+
+def user(content: Any, **more: Any) -> dict[str, Any]:
+    return {"type": "user", "uuid": "u", "message": {"role": "user", "content": content}, **more}
+
+
+def notification(summary: str, status: str) -> dict[str, Any]:
+    return user(
+        f"<task-notification>\n<task-id>a1</task-id>\n<tool-use-id>t1</tool-use-id>\n<status>{status}</status>\n"
+        f"<summary>{summary}</summary>\n</task-notification>"
+    )
+
+
+def test_a_sub_agent_in_the_background_ends_when_its_notification_says_so() -> None:
+    transcript = ClaudeTranscript()
+    call = {"type": "tool_use", "id": "t1", "name": "Agent", "input": {"subagent_type": "Explore", "prompt": "Look"}}
+    started = list(transcript.translate({"type": "assistant", "uuid": "a", "message": {"content": [call]}}, 0))
+    assert started[-1] == Subagent("t1", "started", "Explore")
+    told = {"type": "tool_result", "tool_use_id": "t1", "content": "(This tool result is internal metadata"}
+    (launched,) = transcript.translate(user([told], toolUseResult={"isAsync": True}), 1)
+    assert isinstance(launched, Output)
+    assert (launched.content, launched.is_error) == ("Started in the background.", None)
+    finished = notification('Agent "Look" finished', "completed")
+    assert list(transcript.translate(finished, 2)) == [Subagent("t1", "ended", "agent")]
+    assert list(transcript.translate(notification('Agent "Look" failed', "failed"), 3)) == [
+        Subagent("t1", "failed", "agent")
+    ]
+    command = notification('Background command "sleep 9" completed (exit code 0)', "completed")
+    assert list(transcript.translate(command, 4)) == []
+
+
+def test_what_a_command_of_the_terminal_says_has_no_colours() -> None:
+    said = user("<local-command-stdout>\x1b[2mCompacted\x1b[22m</local-command-stdout>")
+    assert [one.content for one in flat([list(ClaudeTranscript().translate(said, 0))])] == ["Compacted"]
 
 
 JSON = st.recursive(

@@ -28,7 +28,13 @@ _COMMAND_NAME = re.compile(r"<command-name>(.*?)</command-name>", re.DOTALL)
 _COMMAND_ARGUMENTS = re.compile(r"<command-args>(.*?)</command-args>", re.DOTALL)
 _COMMAND_OUTPUT = re.compile(r"<local-command-std(?:out|err)>(.*)</local-command-std(?:out|err)>", re.DOTALL)
 # Written by Claude Code for the model, not by or for people.
-_FOR_THE_MODEL = ("<local-command-caveat>", "<system-reminder>", "<task-notification>")
+_FOR_THE_MODEL = ("<local-command-caveat>", "<system-reminder>")
+# What it writes when something that ran in the background has ended.
+_NOTIFICATION = "<task-notification>"
+_ENDED_CALL = re.compile(r"<tool-use-id>(.{1,200}?)</tool-use-id>")
+_ENDED_STATUS = re.compile(r"<status>(\w+)</status>")
+_ENDED_AGENT = "<summary>Agent "
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass
@@ -54,7 +60,7 @@ class ClaudeTranscript:
             case {"type": "user", "isMeta": True}:
                 return ()
             case {"type": "user", "message": {"content": str() | [*_] as content}}:
-                return self._user(id_, content)
+                return self._user(id_, content, record.get("toolUseResult"))
             case {"type": "system", "subtype": str(subtype)}:
                 return self._system(id_, subtype, record)
             case _:
@@ -106,21 +112,24 @@ class ClaudeTranscript:
         yield from self._say(id_, as_text(input_), voice, **beside(tool, input_))
         yield from revealed(call, tool, input_)
 
-    def _user(self, id_: str, content: str | list[Any]) -> Iterator[Message]:
+    def _user(self, id_: str, content: str | list[Any], outcome: object) -> Iterator[Message]:
         blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
         for number, block in enumerate(blocks):
             match block:
                 case {"type": "tool_result", "tool_use_id": call}:
-                    yield from self._result(f"{id_}-{number}", call, block)
+                    yield from self._result(f"{id_}-{number}", call, block, outcome)
                 case {"type": "text", "text": str(text)}:
                     yield from self._typed(f"{id_}-{number}", text)
                 case _:
                     yield from self._say(f"{id_}-{number}", f"({type_of(block)})", self._person())
 
-    def _result(self, id_: str, call: object, block: Record) -> Iterator[Message]:
+    def _result(self, id_: str, call: object, block: Record, outcome: object) -> Iterator[Message]:
         call, failed = label(call), block.get("is_error") is True
         tool = self._calls.pop(call or "", None)
         voice = Speaker("tool", "tool_result", call, tool, self.parent)
+        if isinstance(outcome, dict) and outcome.get("isAsync") is True:
+            yield from self._say(id_, "Started in the background.", voice)
+            return
         told = result_text(block.get("content")) or "(no output)"
         yield from self._say(id_, told, voice, is_error=failed or None)
         if tool in ("Task", "Agent") and call:
@@ -134,7 +143,9 @@ class ClaudeTranscript:
             told = f"{name[1].strip()} {arguments[1].strip() if arguments else ''}".strip()
             yield from self._say(id_, told, self._person())
         elif told_by_command := _COMMAND_OUTPUT.fullmatch(text.strip()):
-            yield from self._say(id_, told_by_command[1].strip(), Speaker("system"))
+            yield from self._say(id_, _COLOUR.sub("", told_by_command[1]).strip(), Speaker("system"))
+        elif text.startswith(_NOTIFICATION):
+            yield from _ended_in_background(text)
         elif not text.startswith(_FOR_THE_MODEL):
             yield from self._say(id_, text, self._person())
 
@@ -163,6 +174,13 @@ class ClaudeTranscript:
     def _person(self) -> Speaker:
         # What a sub-agent is told comes from the agent.
         return Speaker("user") if self.parent is None else Speaker("tool", "text", self.parent, parent=self.parent)
+
+
+def _ended_in_background(notification: str) -> Iterator[Subagent]:
+    """The end of a sub-agent; other notifications are of commands."""
+    call, status = _ENDED_CALL.search(notification), _ENDED_STATUS.search(notification)
+    if call and status and _ENDED_AGENT in notification:
+        yield Subagent(plain(call[1]), "ended" if status[1] == "completed" else "failed", "agent")
 
 
 def _is_interruption(record: Record) -> bool:
