@@ -1,10 +1,11 @@
-"""HTTP requests: bounded bodies, and no upgrade except that of RFC 6455."""
+"""HTTP requests: bounded bodies, no upgrade except that of RFC 6455, and answers with the server's time."""
 
 import re
 from functools import cache
 from typing import Any
 
 from daphne.http_protocol import WebRequest
+from twisted.web.http import datetimeToString
 
 from streams.conf import conf
 from streams.plugin import StreamApp, installed
@@ -63,6 +64,11 @@ class StreamRequest(WebRequest):  # type: ignore[misc]
             compat.refuse_request(self, 429, b"Too Many Requests", reason)
             return None
         return super().process()
+
+    def handle_reply(self, message: dict[str, Any]) -> None:
+        if message.get("type") == "http.response.start" and not self.responseHeaders.hasHeader(b"Date"):
+            self.setHeader(b"Date", datetimeToString())  # by which clients notice that their clock is wrong
+        super().handle_reply(message)
 
     def _one_too_many(self) -> str | None:
         """Behind a proxy, clients are identified and limited by the address in the proxy's header."""

@@ -21,6 +21,7 @@ from agentstream.errors import AgentstreamError
 # More than this between the clocks of server and machine makes the times on the page confusing.
 CLOCK_SECONDS = 5.0
 HEALTH_SECONDS = 10.0
+_UNITS = ((86_400, "days"), (3_600, "hours"), (60, "minutes"), (1, "seconds"))
 
 
 @dataclass(frozen=True)
@@ -100,10 +101,18 @@ def _server(config: Config, environment: Mapping[str, str]) -> Iterator[Finding]
         return
     yield Finding("server", True, f"{config.url} answers")
     if told:
-        off = time.time() - parsedate_to_datetime(told).timestamp()
-        near = abs(off) <= CLOCK_SECONDS
-        yield Finding("clock", near, "agrees with the server's" if near else f"{off:+.0f} s from the server's")
+        yield _clock(time.time() - parsedate_to_datetime(told).timestamp())
     yield _access(config, environment)
+
+
+def _clock(ahead: float) -> Finding:
+    """This machine's clock, which is so many seconds ahead of the server's."""
+    if abs(ahead) <= CLOCK_SECONDS:
+        return Finding("clock", True, "agrees with the server's")
+    size, unit = next((size, unit) for size, unit in _UNITS if abs(ahead) >= 2 * size or size == 1)
+    which = "ahead of" if ahead > 0 else "behind"
+    found = f"{round(abs(ahead) / size)} {unit} {which} the server's: set the clock of one of the two"
+    return Finding("clock", False, found)
 
 
 def _access(config: Config, environment: Mapping[str, str]) -> Finding:
