@@ -52,6 +52,58 @@ def test_markdown_is_rendered_with_colored_code_and_runs_or_loads_nothing(reader
     expect(text).to_have_text(MARKDOWN)
 
 
+TABLE = """| Platform | Amount | Where |
+|:--|--:|:-:|
+| Platform | 1 | https://example.com/a-long-address-that-is-wider-than-a-phone/and/goes/on/and/on |
+
+3. third
+4. fourth"""
+
+
+def test_tables_keep_their_words_and_alignment_and_lists_their_numbers(reader: Page, place: Place) -> None:
+    reader.set_viewport_size({"width": 360, "height": 740})
+    place.publish("a", message(TABLE))
+    cells = said(reader).locator("td")
+    expect(cells).to_have_count(3)
+    assert cells.evaluate_all("all => all.map((one) => getComputedStyle(one).textAlign)") == ["start", "end", "center"]
+    word = cells.first.evaluate(
+        "one => { const r = new Range(); r.selectNodeContents(one); return r.getClientRects().length; }"
+    )
+    assert word == 1, "a word is broken over lines"
+    expect(said(reader).locator("ol")).to_have_attribute("start", "3")
+    assert reader.evaluate("document.documentElement.scrollWidth") == 360
+
+
+LINKS = [
+    "docs: https://example.com/a_(b)?x=1&y=2. And http://127.0.0.1:8000/run/1, \x1b[32mhttps://example.com/green\x1b[0m\n",
+    "javascript:alert(1) data:text/html,x ftp://example.com https://google.com@evil.example/ https://\u0430pple.com/\n",
+    "https://example.com/\u202egnp.exe https://example.com/שלום/x https://[bad https://example.com/<img src=x>\n",
+]
+
+
+def test_addresses_in_output_are_links_unless_their_looks_could_deceive(reader: Page, place: Place) -> None:
+    for text in LINKS:
+        place.say(text)
+    place.publish("a", message("[https://bank.example](https://evil.example/)"))
+    expect(said(reader)).to_have_count(4)
+    links = said(reader).locator("a")
+    expect(links).to_have_text(
+        [
+            "https://example.com/a_(b)?x=1&y=2",
+            "http://127.0.0.1:8000/run/1",
+            "https://example.com/green",
+            "https://example.com/",
+            "https://example.com/",
+            "https://bank.example",
+        ]
+    )
+    expect(links.last).to_have_attribute("title", "https://evil.example/")
+    for link in links.all():
+        expect(link).to_have_attribute("rel", "noopener noreferrer nofollow")
+        expect(link).to_have_attribute("href", re.compile("^https?://"))
+    expect(said(reader).nth(2)).to_contain_text("⟨U+202E⟩gnp.exe")
+
+
 def test_code_is_copied(reader: Page, place: Place) -> None:
     reader.context.grant_permissions(["clipboard-read", "clipboard-write"])
     place.publish("a", message("```sh\necho hello\n```"))

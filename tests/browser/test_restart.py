@@ -1,6 +1,8 @@
 """The main promise: a page continues whatever happens to the server."""
 
+import os
 import re
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -109,6 +111,21 @@ def test_the_header_shows_the_next_attempt_and_can_retry_at_once(own_live: LiveS
     expect_state(tab, "Reconnecting…")
     state.get_by_role("button", name="Retry now").click()
     expect_state(tab, "Live")
+
+
+def test_a_page_whose_server_hangs_stops_saying_that_it_is_live(own_live: LiveServer, tab: Page) -> None:
+    place = Place.make(own_live)
+    sign_in(tab, own_live)
+    tab.goto(place.agent_url)
+    expect_state(tab, "Live")
+    tab.wait_for_load_state("networkidle")
+    os.kill(own_live.pid, signal.SIGSTOP)
+    try:
+        expect_state(tab, "Reconnecting…", seconds=12)  # 5 s until the next question, 5 s for its answer
+        expect(tab.locator("stale-notice")).to_contain_text("may be out of date")
+    finally:
+        os.kill(own_live.pid, signal.SIGCONT)
+    expect_state(tab, "Live", seconds=30)
 
 
 def test_a_signed_out_page_says_so_and_offers_to_sign_in(own_live: LiveServer, tab: Page) -> None:

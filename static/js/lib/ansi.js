@@ -1,3 +1,4 @@
+import { linked } from "./links.js";
 import { escapeBidi } from "./visible.js";
 
 /**
@@ -39,26 +40,22 @@ export function stripAnsi(text) {
     .join("");
 }
 
-/** The text as nodes; neighbors of the same style share one. @param {string} text */
+/** The text as nodes, with links; neighbors of the same style share a node. @param {string} text */
 export function ansiNodes(text) {
-  const nodes = [];
-  let last;
+  /** @type {{classes: string, text: string}[]} */
+  const runs = [];
   for (const [piece, classes] of parseAnsi(escapeBidi(text))) {
-    if (last?.classes === classes) {
-      last.text.data += piece;
-      continue;
-    }
-    last = { classes, text: document.createTextNode(piece) };
-    if (!classes) nodes.push(last.text);
-    else nodes.push(styled(last.text, classes));
+    const last = runs.at(-1);
+    if (last?.classes === classes) last.text += piece;
+    else runs.push({ classes, text: piece });
   }
-  return nodes;
+  return runs.flatMap((run) => (run.classes ? [styled(linked(run.text), run.classes)] : linked(run.text)));
 }
 
-function styled(text, classes) {
+function styled(nodes, classes) {
   const span = document.createElement("span");
   span.className = classes;
-  span.append(text);
+  span.append(...nodes);
   return span;
 }
 

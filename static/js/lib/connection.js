@@ -16,13 +16,21 @@ const CLOSED = {
 const SHOW_BEHIND_AFTER_MS = 250;
 /** A shorter interruption is over before anyone could read about it. */
 const SHOW_STALE_AFTER_MS = 1_000;
+/** The server's own heartbeat is too rare for a page that says it is live. It must answer before it is asked again. */
+const CHECK_INTERVAL_MS = 5_000;
+const ANSWER_WITHIN_MS = 4_500;
 
 /** @type {AgentStream | undefined} */
 let opened;
 
 /** The page's one connection, opened at first use. The session cookie authenticates it. */
 export function connection() {
-  return (opened ??= new AgentStream());
+  return (opened ??= new AgentStream("/ws/", { timing: { pongWithin: ANSWER_WITHIN_MS } }));
+}
+
+/** A page whose server or network hangs must not go on saying that it is live. */
+function check() {
+  if (["live", "behind"].includes(connection().state)) connection().retry();
 }
 
 /** `<connection-state sign-in="/sign-in/">`: shows in the page's header whether the page is live. */
@@ -37,6 +45,7 @@ class ConnectionState extends HTMLElement {
     this.#retry.addEventListener("click", () => connection().retry());
     this.append(this.#state, this.#countdown, this.#retry);
     connection().on("state", () => this.#changed());
+    setInterval(check, CHECK_INTERVAL_MS);
     this.#changed();
   }
 

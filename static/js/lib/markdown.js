@@ -3,6 +3,7 @@ import { Marked } from "../../vendor/marked/marked.js";
 import { escapeBidi } from "./visible.js";
 import { copyButton } from "./copy.js";
 import { element } from "./dom.js";
+import { openOutside } from "./links.js";
 
 /** A longer message is shown raw, because parsing it would block the page. In characters. */
 export const MAX_MARKDOWN_LENGTH = 20_000;
@@ -12,6 +13,8 @@ const ALLOWED = {
     ..."a blockquote br code del em h1 h2 h3 h4 h5 h6 hr li ol p pre strong table tbody td th thead tr ul".split(" "),
   ],
   ALLOWED_ATTR: ["href", "title", "class", "start", "align"],
+  // Otherwise their values would have to look like addresses.
+  ADD_URI_SAFE_ATTR: ["start", "align"],
   ALLOWED_URI_REGEXP: /^(?:https?|mailto):/i,
   ALLOW_DATA_ATTR: false,
   RETURN_DOM_FRAGMENT: /** @type {const} */ (true),
@@ -70,17 +73,18 @@ const marked = new Marked({
  */
 export function markdownNodes(text, finished) {
   const fragment = DOMPurify.sanitize(marked.parse(escapeBidi(text), { async: false }), ALLOWED);
-  for (const link of fragment.querySelectorAll("a")) openOutside(link);
+  for (const link of fragment.querySelectorAll("a")) secureLink(link);
   for (const code of fragment.querySelectorAll("pre > code")) frameCode(code, finished);
   for (const table of fragment.querySelectorAll("table")) makeScrollable(table);
   for (const heading of fragment.querySelectorAll("h1, h2, h3, h4, h5, h6")) replaceHeading(heading);
   return fragment;
 }
 
-function openOutside(link) {
+/** The words of a link may name another address than its own, so that is its title. */
+function secureLink(link) {
   if (!link.hasAttribute("href")) return link.replaceWith(...link.childNodes);
-  link.target = "_blank";
-  link.rel = "noopener noreferrer nofollow";
+  if (link.textContent !== link.getAttribute("href")) link.title = link.href;
+  openOutside(link);
 }
 
 /** Headings in a message must not become part of the page's outline, so they only look like headings. */
