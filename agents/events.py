@@ -193,6 +193,17 @@ class Terminated(AgentEvent):
         # The protocol always has exitCode, possibly null.
         return self.model_dump_json(by_alias=True, exclude={"signal"} if self.signal is None else None)
 
+    @property
+    def status_report(self) -> StatusReport:
+        """The status of an agent whose producer has only said that the process ended."""
+        match self.reason:
+            case Outcome.ERROR:
+                return StatusReport(status=Status.ERROR, reason="process_error")
+            case Outcome.LOST:
+                return StatusReport(status=Status.OFFLINE, reason=self.reason)
+            case Outcome.COMPLETED | Outcome.USER_STOPPED:
+                return StatusReport(status=Status.FINISHED, reason=self.reason)
+
 
 class Input(AgentEvent):
     """`agent:input`: what a person sent to the agent. Only the server records it, with the sender."""

@@ -36,7 +36,7 @@ from agents.events import (
     Usage,
     parse_event,
 )
-from agents.models import Agent
+from agents.models import Agent, Status
 from agents.progress_store import ProgressStore
 from agents.recency import find_archived, find_homes, note_heard
 from agents.request_store import RequestStore
@@ -50,6 +50,7 @@ from workspaces.events import Change
 from workspaces.quotas import Committed, Tally
 from workspaces.services import record
 
+BUSY = (Status.RUNNING, Status.WAITING)  # never the status of an agent whose process has ended
 ALWAYS_TAKEN = (Signal, StatusReport, Terminated)  # if sent without a producer
 PRODUCER = r"[\x21-\x7e]{1,64}"
 
@@ -291,7 +292,6 @@ class Store:
             case Session() | Plan() | Usage():
                 self._progress.record(writer, self._agent(publication), event, publication.producer or "")
             case Terminated():
-                writer.append(publication.stream, event.type, event.encode(publication.agent_id))
                 self._end(writer, publication, event)
             case Output(attachments=[*files]):
                 seq = writer.append(publication.stream, event.type, event.encode(publication.agent_id))
@@ -317,7 +317,11 @@ class Store:
         agent, producer = self._agent(publication), publication.producer
         if producer in (None, agent.lease_holder):
             self._changes.set_lease(agent, "", None)
-        if producer is not None and agent.lease_holder:
+        superseded = producer is not None and agent.lease_holder
+        if not superseded and agent.status in BUSY:
+            self._changes.set_status(writer, agent, event.status_report)
+        writer.append(publication.stream, event.type, event.encode(publication.agent_id))
+        if superseded:
             leases.end(agent, producer)
             self._requests.withdraw(writer, agent, {producer})
         else:

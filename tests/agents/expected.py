@@ -81,7 +81,6 @@ class ExpectedAgent:
             case ("status", status):
                 self._set_status(status, "")
             case ("terminated",):
-                self._tell("terminated")
                 self._end(producer)
             case ("output",):
                 self._tell("output")
@@ -90,7 +89,11 @@ class ExpectedAgent:
         """A run ends: its requests are withdrawn, and all others unless another run continues."""
         if producer in ("", self.holder):
             self.holder = ""
-        if producer and self.holder:
+        goes_on = bool(producer and self.holder)
+        if not goes_on and self.status[0] in ("running", "waiting"):
+            self._set_status("finished", "completed")
+        self._tell("terminated")
+        if goes_on:
             self.leases.pop(producer, None)
             self._withdraw(asked for asked in self.open if asked.producer == producer)
         else:

@@ -263,6 +263,25 @@ def test_when_the_agent_terminates_its_requests_are_withdrawn(desk: Desk) -> Non
     assert desk.answer(desk.person("ann"), "r1", option="yes").status == 409
 
 
+@pytest.mark.parametrize(
+    ("reason", "status", "needs"),
+    [
+        ("completed", ("finished", "completed"), "turn"),
+        ("user_stopped", ("finished", "user_stopped"), "turn"),
+        ("error", ("error", "process_error"), "failed"),
+        ("lost", ("offline", "lost"), None),
+    ],
+)
+def test_an_agent_that_ended_waits_for_nobody_even_if_its_producer_reports_no_status(
+    desk: Desk, reason: str, status: tuple[str, str], needs: str | None
+) -> None:
+    for n, begun in ((1, ("agent:request", permission("r1"))), (3, ("agent:status", {"status": "running"}))):
+        desk.publish(begun, ("agent:terminated", {"exitCode": None, "reason": reason}), n=n)
+        assert desk.status() == status
+        assert desk.root.get(f"/agents/{desk.agent_id}").data["needs"] == needs
+    assert desk.outcomes() == [("r1", "withdrawn")]
+
+
 def test_waiting_calls_end_when_the_agent_is_deleted(desk: Desk) -> None:
     desk.ask(permission("r1"))
     with ThreadPoolExecutor(1) as threads:
