@@ -29,6 +29,7 @@ class StreamSettings:
     MESSAGE_BYTES: int = 65_536  # a client's frame, other than a publication
     PUBLISH_BYTES: int = 1_048_576  # a publication over HTTP; over WebSocket the frame is the limit
     BODY_BYTES: int = 4_194_304  # the body of any HTTP request
+    ANONYMOUS_BYTES: int = 65_536  # the same, of a request with neither a token nor a cookie
     UPLOAD_BYTES: int = 10_485_760  # the body of a request that uploads a file
     PUBLISH_EVENTS: int = 5_000  # events in one publication
     SOCKETS_PER_USER: int = 2_000  # and event streams, in this process; 0: any number

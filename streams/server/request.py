@@ -13,8 +13,10 @@ from streams.server import compat
 from streams.server.channel import RETRY_SECONDS, forwarded_for
 
 
-def _body_limit(method: bytes, target: bytes) -> int:
+def _body_limit(method: bytes, target: bytes, anonymous: bool) -> int:
     """The size limit for a request's body, in bytes."""
+    if anonymous:
+        return conf().ANONYMOUS_BYTES
     if method == b"POST" and _uploads().fullmatch(target.partition(b"?")[0]):
         return conf().UPLOAD_BYTES
     return conf().BODY_BYTES
@@ -35,7 +37,8 @@ class StreamRequest(WebRequest):  # type: ignore[misc]
     _limit = 0
 
     def gotLength(self, length: int | None) -> None:  # noqa: N802 (Twisted's name)
-        self._limit = _body_limit(*compat.request_line(self))
+        anonymous = not any(self.requestHeaders.hasHeader(name) for name in (b"Authorization", b"Cookie"))
+        self._limit = _body_limit(*compat.request_line(self), anonymous)
         super().gotLength(0 if length is None or self._too_large(length) else length)
         if length is not None and self._too_large(length):
             self._refuse(length)

@@ -192,6 +192,7 @@ def test_ten_mib_are_accepted_and_no_byte_more(desk: Desk) -> None:
     address = urlsplit(desk.root.url)
     connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=30)
     connection.putrequest("POST", f"/api/agents/{desk.agent_id}/attachments")
+    connection.putheader("Authorization", f"Bearer {desk.root.token}")
     connection.putheader("Content-Length", str(MAX_BYTES + 1))
     connection.endheaders()
     answer = connection.getresponse()

@@ -41,7 +41,9 @@ def answer_to(port: int, head: bytes, pieces: int, piece: bytes) -> tuple[bytes,
     return answer, sent
 
 
-POST = b"POST /api/agents/00000000-0000-0000-0000-000000000000/events HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+ANONYMOUS_LIMIT = 65_536
+ANONYMOUS = b"POST /api/agents/00000000-0000-0000-0000-000000000000/events HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+POST = ANONYMOUS + b"Authorization: Bearer x\r\n"
 DECLARED = POST + b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % (300 * MIB)
 CHUNKED = POST + b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 CHUNK = b"%x\r\n" % (MIB // 4) + bytes(MIB // 4) + b"\r\n"
@@ -70,6 +72,21 @@ def test_a_body_that_is_too_large_by_one_byte_gets_a_413_that_says_so(live: Live
             answer += part
     assert answer.startswith(b"HTTP/1.1 413"), answer
     assert b"expected a body of at most 4194304 bytes, got 4194305 or more" in answer
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["declared", "chunked"])
+def test_whoever_shows_no_credential_sends_little(live: LiveServer, chunked: bool) -> None:
+    body = bytes(ANONYMOUS_LIMIT + 1)
+    for shown, size, status in (
+        (ANONYMOUS, ANONYMOUS_LIMIT, b"401"),
+        (ANONYMOUS, ANONYMOUS_LIMIT + 1, b"413"),
+        (POST, ANONYMOUS_LIMIT + 1, b"401"),
+    ):
+        sent = body[:size]
+        header = b"Transfer-Encoding: chunked" if chunked else b"Content-Length: %d" % size
+        piece = b"%x\r\n" % size + sent + b"\r\n0\r\n\r\n" if chunked else sent
+        answer, _ = answer_to(live.port, shown + header + b"\r\nConnection: close\r\n\r\n", 1, piece)
+        assert answer.startswith(b"HTTP/1.1 " + status), (size, answer[:200])
 
 
 def test_the_server_keeps_working_after_a_hundred_of_them(live: LiveServer) -> None:
