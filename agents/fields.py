@@ -14,9 +14,7 @@ from streams.protocol.messages import Code, ProtocolError, Wire, brief, parse_js
 from streams.protocol.text import Text
 
 MAX_CHANGES = 200  # files in one event
-MAX_PARTS = (
-    30_000  # lists, objects and their items in an event: each may cost an object, and the event loop waits for all
-)
+MAX_PARTS = 20_000  # brackets, braces and commas of an event: each may cost an object while the event loop waits
 DOUBLE_BITS = 1024
 _STRING = re.compile(rb'"[^"]*+"')  # in JSON without escapes
 

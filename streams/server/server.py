@@ -40,7 +40,10 @@ logger = logging.getLogger(__name__)
 compat.share_utf8_validator()
 
 DRAIN_STEPS = 20
-GARBAGE = 20_000  # objects allocated and not yet freed after which Python looks for cycles (its default: 700)
+# The number of new objects after which Python looks for cycles, and how often it includes older ones. With its defaults
+# it would visit every socket's objects too often; with larger steps it would hold up the event loop.
+GARBAGE = (5_000, 10, 40)
+BODY_PIECE = 262_144  # bytes of a body passed on at once; the whole is passed on in one go, so small pieces take long
 BACKLOG = 4_096  # connections waiting to be accepted; the kernel's own limit may be lower
 REFUSED_AT_ONCE = 20  # connections that get an error response; the rest are dropped
 CUT_EVERY = 0.5  # seconds between two checks for clients that take too long
@@ -56,6 +59,7 @@ class StreamServer(Server):  # type: ignore[misc]
         if isinstance(logged, AccessLogGenerator):  # that of `runserver` is a function
             kwargs["action_logger"] = AccessLog(logged.stream)
         kwargs["endpoints"] = [_with_backlog(endpoint) for endpoint in kwargs.get("endpoints") or ()]
+        kwargs["request_buffer_size"] = BODY_PIECE
         super().__init__(*args, ready_callable=self._configure, **kwargs)
         self._ports: list[Any] = []
         self._lock = ProcessLock()
@@ -70,7 +74,7 @@ class StreamServer(Server):  # type: ignore[misc]
         # Objects loaded so far live as long as the process; and each full collection visits every socket's objects.
         gc.collect()
         gc.freeze()
-        gc.set_threshold(GARBAGE)
+        gc.set_threshold(*GARBAGE)
         self.sockets = Connections(raise_file_limit())
         super().run()
 
