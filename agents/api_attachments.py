@@ -1,7 +1,6 @@
 """The HTTP API of attachments: uploads, and downloads that no browser runs."""
 
 import asyncio
-import logging
 import uuid
 
 from django.http import HttpRequest, HttpResponse
@@ -17,8 +16,6 @@ from agents.models import Attachment
 from agents.services import AgentService
 from streams.protocol.kinds import Access, Scope
 from streams.protocol.messages import Code, ProtocolError
-
-logger = logging.getLogger(__name__)
 
 router = Router(tags=["attachments"])
 
@@ -53,11 +50,7 @@ async def attach(request: HttpRequest, agent_id: uuid.UUID, query: Query[Attachm
         raise ProtocolError(Code.TOO_LARGE, f"expected at most {attachments.MAX_BYTES} bytes, got more")
     type_ = await asyncio.to_thread(media_type, content, request.headers.get("Content-Type", ""))
     row = await write(AgentService.attach, agent_id, query.name, type_, len(content))
-    try:
-        await asyncio.to_thread(attachments.save, row, content)
-    except OSError:
-        logger.exception("cannot store an attachment")
-        raise ProtocolError(Code.UNAVAILABLE, "the attachment can't be stored at the moment; try again later") from None
+    await asyncio.to_thread(attachments.save, row, content)
     return 201, AttachmentOut(id=row.pk, name=row.name, media_type=row.media_type, size=row.size)
 
 

@@ -1,6 +1,9 @@
 """Attachments: files referenced by outputs. Their rows are in the database, their content in Django's storage."""
 
+import logging
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
 from django.core.files.base import ContentFile
@@ -12,6 +15,9 @@ from agents.models import Attachment
 from agents.upsert import CHUNK
 from streams import log
 from streams.protocol import clock
+from streams.protocol.messages import Code, ProtocolError
+
+logger = logging.getLogger(__name__)
 
 MAX_BYTES = 10 * 1024 * 1024  # of one
 UNNAMED_HOURS = 24  # after which one that no event references is removed
@@ -23,18 +29,28 @@ def storage() -> Storage:
 
 
 def save(attachment: Attachment, content: bytes) -> None:
-    """Store the content, at a path that contains nothing from outside."""
-    storage().save(attachment.place, ContentFile(content))
+    """Store the content, at a path that contains nothing from outside. Raises ProtocolError (UNAVAILABLE)."""
+    with _available("stored"):
+        storage().save(attachment.place, ContentFile(content))
 
 
 def load(attachment: Attachment) -> bytes | None:
-    """The content; None if it is gone."""
+    """The content; None if it is gone. Raises ProtocolError (UNAVAILABLE)."""
+    with _available("read"), suppress(FileNotFoundError), storage().open(attachment.place) as file:
+        content: bytes = file.read()
+        return content
+    return None
+
+
+@contextmanager
+def _available(done: str) -> Iterator[None]:
     try:
-        with storage().open(attachment.place) as file:
-            content: bytes = file.read()
-    except FileNotFoundError:
-        return None
-    return content
+        yield
+    except Exception:  # whatever the storage raises while its disk is full or its service is down
+        logger.exception("an attachment can't be %s", done)
+        raise ProtocolError(
+            Code.UNAVAILABLE, f"the attachment can't be {done} at the moment; try again later"
+        ) from None
 
 
 def used(agent_id: uuid.UUID) -> tuple[int, int]:

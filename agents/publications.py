@@ -317,13 +317,13 @@ class Store:
         agent, producer = self._agent(publication), publication.producer
         if producer in (None, agent.lease_holder):
             self._changes.set_lease(agent, "", None)
-        superseded = producer is not None and agent.lease_holder
-        if not superseded and agent.status in BUSY:
+        replaced = producer if agent.lease_holder else None
+        if replaced is None and agent.status in BUSY:
             self._changes.set_status(writer, agent, event.status_report)
         writer.append(publication.stream, event.type, event.encode(publication.agent_id))
-        if superseded:
-            leases.end(agent, producer)
-            self._requests.withdraw(writer, agent, {producer})
+        if replaced is not None:
+            leases.end(agent, replaced)
+            self._requests.withdraw(writer, agent, {replaced})
         else:
             leases.end(agent)
             self._requests.withdraw_all(writer, agent)
