@@ -58,7 +58,7 @@ def test_a_frame_that_arrives_during_a_cancellation_goes_to_the_next_caller() ->
         async with scripted(two) as url, await Connection.open(url, "token") as connection:
             for number in (1, 2):
                 waiting = asyncio.ensure_future(connection.receive())
-                await connection.send("{}")
+                await connection.send("{}", number)
                 while not (connection._receiving and connection._receiving.done()):
                     await asyncio.sleep(0)
                 waiting.cancel()

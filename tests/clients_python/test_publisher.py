@@ -305,7 +305,7 @@ def test_the_token_is_never_logged(caplog: pytest.LogCaptureFixture) -> None:
 
     async def go() -> None:
         publisher = Publisher("http://127.0.0.1:9", TOKEN, AGENT)
-        assert TOKEN not in repr(publisher) + repr(publisher._delivery._reconnector)
+        assert TOKEN not in repr(publisher) + repr(publisher._delivery._connector)
         with suppress(asyncio.TimeoutError):
             await asyncio.wait_for(run(publisher), 0.3)
 

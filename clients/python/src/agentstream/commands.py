@@ -20,6 +20,7 @@ from agentstream.errors import NotFound, Refused
 from agentstream.events import Cursor, Event, Gap
 from agentstream.reconnection import Reconnector, persistently
 from agentstream.requests import Resolution
+from agentstream.sharing import SharedConnection, Sharer
 from agentstream.watch import Watch
 
 log = logging.getLogger("agentstream")
@@ -72,17 +73,20 @@ class Forged:
 Command = Input | Signal | Resolved | Forgotten | Forged
 
 
-async def commands(api: Api, agent_id: str, since: int, requests: Iterable[str] = ()) -> AsyncGenerator[Command, None]:
+async def commands(
+    api: Api, agent_id: str, since: int, requests: Iterable[str] = (), connection: SharedConnection | None = None
+) -> AsyncGenerator[Command, None]:
     """The commands sent to the agent after the event `since`, each once, until the generator is closed.
 
     Iterating `requests` yields the ids of the currently open requests. Their state is queried when events are missing.
+    `connection` is shared with others.
 
     Raises `Refused` if the server doesn't let the token's user watch the agent.
     """
     reader = CommandReader(api, agent_id, since, requests)
     # The publisher's connection breaks at the same time, and logs it.
-    reconnector = Reconnector(api.url, api.token, level=logging.DEBUG)
-    async with Watch(reconnector, [Cursor("agent", agent_id, since)]) as events:
+    connector = Sharer(connection) if connection else Reconnector(api.url, api.token, level=logging.DEBUG)
+    async with Watch(connector, [Cursor("agent", agent_id, since)]) as events:
         while True:
             try:
                 event = await within(POLL_SECONDS if reader.forged else None, anext(events))

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -21,6 +21,8 @@ SUBPROTOCOL = Subprotocol("agentstream.v1")
 # The server sends a heartbeat every 30 s: after two missed ones and some grace the connection is considered dead.
 SILENCE_TIMEOUT_SECONDS = 75.0
 
+Id = int | str
+
 _SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
 
@@ -30,6 +32,24 @@ def socket_url(url: str) -> str:
     if parts.scheme not in _SCHEMES or not parts.netloc:
         raise ValueError(f"url: expected one like http://host:8000; got {url!r}")
     return urlunsplit((_SCHEMES[parts.scheme], parts.netloc, parts.path.rstrip("/") + "/ws/", "", ""))
+
+
+class Link(Protocol):
+    """A way to the server for one publisher or watch: a connection of its own, or a part of one."""
+
+    async def send(self, message: str, id_: Id, stream: str = "") -> None: ...
+
+    async def receive(self) -> list[dict[str, Any]]: ...
+
+    async def close(self) -> None: ...
+
+    def abort(self) -> None: ...
+
+    async def __aenter__(self) -> Link: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
 
 class Connection:
@@ -50,8 +70,12 @@ class Connection:
         with _failures(address):
             return cls(await _handshake(address, token), address)
 
-    async def send(self, message: str) -> None:
-        """Send one message, which is JSON text. Waits while the network is congested."""
+    async def send(self, message: str, id_: Id, stream: str = "") -> None:
+        """Send one message, which is JSON text. Waits while the network is congested.
+
+        `id_` is the message's id, `stream` the stream to which it subscribes: where a connection is shared, they tell
+        who gets the answer and the events.
+        """
         with _failures(self._address):
             await self._websocket.send(message)
 

@@ -7,14 +7,15 @@ import logging
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from agentstream.concurrency import within
-from agentstream.connection import SILENCE_TIMEOUT_SECONDS, Connection
+from agentstream.connection import SILENCE_TIMEOUT_SECONDS, Link
 from agentstream.errors import TryLater, Unavailable, Unreachable, from_code
 from agentstream.messages import encode
 from agentstream.outbox import Entry, Outbox
-from agentstream.reconnection import Backoff, Reconnector, log
+from agentstream.reconnection import Backoff, Connector, log
 
 # Assumed duration of a lease until the server reports it: less than its default, to be safe.
 DEFAULT_LEASE_SECONDS = 20.0
@@ -56,6 +57,9 @@ class Lease:
 
 Wire = dict[str, Any]
 
+# Ids of requests, which must be unique on a connection that several share.
+_requests = count(1)
+
 # The server allows 200 messages per second and connection. Under load frames get larger rather than more frequent.
 MIN_FRAME_INTERVAL_SECONDS = 0.01
 # Refusals within this many seconds of each other are logged once.
@@ -70,8 +74,8 @@ class Delivery:
     of the outbox.
     """
 
-    def __init__(self, reconnector: Reconnector, agent_id: str, outbox: Outbox, lease: Lease | None = None) -> None:
-        self._reconnector = reconnector
+    def __init__(self, connector: Connector, agent_id: str, outbox: Outbox, lease: Lease | None = None) -> None:
+        self._connector = connector
         self._agent_id = agent_id
         self._outbox = outbox
         self._lease = lease or Lease(wanted=False)
@@ -83,12 +87,12 @@ class Delivery:
         """Never returns. Raises `Refused` if the server won't accept these events from this producer."""
         while True:
             try:
-                async with await self._reconnector.connect() as connection:
-                    await _first(self._listen(connection), self._send(connection))
+                async with await self._connector.connect() as link:
+                    await _first(self._listen(link), self._send(link))
             except Unreachable as lost:
-                self._reconnector.lost(lost)
+                self._connector.lost(lost)
 
-    async def _send(self, connection: Connection) -> None:
+    async def _send(self, link: Link) -> None:
         backoff = Backoff()
         clock = asyncio.get_running_loop().time
         self._lease.renew_now()
@@ -98,7 +102,7 @@ class Delivery:
                 await self._something_due(resume)
             earliest = clock() + MIN_FRAME_INTERVAL_SECONDS
             try:
-                await self._publish(connection, batch, self._lease.due(clock()))
+                await self._publish(link, batch, self._lease.due(clock()))
             except TryLater as later:
                 self._tell(later)
                 if batch and later.retry_after is not None:
@@ -130,10 +134,10 @@ class Delivery:
         log.log(logging.DEBUG if now < self._told_until else logging.WARNING, "%s; trying again%s", later, when)
         self._told_until = now + hold + TOLD_SECONDS
 
-    async def _publish(self, connection: Connection, batch: list[Entry], lease: bool) -> None:
-        self._request += 1
+    async def _publish(self, link: Link, batch: list[Entry], lease: bool) -> None:
+        self._request = next(_requests)
         self._answer = asyncio.get_running_loop().create_future()
-        await connection.send(self._frame(batch, lease))
+        await link.send(self._frame(batch, lease), self._request)
         answer = await within(SILENCE_TIMEOUT_SECONDS, self._answer)
         if batch:
             if answer["n"] < batch[-1].n:
@@ -150,9 +154,9 @@ class Delivery:
         events = ",".join(entry.seal() for entry in batch)
         return f'{{"type":"publish:agent","id":{self._request},"payload":{encode(head)[:-1]},"events":[{events}]}}}}'
 
-    async def _listen(self, connection: Connection) -> None:
+    async def _listen(self, link: Link) -> None:
         while True:
-            for message in await connection.receive():
+            for message in await link.receive():
                 self._receive(message)
 
     def _receive(self, message: dict[str, Any]) -> None:

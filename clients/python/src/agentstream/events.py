@@ -42,6 +42,23 @@ Kind = Literal["agent", "workspace", "inbox"]
 Wire = dict[str, Any]
 
 
+def stream_of(message: Wire) -> str | None:
+    """The name of the stream that a message from the server concerns; None if it concerns none."""
+    match message:
+        case {"type": "subscribed" | "unsubscribed", "payload": {"type": "inbox"}}:
+            return "inbox"
+        case {"type": "subscribed" | "unsubscribed", "payload": {"type": kind, "id": id}}:
+            return f"{kind}.{id}"
+        case {"seq": _, "type": str(type_)} if type_.startswith("inbox:"):
+            return "inbox"
+        case {"seq": _, "payload": {"agentId": id}}:
+            return f"agent.{id}"
+        case {"seq": _, "payload": {"workspaceId": id}}:
+            return f"workspace.{id}"
+        case _:
+            return None
+
+
 @dataclass
 class Cursor:
     """A position in the stream of an agent or workspace, or in the user's inbox, which has no id.

@@ -48,6 +48,7 @@ from agentstream.redaction import Redactor
 from agentstream.redaction.publication import Redaction
 from agentstream.redaction.requests import Asked
 from agentstream.requests import Request, Resolution
+from agentstream.sharing import SharedConnection, Sharer
 
 # How long a failed block may take to send what was published before.
 FAILED_FLUSH_SECONDS = 5.0
@@ -83,6 +84,7 @@ class Publisher:
         outbox: Outbox | None = None,
         redact: bool | Redactor = True,
         complete: bool = False,
+        connection: SharedConnection | None = None,
     ) -> None:
         """`url` is the server's HTTP base. Raises ValueError if it is not one, if `token` cannot be one, and if the
         token would be sent unencrypted to another host, unless `insecure` permits that.
@@ -90,7 +92,7 @@ class Publisher:
         With `lease`, the server marks the agent as lost when this program has been gone for 30 s without having called
         `terminated()`. Events already in `outbox` are sent first. `redact` replaces secrets, including the values of
         secret environment variables; a Redactor decides itself what is secret. With `complete` every output is a
-        whole message, of which nothing is held back.
+        whole message, of which nothing is held back. `connection` is shared with others; it must be to that server.
         """
         socket_url(url)
         authorization(token)
@@ -104,7 +106,8 @@ class Publisher:
         self._blocked_seconds = 0.0
         self._abandoned = False
         self._lease = Lease(lease)
-        self._delivery = Delivery(Reconnector(url, token), str(agent_id), self._outbox, self._lease)
+        connector = Sharer(connection) if connection else Reconnector(url, token)
+        self._delivery = Delivery(connector, str(agent_id), self._outbox, self._lease)
         self._task: asyncio.Task[None] | None = None
 
     @property

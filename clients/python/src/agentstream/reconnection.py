@@ -8,9 +8,9 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from agentstream.connection import Connection
+from agentstream.connection import Connection, Link
 from agentstream.errors import AgentstreamError, TryLater, Unreachable
 
 Result = TypeVar("Result")
@@ -51,6 +51,18 @@ class Backoff:
 
 
 log = logging.getLogger("agentstream")
+
+
+class Connector(Protocol):
+    """Connects to a server again and again."""
+
+    async def connect(self) -> Link:
+        """A new link; raises as `Connection.open` does."""
+        ...
+
+    def lost(self, error: AgentstreamError) -> None:
+        """The link, or the attempt, has failed."""
+        ...
 
 
 @dataclass

@@ -9,12 +9,12 @@ from types import TracebackType
 from typing import Any
 from uuid import UUID
 
-from agentstream.connection import Connection, socket_url
+from agentstream.connection import Link, socket_url
 from agentstream.credentials import authorization, check_transport
 from agentstream.errors import Forbidden, NotFound, Refused, TryLater, Unreachable, from_code
-from agentstream.events import Cursor, Event
+from agentstream.events import Cursor, Event, stream_of
 from agentstream.messages import encode
-from agentstream.reconnection import Reconnector
+from agentstream.reconnection import Connector, Reconnector
 
 
 def watch(
@@ -58,10 +58,10 @@ class Watch(AsyncIterator[Event]):
     The connection ends with the object, with `aclose()`, or with its `async with` block if it is used as one.
     """
 
-    def __init__(self, reconnector: Reconnector, cursors: Iterable[Cursor]) -> None:
+    def __init__(self, reconnector: Connector, cursors: Iterable[Cursor]) -> None:
         self._reconnector = reconnector
         self._cursors = {cursor.stream: cursor for cursor in cursors}
-        self._connection: Connection | None = None
+        self._connection: Link | None = None
         self._messages: deque[dict[str, Any]] = deque()
 
     async def __anext__(self) -> Event:
@@ -83,11 +83,11 @@ class Watch(AsyncIterator[Event]):
             self._messages.extend(await connection.receive())
         return _receive(self._cursors, self._messages.popleft())
 
-    async def _subscribe(self) -> Connection:
+    async def _subscribe(self) -> Link:
         connection = await self._reconnector.connect()
         try:
             for cursor in self._cursors.values():
-                await connection.send(encode(cursor.request()))
+                await connection.send(encode(cursor.request()), cursor.stream, cursor.stream)
         except BaseException:
             # After a failure or cancellation, a partial subscription is useless to the next attempt.
             connection.abort()
@@ -138,20 +138,14 @@ def _start(cursor: Cursor, since: Mapping[str, int] | int | None) -> int | None:
 
 def _receive(cursors: dict[str, Cursor], message: dict[str, Any]) -> Event | None:
     match message:
-        case {"type": "subscribed", "payload": {"type": "inbox"}}:
-            return cursors["inbox"].subscribed(message)
-        case {"type": "subscribed", "payload": {"type": kind, "id": id}}:
-            return cursors[f"{kind}.{id}"].subscribed(message)
+        case {"type": "subscribed"}:
+            return cursors[stream_of(message) or ""].subscribed(message)
         case {"type": "unsubscribed", "payload": {"type": kind, "id": id, "reason": reason}}:
             raise _ended(f"{kind} {id}", reason)
         case {"type": "error", "payload": {"code": code, "message": text}}:
             raise from_code(code, text)
-        case {"seq": _, "type": str(type_)} if type_.startswith("inbox:"):
-            return cursors["inbox"].advance(message)
-        case {"seq": _, "payload": {"agentId": id}}:
-            return cursors[f"agent.{id}"].advance(message)
-        case {"seq": _, "payload": {"workspaceId": id}}:
-            return cursors[f"workspace.{id}"].advance(message)
+        case {"seq": _} if stream := stream_of(message):
+            return cursors[stream].advance(message)
         case _:
             return None
 
