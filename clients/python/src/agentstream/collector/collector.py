@@ -27,6 +27,7 @@ from agentstream.labels import describe_folder, labels
 from agentstream.reconnection import persistently
 from agentstream.redaction import Redactor
 from agentstream.redaction.publication import redacted_labels
+from agentstream.sharing import SharedConnection
 
 log = logging.getLogger("agentstream")
 
@@ -49,6 +50,7 @@ class Collector:
 
     def __post_init__(self) -> None:
         self._api = Api(self.config.url, self.token, self.config.insecure)
+        self._connection = SharedConnection(self.config.url, self.token)
         self._redactor = Redactor({**self.environment, TOKEN_VARIABLE: self.token})
         self._spool = HookSpool(hook_folder(self.environment))
         self._positions = Positions.load(state_path(self.environment))
@@ -62,7 +64,7 @@ class Collector:
     async def run(self) -> None:
         """Never returns. Raises `AlreadyRunning` if another collector of this user runs."""
         with self._spool.collecting():
-            async with asyncio.TaskGroup() as tasks:
+            async with self._connection, asyncio.TaskGroup() as tasks:
                 self._finish_earlier(tasks)
                 while True:
                     self._tick(tasks)
@@ -142,7 +144,7 @@ class Collector:
         about = described | labels({"tool": source.tool, "toolVersion": running.version, "session": running.session})
         agent = await persistently(lambda: self._api.register(workspace.id, key, _name(described, number), about))
         newest = await persistently(lambda: self._api.newest(agent.id))
-        return Place(self._api, workspace.id, agent.id, key, newest, self._redactor), reporting
+        return Place(self._api, self._connection, workspace.id, agent.id, key, newest, self._redactor), reporting
 
     def _seat(self, source: Source[Any], running: Running, host: str) -> tuple[str, int]:
         """The agent's key: the one it had before, else the first of its folder that no other process has."""

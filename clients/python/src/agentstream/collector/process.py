@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
+
+STAT_BYTES = 1024
 
 
 @dataclass(frozen=True)
@@ -26,14 +27,24 @@ class Process:
 def start_time(pid: int) -> str | None:
     """When a process started, as the kernel counts it; "" where that is unknown, None if there is no such process."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return None
-    except PermissionError:
-        pass
+        file = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
+    except OSError:
+        return "" if _exists(pid) else None
     try:
         # The name in parentheses may contain anything.
-        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return None if state == "Z" else fields[18]
+        state, *fields = os.read(file, STAT_BYTES).rpartition(b")")[2].split()
+        return None if state == b"Z" else fields[18].decode()
     except (OSError, IndexError):
-        return ""
+        return "" if _exists(pid) else None
+    finally:
+        os.close(file)
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True

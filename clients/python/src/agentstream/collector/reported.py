@@ -29,6 +29,7 @@ from agentstream.reconnection import persistently
 from agentstream.redaction import Redactor
 from agentstream.redaction.publication import redacted_labels
 from agentstream.requests import Resolution
+from agentstream.sharing import SharedConnection
 
 log = logging.getLogger("agentstream")
 
@@ -41,10 +42,11 @@ CANNOT_TYPE = "This agent runs in a terminal of its own: text and signals from h
 
 @dataclass
 class Place:
-    """Where an agent is reported: the server's API, the agent's id and key, the newest event when it was registered,
-    and what removes secrets from everything published."""
+    """Where an agent is reported: the server's API and the connection to it that all agents share, the agent's id and
+    key, the newest event when it was registered, and what removes secrets from everything published."""
 
     api: Api
+    connection: SharedConnection
     workspace_id: str
     agent_id: str
     key: str
@@ -155,7 +157,7 @@ class Reported(Generic[Found]):
     async def _listen(self) -> None:
         """What people do on the page."""
         place = self.place
-        async for command in commands(place.api, place.agent_id, place.newest, self.agent.requests):
+        async for command in commands(place.api, place.agent_id, place.newest, self.agent.requests, place.connection):
             match command:
                 case Resolved(request_id, resolution):
                     self._put(self.agent.resolved(request_id, resolution))
@@ -215,6 +217,7 @@ class Reported(Generic[Found]):
             outbox=outbox,
             redact=self.place.redactor,
             complete=True,
+            connection=self.place.connection,
         )
 
     async def _label(self) -> None:
