@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from agentstream.connect import claude_settings
-from agentstream.connect.settings_file import Journal, SettingsFile
+from agentstream.connect.hook_settings import parse
+from agentstream.connect.settings_file import Journal, SettingsFile, json_edit
 
 SCRIPT = Path("/home/Zoë's home/.local/state/agentstream/hooks/hook.sh")
 THEIRS = """{
@@ -27,16 +28,16 @@ def journal(tmp_path: Path) -> Journal:
 
 @pytest.fixture
 def file(tmp_path: Path) -> SettingsFile:
-    return SettingsFile(tmp_path / ".claude" / "settings.json", claude_settings.parse)
+    return SettingsFile(tmp_path / ".claude" / "settings.json")
 
 
 def connect(file: SettingsFile, journal: Journal) -> None:
-    if text := file.changed(lambda settings: claude_settings.connected(settings, SCRIPT)):
+    if text := file.changed(json_edit(parse, lambda settings: claude_settings.connected(settings, SCRIPT))):
         file.write(text, journal)
 
 
 def disconnect(file: SettingsFile, journal: Journal) -> bool:
-    return file.take_back(claude_settings.disconnected, journal)
+    return file.take_back(json_edit(parse, claude_settings.disconnected), journal)
 
 
 def test_settings_are_the_same_to_the_byte_afterwards(file: SettingsFile, journal: Journal) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from agentstream.api import Api
 from agentstream.collector.config import Config, Reporting
+from agentstream.collector.connected import ConnectedTools
 from agentstream.collector.hooks import AlreadyRunning, HookEvent, HookSpool, hook_folder
 from agentstream.collector.positions import Positions, state_path
 from agentstream.collector.process import Process
@@ -55,6 +56,7 @@ class Collector:
         self._spool = HookSpool(hook_folder(self.environment))
         self._positions = Positions.load(state_path(self.environment))
         self._sources = sources(self.environment)
+        self._connected = ConnectedTools.of(self.environment)
         self._began = time.time()
         self._reported: dict[Process, Reported[Any]] = {}
         self._known: dict[Process, tuple[Source[Any], asyncio.Task[None]]] = {}
@@ -80,7 +82,7 @@ class Collector:
 
     def _look(self, source: Source[Any], tasks: asyncio.TaskGroup) -> None:
         alive: set[Process] = set()
-        for running in source.look():
+        for running in source.look() if source.tool in self._connected else ():
             alive.add(running.process)
             if running.process not in self._known:
                 self._known[running.process] = source, tasks.create_task(self._report(source, running))

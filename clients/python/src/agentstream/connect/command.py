@@ -14,18 +14,19 @@ from pathlib import Path
 
 from agentstream.api import Api, Workspace
 from agentstream.collector.config import Config, config_path
+from agentstream.collector.connected import ConnectedTools
 from agentstream.collector.hooks import hook_folder
-from agentstream.connect.claude import ClaudeTool
 from agentstream.connect.service import Background, Service, is_collecting, service
 from agentstream.connect.settings_file import Journal, SettingsFile
+from agentstream.connect.tool import Tool
+from agentstream.connect.tools import TOOLS, chosen_tools
 from agentstream.credentials import TokenStore
-
-TOOLS = ("claude",)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What the user chose: the server, the workspace (None: the only one), whether to ask, whether to run a service."""
+    """What the user chose: the server, the workspace (None: the only one), whether to ask, whether to run a service,
+    whether to answer on the page even what the tool then doesn't ask in its terminal."""
 
     url: str
     token: str
@@ -34,6 +35,7 @@ class Choice:
     yes: bool = False
     with_service: bool = True
     backfill_hours: float = 0.0
+    answer: bool = False
 
 
 def connect(choice: Choice, names: Sequence[str], environment: Mapping[str, str]) -> int:
@@ -41,16 +43,17 @@ def connect(choice: Choice, names: Sequence[str], environment: Mapping[str, str]
 
     Raises AgentstreamError, OSError, ValueError.
     """
-    tools = [tool for tool in _tools(names, environment) if _is_ready(tool, required=bool(names))]
+    tools = [tool for tool in chosen_tools(names, environment, choice.answer) if _is_ready(tool, required=bool(names))]
     if not tools:
         raise ValueError(
             f"expected at least one of {', '.join(TOOLS)} on this machine; found none that can be connected"
         )
     workspace = asyncio.run(Api(choice.url, choice.token, choice.insecure).workspace(choice.workspace))
-    plans = [(tool, text) for tool in tools if (text := tool.planned()) is not None]
+    plans = [(tool, tool.planned()) for tool in tools]
     config = _planned_config(choice, workspace, config_path(environment))
-    for tool, text in plans:
-        _show(tool.settings.path, tool.settings.text(), text)
+    for _, planned in plans:
+        for file, text in planned:
+            _show(file.path, file.text(), text)
     if config is not None:
         _show(config_path(environment), None, config)
     kept = _service(choice, environment)
@@ -62,8 +65,9 @@ def connect(choice: Choice, names: Sequence[str], environment: Mapping[str, str]
     journal = _journal(environment)
     if config is not None:
         _config_file(environment).write(config, journal)
-    for tool, text in plans:
-        tool.connect(text, journal)
+    for tool, planned in plans:
+        tool.connect(planned, journal)
+    _connected(environment, {tool.name for tool in tools})
     kept.start()
     if not is_collecting(environment):
         print("agentstream: the collector didn't start; see `agentstream doctor`", file=sys.stderr)
@@ -79,28 +83,29 @@ def disconnect(names: Sequence[str], environment: Mapping[str, str]) -> int:
     Returns the exit code. Raises OSError, ValueError.
     """
     journal = _journal(environment)
-    for tool in _tools(names, environment):
-        changed = tool.disconnect(journal)
-        print(f"{tool.settings.path}: {'restored' if changed else 'holds nothing of ours'}")
-    if not any(tool.is_connected() for tool in _tools((), environment)):
-        for kept in (service(environment), Background(environment)):
-            _stop(kept)
-        _config_file(environment).take_back(lambda settings: settings, journal)
-        shutil.rmtree(hook_folder(environment), ignore_errors=True)
-        for name in ("collector.json", "collector.log"):
-            (hook_folder(environment).parent / name).unlink(missing_ok=True)
-        print("The collector is stopped. `agentstream logout` also forgets the token.")
+    for tool in chosen_tools(names, environment):
+        for path, changed in tool.disconnect(journal):
+            print(f"{path}: {'restored' if changed else 'holds nothing of ours'}")
+    if _connected(environment, set()):
+        return 0
+    for kept in (service(environment), Background(environment)):
+        _stop(kept)
+    _config_file(environment).take_back(lambda text: text, journal)
+    shutil.rmtree(hook_folder(environment), ignore_errors=True)
+    for name in ("collector.json", "collector.log", "tools"):
+        (hook_folder(environment).parent / name).unlink(missing_ok=True)
+    print("The collector is stopped. `agentstream logout` also forgets the token.")
     return 0
 
 
-def _tools(names: Sequence[str], environment: Mapping[str, str]) -> list[ClaudeTool]:
-    unknown = sorted(set(names) - set(TOOLS))
-    if unknown:
-        raise ValueError(f"expected tools out of {', '.join(TOOLS)}; got {', '.join(unknown)}")
-    return [ClaudeTool(environment) for name in names or TOOLS]
+def _connected(environment: Mapping[str, str], more: set[str]) -> bool:
+    """Tell the collector which tools are connected: those with our entries, and these. Returns whether any are."""
+    found = {tool.name for tool in chosen_tools((), environment) if tool.is_connected()} | more
+    ConnectedTools.of(environment).put(found)
+    return bool(found)
 
 
-def _is_ready(tool: ClaudeTool, required: bool) -> bool:
+def _is_ready(tool: Tool, required: bool) -> bool:
     problem = tool.problem()
     if problem and required:
         raise ValueError(f"{tool.name}: {problem}")
@@ -110,8 +115,8 @@ def _is_ready(tool: ClaudeTool, required: bool) -> bool:
 
 
 def _config_file(environment: Mapping[str, str]) -> SettingsFile:
-    """Not JSON: it is only ever written and removed as a whole."""
-    return SettingsFile(config_path(environment), lambda _text, _path: {})
+    """It is only ever written and removed as a whole."""
+    return SettingsFile(config_path(environment))
 
 
 def _service(choice: Choice, environment: Mapping[str, str]) -> Service:

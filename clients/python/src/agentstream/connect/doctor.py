@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from urllib.error import URLError
 from urllib.request import urlopen
 
 from agentstream.api import Api
 from agentstream.collector.config import Config, config_path
+from agentstream.collector.hooks import HookSpool, hook_folder
 from agentstream.collector.positions import Positions, state_path
 from agentstream.collector.sources import sources
-from agentstream.connect.claude import ClaudeTool
+from agentstream.connect.tool import Finding, Tool
+from agentstream.connect.tools import chosen_tools
 from agentstream.credentials import find_token
 from agentstream.errors import AgentstreamError
 
@@ -24,18 +25,10 @@ HEALTH_SECONDS = 10.0
 _UNITS = ((86_400, "days"), (3_600, "hours"), (60, "minutes"), (1, "seconds"))
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at: what it is, whether it is as it should be, and what was found."""
-
-    what: str
-    good: bool
-    found: str
-
-
 def doctor(environment: Mapping[str, str]) -> int:
     """Print what was found. Returns 0 if everything is as it should be, else 1."""
-    findings = [*_tools(environment), *_collector(environment)]
+    tools = chosen_tools((), environment)
+    findings = [*(finding for tool in tools for finding in _tool(tool)), *_collector(environment)]
     width = max(len(finding.what) for finding in findings)
     for finding in findings:
         print(f"{'ok ' if finding.good else 'BAD'} {finding.what:{width}}  {finding.found}")
@@ -54,8 +47,7 @@ def status(environment: Mapping[str, str]) -> int:
     return 0
 
 
-def _tools(environment: Mapping[str, str]) -> Iterator[Finding]:
-    tool = ClaudeTool(environment)
+def _tool(tool: Tool) -> Iterator[Finding]:
     if tool.program is None:
         yield Finding(tool.name, True, "not installed")
         return
@@ -65,19 +57,19 @@ def _tools(environment: Mapping[str, str]) -> Iterator[Finding]:
     except ValueError as failed:
         problem = str(failed)
     yield Finding(f"{tool.name} version", problem is None, problem or f"{version} at {tool.program}")
-    hooked = tool.is_connected()
-    yield Finding(f"{tool.name} hooks", hooked, "present" if hooked else "missing: run `agentstream connect claude`")
-    script = tool.spool.folder / "hook.sh"
-    if hooked:
-        yield Finding(
-            f"{tool.name} script", script.exists(), str(script) if script.exists() else f"{script} is missing"
-        )
-    running = sum(len(list(source.look())) for source in sources(environment) if source.tool == tool.name)
+    if tool.is_connected():
+        yield Finding(f"{tool.name} hooks", True, "present")
+        found = str(tool.script) if tool.script.exists() else f"{tool.script} is missing"
+        yield Finding(f"{tool.name} script", tool.script.exists(), found)
+        yield from tool.findings()
+    else:
+        yield Finding(f"{tool.name} hooks", False, f"missing: run `agentstream connect {tool.name}`")
+    running = sum(len(list(source.look())) for source in sources(tool.environment) if source.tool == tool.name)
     yield Finding(f"{tool.name} sessions", True, f"{running} running")
 
 
 def _collector(environment: Mapping[str, str]) -> Iterator[Finding]:
-    pid = ClaudeTool(environment).spool.collector
+    pid = HookSpool(hook_folder(environment)).collector
     yield Finding("collector", pid is not None, f"running with pid {pid}" if pid else "not running")
     path = config_path(environment)
     try:

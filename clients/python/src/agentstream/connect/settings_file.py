@@ -13,6 +13,8 @@ from typing import Any
 from agentstream.files import replace_file
 
 Settings = dict[str, Any]
+# Makes the new text of a file. Raises ValueError if the old one isn't as expected.
+Edit = Callable[[str], str]
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,11 @@ class Journal:
             self.path.unlink(missing_ok=True)
 
 
-@dataclass
+@dataclass(frozen=True)
 class SettingsFile:
-    """A JSON file of settings; `parse` reads it and raises ValueError if it isn't as expected."""
+    """A file of settings."""
 
     path: Path
-    parse: Callable[[str, Path], Settings]
 
     def text(self) -> str | None:
         """What it holds; None if it doesn't exist. Raises OSError, ValueError."""
@@ -62,12 +63,11 @@ class SettingsFile:
         except FileNotFoundError:
             return None
 
-    def changed(self, change: Callable[[Settings], Settings]) -> str | None:
-        """Its text after a change; None if that changes nothing. Raises ValueError."""
-        before = self.text()
-        settings = self.parse(before or "", self.path)
-        after = change(settings)
-        return None if after == settings else encoded(after, before)
+    def changed(self, edit: Edit) -> str | None:
+        """Its text after an edit; None if that changes nothing. Raises OSError, ValueError."""
+        before = self.text() or ""
+        after = edit(before)
+        return None if after == before else after
 
     def write(self, text: str, journal: Journal) -> None:
         """Write a changed text, keeping what is needed to take that back. Raises OSError."""
@@ -78,7 +78,7 @@ class SettingsFile:
         journal.put(self.path, Change(first, _digest(text)))
         self._replace(text)
 
-    def take_back(self, undo: Callable[[Settings], Settings], journal: Journal) -> bool:
+    def take_back(self, undo: Edit, journal: Journal) -> bool:
         """Restore the bytes from before our changes or, if somebody else has changed the file since, undo only ours.
 
         Returns whether anything changed. Raises OSError, ValueError.
@@ -108,9 +108,20 @@ class SettingsFile:
         replace_file(path, text, mode)
 
 
-def encoded(settings: Mapping[str, Any], before: str | None) -> str:
+def json_edit(parse: Callable[[str], Settings], change: Callable[[Settings], Settings]) -> Edit:
+    """An edit of a JSON file, which stays as it is if its settings do."""
+
+    def edit(text: str) -> str:
+        before = parse(text)
+        after = change(before)
+        return text if after == before else encoded(after, text)
+
+    return edit
+
+
+def encoded(settings: Mapping[str, Any], before: str) -> str:
     """The settings as text, indented as they were."""
-    lines = (before or "").splitlines()
+    lines = before.splitlines()
     second = lines[1] if len(lines) > 1 else "  "
     indent: str | int = (
         "\t" if second.startswith("\t") else max(1, len(second) - len(second.lstrip(" "))) if second.strip() else 2
