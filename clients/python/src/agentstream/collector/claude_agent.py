@@ -177,8 +177,8 @@ class ClaudeAgent:
         yield from ()
 
     def _answered_at_the_terminal(self, changed: float) -> Iterator[Message]:
-        """No dialog is open since `changed`; clocks that jump don't matter for one that has been seen. Sub-agents in the
-        background may have none, so theirs stay open."""
+        """No dialog is open since `changed`. For one that has been seen it doesn't matter whether clocks have jumped.
+        Sub-agents in the background may have none, so theirs stay open."""
         for event in self.asking:
             is_over = "agent_id" not in event.event and changed > event.at + SETTLED_SECONDS
             if is_over or event.id in self._shown:
