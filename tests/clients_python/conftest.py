@@ -1,9 +1,11 @@
 """Live servers as the Python client sees them."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.clients_python.machine import Machine
 from tests.support.api import Api
 from tests.support.server import LiveServer
 
@@ -13,6 +15,14 @@ from .place import Place
 @pytest.fixture
 def place(root: Api) -> Place:
     return Place.made(root)
+
+
+@pytest.fixture
+def machine(tmp_path: Path, place: Place) -> Iterator[Machine]:
+    """A machine that is connected to the place."""
+    machine = Machine(tmp_path, place)
+    yield machine
+    machine.close()
 
 
 @pytest.fixture(scope="session")

@@ -2,14 +2,20 @@
 
 import asyncio
 import json
+import time
+import tracemalloc
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from datetime import UTC, datetime
 from functools import wraps
+from math import inf
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from agentstream.collector import feed as feeds
 from agentstream.collector.feed import Feed
+from agentstream.collector.moments import first_since
 from agentstream.collector.positions import Positions
 from agentstream.collector.tail import MAX_LINE_BYTES, Tail, line_start
 from agentstream.messages import Message, Output
@@ -56,13 +62,11 @@ def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feeds, "IDLE_POLL_SECONDS", 0.01)
 
 
-def feed(place: Place, path: Path, state: Path, backfill: bool = True) -> Feed:
+def feed(place: Place, path: Path, state: Path, since: float = 0.0) -> Feed:
     def publisher(producer: str) -> Publisher:
         return Publisher(place.url, place.token, place.agent, outbox=Outbox(producer=producer), complete=True)
 
-    return Feed(
-        path, path.name, Positions.load(state), publisher, Words, lambda _: None, lambda _: True, backfill=backfill
-    )
+    return Feed(path, path.name, Positions.load(state), publisher, Words, lambda _: None, lambda _: True, since)
 
 
 async def following(one: Feed, body: Awaitable[None]) -> None:
@@ -135,12 +139,12 @@ async def test_two_collectors_publish_everything_once(place: Place, tmp_path: Pa
 async def test_what_was_there_before_is_left_out_unless_it_is_wanted(place: Place, tmp_path: Path) -> None:
     path = tmp_path / "talk.jsonl"
     path.write_bytes(b"".join(map(line, range(100, 130))))
-    one = feed(place, path, tmp_path / "state", backfill=False)
+    one = feed(place, path, tmp_path / "state", since=inf)
     task = asyncio.create_task(one.run())
     await one.caught_up()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    await following(feed(place, path, tmp_path / "state", backfill=False), appending(path, range(30))())
+    await following(feed(place, path, tmp_path / "state", since=inf), appending(path, range(30))())
     assert await asyncio.to_thread(place.text) == expected(30)
 
 
@@ -185,6 +189,78 @@ async def test_a_server_that_was_away_gets_everything(
 
     await following(feed(mortal_place, path, tmp_path / "state"), away())
     assert await asyncio.to_thread(mortal_place.text) == expected(40)
+
+
+@in_a_loop
+async def test_while_the_server_is_away_it_reads_no_further_than_its_buffer_holds(tmp_path: Path) -> None:
+    path = tmp_path / "talk.jsonl"
+    path.write_bytes(b"".join(map(line, range(2_000))))
+    boxes: list[Outbox] = []
+
+    def nowhere(producer: str) -> Publisher:
+        boxes.append(Outbox(20, producer=producer))
+        return Publisher("http://127.0.0.1:1", "token", str(uuid4()), outbox=boxes[-1], complete=True)
+
+    read: list[Mapping[str, Any]] = []
+    one = Feed(path, "", Positions.load(tmp_path / "state"), nowhere, Words, read.append, lambda _: True)
+    task = asyncio.create_task(one.run())
+    while not (boxes and boxes[0].full):
+        await asyncio.sleep(0.01)
+    for _ in range(1_000):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert (len(boxes), len(boxes[0])) == (1, 20)
+    assert len(read) < 20
+
+
+def test_a_long_line_is_read_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "long"
+    path.write_bytes(b"x" * 3_000_000 + b"\n" + line(1))
+    tail = Tail(path)
+    assert [len(one.text) for one in tail.read()] == [3_000_000, len(line(1)) - 1]
+    assert not tail.behind
+
+
+def said_at(moment: float, padding: int = 0) -> bytes:
+    told = datetime.fromtimestamp(moment, UTC).isoformat().replace("+00:00", "Z")
+    return json.dumps({"timestamp": told, "say": "x" * padding}).encode() + b"\n"
+
+
+@pytest.mark.parametrize("wanted", [0, 1, 17, 199, 200])
+def test_reading_begins_at_a_moment(tmp_path: Path, wanted: int) -> None:
+    path = tmp_path / "talk"
+    starts = []
+    with path.open("wb") as file:
+        for minute in range(200):
+            file.write(b'{"type":"mode"}\n' + b"y" * 40_000 + b"\n")
+            starts.append(file.tell())
+            file.write(said_at(60 * minute + 60, padding=minute * 500))
+        end = file.tell()
+    found = first_since(path, 60 * wanted + 60 - 0.5)
+    assert found == [*starts, end][wanted]
+    assert first_since(path, 0) == 0
+    assert first_since(path, inf) == end
+
+
+def test_a_transcript_of_half_a_gigabyte_takes_little_time_and_memory(tmp_path: Path) -> None:
+    path = tmp_path / "talk"
+    with path.open("wb") as file:
+        for hour in range(250):
+            file.write(said_at(3_600 * (hour + 1), padding=1_000))
+            file.truncate(file.tell() + 2_000_000)  # a hole, which takes no disk
+            file.seek(0, 2)
+            file.write(b"\n")
+        last = file.tell()
+        file.write(said_at(3_600 * 251))
+    assert path.stat().st_size > 500_000_000
+    tracemalloc.start()
+    began = time.perf_counter()
+    assert first_since(path, 3_600 * 251) == last
+    taken, (_, peak) = time.perf_counter() - began, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 32 * 1024 * 1024
+    assert taken < 5
 
 
 def test_a_line_too_long_for_any_event_is_skipped(tmp_path: Path) -> None:

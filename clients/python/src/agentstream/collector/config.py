@@ -4,7 +4,7 @@
 url = "https://agents.example.com"
 workspace = "team"          # the default
 detail = "full"             # or "messages", "status"
-backfill_hours = 0          # how far back to publish what was said before the collector knew of a session
+backfill_hours = 0          # of what was said before the user connected, also publish the last hours
 
 [[rule]]                    # the first that matches applies
 folder = "~/work/secret/**"

@@ -16,6 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 
+from agentstream.collector.moments import first_since
 from agentstream.collector.positions import Position, Positions
 from agentstream.collector.tail import Line, Tail, line_start
 from agentstream.messages import Message
@@ -44,8 +45,8 @@ class Feed:
     """Follows one file and publishes what its lines say.
 
     `publishers` makes a publisher for a producer's name, `translators` a translator for a segment. `heard` gets every
-    record once it is published, `wanted` says which messages are. A file that is new to the collector is published from
-    its beginning with `backfill`, else from its end.
+    record once it is published, `wanted` says which messages are. Of a file that is new to the collector, what was
+    written from `since` on is published, in seconds since 1970.
     """
 
     path: Path
@@ -55,7 +56,7 @@ class Feed:
     translators: Callable[[], Translator]
     heard: Callable[[Mapping[str, Any]], None]
     wanted: Callable[[Message], bool]
-    backfill: bool = True
+    since: float = 0.0
     _caught_up: asyncio.Event = field(default_factory=asyncio.Event)
     _publisher: Publisher | None = None
 
@@ -105,7 +106,7 @@ class Feed:
                 if number % LINES_PER_TURN == LINES_PER_TURN - 1:
                     await asyncio.sleep(0)
             lines = tail.read()
-            if not lines and not tail.replaced:
+            if not lines and not tail.behind and not tail.replaced:
                 self._caught_up.set()
                 idle += 1
                 await asyncio.sleep(POLL_SECONDS if idle < IDLE_AFTER_POLLS else IDLE_POLL_SECONDS)
@@ -143,7 +144,7 @@ class Feed:
             return None
         known = self.positions.files.get(str(self.path))
         if known is None:
-            start = 0 if self.backfill else line_start(self.path, found.st_size)
+            start = first_since(self.path, self.since)
             return Position(found.st_ino, start, start // SEGMENT_BYTES)
         if known.inode != found.st_ino:
             return Position(found.st_ino, 0, 0)

@@ -6,6 +6,8 @@ Nothing is published twice even if the file is lost, as long as reading begins w
 from __future__ import annotations
 
 import json
+import logging
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -14,6 +16,8 @@ from typing import Any
 
 from agentstream.collector.process import Process
 from agentstream.files import replace_file, state_folder
+
+log = logging.getLogger("agentstream")
 
 MAX_ENTRIES = 5_000
 
@@ -41,11 +45,15 @@ class Seat:
 
 @dataclass
 class Positions:
-    """Positions by path, and seats by agent key; the least recently changed are forgotten."""
+    """Positions by path, and seats by agent key; the least recently changed are forgotten. The collector first ran here
+    at `since`, in seconds since 1970."""
 
     path: Path
+    since: float = field(default_factory=time.time)
     files: dict[str, Position] = field(default_factory=dict)
     seats: dict[str, Seat] = field(default_factory=dict)
+    _unsaved: bool = False
+    _failing: bool = False
 
     @classmethod
     def load(cls, path: Path) -> Positions:
@@ -54,24 +62,37 @@ class Positions:
             found = json.loads(path.read_text())
             files = {name: Position(**entry) for name, entry in found["files"].items()}
             seats = {name: Seat(Process(**entry.pop("process")), **entry) for name, entry in found["seats"].items()}
-            return cls(path, files, seats)
+            return cls(path, float(found.get("since", 0.0)), files, seats)
         return cls(path)
 
     def put_file(self, path: Path, position: Position) -> None:
-        """Remember the position of a file. Raises OSError."""
+        """Remember the position of a file."""
         if self.files.get(str(path)) != position:
             _put(self.files, str(path), position)
-            self._save()
+            self._unsaved = True
+        self._save()
 
     def put_seat(self, key: str, seat: Seat) -> None:
-        """Remember who has an agent's key. Raises OSError."""
+        """Remember who has an agent's key."""
         if self.seats.get(key) != seat:
             _put(self.seats, key, seat)
-            self._save()
+            self._unsaved = True
+        self._save()
 
     def _save(self) -> None:
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        replace_file(self.path, json.dumps({"files": _plain(self.files), "seats": _plain(self.seats)}))
+        """Write the file if something has changed; if it can't be written, the next call tries again."""
+        if not self._unsaved:
+            return
+        kept = {"since": self.since, "files": _plain(self.files), "seats": _plain(self.seats)}
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            replace_file(self.path, json.dumps(kept))
+        except OSError as failed:
+            if not self._failing:
+                log.warning("%s; the collector goes on, and tries again", failed)
+            self._failing = True
+        else:
+            self._unsaved = self._failing = False
 
 
 def state_path(environment: Mapping[str, str]) -> Path:

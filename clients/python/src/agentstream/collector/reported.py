@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Generic
 from uuid import uuid4
@@ -37,6 +36,8 @@ log = logging.getLogger("agentstream")
 LAST_WORDS_SECONDS = 5.0
 LABELS_SECONDS = 2.0
 LOOK_SECONDS = 2.0
+# How long before its process is said to have begun an agent may have said something.
+EARLY_SECONDS = 5.0
 CANNOT_TYPE = "This agent runs in a terminal of its own: text and signals from here can't reach it.\n"
 
 
@@ -201,8 +202,17 @@ class Reported(Generic[Found]):
             transcript.translator,
             lambda record: self._put(self.agent.heard(record, transcript)),
             lambda message: _is_wanted(message, detail),
-            transcript.of_subagent or began_after(path, min(self.running.began, self.backfill_after)),
+            self._since,
         )
+
+    @property
+    def _since(self) -> float:
+        """What was said before this moment isn't published: before the agent began or the user connected. A moment in the
+        future doesn't count: the clock has been set back."""
+        now = time.time()
+        moments = (self.running.began - EARLY_SECONDS, self.positions.since)
+        past = [moment for moment in moments if moment <= now]
+        return min(max(past, default=now - EARLY_SECONDS), self.backfill_after)
 
     def _publish_as(self, producer: str, lease: bool = False) -> Publisher:
         api = self.place.api
@@ -230,20 +240,6 @@ class Reported(Generic[Found]):
                         lambda: self.place.api.register(self.place.workspace_id, self.place.key, labels=found)
                     )
                 self._told_labels = found
-
-
-def began_after(path: Path, moment: float) -> bool:
-    """Whether a transcript was begun after `moment`, in seconds since 1970; a margin allows for slow starts."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(256 * 1024).split(b"\n")[:-1]
-    except OSError:
-        return True
-    for text in head:
-        with suppress(ValueError, TypeError, KeyError, RecursionError):
-            said = datetime.fromisoformat(json.loads(text)["timestamp"])
-            return said.timestamp() >= moment - 5
-    return True
 
 
 def _is_wanted(message: Message, detail: Detail) -> bool:

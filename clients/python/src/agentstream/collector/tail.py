@@ -6,8 +6,11 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 CHUNK_BYTES = 256 * 1024
+# How many of them are read at once for the sake of a long line.
+MAX_CHUNKS = 16
 # A longer line is skipped: no event could hold it.
 MAX_LINE_BYTES = 16 * 1024 * 1024
 
@@ -26,22 +29,24 @@ class Tail:
     """Reads the complete lines of a file after byte `offset`, which must be the beginning of a line.
 
     `replaced` is whether the file is no longer the one that was read: it is gone, another one has its name, or it is
-    shorter than what was read.
+    shorter than what was read. `behind` is whether the last call left something that could be read at once.
     """
 
     path: Path
     offset: int = 0
     inode: int | None = None
     replaced: bool = False
+    behind: bool = False
     skipped: int = 0  # lines that were too long
     _rest: bytes = b""
     _skipping: bool = False
 
     def read(self) -> list[Line]:
-        """The next complete lines, at most about 256 KiB of them; empty if there are none at the moment.
+        """The next complete lines, about 256 KiB of them unless they are longer; empty if there are none at the moment.
 
         Raises OSError if the file exists but can't be read.
         """
+        self.behind = False
         if self.replaced or not self._has_grown():
             return []
         with self.path.open("rb") as file:
@@ -49,8 +54,15 @@ class Tail:
                 self.replaced = True
                 return []
             file.seek(self.offset + len(self._rest))
+            return self._next(file)
+
+    def _next(self, file: BinaryIO) -> list[Line]:
+        for _ in range(MAX_CHUNKS):
             chunk = file.read(CHUNK_BYTES)
-        return list(self._lines(chunk))
+            self.behind = len(chunk) == CHUNK_BYTES
+            if (lines := list(self._lines(chunk))) or not self.behind:
+                return lines
+        return []
 
     def _has_grown(self) -> bool:
         try:
