@@ -59,6 +59,10 @@ def test_opencode_is_idle_after_its_last_step(reason: str, expected: list[str]) 
         ("npx @openai/codex exec --json fix", "Codex"),
         ("opencode run --format json hi", "OpenCode"),
         ("opencode run hi", "text"),
+        ("gemini --experimental-acp", "AcpClient"),
+        ("npx -y @google/gemini-cli@0.61.0 --acp", "AcpClient"),
+        ("npx @agentclientprotocol/claude-agent-acp@0.49.0", "AcpClient"),
+        ("opencode acp", "AcpClient"),
         ("claude -p hi", "text"),
         ("codex fix", "text"),
         ("echo claude --output-format stream-json", "text"),
@@ -81,7 +85,7 @@ def test_only_tools_that_read_events_accept_input() -> None:
 
 
 def test_an_unknown_adapter_is_explained() -> None:
-    with pytest.raises(ValueError, match="auto, text, claude, codex, opencode; got 'cobol'"):
+    with pytest.raises(ValueError, match="auto, text, claude, codex, opencode, acp; got 'cobol'"):
         select_adapter("cobol", ["x"], "run")
 
 

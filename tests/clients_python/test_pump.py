@@ -47,6 +47,10 @@ class Kept:
         self.text += message.content
 
 
+async def nothing() -> None:
+    """For text, nothing follows from what was read."""
+
+
 def test_the_last_line_of_a_command_that_ends_while_a_read_is_given_up_is_shown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -57,7 +61,7 @@ def test_the_last_line_of_a_command_that_ends_while_a_read_is_given_up_is_shown(
         async with running_process(command, dict(os.environ), Stdio(pty=False, stdin=True)) as process:
             process.stdout = cast("asyncio.StreamReader", EndsWhileGivenUp(process))
             kept = Kept()
-            await Pump(process, "stdout", TextAdapter("run"), Tee(None), cast("Report", kept)).run()
+            await Pump(process, "stdout", TextAdapter("run"), Tee(None), cast("Report", kept), nothing).run()
             assert kept.text == "bye\n"
 
     at_most(20, go())

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import MappingProxyType
 from typing import Any
 
-from . import messages_api, responses_api
+from . import gemini_api, messages_api, responses_api
 from .replies import Answer, Refusal, Reply, reply, text
 
 Request = dict[str, Any]
@@ -83,6 +83,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(200, {"input_tokens": 1_000})
         elif path.endswith(("/messages", "/responses")):
             self._answer(request, path.endswith("/responses"))
+        elif path.endswith((":generateContent", ":streamGenerateContent")):
+            self._answer_gemini(request, path.endswith(":streamGenerateContent"))
         else:
             self._json(404, {"error": {"type": "not_found_error", "message": path}})
 
@@ -99,6 +101,15 @@ class _Handler(BaseHTTPRequestHandler):
             case Reply():
                 self._json(200, messages_api.whole(answer, number, model))
 
+    def _answer_gemini(self, request: Request, streamed: bool) -> None:
+        match self.scene.answer(request)[0]:
+            case Refusal() as answer:
+                self._json(answer.status, gemini_api.error(answer))
+            case Reply() as answer if streamed:
+                self._stream(gemini_api.events(answer))
+            case Reply() as answer:
+                self._json(200, gemini_api.whole(answer))
+
     def _stream(self, events: Iterable[dict[str, Any]]) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
@@ -106,7 +117,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         for event in events:
-            self.wfile.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
+            name = f"event: {event['type']}\n" if "type" in event else ""
+            self.wfile.write(f"{name}data: {json.dumps(event)}\n\n".encode())
             time.sleep(MESSAGE_PAUSE_SECONDS)
 
     def _json(self, status: int, value: dict[str, Any]) -> None:

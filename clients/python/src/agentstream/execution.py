@@ -6,9 +6,9 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from agentstream.adapters import Adapter
+from agentstream.adapters import Adapter, Step
 from agentstream.adapters.open_requests import Reaction
 from agentstream.commands import IGNORED, Command, Forged, Forgotten, Input, Resolved, Signal, for_each
 from agentstream.ending import report_end, report_not_started
@@ -18,6 +18,9 @@ from agentstream.pump import Pump, Tee
 from agentstream.report import Report
 from agentstream.signals import SignalForwarder
 from agentstream.stdin import forward_stdin
+
+# Answers that wait for a command to read them; one that reads none is given no more.
+MAX_LINES = 1_000
 
 log = logging.getLogger("agentstream")
 
@@ -35,6 +38,7 @@ class Execution:
     commands: AsyncGenerator[Command, None]
     quiet: bool
     _stop_requested: bool = False
+    _lines: asyncio.Queue[str] = field(default_factory=lambda: asyncio.Queue(MAX_LINES))
 
     async def run(self) -> int:
         """Start the command, publish its output and report how it ended. Returns its exit code."""
@@ -52,8 +56,8 @@ class Execution:
         forwarder = SignalForwarder(process)
         async with self._listening(process, forwarder):
             _, _, ended = await asyncio.gather(
-                Pump(process, "stdout", self.adapter, Tee(out), self.report).run(),
-                Pump(process, "stderr", self.adapter, Tee(err), self.report).run(),
+                Pump(process, "stdout", self.adapter, Tee(out), self.report, self._drive).run(),
+                Pump(process, "stderr", self.adapter, Tee(err), self.report, self._drive).run(),
                 self._wait(process, forwarder),
             )
         for message in self.adapter.close():
@@ -72,27 +76,51 @@ class Execution:
 
     @asynccontextmanager
     async def _listening(self, process: Process, forwarder: SignalForwarder) -> AsyncIterator[None]:
-        if process.stdin:
+        if process.stdin and self.adapter.driver is None:
             forward_stdin(process.stdin)
-        task = asyncio.create_task(self._listen(process, forwarder))
+        await self._drive()
+        tasks = [asyncio.create_task(work) for work in (self._listen(process, forwarder), self._converse(process))]
         try:
             yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            for task in tasks:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+
+    async def _drive(self) -> None:
+        """Let the adapter say what it has to say to the command."""
+        if self.adapter.driver:
+            await self._take(self.adapter.driver.step())
+
+    async def _take(self, step: Step) -> None:
+        if step.stdin and not self._lines.full():
+            self._lines.put_nowait(step.stdin)
+        for message in step.messages:
+            await self.report.send(message)
+
+    async def _converse(self, process: Process) -> None:
+        """Apart from reading the command's output: it may not read before somebody reads what it writes."""
+        while True:
+            content = await self._lines.get()
+            if process.stdin:
+                with suppress(OSError):
+                    await process.stdin.write(content.encode(errors="replace"))
 
     async def _listen(self, process: Process, forwarder: SignalForwarder) -> None:
         await for_each(self.commands, lambda command: self._handle(command, process, forwarder))
 
     async def _handle(self, command: Command, process: Process, forwarder: SignalForwarder) -> None:
         match command:
+            case Signal("interrupt") if self.adapter.driver:
+                await self._take(self.adapter.driver.interrupt())
             case Signal("interrupt"):
                 forwarder.interrupt()
             case Signal("stop"):
                 forwarder.stop()
             case Input(content):
                 await self._write(process, self.adapter.reply(content), "Input")
+                await self._drive()
             case Resolved(request_id, resolution):
                 await self._react(process, self.adapter.requests.resolve(request_id, resolution))
             case Forgotten(request_id):

@@ -89,7 +89,7 @@ def add_run_options(parser: argparse.ArgumentParser, url: str) -> None:
     parser.add_argument(
         "--input",
         action=argparse.BooleanOptionalAction,
-        help="pass on people's input (default: for text, and for Claude with --input-format stream-json)",
+        help="pass on people's input (default: for text and acp, and for Claude with --input-format stream-json)",
     )
     parser.add_argument(
         "--spool",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from agentstream.adapters import Adapter, Chunk, Stream
@@ -49,7 +50,8 @@ class Tee:
 
 @dataclass
 class Pump:
-    """Reads one stream until it ends. While `report` waits, nothing is read, which finally blocks the command.
+    """Reads one stream until it ends, and calls `fed` after each chunk. While `report` waits, nothing is read, which
+    finally blocks the command.
 
     A child that left the command's group may write forever: its output is read for as long as this program waits for
     the server, and after that only as much as the command itself can have left in the pipe.
@@ -60,6 +62,7 @@ class Pump:
     adapter: Adapter
     tee: Tee
     report: Report
+    fed: Callable[[], Awaitable[None]]
     _lines: LineReader = field(default_factory=lambda: LineReader(MAX_CONTENT))
     _due: float | None = None
     _rest: int = MAX_FINAL_BYTES
@@ -107,6 +110,7 @@ class Pump:
         if text:
             for message in self.adapter.feed(Chunk(self.stream, text, _now())):
                 await self.report.send(message)
+            await self.fed()
 
 
 def _now() -> float:

@@ -24,8 +24,34 @@ class Chunk:
     at: float
 
 
+@dataclass(frozen=True)
+class Step:
+    """What to write to the command's stdin, and messages to publish."""
+
+    stdin: str = ""
+    messages: tuple[Message, ...] = ()
+
+
+class Driver(Protocol):
+    """Talks to a command that expects more than people's input. Keeps state, but uses no I/O and no clock."""
+
+    def step(self) -> Step:
+        """What to do next; asked for at the start, after each chunk of output and after each input."""
+        ...
+
+    def interrupt(self) -> Step:
+        """What to do when a person interrupts the command."""
+        ...
+
+
 class Adapter(Protocol):
     """Turns chunks into messages. Keeps state, but uses no I/O and no clock."""
+
+    @property
+    def driver(self) -> Driver | None:
+        """None if the command only reads input: then it also gets what is piped into this program, and interrupting it
+        is a signal."""
+        ...
 
     @property
     def terminal(self) -> bool:

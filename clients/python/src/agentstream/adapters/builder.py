@@ -139,13 +139,20 @@ class MessageBuilder:
         return key in self._growing
 
     def call(
-        self, call: object, tool: object, content: str, input_: object = None, parent: str | None = None
+        self,
+        call: object,
+        tool: object,
+        content: str,
+        input_: object = None,
+        parent: str | None = None,
+        **more: Any,
     ) -> Iterator[Output]:
-        """A tool call, by the sub-agent `parent` if any. Its result may refer to it by the id alone."""
+        """A tool call, by the sub-agent `parent` if any. Its result may refer to it by the id alone. `more` are fields
+        that the tool itself reports."""
         call, tool = label(call), label(tool)
         if call and tool:
             self._tools[call] = tool
-        yield from self.say(content, Speaker("tool", "tool_call", call, tool, parent), **beside(tool, input_))
+        yield from self.say(content, Speaker("tool", "tool_call", call, tool, parent), **(beside(tool, input_) | more))
 
     def result_of(self, call: object, parent: str | None = None) -> Speaker:
         """The speaker of the call's result."""
@@ -164,10 +171,11 @@ class MessageBuilder:
         is_error: bool | None = None,
         duration_ms: int | None = None,
         parent: str | None = None,
+        **more: Any,
     ) -> Iterator[Output]:
         """A call's result; an empty one says so."""
         voice = self.result_of(call, parent)
-        yield from self.say(content or "(no output)", voice, is_error=is_error, duration_ms=duration_ms)
+        yield from self.say(content or "(no output)", voice, is_error=is_error, duration_ms=duration_ms, **more)
         self.ended(call)
 
     def ended(self, call: object) -> None:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
-from agentstream.adapters import Chunk
+from agentstream.adapters import Chunk, Driver
 from agentstream.adapters.builder import MessageBuilder
 from agentstream.adapters.open_requests import OpenRequests
 from agentstream.adapters.text import TextAdapter
@@ -46,9 +46,16 @@ class JsonLinesAdapter:
     # A terminal would wrap lines, and the tool might draw on it.
     terminal = False
 
-    def __init__(self, run: str, translator: Translator, requests: OpenRequests | None = None) -> None:
+    def __init__(
+        self,
+        run: str,
+        translator: Translator,
+        requests: OpenRequests | None = None,
+        driver: Driver | None = None,
+    ) -> None:
         """`requests` are the translator's, if its tool can ask people."""
         self._translator = translator
+        self.driver = driver
         self.requests = OpenRequests(MessageBuilder(run)) if requests is None else requests
         self._plain = TextAdapter(f"{run}-text", "system")
         self._parts: list[str] = []

@@ -60,6 +60,11 @@ class OpenRequests:
     def __len__(self) -> int:
         return len(self._asked) + len(self._queue)
 
+    @property
+    def keys(self) -> list[str]:
+        """The tool's ids for its requests, those that have not been published too."""
+        return [waiting.key for waiting in self._all()]
+
     def ask(self, waiting: Waiting) -> Iterator[Message]:
         """Publish a request of the tool, unless it is known."""
         if any(waiting.key == known.key for known in self._all()):

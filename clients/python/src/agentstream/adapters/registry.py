@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import PurePath
 
+from agentstream import __version__
 from agentstream.adapters import Adapter
+from agentstream.adapters.acp_client import AcpClient
 from agentstream.adapters.claude import Claude
 from agentstream.adapters.codex import Codex
 from agentstream.adapters.json_lines import JsonLinesAdapter
@@ -19,7 +22,9 @@ AUTO = "auto"
 _WRAPPERS = {"env", "npx", "bunx", "nice", "nohup", "time", "stdbuf", "timeout"}
 _CLAUDE_RESUMES = ("--resume", "-r", "--continue", "-c")
 _OPENCODE_RESUMES = ("--session", "-s", "--continue", "-c")
-_PACKAGES = {"claude-code": "claude", "opencode-ai": "opencode"}
+# Programs that speak nothing but the Agent Client Protocol.
+_ACP_AGENTS = {"claude-agent-acp", "claude-code-acp", "codex-acp"}
+_PACKAGES = {"claude-code": "claude", "opencode-ai": "opencode", "gemini-cli": "gemini"}
 
 
 def select_adapter(name: str, command: Sequence[str], run: str) -> Adapter:
@@ -38,15 +43,22 @@ def _claude(run: str, command: Sequence[str]) -> Adapter:
     return JsonLinesAdapter(run, claude, claude.requests)
 
 
+def _acp(run: str, command: Sequence[str]) -> Adapter:
+    # The folder is the command's, too.
+    client = AcpClient(run, os.getcwd(), __version__)
+    return JsonLinesAdapter(run, client, client.requests, client)
+
+
 ADAPTERS: dict[str, Callable[[str, Sequence[str]], Adapter]] = {
     "text": lambda run, command: TextAdapter(run),
     "claude": _claude,
     "codex": lambda run, command: JsonLinesAdapter(run, Codex(run, _resumes(command, "resume"))),
     "opencode": lambda run, command: JsonLinesAdapter(run, OpenCode(run, _resumes(command, *_OPENCODE_RESUMES))),
+    "acp": _acp,
 }
 NAMES = (AUTO, *ADAPTERS)
 # The programs that have an adapter.
-TOOLS = ADAPTERS.keys() - {"text"}
+TOOLS = ADAPTERS.keys() - {"text", "acp"}
 
 
 def _recognized(command: Sequence[str]) -> str:
@@ -55,6 +67,12 @@ def _recognized(command: Sequence[str]) -> str:
             return "claude"
         case "codex" if "exec" in command and "--json" in command:
             return "codex"
+        case "gemini" | "copilot" if not {"--acp", "--experimental-acp"}.isdisjoint(command):
+            return "acp"
+        case "opencode" if "acp" in command:
+            return "acp"
+        case name if name in _ACP_AGENTS:
+            return "acp"
         case "opencode" if "run" in command and _has(command, "--format", "json"):
             return "opencode"
         case _:

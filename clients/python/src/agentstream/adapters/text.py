@@ -23,6 +23,7 @@ class TextAdapter:
     # Most programs buffer 4 KiB of output when they write to a pipe.
     terminal = True
     accepts_input = True
+    driver = None
 
     def __init__(self, run: str, stdout: Role = "assistant") -> None:
         self._run = run

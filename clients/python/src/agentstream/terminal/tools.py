@@ -36,7 +36,7 @@ TOOLS = {
         _words("run serve web acp mcp auth agent models stats export import github pr session upgrade uninstall"),
         (ESCAPE, ESCAPE),  # it asks for a second one
     ),
-    "gemini": Tool(_words("-p --prompt mcp extensions hooks skills"), (CONTROL_C,)),
+    "gemini": Tool(_words("-p --prompt --acp --experimental-acp mcp extensions hooks skills"), (CONTROL_C,)),
 }
 UNKNOWN = Tool(frozenset(), (CONTROL_C,))
 
