@@ -1,4 +1,4 @@
-"""Management commands for tests, in a process that stays: each start of one takes a second of processor time.
+"""Management commands for tests, in a process that stays: the start of one costs more than most commands.
 
 Run as `python -m tests.support.commands`, it reads the arguments of a command, a JSON list, from each line of its input
 and answers with a line: what the command printed, and how it failed.
@@ -12,6 +12,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 
 from tests.support import ROOT
+from tests.support.forkserver import DJANGO, ForkedPopen
 
 
 class CommandRunner:
@@ -24,8 +25,9 @@ class CommandRunner:
     def run(self, *arguments: str) -> str:
         """Run `manage.py …`; its standard output, stripped. Raises RuntimeError if it fails."""
         if self._process is None:
-            self._process = subprocess.Popen(
+            self._process = ForkedPopen(
                 [sys.executable, "-m", "tests.support.commands"],
+                DJANGO,
                 cwd=ROOT,
                 env=dict(self._env),
                 stdin=subprocess.PIPE,
@@ -70,7 +72,7 @@ def _run(arguments: list[str]) -> tuple[str, str]:
             command = utility.fetch_command(arguments[0])
             options = vars(command.create_parser("manage.py", arguments[0]).parse_args(arguments[1:]))
             args = options.pop("args", ())
-            command.execute(*args, **options)
+            command.execute(*args, **options | {"skip_checks": True})
     except (CommandError, SystemExit) as failed:
         return out.getvalue(), f"{err.getvalue()}{failed}"
     finally:

@@ -11,14 +11,16 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from tests.support import ROOT as ROOT  # noqa: PLC0414
 from tests.support.commands import CommandRunner
+from tests.support.forkserver import DJANGO, ForkedPopen
 
 DATABASE = "db.sqlite3"
 SHARED_KEY = "for-tests-alone-Zk3vQ9xT7mLw2RbY"  # a SECRET_KEY for several servers
@@ -120,9 +122,7 @@ class LiveServer:
 
     def start(self) -> None:
         with self.log_path.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, *self.command], cwd=ROOT, env=self.env, stdout=log, stderr=log
-            )
+            self._process = self._popen(self.command, stdout=log, stderr=log)
         self.wait_until_up()
 
     def wait_until_up(self, seconds: float = 60) -> None:
@@ -165,17 +165,18 @@ class LiveServer:
 
     def manage(self, *arguments: str) -> str:
         """Run `manage.py …` with the server's settings; its standard output, stripped. Raises RuntimeError."""
-        result = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
-            env=self.env,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if result.returncode:
-            raise RuntimeError(f"manage.py {' '.join(arguments)} failed:\n{result.stdout}{result.stderr}")
-        return result.stdout.strip()
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        with self._popen(("manage.py", *arguments), **pipes) as process:
+            out, err = process.communicate()
+        if process.returncode:
+            raise RuntimeError(f"manage.py {' '.join(arguments)} failed:\n{out}{err}")
+        return str(out).strip()
+
+    def _popen(self, command: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
+        line = [sys.executable, *command]
+        if self.fresh:  # such tests are about the start
+            return subprocess.Popen(line, cwd=ROOT, env=self.env, **options)
+        return ForkedPopen(line, DJANGO, cwd=ROOT, env=self.env, **options)
 
     def token(self, username: str, *options: str) -> str:
         """A token of a user, who is made if need be."""
