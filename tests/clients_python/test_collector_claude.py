@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ from agentstream.collector.claude_agent import ClaudeAgent
 from agentstream.collector.claude_registry import ClaudeProcess, ClaudeRegistry
 from agentstream.collector.claude_transcript import ClaudeTranscript
 from agentstream.collector.hooks import HookEvent
-from agentstream.collector.process import Process, start_time
+from agentstream.collector.process import Liveness, Process, start_time
 from agentstream.messages import Context, Message, Output, Session, StatusChange, Subagent, Usage
 from agentstream.requests import Ask, Resolution, Settle
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from tests.support.waiting import eventually
 
 RECORDED = Path(__file__).parent / "transcripts" / "claude-tui" / "2.1.332" / "talk.jsonl"
 
@@ -311,3 +314,25 @@ def test_a_process_that_took_over_the_pid_is_another() -> None:
     assert Process(os.getpid(), started).is_alive
     if started:  # this system tells when a process began
         assert not Process(os.getpid(), "1").is_alive
+
+
+@pytest.mark.parametrize("descriptors", [True, False], ids=["with descriptors", "without"])
+def test_the_end_of_a_process_is_noticed_before_anybody_waits_for_it(
+    descriptors: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not descriptors:
+        monkeypatch.delattr(os, "pidfd_open", raising=False)
+    liveness = Liveness()
+    children = [subprocess.Popen(["sleep", "1000"]) for _ in range(2)]
+    try:
+        first, second = (Process(child.pid, start_time(child.pid) or "") for child in children)
+        other = Process(first.pid, "1")  # had the pid before
+        assert liveness.alive({first, second, other}) == {first, second}
+        children[0].kill()
+        eventually(lambda: liveness.alive({first, second}) == {second})
+        assert liveness.alive({second}) == {second}
+        assert liveness.alive(set()) == set()
+    finally:
+        for child in children:
+            child.kill()
+            child.wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
@@ -15,7 +16,7 @@ from agentstream.collector.claude_registry import ClaudeProcess, ClaudeRegistry
 from agentstream.collector.claude_transcript import ClaudeTranscript
 from agentstream.collector.hooks import HookEvent
 from agentstream.collector.positions import Seat
-from agentstream.collector.process import Process
+from agentstream.collector.process import Liveness, Process
 from agentstream.collector.source import Transcript
 
 
@@ -26,6 +27,7 @@ class ClaudeSource:
     home: Path
     tool: str = "claude"
     _listed: set[Process] = field(default_factory=set)
+    _liveness: Liveness = field(default_factory=Liveness)
 
     def __post_init__(self) -> None:
         self._registry = ClaudeRegistry(self.home)
@@ -37,7 +39,8 @@ class ClaudeSource:
         """The processes in the registry that run."""
         found = self._registry.processes()
         self._listed = {one.process for one in found}
-        return (one for one in found if one.process.is_alive)
+        alive = self._liveness.alive(self._listed)
+        return (one for one in found if one.process in alive)
 
     def has_quit(self, process: Process) -> bool:
         """Claude Code takes itself out of the registry at its end, unless it is killed."""
@@ -54,7 +57,7 @@ class ClaudeSource:
         """The session's transcript and those of its sub-agents, once the tool calls that started them are known."""
         if path := self._transcript(running.session, known):
             yield Transcript(path, ClaudeTranscript)
-            for sub in path.with_suffix("").glob("subagents/agent-*.jsonl"):
+            for sub in _subagents(path):
                 if sub not in known and (parent := _parent(sub)):
                     yield Transcript(sub, _translators(parent), of_subagent=True)
 
@@ -62,6 +65,16 @@ class ClaudeSource:
         """The session's own transcript. Looking for it takes a while where there are many projects."""
         named = (path for path in known if path.stem == session)
         return next(named, None) or next((self.home / "projects").glob(f"*/{session}.jsonl"), None)
+
+
+def _subagents(transcript: Path) -> list[Path]:
+    """The transcripts of a session's sub-agents. It is looked for them often and most sessions have none: `glob` would
+    take ten times as long."""
+    folder = str(transcript).removesuffix(".jsonl") + "/subagents"
+    with suppress(OSError):
+        names = [name for name in os.listdir(folder) if name.startswith("agent-") and name.endswith(".jsonl")]
+        return [Path(folder, name) for name in names]
+    return []
 
 
 def _translators(parent: str) -> Callable[[], ClaudeTranscript]:

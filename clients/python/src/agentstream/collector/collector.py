@@ -22,6 +22,7 @@ from agentstream.collector.process import Process
 from agentstream.collector.reported import Place, Reported
 from agentstream.collector.source import Running, Source
 from agentstream.collector.sources import sources
+from agentstream.concurrency import beat
 from agentstream.credentials import TOKEN_VARIABLE
 from agentstream.errors import Refused
 from agentstream.labels import describe_folder, labels
@@ -70,7 +71,7 @@ class Collector:
                 self._finish_earlier(tasks)
                 while True:
                     self._tick(tasks)
-                    await asyncio.sleep(TICK_SECONDS)
+                    await beat(TICK_SECONDS)
 
     def _tick(self, tasks: asyncio.TaskGroup) -> None:
         events = self._spool.take()

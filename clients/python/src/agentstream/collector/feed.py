@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from agentstream.collector.moments import first_since
 from agentstream.collector.positions import Position, Positions
 from agentstream.collector.tail import Line, Tail, line_start
+from agentstream.concurrency import beat
 from agentstream.messages import Message
 from agentstream.publisher import Publisher
 
@@ -67,7 +68,7 @@ class Feed:
                 self.positions.put_file(self.path, position)
                 await self._follow(position)
             else:
-                await asyncio.sleep(POLL_SECONDS)
+                await beat(POLL_SECONDS)
 
     async def caught_up(self) -> None:
         """Wait until everything that the file holds has been given to the publisher."""
@@ -109,7 +110,7 @@ class Feed:
             if not lines and not tail.behind and not tail.replaced:
                 self._caught_up.set()
                 idle += 1
-                await asyncio.sleep(POLL_SECONDS if idle < IDLE_AFTER_POLLS else IDLE_POLL_SECONDS)
+                await beat(POLL_SECONDS if idle < IDLE_AFTER_POLLS else IDLE_POLL_SECONDS)
             else:
                 idle = 0
         return []

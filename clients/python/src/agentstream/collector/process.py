@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+import select
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass, field
 
 STAT_BYTES = 1024
 
@@ -22,6 +25,39 @@ class Process:
         if found is None:
             return False
         return not found or found == self.started
+
+
+@dataclass
+class Liveness:
+    """Which processes still run, asked again and again: where the system has descriptors of processes (Linux), one call
+    tells for all."""
+
+    _open: dict[Process, int] = field(default_factory=dict)
+    _poll: select.poll = field(default_factory=select.poll)
+
+    def alive(self, processes: Collection[Process]) -> set[Process]:
+        """Those of them that still run; the others are forgotten."""
+        for process in self._open.keys() - set(processes):
+            self._forget(process)
+        ended = {descriptor for descriptor, _ in self._poll.poll(0)} if self._open else set()
+        return {process for process in processes if self._is_alive(process, ended)}
+
+    def _is_alive(self, process: Process, ended: Collection[int]) -> bool:
+        if (descriptor := self._open.get(process)) is not None:
+            return descriptor not in ended
+        with suppress(OSError, AttributeError):
+            descriptor = os.pidfd_open(process.pid)
+            self._open[process] = descriptor
+            self._poll.register(descriptor, select.POLLIN)
+        if process.is_alive:
+            return True
+        self._forget(process)
+        return False
+
+    def _forget(self, process: Process) -> None:
+        if (descriptor := self._open.pop(process, None)) is not None:
+            self._poll.unregister(descriptor)
+            os.close(descriptor)
 
 
 def start_time(pid: int) -> str | None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Generic
 from uuid import uuid4
@@ -19,7 +20,7 @@ from agentstream.collector.hooks import HookEvent, HookSpool
 from agentstream.collector.positions import Positions, Seat
 from agentstream.collector.source import Found, Source, Transcript
 from agentstream.commands import Forgotten, Input, Resolved, Signal, commands
-from agentstream.concurrency import within
+from agentstream.concurrency import beat, within
 from agentstream.errors import NotFound, Refused
 from agentstream.messages import Message, Output, StatusChange, Terminated
 from agentstream.outbox import Outbox
@@ -183,7 +184,7 @@ class Reported(Generic[Found]):
         """Publish each transcript of the agent, as it appears."""
         while True:
             self._look_for_transcripts()
-            await asyncio.sleep(LOOK_SECONDS)
+            await beat(LOOK_SECONDS)
 
     def _look_for_transcripts(self) -> None:
         for transcript in self.source.transcripts(self.running, self._feeds):
@@ -207,8 +208,8 @@ class Reported(Generic[Found]):
 
     @property
     def _since(self) -> float:
-        """What was said before this moment isn't published: before the agent began or the user connected. A moment in the
-        future doesn't count: the clock has been set back."""
+        """What was said before this moment isn't published: before the agent began or the user connected. A moment in
+        the future doesn't count: the clock has been set back."""
         now = time.time()
         moments = (self.running.began - EARLY_SECONDS, self.positions.since)
         past = [moment for moment in moments if moment <= now]
@@ -232,14 +233,14 @@ class Reported(Generic[Found]):
 
     async def _label(self) -> None:
         """Keep the agent's labels up to date."""
+        place = self.place
         while True:
-            await asyncio.sleep(LABELS_SECONDS)
-            if (found := redacted_labels(self.place.redactor, self.agent.labels)) != self._told_labels:
+            await beat(LABELS_SECONDS)
+            if (labels := dict(self.agent.labels)) != self._told_labels:
+                found = redacted_labels(self.place.redactor, labels)
                 with suppress(Refused):
-                    await persistently(
-                        lambda: self.place.api.register(self.place.workspace_id, self.place.key, labels=found)
-                    )
-                self._told_labels = found
+                    await persistently(partial(place.api.register, place.workspace_id, place.key, labels=found))
+                self._told_labels = labels
 
 
 def _is_wanted(message: Message, detail: Detail) -> bool:
