@@ -75,7 +75,7 @@ def record(scene: AcpScene, path: str) -> list[bytes]:
     WORK.mkdir()
     with serving(Script(scene.answers)) as url:
         environment = {"PATH": path, "HOME": str(HOME), "LANG": "C.UTF-8", "TZ": "UTC"}
-        return list(_play(scene, environment | settings(url)))
+        return list(_play(scene, {**environment, **settings(url)}))
 
 
 def settings(model: str) -> Mapping[str, str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from agentstream import __version__
+from agentstream.acp.proxy import proxy
 from agentstream.api import Api
 from agentstream.asking import ask
 from agentstream.collector.collector import collect
@@ -25,7 +26,9 @@ from agentstream.device import sign_in
 from agentstream.errors import AgentstreamError
 from agentstream.hardening import harden
 from agentstream.options import (
+    ACP_USAGE,
     USAGE,
+    add_acp_options,
     add_ask_options,
     add_run_options,
     add_server_options,
@@ -38,6 +41,8 @@ from agentstream.redaction import Redactor
 from agentstream.redaction.requests import Asked
 from agentstream.requests import Option, Request
 from agentstream.runner import run
+
+log = logging.getLogger("agentstream")
 
 FAILED = 1
 NOT_ANSWERED = 3
@@ -90,6 +95,20 @@ def _run(given: argparse.Namespace) -> int:
     options = run_options(given, _token(given))
     harden({TOKEN_VARIABLE})
     return asyncio.run(run(options))
+
+
+def _acp(given: argparse.Namespace) -> int:
+    """An editor gets its agent in any case; what keeps it from being shown is logged."""
+    command = given.command[1:] if given.command[:1] == ["--"] else given.command
+    if not command:
+        raise ValueError("expected the agent's command after --")
+    try:
+        options = run_options(given, _token(given))
+    except (ValueError, OSError) as failed:
+        log.warning("what the agent does isn't shown: %s", failed)
+        options = None
+    harden({TOKEN_VARIABLE})
+    return proxy(command, options)
 
 
 def _redact(given: argparse.Namespace) -> int:
@@ -176,6 +195,13 @@ def _parser() -> argparse.ArgumentParser:
     run_ = commands.add_parser("run", usage=f"agentstream run {USAGE}", help="run a command and publish what it prints")
     add_run_options(run_, url)
     run_.set_defaults(command_function=_run)
+    proxying = commands.add_parser(
+        "acp",
+        usage=f"agentstream acp {ACP_USAGE}",
+        help="run an agent for an editor (Agent Client Protocol), and show it",
+    )
+    add_acp_options(proxying, url)
+    proxying.set_defaults(command_function=_acp)
     asking = commands.add_parser("ask", help="ask a person a question, and wait for the answer")
     add_ask_options(asking, url)
     asking.set_defaults(command_function=_ask)

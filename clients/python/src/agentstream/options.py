@@ -18,6 +18,8 @@ from agentstream.spool import default_folder
 
 USAGE = "[--url URL] [--workspace SLUG] [--name NAME] [--key KEY] [--adapter NAME] [--quiet] -- COMMAND …"
 
+ACP_USAGE = "[--url URL] [--workspace SLUG] [--name NAME] [--key KEY] -- AGENT …"
+
 # How long to keep trying to deliver the output after the command has ended: enough for most outages, without blocking
 # the program that started the runner forever; and if a person at a terminal is waiting for the prompt.
 DEFAULT_WAIT_SECONDS = 300.0
@@ -91,6 +93,32 @@ def add_run_options(parser: argparse.ArgumentParser, url: str) -> None:
         action=argparse.BooleanOptionalAction,
         help="pass on people's input (default: for text and acp, and for Claude with --input-format stream-json)",
     )
+    _add_delivery_options(parser)
+    parser.add_argument(
+        "--terminal",
+        action=argparse.BooleanOptionalAction,
+        help="give the command this terminal, as if it had been started here directly; its screen is not published"
+        " (default: in a terminal, for claude, codex, opencode and gemini unless they run headless)",
+    )
+    parser.add_argument("--quiet", action="store_true", help="do not print the command's output here")
+    add_redact_option(parser)
+    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND …", help="what to run")
+
+
+def add_acp_options(parser: argparse.ArgumentParser, url: str) -> None:
+    """The options of `agentstream acp`, which are some of those of `agentstream run`."""
+    add_server_options(parser, url)
+    add_token_options(parser)
+    parser.add_argument("--workspace", metavar="SLUG", help="the agent's workspace (default: the only one you can see)")
+    parser.add_argument("--name", help="the agent's name when it is created (default: the folder and branch)")
+    parser.add_argument("--key", help="your own unique name for the agent (default: from host, folder and program)")
+    _add_delivery_options(parser)
+    add_redact_option(parser)
+    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- AGENT …", help="the agent to run")
+    parser.set_defaults(adapter="acp", pty=None, input=None, terminal=False, quiet=True)
+
+
+def _add_delivery_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--spool",
         type=Path,
@@ -103,17 +131,8 @@ def add_run_options(parser: argparse.ArgumentParser, url: str) -> None:
         type=float,
         metavar="SECONDS",
         help="how long to keep trying to deliver the output after the command has ended; the next run sends the rest"
-        f" (default: {DEFAULT_WAIT_SECONDS:g}, with --terminal {TERMINAL_WAIT_SECONDS:g})",
+        f" (default: {DEFAULT_WAIT_SECONDS:g}, with --terminal and in an editor {TERMINAL_WAIT_SECONDS:g})",
     )
-    parser.add_argument(
-        "--terminal",
-        action=argparse.BooleanOptionalAction,
-        help="give the command this terminal, as if it had been started here directly; its screen is not published"
-        " (default: in a terminal, for claude, codex, opencode and gemini unless they run headless)",
-    )
-    parser.add_argument("--quiet", action="store_true", help="do not print the command's output here")
-    add_redact_option(parser)
-    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND …", help="what to run")
 
 
 def add_ask_options(parser: argparse.ArgumentParser, url: str) -> None:

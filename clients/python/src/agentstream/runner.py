@@ -60,7 +60,7 @@ async def run(options: RunOptions) -> int:
     folder = options.spool / agent_id
     await recover(options, agent_id, folder)
     outbox = Outbox(spool=Spool.create(folder, str(uuid4())))
-    publisher = _publisher(options, agent_id, outbox, lease=True)
+    publisher = make_publisher(options, agent_id, outbox, lease=True)
     async with reporting(publisher, outbox, _wait(options, attended)) as report:
         if attended:
             return await _terminal(options, agent_id, newest, report).run()
@@ -82,7 +82,7 @@ async def _agent(options: RunOptions) -> tuple[str, int]:
     api = _api(options)
     workspace = await api.workspace(options.workspace)
     if options.key:
-        found = await describe(options.command, _environment(options.hidden))
+        found = await describe(options.command, command_environment(options.hidden))
         labels = redacted_labels(options.redactor, found)
         agent = await api.register(workspace.id, options.key, options.name, labels)
     else:
@@ -93,7 +93,7 @@ async def _agent(options: RunOptions) -> tuple[str, int]:
 
 def _terminal(options: RunOptions, agent_id: str, newest: int, report: Report) -> TerminalExecution:
     return TerminalExecution(
-        Launch(options.command, _environment(options.hidden)),
+        Launch(options.command, command_environment(options.hidden)),
         report,
         commands(_api(options), agent_id, newest, ()),
         structure_for(options.command),
@@ -135,7 +135,8 @@ def _stdio(options: RunOptions, adapter: Adapter) -> Stdio:
     )
 
 
-def _environment(hidden: Collection[str]) -> dict[str, str]:
+def command_environment(hidden: Collection[str]) -> dict[str, str]:
+    """What the command gets of this program's environment."""
     # An agent can print whatever it can read, and viewers must not see the runner's token.
     secret = {TOKEN_VARIABLE, TOKEN_FILE_VARIABLE, *hidden}
     return {key: value for key, value in os.environ.items() if key not in secret}
@@ -143,7 +144,7 @@ def _environment(hidden: Collection[str]) -> dict[str, str]:
 
 def _unattended(hidden: Collection[str], pty: bool) -> dict[str, str]:
     # Otherwise a Python program on a pipe buffers 8 KiB before it prints anything.
-    return {**_environment(hidden), "PYTHONUNBUFFERED": "1", **(DUMB_TERMINAL if pty else {})}
+    return {**command_environment(hidden), "PYTHONUNBUFFERED": "1", **(DUMB_TERMINAL if pty else {})}
 
 
 async def recover(options: RunOptions, agent_id: str, folder: Path) -> None:
@@ -168,7 +169,7 @@ async def _resend(options: RunOptions, agent_id: str, spool: Spool) -> None:
     if outbox:
         log.warning("sending %d events of an earlier run", len(outbox))
     try:
-        async with _publisher(options, agent_id, outbox):
+        async with make_publisher(options, agent_id, outbox):
             pass
         await _withdraw(options, agent_id, spool.producer)
     except Refused as refused:
@@ -185,14 +186,15 @@ async def _withdraw(options: RunOptions, agent_id: str, run: str) -> None:
         left = [request["requestId"] for request in asked if request["requestId"].startswith(f"{run}-")]
         if left:
             # A new producer, because only the server knows the last number of that run's.
-            async with _publisher(options, agent_id, Outbox()) as publisher:
+            async with make_publisher(options, agent_id, Outbox()) as publisher:
                 for request_id in left:
                     publisher.put(Settle(request_id, "withdrawn"))
     except Refused as refused:
         log.warning("requests of an earlier run stay open: %s", refused)
 
 
-def _publisher(options: RunOptions, agent_id: str, outbox: Outbox, lease: bool = False) -> Publisher:
+def make_publisher(options: RunOptions, agent_id: str, outbox: Outbox, lease: bool = False) -> Publisher:
+    """A publisher of what is in the outbox."""
     return Publisher(
         options.url,
         options.token,

@@ -58,9 +58,10 @@ class Conversation:
         self._level: Context | None = None
 
     @property
-    def prompting(self) -> bool:
-        """Whether the agent works on a prompt."""
-        return any(method == "session/prompt" for method, _ in self._pending.values())
+    def prompted(self) -> list[str]:
+        """The sessions in which the agent works on a prompt."""
+        pending = (params for method, params in self._pending.values() if method == "session/prompt")
+        return [as_text(params.get("sessionId")) for params in pending]
 
     def heard(self, message: Fields) -> Iterable[Message] | None:
         """What the agent's message means; None if it is unknown."""
@@ -151,7 +152,7 @@ class Conversation:
         folder = params.get("cwd")
         folder = plain(folder) if isinstance(folder, str) and len(folder) <= MAX_FOLDER else None
         yield Session(name, change, model=model, cwd=folder)
-        if not self.prompting:
+        if not self.prompted:
             yield from self._builder.status("idle")
 
     def _end(self) -> Iterator[Message]:

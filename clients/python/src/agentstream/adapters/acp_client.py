@@ -76,7 +76,7 @@ class AcpClient:
 
     def interrupt(self) -> Step:
         """Cancel the turn, and with it what the agent asks."""
-        if self._session is None or not self._conversation.prompting:
+        if self._session is None or not self._conversation.prompted:
             return Step()
         cancel = encode({"jsonrpc": "2.0", "method": "session/cancel", "params": {"sessionId": self._session}}) + "\n"
         asked = self.requests.keys
@@ -102,7 +102,7 @@ class AcpClient:
 
     def _prompt(self) -> None:
         """Send the next message if the agent can take it."""
-        if self._prompts and self._session is not None and not self._conversation.prompting:
+        if self._prompts and self._session is not None and not self._conversation.prompted:
             text = {"type": "text", "text": self._prompts.popleft()}
             self._call("session/prompt", sessionId=self._session, prompt=[text])
 

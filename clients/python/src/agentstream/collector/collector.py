@@ -10,7 +10,6 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import Any
 
 from agentstream.api import Api
@@ -25,6 +24,7 @@ from agentstream.collector.sources import sources
 from agentstream.concurrency import beat
 from agentstream.credentials import TOKEN_VARIABLE
 from agentstream.errors import Refused
+from agentstream.identity import agent_key, agent_name
 from agentstream.labels import describe_folder, labels
 from agentstream.reconnection import persistently
 from agentstream.redaction import Redactor
@@ -37,8 +37,6 @@ TICK_SECONDS = 0.5
 # Hooks may be called before their process is noticed.
 KEPT_SECONDS = 30.0
 MAX_KEPT = 1_000
-MAX_KEY = 200
-MAX_NAME = 80
 MAX_SEATS = 500  # processes in one folder
 
 
@@ -145,14 +143,14 @@ class Collector:
         workspace = await persistently(lambda: self._api.workspace(reporting.workspace))
         described = redacted_labels(self._redactor, described)
         about = described | labels({"tool": source.tool, "toolVersion": running.version, "session": running.session})
-        agent = await persistently(lambda: self._api.register(workspace.id, key, _name(described, number), about))
+        agent = await persistently(lambda: self._api.register(workspace.id, key, agent_name(described, number), about))
         newest = await persistently(lambda: self._api.newest(agent.id))
         return Place(self._api, self._connection, workspace.id, agent.id, key, newest, self._redactor), reporting
 
     def _seat(self, source: Source[Any], running: Running, host: str) -> tuple[str, int]:
         """The agent's key: the one it had before, else the first of its folder that no other process has."""
         numbers = range(1, MAX_SEATS + 1)
-        keys = [(_key(source.tool, host, running.cwd, number), number) for number in numbers]
+        keys = [(agent_key(source.tool, host, running.cwd, number), number) for number in numbers]
         held = [one for one in keys if self._held(one[0]) == running.process]
         free = [one for one in keys if self._held(one[0]) is None]
         key, number = (held or free)[0]
@@ -182,18 +180,3 @@ async def _collect(collector: Collector) -> None:
         asyncio.get_running_loop().add_signal_handler(signal_, task.cancel)
     with suppress(asyncio.CancelledError):
         await task
-
-
-def _key(tool: str, host: str, folder: str, number: int) -> str:
-    key = f"{tool}:{host}:{folder}#{number}"
-    if len(key) <= MAX_KEY:
-        return key
-    return f"{tool}:{host[:60]}:{sha256(folder.encode()).hexdigest()[:40]}#{number}"
-
-
-def _name(described: Mapping[str, str], number: int) -> str:
-    """Like ``site@main #2``."""
-    folder = described.get("repo") or described["cwd"].rstrip("/").rpartition("/")[2] or "/"
-    branch = described.get("branch")
-    name = f"{folder}@{branch}" if branch else folder
-    return name[:MAX_NAME] + (f" #{number}" if number > 1 else "")
