@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,23 @@ import pytest
 from agentstream.collector.activity import Activity
 from agentstream.collector.claude_agent import ClaudeAgent
 from agentstream.collector.claude_registry import ClaudeProcess, ClaudeRegistry
+from agentstream.collector.claude_tasks import ClaudeTasks
 from agentstream.collector.claude_transcript import ClaudeTranscript
+from agentstream.collector.detail import Detail, limited, limited_labels
 from agentstream.collector.hooks import HookEvent
 from agentstream.collector.process import Liveness, Process, start_time
-from agentstream.messages import Context, Message, Output, Session, StatusChange, Subagent, Usage
+from agentstream.messages import (
+    Context,
+    Failure,
+    Message,
+    Output,
+    Plan,
+    PlanEntry,
+    Session,
+    StatusChange,
+    Subagent,
+    Usage,
+)
 from agentstream.requests import Ask, Resolution, Settle
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -166,8 +180,8 @@ def asked(agent: ClaudeAgent, event: HookEvent) -> Ask:
 
 
 @pytest.fixture
-def agent() -> ClaudeAgent:
-    agent = ClaudeAgent("run")
+def agent(tmp_path: Path) -> ClaudeAgent:
+    agent = ClaudeAgent("run", ClaudeTasks(tmp_path))
     assert list(agent.see(process(Activity.IDLE, 2.0))) == [
         Session("s1", "started", cwd="/work"),
         StatusChange("idle"),
@@ -196,7 +210,7 @@ def test_a_permission_is_asked_once_and_answered_with_the_tools_own_input(agent:
 
 
 def test_two_collectors_call_a_request_the_same() -> None:
-    requests = [asked(ClaudeAgent(run), permission()).request.id for run in ("one", "another")]
+    requests = [asked(ClaudeAgent(run, ClaudeTasks(Path())), permission()).request.id for run in ("one", "another")]
     assert requests[0] == requests[1]
 
 
@@ -295,6 +309,64 @@ def test_a_new_session_of_the_same_process_costs_what_it_costs_itself(agent: Cla
     [usage] = agent.hook(status_line(0.75, session_id="s2"))
     assert isinstance(usage, Usage)
     assert usage.cost_usd == 0.25
+
+
+def test_tasks_are_the_plan_of_their_session(agent: ClaudeAgent, tmp_path: Path) -> None:
+    folder = tmp_path / "tasks" / "s1"
+    folder.mkdir(parents=True)
+
+    def task(number: int, subject: str, status: str) -> None:
+        (folder / f"{number}.json").write_text(json.dumps({"id": str(number), "subject": subject, "status": status}))
+
+    for number in range(1, 12):
+        task(number, f"Step {number}", "pending")
+    (folder / ".lock").touch()
+    (folder / "12.json").write_text("{")
+    plan, status = agent.see(process(Activity.RUNNING, 3.0))
+    assert isinstance(plan, Plan)
+    assert status == StatusChange("running")
+    assert [entry.content for entry in plan.entries] == [f"Step {number}" for number in range(1, 12)]
+    assert list(agent.see(process(Activity.RUNNING, 3.0))) == []
+    task(1, "Step 1", "completed")
+    [plan] = agent.see(process(Activity.RUNNING, 3.0))
+    assert isinstance(plan, Plan)
+    assert plan.entries[0].status == "completed"
+    told = list(agent.see(process(Activity.RUNNING, 3.0, "s2")))
+    assert Plan(()) in told  # /clear
+
+
+def test_a_title_is_the_sessions_until_the_next_one(agent: ClaudeAgent) -> None:
+    list(agent.see(replace(process(Activity.IDLE, 3.0), title="Fix it")))
+    assert agent.labels["title"] == "Fix it"
+    list(agent.see(process(Activity.IDLE, 4.0, "s2")))
+    assert "title" not in agent.labels
+
+
+@pytest.mark.parametrize(
+    ("message", "messages", "status"),
+    [
+        (Output("x", "tool", kind="tool_call"), False, False),
+        (Output("x", kind="thinking"), False, False),
+        (Output("x", "user"), True, False),
+        (Plan((PlanEntry("x"),)), True, False),
+        (Subagent("t", "started", "a", "x"), True, False),
+        (StatusChange("running"), True, True),
+        (Context(1), True, True),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_the_detail_decides_what_leaves_the_machine(message: Message, messages: bool, status: bool) -> None:
+    assert limited(message, Detail.FULL) == message
+    assert (limited(message, Detail.MESSAGES), limited(message, Detail.STATUS)) == (
+        message if messages else None,
+        message if status else None,
+    )
+
+
+def test_with_the_status_alone_no_words_leave_the_machine() -> None:
+    assert limited(Failure("server_error", "secret words"), Detail.STATUS) == Failure("server_error", "server_error")
+    assert limited(Session("s", "started", title="secret words"), Detail.STATUS) == Session("s", "started")
+    assert limited_labels({"title": "secret words", "model": "m"}, Detail.STATUS) == {"model": "m"}
 
 
 def test_registry_entries_that_are_not_whole_are_left_out(tmp_path: Path) -> None:

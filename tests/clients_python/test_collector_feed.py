@@ -66,7 +66,9 @@ def feed(place: Place, path: Path, state: Path, since: float = 0.0) -> Feed:
     def publisher(producer: str) -> Publisher:
         return Publisher(place.url, place.token, place.agent, outbox=Outbox(producer=producer), complete=True)
 
-    return Feed(path, path.name, Positions.load(state), publisher, Words, lambda _: None, lambda _: True, since)
+    return Feed(
+        path, path.name, Positions.load(state), publisher, Words, lambda _: None, lambda message: message, since
+    )
 
 
 async def following(one: Feed, body: Awaitable[None]) -> None:
@@ -202,7 +204,7 @@ async def test_while_the_server_is_away_it_reads_no_further_than_its_buffer_hold
         return Publisher("http://127.0.0.1:1", "token", str(uuid4()), outbox=boxes[-1], complete=True)
 
     read: list[Mapping[str, Any]] = []
-    one = Feed(path, "", Positions.load(tmp_path / "state"), nowhere, Words, read.append, lambda _: True)
+    one = Feed(path, "", Positions.load(tmp_path / "state"), nowhere, Words, read.append, lambda message: message)
     task = asyncio.create_task(one.run())
     while not (boxes and boxes[0].full):
         await asyncio.sleep(0.01)

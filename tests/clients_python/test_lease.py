@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import time
 from typing import Any
 
-from agentstream import Publisher
+import pytest
+from agentstream import Publisher, delivery
+from agentstream.concurrency import clock
 from agentstream.delivery import DEFAULT_LEASE_SECONDS, Lease
 from websockets.asyncio.server import ServerConnection
 
@@ -59,6 +62,36 @@ def test_a_new_connection_renews_and_after_too_long_repeats_the_status() -> None
     assert [event["type"] for frame in frames for event in frame["events"]][:2] == ["agent:status"] * 2
     assert [frame for frame in frames if frame["events"]][1]["events"][0]["payload"]["reason"] == "why"
     assert "lease" not in frames[-1]
+
+
+def test_after_the_machine_has_slept_the_status_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    statuses: list[str] = []
+
+    async def handler(websocket: ServerConnection) -> None:
+        async for frame in websocket:
+            request = json.loads(frame)
+            events = request["payload"]["events"]
+            statuses.extend(event["payload"].get("status", "") for event in events)
+            n = max((event["n"] for event in events), default=0)
+            await websocket.send(answer("published", request["id"], agentId=AGENT, n=n, seq=n, lease=0.3))
+
+    async def go() -> None:
+        async with scripted(handler) as url, Publisher(url, "token", AGENT, lease=True) as publisher:
+            await publisher.status("running")
+            await publisher.flush()
+            assert statuses == ["running"]
+            monkeypatch.setattr(delivery, "clock", lambda: clock() + 3_600)
+            while len(statuses) < 2:
+                await asyncio.sleep(0.01)
+            await publisher.terminated(0)
+
+    within(10, go())
+    assert statuses[:2] == ["running", "running"]
+
+
+@pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="this system has no such clock")
+def test_the_time_asleep_counts() -> None:
+    assert abs(clock() - time.clock_gettime(time.CLOCK_BOOTTIME)) < 1
 
 
 def test_until_the_server_reports_a_duration_it_is_shorter_than_the_default() -> None:

@@ -87,9 +87,10 @@ class Api:
         return Agent(made["id"], made["name"])
 
     async def register(
-        self, workspace_id: str, key: str, name: str | None = None, labels: Mapping[str, str] | None = None
+        self, workspace_id: str, key: str, name: str | None = None, labels: Mapping[str, str | None] | None = None
     ) -> Agent:
-        """The workspace's agent with that key, created if it doesn't exist; `labels` are merged into its own.
+        """The workspace's agent with that key, created if it doesn't exist. `labels` are merged into its own, and None
+        removes one.
 
         `name` is what people see; by default it is derived from the key. A name that a person chose stays.
         """

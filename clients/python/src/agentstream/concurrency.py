@@ -1,12 +1,21 @@
-"""asyncio helpers: a timeout that is safe to cancel, a wake-up call for any number of waiters, and a common beat."""
+"""asyncio helpers: a timeout that is safe to cancel, a wake-up call for any number of waiters, a common beat, a clock."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable
 from typing import TypeVar
 
 Result = TypeVar("Result")
+
+# Counts while the machine sleeps, too, which the event loop's clock doesn't.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def clock() -> float:
+    """The seconds since some moment in the past, also those that the machine slept; nobody can set it."""
+    return time.clock_gettime(_CLOCK)
 
 
 async def within(seconds: float | None, work: Awaitable[Result]) -> Result:

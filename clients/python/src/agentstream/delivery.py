@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from agentstream.concurrency import within
+from agentstream.concurrency import clock, within
 from agentstream.connection import SILENCE_TIMEOUT_SECONDS, Link
 from agentstream.errors import TryLater, Unavailable, Unreachable, from_code
 from agentstream.messages import encode
@@ -25,7 +25,7 @@ RENEW_AFTER_FRACTION = 1 / 3
 
 @dataclass
 class Lease:
-    """When to renew a lease. `wanted` is whether there is one; times are those of the event loop's clock."""
+    """When to renew a lease. `wanted` is whether there is one; times are those of `clock`."""
 
     wanted: bool
     _holds: float = DEFAULT_LEASE_SECONDS
@@ -94,7 +94,6 @@ class Delivery:
 
     async def _send(self, link: Link) -> None:
         backoff = Backoff()
-        clock = asyncio.get_running_loop().time
         self._lease.renew_now()
         resume = float("-inf")  # until then the server accepts no events, but still renews the lease
         while True:
@@ -115,11 +114,11 @@ class Delivery:
 
     def _due(self, resume: float) -> list[Entry]:
         """The events to send now."""
-        return self._outbox.batch() if asyncio.get_running_loop().time() >= resume else []
+        return self._outbox.batch() if clock() >= resume else []
 
     async def _something_due(self, resume: float) -> None:
         """Wait until there may be something to send."""
-        now = asyncio.get_running_loop().time()
+        now = clock()
         held = [resume - now] if resume > now else []
         left = self._lease.left(now)
         with suppress(asyncio.TimeoutError):
@@ -128,7 +127,7 @@ class Delivery:
 
     def _tell(self, later: TryLater) -> None:
         """Log why the server accepts nothing at the moment, once per outage."""
-        now = asyncio.get_running_loop().time()
+        now = clock()
         hold = later.retry_after or 0.0
         when = f" in {hold:.0f} s" if hold >= 1 else ""
         log.log(logging.DEBUG if now < self._told_until else logging.WARNING, "%s; trying again%s", later, when)
@@ -143,7 +142,7 @@ class Delivery:
             if answer["n"] < batch[-1].n:
                 raise Unavailable("UNAVAILABLE", f"expected events up to {batch[-1].n} accepted; got {answer['n']}")
             self._outbox.acknowledge(answer["n"])
-        if lease and self._lease.renewed(asyncio.get_running_loop().time(), answer.get("lease", DEFAULT_LEASE_SECONDS)):
+        if lease and self._lease.renewed(clock(), answer.get("lease", DEFAULT_LEASE_SECONDS)):
             # The server may have reported this agent as lost in the meantime.
             self._outbox.repeat_status()
 

@@ -18,6 +18,7 @@ from agentstream.adapters.open_requests import OpenRequests
 from agentstream.adapters.progress import MAX_LIMITS, usage
 from agentstream.collector.activity import Activity
 from agentstream.collector.claude_registry import ClaudeProcess
+from agentstream.collector.claude_tasks import ClaudeTasks
 from agentstream.collector.claude_transcript import ClaudeTranscript
 from agentstream.collector.hooks import HookEvent
 from agentstream.collector.source import Transcript
@@ -43,6 +44,7 @@ class ClaudeAgent:
     """
 
     run: str
+    tasks: ClaudeTasks
     session: str = ""  # the session that was reported last
     answers: list[tuple[HookEvent, str]] = field(default_factory=list)
     labels: dict[str, str] = field(default_factory=dict)
@@ -73,6 +75,10 @@ class ClaudeAgent:
             yield from self._answered_at_the_terminal(process.changed)
         if process.activity is Activity.RUNNING:
             self._failed = False
+        if process.activity is Activity.RUNNING or process.changed != self._changed:
+            yield from filter(None, (self.tasks.changed(self.session),))
+        if process.title:
+            self.labels["title"] = line(process.title, LABEL)
         self._changed = process.changed
         if not self.requests and not self._failed and process.changed != self._outdated:
             yield from self._status(process)
@@ -135,6 +141,7 @@ class ClaudeAgent:
         change: Any = "cleared" if self.session and self._source != "resumed" else self._source
         self.session, self._source = process.session, "started"
         self._cost_before = self._cost
+        self.labels.pop("title", None)
         self.labels |= {"session": process.session, "toolVersion": process.version}
         yield Session(process.session, change, cwd=plain(process.cwd))
 

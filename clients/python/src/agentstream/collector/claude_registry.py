@@ -39,8 +39,7 @@ class ClaudeProcess(Running):
 
     waiting_for: str | None = None
     changed: float = 0.0
-    name: str | None = None
-    kind: str = "interactive"
+    title: str | None = None
 
 
 # A file's time and size, and what it said.
@@ -96,8 +95,7 @@ def _process(found: dict[str, Any]) -> ClaudeProcess | None:
                 _text(found.get("version")) or "",
                 _text(found.get("waitingFor")),
                 _seconds(found.get("statusUpdatedAt")),
-                _text(found.get("name")),
-                _text(found.get("kind")) or "interactive",
+                _text(found.get("name")) if found.get("nameSource") in ("user", "auto") else None,
             )
         case _:
             return None

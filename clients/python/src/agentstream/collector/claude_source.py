@@ -13,6 +13,7 @@ from pathlib import Path
 from agentstream.collector.activity import Activity
 from agentstream.collector.claude_agent import ClaudeAgent
 from agentstream.collector.claude_registry import ClaudeProcess, ClaudeRegistry
+from agentstream.collector.claude_tasks import ClaudeTasks
 from agentstream.collector.claude_transcript import ClaudeTranscript
 from agentstream.collector.hooks import HookEvent
 from agentstream.collector.positions import Seat
@@ -51,7 +52,7 @@ class ClaudeSource:
         return ClaudeProcess(seat.process, seat.session, seat.cwd, Activity.IDLE, time.time(), "")
 
     def agent(self, run: str, session: str) -> ClaudeAgent:
-        return ClaudeAgent(run, session)
+        return ClaudeAgent(run, ClaudeTasks(self.home), session)
 
     def transcripts(self, running: ClaudeProcess, known: Collection[Path]) -> Iterator[Transcript]:
         """The session's transcript and those of its sub-agents, once the tool calls that started them are known."""

@@ -21,20 +21,12 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from agentstream.collector.detail import Detail
 from agentstream.files import config_folder
-
-
-class Detail(Enum):
-    """What leaves the machine: the state alone, also what people and agents say, or everything that tools do too."""
-
-    STATUS = "status"
-    MESSAGES = "messages"
-    FULL = "full"
 
 
 @dataclass(frozen=True)

@@ -46,8 +46,8 @@ class Feed:
     """Follows one file and publishes what its lines say.
 
     `publishers` makes a publisher for a producer's name, `translators` a translator for a segment. `heard` gets every
-    record once it is published, `wanted` says which messages are. Of a file that is new to the collector, what was
-    written from `since` on is published, in seconds since 1970.
+    record once it is published; `limited` returns what is published of a message. A file that is new to the collector
+    is published from the first record that was written at or after `since`, in seconds since 1970.
     """
 
     path: Path
@@ -56,7 +56,7 @@ class Feed:
     publishers: Publishers
     translators: Callable[[], Translator]
     heard: Callable[[Mapping[str, Any]], None]
-    wanted: Callable[[Message], bool]
+    limited: Callable[[Message], Message | None]
     since: float = 0.0
     _caught_up: asyncio.Event = field(default_factory=asyncio.Event)
     _publisher: Publisher | None = None
@@ -122,8 +122,8 @@ class Feed:
             return  # half of it was written, or the disk was full
         if isinstance(record, dict):
             for message in translator.translate(record, line.offset):
-                if self.wanted(message):
-                    await publisher.send(message)
+                if limited := self.limited(message):
+                    await publisher.send(limited)
             self.heard(record)
 
     def _producer(self, position: Position) -> str:

@@ -14,7 +14,8 @@ from typing import Generic
 from uuid import uuid4
 
 from agentstream.api import Api
-from agentstream.collector.config import Detail, Reporting
+from agentstream.collector.config import Reporting
+from agentstream.collector.detail import Detail, limited, limited_labels
 from agentstream.collector.feed import Feed
 from agentstream.collector.hooks import HookEvent, HookSpool
 from agentstream.collector.positions import Positions, Seat
@@ -22,7 +23,7 @@ from agentstream.collector.source import Found, Source, Transcript
 from agentstream.commands import Forgotten, Input, Resolved, Signal, commands
 from agentstream.concurrency import beat, within
 from agentstream.errors import NotFound, Refused
-from agentstream.messages import Message, Output, StatusChange, Terminated
+from agentstream.messages import Context, Message, Output, Plan, StatusChange, Terminated, Usage
 from agentstream.outbox import Outbox
 from agentstream.publisher import Publisher
 from agentstream.reconnection import persistently
@@ -73,12 +74,14 @@ class Reported(Generic[Found]):
     _clean: bool = True
     _refused: Refused | None = None
     _told_labels: dict[str, str] = field(default_factory=dict)
+    _newest: dict[str, Message] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         seat = self.positions.seats.get(self.place.key)
         known = seat is not None and seat.process == self.running.process
         self.agent = self.source.agent(str(uuid4()), seat.session if seat and known else "")
-        self._publisher = self._publish_as(self.agent.run, lease=True)
+        self._outbox = Outbox(producer=self.agent.run)
+        self._publisher = self._publish(self._outbox, lease=True)
 
     async def run(self) -> None:
         """Report until the process has ended and the server has everything. Raises an ExceptionGroup of `Refused`."""
@@ -95,6 +98,7 @@ class Reported(Generic[Found]):
     def see(self, running: Found) -> None:
         """The source has looked at it."""
         self.running = running
+        self._catch_up()
         self._put(self.agent.see(running))
         self._take_seat()
         for event in self.agent.asking:
@@ -126,6 +130,8 @@ class Reported(Generic[Found]):
             await within(LAST_WORDS_SECONDS, asyncio.gather(*(feed.caught_up() for feed in self._feeds.values())))
         for feed in self._feeds.values():
             await feed.flush()
+        await self._publisher.room()
+        self._catch_up()
         self._put(self.agent.gone())
         self._deliver()
         if self._clean:
@@ -143,10 +149,26 @@ class Reported(Generic[Found]):
     def _put(self, messages: Iterable[Message]) -> None:
         try:
             for message in messages:
-                self._publisher.put(message)
+                if told := limited(message, self.reporting.detail):
+                    self._queue(told)
         except Refused as refused:
             self._refused = refused
             self._gone.set()
+
+    def _queue(self, message: Message) -> None:
+        """While the server is away for long, only the newest is kept of what replaces itself."""
+        match message:
+            case StatusChange() | Context() | Plan() if self._outbox.full:
+                self._newest[message.type] = message
+            case Usage(session) if self._outbox.full:
+                self._newest[f"{message.type} {session}"] = message
+            case _:
+                self._publisher.put(message)
+
+    def _catch_up(self) -> None:
+        newest = [*self._newest.values()]
+        self._newest.clear()
+        self._put(newest)
 
     def _deliver(self) -> None:
         """Give hooks their answers; one that doesn't read yet gets it the next time."""
@@ -199,25 +221,24 @@ class Reported(Generic[Found]):
             path,
             f"{self.source.tool} {self.place.agent_id} {path.name} {detail.value}",
             self.positions,
-            self._publish_as,
+            lambda producer: self._publish(Outbox(producer=producer)),
             transcript.translator,
             lambda record: self._put(self.agent.heard(record, transcript)),
-            lambda message: _is_wanted(message, detail),
+            lambda message: limited(message, detail),
             self._since,
         )
 
     @property
     def _since(self) -> float:
-        """What was said before this moment isn't published: before the agent began or the user connected. A moment in
+        """Nothing from before this moment is published, because the agent began or the user connected then. A moment in
         the future doesn't count: the clock has been set back."""
         now = time.time()
         moments = (self.running.began - EARLY_SECONDS, self.positions.since)
         past = [moment for moment in moments if moment <= now]
         return min(max(past, default=now - EARLY_SECONDS), self.backfill_after)
 
-    def _publish_as(self, producer: str, lease: bool = False) -> Publisher:
+    def _publish(self, outbox: Outbox, lease: bool = False) -> Publisher:
         api = self.place.api
-        outbox = Outbox(producer=producer)
         # Each message must be one event, because a feed's events have the same numbers every time.
         return Publisher(
             api.url,
@@ -236,18 +257,8 @@ class Reported(Generic[Found]):
         place = self.place
         while True:
             await beat(LABELS_SECONDS)
-            if (labels := dict(self.agent.labels)) != self._told_labels:
-                found = redacted_labels(self.place.redactor, labels)
+            if (labels := limited_labels(self.agent.labels, self.reporting.detail)) != self._told_labels:
+                found = {"title": None, **redacted_labels(self.place.redactor, labels)}
                 with suppress(Refused):
                     await persistently(partial(place.api.register, place.workspace_id, place.key, labels=found))
                 self._told_labels = labels
-
-
-def _is_wanted(message: Message, detail: Detail) -> bool:
-    match message:
-        case Output(role="tool") | Output(kind="thinking"):
-            return detail is Detail.FULL
-        case Output():
-            return detail is not Detail.STATUS
-        case _:
-            return True
