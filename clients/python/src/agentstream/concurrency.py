@@ -1,4 +1,4 @@
-"""asyncio helpers: a timeout that is safe to cancel, a wake-up call for any number of waiters, a common beat, a clock."""
+"""asyncio helpers: a timeout that is safe to cancel, a wake-up call for any number of waiters, a beat, and a clock."""
 
 from __future__ import annotations
 
