@@ -20,6 +20,7 @@ from streams import maintenance
 from streams.conf import conf
 from tests.agents.requests import permission
 from tests.support.api import Api
+from tests.support.forkserver import CLIENT, ForkedPopen
 from tests.support.server import LiveServer
 from workspaces.services import WorkspaceService
 
@@ -93,7 +94,7 @@ def runner(quick: LiveServer, api: Api, agent: dict[str, Any], command: str) -> 
     line = [sys.executable, "-m", "agentstream", "run", "--workspace", slug, "--name", "runner", "--", "sh", "-c"]
     environment = {**os.environ, "AGENTSTREAM_URL": quick.url, "AGENTSTREAM_TOKEN": str(api.token)}
     null = subprocess.DEVNULL
-    process = subprocess.Popen([*line, command], env=environment, stdin=null, stdout=null, stderr=null)
+    process = ForkedPopen([*line, command], CLIENT, env=environment, stdin=null, stdout=null, stderr=null)
     try:
         yield process
     finally:

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 from agentstream import Event
 
+from tests.support.forkserver import CLIENT, ForkedPopen
 from tests.support.waiting import eventually
 
 from .place import Place
@@ -35,14 +36,10 @@ def running(
     line = [PYTHON, "-m", "agentstream", "run", "--workspace", place.slug, "--name", name, *options, "--", *command]
     environment = {**os.environ, "XDG_STATE_HOME": STATE.name, **variables}
     environment |= {"AGENTSTREAM_URL": place.url, "AGENTSTREAM_TOKEN": place.token}
-    process = subprocess.Popen(
-        line,
-        env=environment,
-        stdin=stdin,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        preexec_fn=lambda: dispose(ignoring),  # noqa: PLW1509 - no threads here
-    )
+    # The tests themselves may have been started in the background, where signals are ignored; a fork server isn't.
+    signals = None if ignoring is None else lambda: dispose(ignoring)
+    pipe = subprocess.PIPE
+    process = ForkedPopen(line, CLIENT, env=environment, stdin=stdin, stdout=pipe, stderr=pipe, preexec_fn=signals)
     try:
         yield process
     finally:
@@ -50,8 +47,7 @@ def running(
         process.communicate()
 
 
-def dispose(ignoring: signal.Signals | None) -> None:
-    # The tests themselves may have been started in the background, where signals are ignored.
+def dispose(ignoring: signal.Signals) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN if number == ignoring else signal.SIG_DFL)
 

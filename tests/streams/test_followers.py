@@ -18,6 +18,7 @@ from streams.followers import Worker
 from streams.plugin import Follower, LoggedEvent, Start
 from tests.support import ROOT
 from tests.support.api import Api, agent_of
+from tests.support.forkserver import DJANGO, ForkedPopen
 from tests.support.server import LiveServer
 from tests.support.waiting import eventually
 from workspaces.services import WorkspaceService
@@ -49,7 +50,7 @@ class Scribes:
 
     def start(self, seconds: float = 0.0) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-m", "tests.support.following", str(self._path), str(seconds), *self._follower]
-        process = subprocess.Popen(command, cwd=ROOT, env={**self._live.env, **HASTY})
+        process = ForkedPopen(command, DJANGO, cwd=ROOT, env={**self._live.env, **HASTY})
         self._stack.callback(self._kill, process)
         return process
 

@@ -49,7 +49,7 @@ DJANGO = (
     "twisted.internet.ssl",
     "twisted.web.http",
 )
-CLIENT = ("agentstream.cli",)
+CLIENT = ("agentstream.cli", "agentstream.runner")  # all that `agentstream run` imports
 LENGTH = struct.Struct("!I")
 STATUS = struct.Struct("!i")
 LOCK = threading.Lock()
