@@ -21,7 +21,7 @@ from streams.conf import conf
 from streams.database import in_thread
 from streams.log import followers as store
 from streams.log.followers import Behind, LeaseLostError
-from streams.plugin import Follower, LoggedEvent, Start, StreamApp, installed
+from streams.plugin import Follower, Start, StreamApp, installed
 from streams.protocol.messages import ProtocolError
 
 logger = logging.getLogger(__name__)
@@ -80,30 +80,30 @@ class Worker:
         rest = set()
         for stream in found:
             began = time.monotonic()
-            events = self._step(stream)
-            if events and events[-1].seq < stream.head:
+            reached = self._step(stream)
+            if reached is not None and reached < stream.head:
                 rest.add(stream.stream)
             if self._stopping.wait(_pause_after(time.monotonic() - began)):
                 break
         return rest
 
-    def _step(self, stream: Behind) -> list[LoggedEvent]:
-        """Hand over the next events of a stream, and return them; none if that failed."""
-        events = store.next_events(stream, STEP_EVENTS, STEP_SIZE)
+    def _step(self, stream: Behind) -> int | None:
+        """Hand over the next events of a stream. Returns how far it has then been handled; None if that failed."""
+        step = store.next_events(stream, STEP_EVENTS, STEP_SIZE, self.follower.types)
         try:
             if stream.floor > stream.known_floor:
                 self.follower.trimmed(stream.stream, stream.stream_id, stream.floor)
-            if events:
-                self.follower.handle(stream.stream, stream.stream_id, events)
+            if step.events:
+                self.follower.handle(stream.stream, stream.stream_id, step.events)
         except Exception:
             if stream.stream_id not in self._failing:
                 logger.exception("the follower %s failed on %s and will be retried", self.follower.name, stream.stream)
             self._failing.add(stream.stream_id)
-            return []
+            return None
         self._failing.discard(stream.stream_id)
-        reached = events[-1].seq if events else max(stream.seq, stream.floor)
+        reached = max(step.reached, stream.floor)
         store.advance(self.follower.name, self._holder, stream.stream_id, reached, stream.floor)
-        return events
+        return reached
 
     def _forget(self, stream_ids: Iterable[int]) -> None:
         for stream_id in stream_ids:

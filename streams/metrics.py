@@ -21,4 +21,5 @@ WINDOW_BYTES = Gauge("agentstream_window_bytes", "Recent events held in memory")
 FOLLOWER_LAG = Gauge(
     "agentstream_follower_lag", "Retained events that a follower has not handled yet, every few seconds", ["follower"]
 )
+WEBHOOK_DELIVERIES = Counter("agentstream_webhook_deliveries", "Attempts to deliver to webhooks", ["outcome"])
 BEHIND = Gauge("agentstream_behind", "Cursors that have not caught up with their stream")

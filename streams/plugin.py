@@ -49,6 +49,8 @@ class Follower(ABC):
     name: ClassVar[str]
     kinds: ClassVar[Collection[str]]
     """The kinds of streams that it follows."""
+    types: ClassVar[Collection[str]] = ()
+    """The types of events that it gets; empty: all."""
     start: ClassVar[Start] = Start.OLDEST
     """Later streams are followed from their beginning in either case."""
 

@@ -56,6 +56,14 @@ class Behind:
         return max(self.head - max(self.seq, self.floor), 0)
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The events that a follower handles next, and the seq up to which it has then handled the stream."""
+
+    events: list[LoggedEvent]
+    reached: int
+
+
 def skip_history(follower: str, kinds: Collection[str]) -> None:
     """Unless the follower has run before, move it to the newest events of the streams of these kinds."""
     if Follower.objects.filter(pk=follower).exists():
@@ -116,16 +124,19 @@ def ended(follower: str) -> list[int]:
         return [pk for (pk,) in cursor.fetchall()]
 
 
-def next_events(stream: Behind, limit: int, size: int) -> list[LoggedEvent]:
-    """The stream's next events for its follower: up to `limit`, ending with the one whose payload reaches `size`."""
+def next_events(stream: Behind, limit: int, size: int, types: Collection[str] = ()) -> Step:
+    """The stream's next events for its follower, of these types if given: up to `limit`, ending with the one whose
+    payload reaches `size`."""
     rows = Event.objects.filter(stream=stream.stream_id, seq__gt=stream.seq, seq__lte=stream.head).order_by("seq")
+    if types:
+        rows = rows.filter(type__in=types)
     events: list[LoggedEvent] = []
     for row in rows.values_list("seq", "type", "payload", "time")[:limit].iterator(READ_AT_ONCE):
         events.append(LoggedEvent(*row))
         size -= len(events[-1].payload)
-        if size <= 0:
-            break
-    return events
+        if size <= 0 or len(events) == limit:
+            return Step(events, events[-1].seq)
+    return Step(events, stream.head)
 
 
 @transaction.atomic

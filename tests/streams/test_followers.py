@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from agents.events import Output
+from agents.events import Context, Output
 from agents.services import AgentService
 from streams.followers import Worker
+from streams.log.followers import behind
 from streams.plugin import Follower, LoggedEvent, Start
 from tests.support import ROOT
 from tests.support.api import Api, agent_of
@@ -248,6 +249,27 @@ def test_a_follower_that_starts_before_there_is_a_stream_gets_the_first_from_its
         AgentService.report(agent.pk, Output(content=str(n)))
     Worker(herald, "two").run()
     assert herald.told == [1, 2, 3]
+
+
+class Usher(Herald):
+    """Follows context levels only."""
+
+    name = "usher"
+    types = ("agent:context",)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_follower_of_some_types_gets_only_these_and_reads_nothing_twice() -> None:
+    usher = Usher()
+    Worker(usher, "one").run()
+    agent = AgentService.create(WorkspaceService.create("Workspace").pk, "agent")
+    for n in range(3):
+        AgentService.report(agent.pk, Output(content=str(n)))
+        AgentService.report(agent.pk, Context(context_level=n))
+    AgentService.report(agent.pk, Output(content="last"))
+    Worker(usher, "one").run()
+    assert usher.told == [2, 4, 6]
+    assert list(behind("usher", usher.kinds)) == []
 
 
 def _without_pid(line: dict[str, Any]) -> dict[str, Any]:
