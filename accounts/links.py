@@ -44,6 +44,11 @@ def _good(link: SignInLink | None) -> SignInLink:
     return link
 
 
+def public_url() -> str:
+    """Where people and other systems reach this server."""
+    return settings.PUBLIC_URL or local_url()
+
+
 def local_url() -> str:
     """This server's URL on its own machine."""
     host = "127.0.0.1" if settings.HOST in ("0.0.0.0", "::", "") else settings.HOST  # noqa: S104

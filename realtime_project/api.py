@@ -22,6 +22,7 @@ from agents.api_attachments import router as attachments
 from agents.api_inbox import router as inbox
 from agents.api_requests import router as requests
 from agents.api_usage import router as usage
+from notifications.api import router as webhooks
 from search.api import router as search
 from streams.protocol.messages import Code, ProtocolError, brief, parse_json
 from streams.protocol.text import refuse_nul
@@ -77,6 +78,7 @@ api.add_router("", usage)
 api.add_router("", inbox)
 api.add_router("", search)
 api.add_router("", attachments)
+api.add_router("", webhooks)
 api.add_router("", tokens)
 api.add_router("", device)
 api.add_router("", audit)

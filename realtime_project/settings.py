@@ -1,5 +1,6 @@
 """Settings: everything an operator may change comes from the environment (docs/reference/settings.md lists it)."""
 
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,14 @@ from realtime_project.secret_key import channel_layer_key, generated_key, strong
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
+
+
+def _network(given: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(given)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"WEBHOOK_NETWORKS: expected networks like 10.1.0.0/16: {error}") from None
+
 
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
 DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -28,6 +37,15 @@ PORT = env.int("PORT", default=8000)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=sorted({"localhost", "127.0.0.1", "[::1]", HOST}))
 # Full origins (https://app.example.com) of other front ends; the server's own origin is always allowed.
 ALLOWED_ORIGINS = env.list("ALLOWED_ORIGINS", default=[])
+
+# Where people and other systems reach this server; empty: http://HOST:PORT.
+PUBLIC_URL = env.str("PUBLIC_URL", default="").rstrip("/")
+if PUBLIC_URL and not PUBLIC_URL.startswith(("http://", "https://")):
+    raise ImproperlyConfigured(f"PUBLIC_URL: expected an address like https://agents.example.com, got {PUBLIC_URL!r}")
+# Networks beside the public internet that webhooks may reach, such as 10.1.0.0/16, also unencrypted.
+WEBHOOK_NETWORKS = [_network(given) for given in env.list("WEBHOOK_NETWORKS", default=[])]
+# After the first failed attempt to deliver; the pauses grow to 720 times as much.
+WEBHOOK_RETRY_SECONDS = env.float("WEBHOOK_RETRY_SECONDS", default=5.0)
 
 # An agent that isn't running and has been silent for this many days is archived; 0: never.
 AGENT_ARCHIVE_DAYS = env.float("AGENT_ARCHIVE_DAYS", default=14.0)
@@ -88,6 +106,7 @@ INSTALLED_APPS = [
     "workspaces",
     "agents",
     "search",
+    "notifications",
     "realtime_project",
 ]
 

@@ -10,6 +10,7 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("workspaces.urls")),
     path("", include("agents.urls")),
+    path("", include("notifications.urls")),
     path("admin/", admin.site.urls),
     path("api/", api.urls),
     path("healthz", views.health, name="health"),

@@ -24,7 +24,7 @@ from workspaces.events import WORKSPACE_UPDATED, Change
 
 DOCS = ROOT / "docs"
 PAGES = sorted([ROOT / "README.md", *DOCS.rglob("*.md"), ROOT / "clients/python/README.md"])
-OURS = {"realtime_project", "search", "agents", "workspaces", "accounts", "streams"}
+OURS = {"realtime_project", "notifications", "search", "agents", "workspaces", "accounts", "streams"}
 
 
 def page(name: str) -> str:

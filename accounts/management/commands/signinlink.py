@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.links import local_url, sign_in_link
+from accounts.links import public_url, sign_in_link
 
 
 class Command(BaseCommand):
@@ -13,7 +13,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")
-        parser.add_argument("--url", default=local_url(), help="the server's address (default: %(default)s)")
+        parser.add_argument("--url", default=public_url(), help="the server's address (default: %(default)s)")
 
     def handle(self, *args: Any, username: str, url: str, **options: Any) -> None:
         user = get_user_model()._default_manager.filter(username=username, is_active=True).first()

@@ -1,0 +1,1 @@
+"""Tells other systems what happens to agents: webhooks, which follow the log."""
