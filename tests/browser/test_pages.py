@@ -98,9 +98,8 @@ def test_a_transcript_can_be_reached_by_keyboard(tab: Page, live: LiveServer, pl
     expect(tab.get_by_role("link", name="Skip to content")).to_be_focused()
     tab.keyboard.press("Enter")
     agent = tab.locator(".agent-row a")
-    before = ("breadcrumb", "agents", "people", "usage", "webhooks", "limits", "audit log")
-    before += ("search", "status", "notifications")
-    for _ in (*before, "agent"):
+    sections = ("agents", "people", "usage", "webhooks", "limits", "audit log")
+    for _ in ("breadcrumb", *sections, "search", "status", "notifications", "agent"):
         if not agent.evaluate("one => one === document.activeElement"):
             tab.keyboard.press("Tab")
     expect(agent).to_be_focused()
