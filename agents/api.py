@@ -66,6 +66,7 @@ class AgentOut(Camel):
     plan: dict[str, Any] | None = Field(None, description="the plan it last reported")
     usage: dict[str, Any] | None = Field(None, description="the usage it last reported")
     seen: int | None = Field(None, description="the seq up to which the caller has seen the agent")
+    dismissed: int | None = Field(None, description="the seq of the newest status that the caller has dismissed")
     needs: Need | None = Field(None, description="why it needs the caller; null: it doesn't")
 
 

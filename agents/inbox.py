@@ -28,33 +28,57 @@ class InboxSeen(InboxEvent):
     seq: int
 
 
-@transaction.atomic
+class InboxDismissed(InboxEvent):
+    """`inbox:dismissed`: the user has dismissed the status that an agent had at `seq`."""
+
+    type = "inbox:dismissed"
+    agent_id: uuid.UUID
+    seq: int
+
+
 def mark_seen(user_id: int, agent_id: uuid.UUID, seq: int) -> int:
     """Record that a user has seen an agent up to `seq`. Returns how far they have seen it, which never decreases.
 
     Raises ProtocolError: NOT_FOUND, and INVALID_MESSAGE for a seq that the agent's stream has not reached.
     """
+    return _advance("seq", user_id, InboxSeen(agent_id=agent_id, seq=seq))
+
+
+def dismiss(user_id: int, agent_id: uuid.UUID, seq: int) -> int:
+    """Record that a user has dismissed an agent's status of the event `seq`. Returns the newest they have dismissed.
+
+    Raises ProtocolError as `mark_seen` does.
+    """
+    return _advance("dismissed", user_id, InboxDismissed(agent_id=agent_id, seq=seq))
+
+
+@transaction.atomic
+def _advance(field: str, user_id: int, event: InboxSeen | InboxDismissed) -> int:
+    """Move a user's position in an agent's stream forward, and tell their inbox."""
+    agent_id, seq = event.agent_id, event.seq
     if not Agent.objects.select_for_update().filter(pk=agent_id).exists():
         raise ProtocolError(Code.NOT_FOUND, f"there is no agent {agent_id}")
     with log.writing([inbox_stream(user_id)]) as writer:  # one at a time per user
         head = log.spans([agent_stream(agent_id)])[agent_stream(agent_id)].head
         if seq > head:
             raise ProtocolError(Code.INVALID_MESSAGE, f"seq: expected at most {head}, the newest event's; got {seq}")
-        before = Seen.objects.filter(user=user_id, agent=agent_id).values_list("seq", flat=True).first() or 0
+        before = Seen.objects.filter(user=user_id, agent=agent_id).values_list(field, flat=True).first() or 0
         if seq <= before <= head:  # `before` is beyond the head if the log was restored from a backup
             return before
-        Seen.objects.update_or_create(user_id=user_id, agent_id=agent_id, defaults={"seq": seq})
-        tell(writer, user_id, InboxSeen(agent_id=agent_id, seq=seq))
+        Seen.objects.update_or_create(user_id=user_id, agent_id=agent_id, defaults={field: seq})
+        tell(writer, user_id, event)
     return seq
 
 
 def with_needs(states: Collection[dict[str, Any]], user_id: int) -> list[dict[str, Any]]:
     """States of agents, each with how far a user has `seen` it and why it `needs` their attention."""
     rows = Seen.objects.filter(user=user_id, agent__in=[state["id"] for state in states])
-    seen = {str(agent_id): seq for agent_id, seq in rows.values_list("agent", "seq")}
-    return [
-        state | {"seen": seen.get(state["id"], 0), "needs": needs(state, seen.get(state["id"], 0))} for state in states
-    ]
+    known = {str(agent_id): positions for agent_id, *positions in rows.values_list("agent", "seq", "dismissed")}
+    found = []
+    for state in states:
+        seen, dismissed = known.get(state["id"], (0, 0))
+        found.append(state | {"seen": seen, "dismissed": dismissed, "needs": needs(state, seen, dismissed)})
+    return found
 
 
 class InboxKind(Kind):
@@ -80,18 +104,22 @@ class InboxKind(Kind):
         return [Scope.SEE | limits.scopes if limits.everywhere else Scope.SEE for limits, _ in queries]
 
     def states(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, State]:
-        seen: defaultdict[int, list[tuple[str, int]]] = defaultdict(list)
+        positions: defaultdict[int, list[tuple[str, int, int]]] = defaultdict(list)
         rows = Seen.objects.filter(user__in=[key.int for key in keys], agent__archived_at=None)
-        for user_id, agent_id, seq in rows.values_list("user", "agent", "seq").iterator():
-            seen[user_id].append((str(agent_id), seq))
-        return {key: _paged(seen[key.int]) for key in keys}
+        for user_id, agent_id, seq, dismissed in rows.values_list("user", "agent", "seq", "dismissed").iterator():
+            positions[user_id].append((str(agent_id), seq, dismissed))
+        return {key: _paged(positions[key.int]) for key in keys}
 
 
-def _paged(seen: Sequence[tuple[str, int]]) -> State:
+def _paged(positions: Sequence[tuple[str, int, int]]) -> State:
     """The state of an inbox: as many positions as fit the first page, and the rest in further pages."""
-    chunks = [seen[start : start + PAGE_POSITIONS] for start in range(0, len(seen) or 1, PAGE_POSITIONS)]
-    pages = [
-        {"seen": dict(chunk), **({"more": True} if number < len(chunks) else {})}
+    chunks = [positions[start : start + PAGE_POSITIONS] for start in range(0, len(positions) or 1, PAGE_POSITIONS)]
+    pages: list[dict[str, Any]] = [
+        {
+            "seen": {agent_id: seq for agent_id, seq, _ in chunk},
+            "dismissed": {agent_id: dismissed for agent_id, _, dismissed in chunk if dismissed},
+            **({"more": True} if number < len(chunks) else {}),
+        }
         for number, chunk in enumerate(chunks, 1)
     ]
     first, *rest = pages

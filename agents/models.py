@@ -124,11 +124,12 @@ class Request(models.Model):
 
 
 class Seen(models.Model):
-    """How far a user has seen an agent's stream."""
+    """How far a user has seen an agent's stream, and which failure they have dismissed."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False)
     agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="+")
-    seq = models.BigIntegerField()
+    seq = models.BigIntegerField(default=0)
+    dismissed = models.BigIntegerField(default=0, help_text="the seq of the status they have dismissed; 0: none")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user", "agent"], name="one_position_per_person")]

@@ -13,18 +13,24 @@ class Need(StrEnum):
     REQUEST = "request"
     WAITING = "waiting"
     FAILED = "failed"
+    LOST = "lost"
     TURN = "turn"
 
 
-def needs(state: Mapping[str, Any], seen: int) -> Need | None:
-    """Why an agent in this state needs a user who has seen its stream up to `seen`; None if it doesn't."""
+def needs(state: Mapping[str, Any], seen: int, dismissed: int = 0) -> Need | None:
+    """Why an agent in this state needs a user who has seen its stream up to `seen`; None if it doesn't.
+
+    `dismissed` is the seq of the last status that the user has dismissed: a failure, or a lost runner.
+    """
     if state["requests"] or state.get("moreRequests"):
         return Need.REQUEST
     match state["status"]:
         case Status.WAITING:
             return Need.WAITING
-        case Status.ERROR:
+        case Status.ERROR if state["statusSeq"] > dismissed:
             return Need.FAILED
+        case Status.OFFLINE if state.get("reason") == "lost" and state["statusSeq"] > dismissed:
+            return Need.LOST
         case Status.IDLE | Status.FINISHED if state["statusSeq"] > seen:
             return Need.TURN
     return None

@@ -16,10 +16,9 @@ from accounts import audit
 from accounts.actor import Actor
 from accounts.audit import Action
 from accounts.tokens import recheck_patterns
-from agents import attachments, folding, leases, media
+from agents import attachments, folding, inbox, leases, media
 from agents.changes import agent_stream
 from agents.events import AgentEvent, Outcome, StatusReport, Terminated, Updated
-from agents.inbox import mark_seen
 from agents.labels import Labels, merged
 from agents.models import KEY_LENGTH, Agent, Attachment, Request, Status
 from agents.publications import Publication, Published, Store, restore
@@ -272,11 +271,13 @@ class AgentService:
 
     @staticmethod
     def mark_seen(user_id: int, agent_id: uuid.UUID, seq: int) -> int:
-        """Record that a user has seen an agent up to `seq`. Returns how far they have seen it, which never decreases.
+        """Record how far a user has seen an agent's stream; see `inbox.mark_seen`."""
+        return inbox.mark_seen(user_id, agent_id, seq)
 
-        INVALID_MESSAGE is raised for a seq beyond the newest of the agent's stream.
-        """
-        return mark_seen(user_id, agent_id, seq)
+    @staticmethod
+    def dismiss(user_id: int, agent_id: uuid.UUID, seq: int) -> int:
+        """Record that a user has dismissed the status set by the event `seq`; see `inbox.dismiss`."""
+        return inbox.dismiss(user_id, agent_id, seq)
 
     @staticmethod
     @transaction.atomic

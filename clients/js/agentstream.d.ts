@@ -249,6 +249,8 @@ export type Updated = { [C in keyof Changes]: { workspaceId: string; change: C; 
 /** What the user has seen, by agent: the seq of the last event. */
 export interface Inbox {
   seen: Record<string, number>;
+  /** Agents without one have no dismissed status. */
+  dismissed?: Record<string, number>;
   /** True if `seen` is incomplete: `positions` messages with the rest follow. */
   more?: boolean;
 }
@@ -257,7 +259,7 @@ export interface MorePositions extends Inbox {
   more: boolean;
 }
 
-/** The user has seen the agent up to `seq`, on any device. */
+/** The user has seen the agent up to `seq`, or dismissed the status it had there, on any device. */
 export interface Seen {
   agentId: string;
   seq: number;
@@ -329,12 +331,16 @@ export type AgentEvent =
 
 export type WorkspaceEvent = StreamEvent<"workspace:updated", Updated>;
 
-export type InboxEvent = StreamEvent<"inbox:seen", Seen> | StreamEvent<"inbox:workspace", InboxWorkspace>;
+export type InboxEvent =
+  | StreamEvent<"inbox:seen", Seen>
+  | StreamEvent<"inbox:dismissed", Seen>
+  | StreamEvent<"inbox:workspace", InboxWorkspace>;
 
 export interface InboxListeners extends CommonListeners<Inbox, InboxEvent> {
   /** More of a state that said `more`, until this says no more. Not an event. */
   positions: [payload: MorePositions, message: Message<"inbox:positions", MorePositions>];
   seen: [payload: Seen, event: StreamEvent<"inbox:seen", Seen>];
+  dismissed: [payload: Seen, event: StreamEvent<"inbox:dismissed", Seen>];
   workspace: [payload: InboxWorkspace, event: StreamEvent<"inbox:workspace", InboxWorkspace>];
 }
 

@@ -1,14 +1,15 @@
 import type { Agent, Inbox, InboxEvent, MorePositions } from "./agentstream.js";
 
 /**
- * Why an agent needs a user: it has an open request, waits for a person, has failed, or has finished or become idle after
- * what they have seen.
+ * Why an agent needs a user: it has an open request, waits for a person, has failed or lost its runner and they have not
+ * dismissed that, or has finished or become idle after what they have seen.
  */
-export type Need = "request" | "waiting" | "failed" | "turn";
+export type Need = "request" | "waiting" | "failed" | "lost" | "turn";
 
 export function needs(
-  agent: Pick<Agent, "status"> & Partial<Pick<Agent, "statusSeq" | "requests" | "moreRequests">>,
+  agent: Pick<Agent, "status"> & Partial<Pick<Agent, "reason" | "statusSeq" | "requests" | "moreRequests">>,
   seen?: number,
+  dismissed?: number,
 ): Need | null;
 
 /** What the user has seen, kept current by what an inbox's subscription tells. */
@@ -21,4 +22,6 @@ export class InboxState {
   apply(event: InboxEvent): boolean;
   /** Up to which seq the agent has been seen; 0: not at all. */
   seen(agentId: string): number;
+  /** The seq of the agent's newest status that was dismissed; 0: none. */
+  dismissed(agentId: string): number;
 }

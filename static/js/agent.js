@@ -19,15 +19,13 @@ import { Transcript } from "./transcript/transcript.js";
 /** How many events the page starts with, and how many before an event that the address points to. */
 const EVENTS_BACK = 500;
 const EVENTS_BEFORE_TARGET = 50;
-/** How many requests are shown at first. */
-const MAX_CARDS = 10;
 
 const page = document.getElementById("agent");
 const part = partsOf(page);
 const { agent: agentId, workspace: workspaceId } = page.dataset;
 const header = new Header(page, agentId);
 const composer = new Composer(part("composer"), agentId);
-const requests = new RequestCards(part("requests"), agentId, { limit: MAX_CARDS });
+const requests = new RequestCards(part("requests"), agentId);
 requests.readonly = part("requests").hasAttribute("data-readonly");
 /** Created when first opened. @type {import("./transcript/timeline.js").Timeline | null} */
 let timeline = null;

@@ -1,15 +1,15 @@
 import "./lib/copy.js";
 import { Board } from "./board/board.js";
-import { arrange, element, partsOf } from "./lib/dom.js";
+import { arrange, partsOf } from "./lib/dom.js";
 import { plural } from "./lib/format.js";
 import { inbox } from "./lib/inbox.js";
 import { shortcuts } from "./lib/shortcuts.js";
-import { attention, reasonName } from "./lib/status.js";
+import { isUrgent } from "./lib/status.js";
 import { followWorkspaces } from "./lib/workspaces.js";
 
 const home = document.getElementById("home");
 const part = partsOf(home);
-const board = new Board(part("board"), { withWorkspace: true, title: document.title });
+const board = new Board(part("board"), { withWorkspace: true });
 const cards = new Map([...part("strip").children].map((card) => [card.dataset.workspace, card]));
 const agentCounts = new Map(); // of the workspaces whose state has arrived
 
@@ -36,23 +36,15 @@ function show(id, workspace) {
   const { name, agents } = workspace;
   const card = cards.get(id);
   card.querySelector("a").textContent = name;
-  card.querySelector("[data-count]").textContent = agents.size ? plural(agents.size, "agent") : "No agents yet";
-  card.querySelector("[data-urgent-counts]").replaceChildren(...urgentCounts([...agents.values()]));
+  card.querySelector("[data-count]").textContent = plural(agents.size, "agent");
+  const urgent = [...agents.values()].filter((agent) => isUrgent({ ...agent, needs: inbox().needs(agent) })).length;
+  const badge = card.querySelector("[data-urgent-count]");
+  badge.textContent = urgent;
+  badge.title = `${urgent} ${urgent === 1 ? "needs" : "need"} you`;
+  badge.hidden = !urgent;
   board.show(id, workspace);
   agentCounts.set(id, agents.size);
   showEmpty();
-}
-
-/** How many agents need attention, by reason. */
-function urgentCounts(agents) {
-  const reasons = agents.map((agent) => attention({ ...agent, needs: inbox().needs(agent) }));
-  return ["asks", "error", "waiting", "turn", "context"]
-    .map((reason) => [reason, reasons.filter((one) => one === reason).length])
-    .filter(([, count]) => count)
-    .map(([reason, count]) => {
-      const text = `${count} ${reasonName(reason, count)}`;
-      return element("li", { "data-status": reason, "data-urgent": true }, element("span", { class: "shape" }), text);
-    });
 }
 
 function end(id) {
@@ -77,4 +69,4 @@ followWorkspaces([...cards.keys()], {
   onupdate: (update) => board.updated(update),
   onended: end,
 });
-shortcuts({ "/": ["Search agents", () => part("filter-words").focus()] });
+shortcuts({ "/": ["Filter agents", () => part("filter-words").focus()] });

@@ -7,7 +7,7 @@ import { followWorkspace, showEnd, showHeader } from "./lib/workspaces.js";
 const page = document.getElementById("workspace");
 const part = partsOf(page);
 const id = page.dataset.workspace;
-const board = new Board(page, { title: document.title });
+const board = new Board(page);
 
 function render(workspace) {
   showHeader(page, workspace);
@@ -16,7 +16,8 @@ function render(workspace) {
   const isViewer = workspace.members.myRole === "viewer";
   part("empty-viewer").hidden = !isViewer;
   part("empty-operator").hidden = isViewer;
-  board.title = `${workspace.name} · Agentstream`;
+  const title = `${workspace.name} · Agentstream`;
+  if (!document.title.endsWith(title)) document.title = title;
   board.show(id, workspace);
 }
 
@@ -27,4 +28,4 @@ function end({ reason }) {
 }
 
 followWorkspace(id, { onchange: render, onupdate: (update) => board.updated(update), onended: end });
-shortcuts({ "/": ["Search agents", () => part("filter-words").focus()] });
+shortcuts({ "/": ["Filter agents", () => part("filter-words").focus()] });

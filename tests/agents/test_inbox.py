@@ -269,3 +269,55 @@ def test_a_large_inbox_is_sent_in_pages(pair: Cluster, person: Person) -> None:
             assert sum(seq == 3 for seq in seen.values()) >= 2500
 
     asyncio.run(scenario())
+
+
+def test_a_dismissed_failure_stays_dismissed_for_that_person_until_the_status_changes(
+    pair: Cluster, person: Person
+) -> None:
+    async def scenario() -> None:
+        workspace, agent_id = await asyncio.to_thread(agent_of, pair.api)
+        await asyncio.to_thread(person.join, workspace)
+        failed = await asyncio.to_thread(report, pair.api, agent_id, "error")
+        needs = lambda api: api.get(f"/agents/{agent_id}").data["needs"]  # noqa: E731
+        async with person.socket(0) as device:
+            await inbox(device)
+            dismissed = await asyncio.to_thread(person.api(1).post, f"/agents/{agent_id}/dismiss", {"seq": failed})
+            assert (dismissed.status, dismissed.data) == (200, {"agentId": agent_id, "seq": failed})
+            assert await told(device) == ("inbox:dismissed", {"agentId": agent_id, "seq": failed})
+        assert (await asyncio.to_thread(person.api().get, f"/agents/{agent_id}")).data["dismissed"] == failed
+        assert await asyncio.to_thread(needs, person.api()) is None
+        assert await asyncio.to_thread(needs, pair.api) == "failed"  # for everybody else
+        await asyncio.to_thread(report, pair.api, agent_id, "running")
+        await asyncio.to_thread(report, pair.api, agent_id, "error")
+        assert await asyncio.to_thread(needs, person.api()) == "failed"
+
+    asyncio.run(scenario())
+
+
+def test_the_agents_that_need_a_user_are_listed_by_how_long_they_have_waited(pair: Cluster, person: Person) -> None:
+    workspace = pair.api.workspace("A team")["id"]
+    hidden = pair.api.workspace("Another team")["id"]
+    person.join(workspace)
+    ids = {name: pair.api.agent(workspace, name)["id"] for name in ("broken", "asking", "idle", "fine", "done")}
+    report(pair.api, ids["broken"], "error")
+    request = {"requestId": "r", "kind": "input", "title": "Which port?", "options": []}
+    assert pair.api.post(f"/agents/{ids['asking']}/requests", request).status == 201
+    for name, status in (("idle", "running"), ("idle", "idle"), ("fine", "running"), ("done", "finished")):
+        report(pair.api, ids[name], status)
+    report(pair.api, pair.api.agent(hidden, "elsewhere")["id"], "error")
+
+    def here() -> list[Any]:
+        listed = person.api(1).get("/needs").data
+        assert listed["count"] >= len(listed["agents"])
+        return [agent for agent in listed["agents"] if agent["workspaceName"] in ("A team", "Another team")]
+
+    found = here()
+    assert [(agent["name"], agent["needs"], agent["asks"]) for agent in found] == [
+        ("asking", "request", "Which port?"),
+        ("idle", "turn", ""),
+        ("broken", "failed", ""),
+    ]
+    assert person.api().post(f"/agents/{ids['idle']}/seen", {"seq": 2}).status == 200
+    dismissed = {"seq": found[-1]["statusSeq"]}
+    assert person.api().post(f"/agents/{ids['broken']}/dismiss", dismissed).status == 200
+    assert [agent["name"] for agent in here()] == ["asking"]

@@ -49,6 +49,18 @@ def press(card: Locator, key: str) -> None:
     card.page.keyboard.press(key)
 
 
+def step(page: Page, to: str) -> Locator:
+    """Go to the next request in the stack, which must be the one with this title."""
+    page.get_by_role("button", name="Next request").click()
+    expect(card(page, to)).to_be_visible()
+    return card(page, to)
+
+
+def ended(how: str, given: str = "") -> re.Pattern[str]:
+    """How a request ended, by whom, when, and what was answered: "Approved by you, 09:05"."""
+    return re.compile(rf"^{re.escape(how)}, \d\d:\d\d{re.escape(f': {given}' if given else '')}$")
+
+
 def outcome(page: Page, title: str = "") -> Locator:
     return card(page, title).locator(".request-outcome")
 

@@ -53,7 +53,7 @@ def test_a_person_answers_a_waiting_process_and_sees_it_continue(
     head, box = reader.locator(".agent-head"), reader.get_by_role("textbox", name="Answer this agent")
     with running(runners, *command, name="worker", options=("--adapter", "claude")) as process:
         expect(head).to_contain_text(re.compile("Waiting *for approval"), timeout=20_000)
-        card = reader.get_by_role("article", name="Permission: May Bash be used?")
+        card = reader.get_by_role("article", name="Permission: Allow Bash?")
         expect(card).to_contain_text("make deploy")
         settled(card).get_by_role("button", name="Allow").click()
         expect(reader.get_by_text("I may deploy: allow")).to_be_visible(timeout=10_000)

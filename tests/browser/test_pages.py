@@ -140,7 +140,7 @@ def test_on_a_phone_an_agents_name_is_never_cut(tab: Page, live: LiveServer, pla
         tab.goto(path)
         written = tab.locator(shown).filter(has_text=name)
         expect(written).to_be_visible()
-        expect(tab.locator(".agent-asks:visible, .panel agent-status").first).to_be_visible()
+        expect(tab.locator("agent-status:visible").first).to_be_visible()
         cut = written.evaluate("one => [one.scrollWidth - one.clientWidth, one.scrollHeight - one.clientHeight]")
         assert cut == [0, 0], path
 

@@ -12,8 +12,8 @@ from tests.support.server import LiveServer
 pytestmark = pytest.mark.browser
 
 
-def needs_attention(page: Page) -> Locator:
-    return page.get_by_role("region", name="Needs attention")
+def done(page: Page) -> Locator:
+    return page.get_by_role("region", name="Done, unseen")
 
 
 def open_board(page: Page, live: LiveServer, place: Place) -> None:
@@ -27,23 +27,22 @@ def test_a_finished_agent_needs_you_until_you_have_seen_its_transcript_on_any_de
 ) -> None:
     board, phone = fresh_browser().new_page(), fresh_browser().new_page()
     open_board(board, live, place)
-    expect(needs_attention(board)).to_be_hidden()
+    expect(done(board)).to_be_hidden()
     place.status("running")
     place.say("done\n")
     place.status("finished")
-    expect(needs_attention(board)).to_contain_text("worker")
-    expect(needs_attention(board)).to_contain_text("your turn")
+    expect(done(board)).to_contain_text("worker")
     sign_in(phone, live)
     phone.goto(place.agent_url)
     expect(phone.locator(".entries")).to_contain_text("done")
-    expect(needs_attention(board)).to_be_hidden()
+    expect(done(board)).to_be_hidden()
     assert place.api.get(f"/agents/{place.agent['id']}").data["needs"] is None
     with phone.expect_response(lambda response: response.url.endswith("/seen")):
         place.status("running")
         place.status("idle")
     expect(phone.locator("agent-status")).to_contain_text("Idle")
     expect(board.locator(".agent-row", has_text="worker")).to_contain_text("Idle")
-    expect(needs_attention(board)).to_be_hidden()
+    expect(done(board)).to_be_hidden()
 
 
 def test_a_transcript_scrolled_up_does_not_count_as_seen(live: LiveServer, place: Place, tab: Page) -> None:

@@ -17,6 +17,10 @@ from tests.support.server import LiveServer
 pytestmark = pytest.mark.browser
 
 
+def group(page: Page, name: str) -> Locator:
+    return page.get_by_role("region", name=name)
+
+
 def row(page: Page, name: str) -> Locator:
     return page.locator(".agent-row", has_text=name)
 
@@ -32,7 +36,6 @@ def board(tab: Page, live: LiveServer, place: Place) -> Page:
 def test_status_and_context_change_without_reload(board: Page, place: Place) -> None:
     worker = row(board, "worker")
     expect(worker).to_contain_text("Idle")
-    expect(worker).to_contain_text("No context reported")
     place.status("running")
     place.context(42)
     expect(worker).to_contain_text("Running")
@@ -40,17 +43,22 @@ def test_status_and_context_change_without_reload(board: Page, place: Place) -> 
 
 
 def test_agents_that_need_a_person_come_first(board: Page, place: Place) -> None:
-    attention = board.get_by_role("region", name="Needs attention")
-    expect(attention).to_be_hidden()
+    needs, running, inactive = (group(board, name) for name in ("Needs you", "Running", "Inactive"))
+    expect(needs).to_be_hidden()
     place.api.agent(place.workspace["id"], "another")
     place.status("waiting", "awaiting_approval")
-    expect(attention).to_contain_text("worker")
-    expect(attention).to_contain_text("for approval")
-    expect(board).to_have_title(re.compile(r"^\(1\) "))
+    expect(needs).to_contain_text("worker")
+    expect(needs).to_contain_text("for approval")
+    expect(board).to_have_title(re.compile(r"^\(\d+\) "))
     place.status("running")
-    expect(attention).to_be_hidden()
+    expect(needs).to_be_hidden()
     place.context(95)
-    expect(attention).to_contain_text("95 %")
+    expect(running).to_contain_text("context almost full")
+    expect(needs).to_be_hidden()
+    place.status("finished")
+    expect(group(board, "Done, unseen")).to_contain_text("95 %")
+    expect(board.get_by_text("context almost full")).to_have_count(0)
+    expect(inactive).to_contain_text("another")
 
 
 def test_agents_come_and_go(board: Page, place: Place) -> None:
@@ -89,8 +97,8 @@ def test_home_shows_every_agent_with_its_last_line_and_counts_live(board: Page, 
     expect(worker).to_contain_text("now")
     card = board.locator(".workspace-card", has_text=place.workspace["name"])
     place.status("waiting", "awaiting_input")
-    expect(card).to_contain_text("1 waiting")
-    expect(board.get_by_role("region", name="Needs attention")).to_contain_text(place.workspace["name"])
+    expect(card.get_by_title("1 needs you")).to_have_text("1")
+    expect(group(board, "Needs you")).to_contain_text(place.workspace["name"])
     expect(worker).to_contain_text("for input")
     expect(board).to_have_title(re.compile(r"^\(\d+\) Overview"))
     expect(board.locator("link[rel=icon]")).to_have_attribute("href", re.compile("mark-urgent"))
@@ -103,17 +111,17 @@ def test_search_and_filter_by_status_are_in_the_address(board: Page, place: Plac
     assert place.api.post(f"/agents/{other['id']}/status", {"status": "running"}).status == 201
     expect(board.get_by_role("region", name="Running")).to_contain_text("another")
     board.locator("main").press("/")
-    board.get_by_role("searchbox", name="Search agents").fill("WORK")
+    board.get_by_role("searchbox", name="Filter agents").fill("WORK")
     expect(board.locator(".agent-row")).to_have_count(1)
     board.get_by_role("button", name="1 running").click()
-    expect(board.get_by_text("No matching agents.")).to_be_visible()
+    expect(board.get_by_text("No agents match.")).to_be_visible()
     expect(board).to_have_url(re.compile(r"\?q=WORK&status=running$"))
     board.reload()
-    expect(board.get_by_text("No matching agents.")).to_be_visible()
-    board.get_by_role("button", name="Show all").click()
+    expect(board.get_by_text("No agents match.")).to_be_visible()
+    board.get_by_role("button", name="Clear filters").click()
     expect(board.locator(".agent-row")).to_have_count(2)
     place.status("error")
-    board.get_by_role("button", name="1 error").click()
+    board.get_by_role("button", name="1 failed").click()
     expect(board.locator(".agent-row .agent-name")).to_have_text(["worker"])
 
 
@@ -129,17 +137,22 @@ def test_with_notifications_on_a_person_is_notified_when_an_agent_starts_waiting
     place.status("error")
     board.reload()
     expect(row(board, "worker")).to_contain_text("Error")
-    board.get_by_role("button", name="Notify me").click()
-    expect(board.get_by_role("button", name="Notify me")).to_have_attribute("aria-pressed", "true")
+    board.get_by_role("button", name=re.compile("need you|needs you")).click()
+    board.get_by_role("button", name="Notifications off").click()
+    expect(board.get_by_role("button", name="Notifications on")).to_have_attribute("aria-pressed", "true")
     place.status("running")
     expect(row(board, "worker")).to_contain_text("Running")
     place.status("waiting", "awaiting_approval")
     expect(row(board, "worker")).to_contain_text("Waiting")
     place.context(50)
     expect(row(board, "worker")).to_contain_text("50 %")
-    shown = board.evaluate("window.shown")
-    name = place.workspace["name"]
-    assert shown == [["worker", f"Waiting for approval · {name}", place.agent["id"]]]
+    told = ["worker", f"Waiting for you · {place.workspace['name']}", place.agent["id"]]
+    shown: list[list[str]] = []
+    deadline = time.monotonic() + 15
+    while told not in shown and time.monotonic() < deadline:
+        board.wait_for_timeout(50)
+        shown = board.evaluate("window.shown")
+    assert [one for one in shown if one[2] == place.agent["id"]] == [told]
 
 
 def test_a_running_agent_silent_for_long_needs_attention(board: Page, place: Place) -> None:
@@ -150,11 +163,10 @@ def test_a_running_agent_silent_for_long_needs_attention(board: Page, place: Pla
     board.reload()
     # A busy machine may take a minute or two for this.
     expect(row(board, "worker")).to_contain_text(re.compile("[678]m ago"))
-    attention = board.get_by_role("region", name="Needs attention")
-    expect(attention).to_be_hidden()
+    running = group(board, "Running")
     board.clock.fast_forward("08:00")
     # The page looks for silent agents every 15 s.
-    expect(attention).to_contain_text(re.compile(r"silent for 1\d min"), timeout=60_000)
+    expect(running).to_contain_text(re.compile(r"no output for 1\d min"), timeout=60_000)
 
 
 AGENTS = """
@@ -199,7 +211,7 @@ def test_many_live_agents_stay_smooth(
         root.output(agent, f"hello {page}\n")
     for agent in agents[:30]:
         root.post(f"/agents/{agent}/status", {"status": "waiting"})
-    expect(tab.get_by_role("region", name="Needs attention").locator(".agent-row").nth(29)).to_be_attached()
+    expect(group(tab, "Needs you").locator(".agent-row").nth(29)).to_be_attached()
     expect(tab.locator(".agent-line", has_text=f"hello {page}").first).to_be_visible()
     longest = long_tasks(tab)
     figure = f"filled in {filled:.1f} s, {heap_mib(tab):.0f} MiB of heap, longest task {longest:.0f} ms"
@@ -234,7 +246,7 @@ def test_home_shows_a_new_workspace_and_drops_a_deleted_one(tab: Page, live: Liv
     members = [f"/workspaces/{workspace['id']}/members" for workspace in (first, second)]
     membership = root.post(members[0], {"user": "joiner", "role": "viewer"}).data
     later(tab)
-    expect(card(tab, "Joined first")).to_contain_text("No agents yet")
+    expect(card(tab, "Joined first")).to_contain_text("0 agents")
     expect(tab.get_by_role("heading", name="No workspaces yet")).to_be_hidden()
     expect(tab.get_by_text("ask an owner to make you an operator")).to_be_visible()
     assert root.post(members[1], {"user": "joiner", "role": "operator"}).status == 201
@@ -266,7 +278,7 @@ def test_a_workspace_created_in_another_tab_appears_on_return(tab: Page, live: L
     agent = root.agent(workspace["id"], "first there")
     root.post(f"/agents/{agent['id']}/status", {"status": "waiting"})
     tab.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-    expect(card(tab, workspace["name"])).to_contain_text("1 waiting")
+    expect(card(tab, workspace["name"]).get_by_title("1 needs you")).to_be_visible()
     expect(row(tab, "first there")).to_be_visible()
     tab.goto(f"{live.url}/pinned/?agents=")
     expect_state(tab, "Live")

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { earlier } from "../../static/js/transcript/history.js";
-import { attention, reasonText, sortByUrgency } from "../../static/js/lib/status.js";
+import { attention, reasonText, triage } from "../../static/js/lib/status.js";
 import { WorkspaceState } from "../../clients/js/workspace-state.js";
 
 const agent = (id, fields = {}) => ({ id, name: id, status: "idle", contextLevel: null, updatedAt: "t0", ...fields });
@@ -39,18 +39,29 @@ test("a workspace keeps the open requests of its agents", () => {
   assert.deepEqual([ids(), workspace.agents.get("a").moreRequests], [["r2"], 0]);
 });
 
-test("errors come first, then waiting agents, then those nearly out of context", () => {
+test("those that need the user come first, longest wait first; then failed, running, done and inactive ones", () => {
+  const waits = (id, since, more) => agent(id, { status: "waiting", needs: "waiting", since, ...more });
   const agents = [
-    agent("idle"),
+    agent("idle", { contextLevel: 99 }),
     agent("full", { status: "running", contextLevel: 81 }),
-    agent("running", { status: "running", contextLevel: 80 }),
+    agent("at work", { status: "running", contextLevel: 80 }),
+    agent("quiet", { status: "running", silentFor: 900_000 }),
+    agent("done", { status: "finished", needs: "turn", since: "t3", contextLevel: 99 }),
+    agent("turn", { status: "idle", needs: "turn", since: "t3" }),
+    waits("waiting", "t4"),
+    agent("asks", { status: "running", needs: "request", since: "t1", requests: [{ createdAt: "t5" }] }),
+    agent("failed", { status: "error", needs: "failed", since: "t6" }),
+    agent("lost", { status: "offline", reason: "lost", needs: "lost", since: "t7" }),
+    agent("dismissed", { status: "error", needs: null, since: "t7" }),
   ];
-  agents.push(agent("waiting", { status: "waiting", contextLevel: 99 }), agent("error", { status: "error" }));
   assert.deepEqual(
-    sortByUrgency(agents).map(({ id }) => id),
-    ["error", "waiting", "full", "running", "idle"],
+    triage(agents).map(({ id }) => id),
+    ["turn", "waiting", "asks", "lost", "failed", "full", "quiet", "at work", "done", "dismissed", "idle"],
   );
-  assert.deepEqual(agents.map(attention), ["error", "waiting", "context", null, null]);
+  assert.deepEqual(
+    agents.map((one) => attention(one)),
+    ["turn", "waiting", "asks", "lost", "error", "context", "silent", null, "done", null, null],
+  );
   assert.deepEqual(
     [reasonText("rate_limited"), reasonText("out_of_coffee"), reasonText(null)],
     ["rate limited", "out of coffee", ""],

@@ -8,8 +8,9 @@ import { FAST, WebSocket, serve, stamp, until } from "./scripted.mjs";
 
 const cases = JSON.parse(await readFile(new URL("../support/needs.json", import.meta.url), "utf8"));
 
-for (const { name, agent, seen, needs: expected } of cases) {
-  test(`client and server agree on who needs you: ${name}`, () => assert.equal(needs(agent, seen), expected));
+for (const { name, agent, seen, dismissed, needs: expected } of cases) {
+  test(`client and server agree on who needs you: ${name}`, () =>
+    assert.equal(needs(agent, seen, dismissed), expected));
 }
 
 const seen = (seq, agentId, upTo) => ({
@@ -83,4 +84,13 @@ test("what a user has seen is the last state with the events since", () => {
   assert.equal(state.apply(seen(5, "a", 8)), true);
   assert.equal(state.apply({ type: "inbox:news", payload: {}, seq: 6 }), false);
   assert.equal(state.seen("a"), 8);
+});
+
+test("what a user has dismissed is kept beside what they have seen", () => {
+  const state = new InboxState();
+  state.reset({ seen: { a: 3 }, dismissed: { a: 2 } }, 4);
+  assert.equal(state.apply({ type: "inbox:dismissed", payload: { agentId: "b", seq: 7 }, seq: 5 }), true);
+  assert.deepEqual([state.dismissed("a"), state.dismissed("b"), state.dismissed("c")], [2, 7, 0]);
+  state.reset({ seen: {} }, 6); // of a server that knows no dismissals
+  assert.equal(state.dismissed("b"), 0);
 });

@@ -40,7 +40,10 @@ inbox.on("subscribed", ({ state, seq }) => seen.reset(state, seq));
 inbox.on("positions", (page) => seen.add(page));
 inbox.on("event", (event) => seen.apply(event));
 inbox.on("workspace", ({ change }) => change === "added");
-const need: "request" | "waiting" | "failed" | "turn" | null = needs({ status: "idle", statusSeq: 3 }, seen.seen("id"));
+const need: "request" | "waiting" | "failed" | "lost" | "turn" | null = needs(
+  { status: "idle", statusSeq: 3 },
+  seen.seen("id"),
+);
 console.log(need);
 // @ts-expect-error a state has a status
 needs({}, 3);

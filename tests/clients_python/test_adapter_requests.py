@@ -57,7 +57,7 @@ def decided(adapter: Adapter, request: Request, resolution: Resolution) -> Any:
 def test_a_permission_shows_the_exact_action() -> None:
     adapter = made("claude")
     request = one(adapter, description="Deploy it", blocked_path="/srv", permission_suggestions=[RULE, EDITS])
-    assert (request.kind, request.title) == ("permission", "May Bash be used?")
+    assert (request.kind, request.title) == ("permission", "Allow Bash?")
     assert request.tool == {"name": "Bash", "toolCallId": "t1", "input": {"command": "make deploy"}}
     assert request.body == "Deploy it\n\nIt affects /srv."
     assert [(option.id, option.label, option.effect) for option in request.options] == [

@@ -12,4 +12,4 @@ CASES = json.loads((Path(__file__).parents[1] / "support" / "needs.json").read_t
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
 def test_client_and_server_agree_on_who_needs_you(case: dict[str, Any]) -> None:
-    assert needs(case["agent"], case["seen"]) == case["needs"]
+    assert needs(case["agent"], case["seen"], case.get("dismissed", 0)) == case["needs"]

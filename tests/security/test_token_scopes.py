@@ -71,8 +71,10 @@ ROUTES = {
     ("POST", f"{AGENT}/status"): Route({"publish"}, {"status": "running"}),
     ("POST", f"{AGENT}/context"): Route({"publish"}, {"contextLevel": 1}),
     ("POST", f"{AGENT}/seen"): Route({"watch"}, {"seq": 1}),
+    ("POST", f"{AGENT}/dismiss"): Route({"watch"}, {"seq": 1}),
     ("GET", "/search"): Route({"watch"}),
     ("GET", "/inbox/events"): Route({"watch"}),
+    ("GET", "/needs"): Route({"watch"}),
     ("GET", "/inbox/stream"): Route({"watch"}),
     ("POST", f"{AGENT}/input"): Route({"answer"}, {"content": "hello"}),
     ("POST", f"{AGENT}/signal"): Route({"answer"}, {"signal": "interrupt"}),
@@ -282,9 +284,9 @@ def test_no_scope_exceeds_the_users_role(maker: Maker, both: LiveServer, admin: 
         key for key, route in ROUTES.items() if key[0] == "GET" and "id}" in key[1] and route.scopes != {"manage"}
     ]
     assert not {key: status for key in reading if (status := called(token, key, place)) != 200}
-    own = ("POST", f"{AGENT}/seen")  # changes nothing but what the caller has seen
-    assert called(token, own, place) == 200
-    writing = [key for key in ROUTES if key[0] != "GET" and "agent_id" in key[1] and key != own]
+    own = [("POST", f"{AGENT}/{what}") for what in ("seen", "dismiss")]  # which change nothing for others
+    assert [called(token, key, place) for key in own] == [200, 200]
+    writing = [key for key in ROUTES if key[0] != "GET" and "agent_id" in key[1] and key not in own]
     assert {key: called(token, key, place) for key in writing} == dict.fromkeys(writing, 403)
 
 

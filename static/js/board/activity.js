@@ -103,7 +103,8 @@ export class Activity {
     const before = this.#known.get(id);
     if (before?.seq >= event.seq) return;
     const tail = tailOf(event, before?.tail) ?? before?.tail;
-    this.#update(id, { seq: event.seq, at: Date.parse(event.timestamp), tail, line: tail && lastLine(tail.text) });
+    const line = (tail && lastLine(tail.text)) || before?.line;
+    this.#update(id, { seq: event.seq, at: Date.parse(event.timestamp), tail, line });
     this.#onchange(id);
   }
 
@@ -112,21 +113,23 @@ export class Activity {
   }
 }
 
-/** The end of a message, which the next chunk of the same message continues. */
+/** The end of a message, which the next chunk of the same message continues. What people wrote themselves is no news to them. */
 function tailOf({ type, payload }, before) {
-  if (type === "agent:input") return { text: `${payload.from}: ${payload.content}` };
   if (type === "agent:error") return { text: payload.error.message };
-  if (type !== "agent:output" || payload.kind === "thinking") return undefined;
+  if (type !== "agent:output" || payload.kind === "thinking" || payload.role === "user") return undefined;
   const { messageId, content } = payload;
   const begin = messageId && before?.messageId === messageId ? before.text : "";
   return { messageId, text: (begin + content).slice(-TAIL_LENGTH) };
 }
 
+/** Begins or ends a block of code in Markdown, and says nothing. */
+const FENCE = /^\s*(`{3,}|~{3,})\s*[\w+-]*\s*$/;
+
 function lastLine(text) {
   return (
     stripAnsi(text)
       .split("\n")
-      .findLast((line) => line.trim())
+      .findLast((line) => line.trim() && !FENCE.test(line))
       ?.trim() ?? ""
   );
 }

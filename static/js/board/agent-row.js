@@ -1,11 +1,14 @@
 import "../../vendor/relative-time/relative-time.js";
 import "../lib/agent-elements.js";
+import { announce } from "../lib/announce.js";
+import { call } from "../lib/api.js";
 import { element } from "../lib/dom.js";
 import { formatDuration } from "../lib/format.js";
 import { isPinned, togglePin } from "../lib/pins.js";
-import { OTHER_REASONS, attention, openRequests } from "../lib/status.js";
+import { attention, openRequests } from "../lib/status.js";
 import { escapeBidi } from "../lib/visible.js";
 import { RequestCards } from "../requests/cards.js";
+import { summaryOf } from "../requests/text.js";
 
 /**
  * One agent in a list: its name, and once it is near the visible part also its status, context, last line, when that was, and what
@@ -35,15 +38,25 @@ export class AgentRow {
     this.element.row = this;
   }
 
-  /** @param {any} agent of the workspace's state, with `workspaceName`, `silentFor` and `readonly` */
-  show(agent) {
-    if (agent === this.#agent) return;
+  /**
+   * @param {any} agent of the workspace's state, with `workspaceName`, `silentFor` and `readonly`
+   * @param {boolean} [inPlace] whether the row must keep its size, unless it is the one being worked on
+   */
+  show(agent, inPlace = false) {
+    const still = inPlace && !this.element.matches(":hover, :focus-within");
+    if (!inPlace) this.element.style.removeProperty("min-height");
+    else if (agent !== this.#agent) this.#keepHeight();
+    if (agent === this.#agent && !this.#late) return;
     const before = this.#agent;
     this.#agent = agent;
+    this.#late = still;
     set(this.#name, agent.name);
     if (before && before.status !== agent.status) this.#flash();
     this.#draw();
   }
+
+  /** Whether requests have come that the row has no room for yet. */
+  #late = false;
 
   /** @param {{at?: number, line?: string}} [activity] */
   showActivity(activity = {}) {
@@ -54,15 +67,16 @@ export class AgentRow {
   /** Draws what is left out of a row that is far from the visible part. */
   complete() {
     if (this.#parts) return;
-    this.#parts = makeParts(this.id);
-    const { status, line, gauge, changed, pin, asks, where, requests } = this.#parts;
-    this.#names.append(asks, where);
+    this.#parts = this.#makeParts();
+    const { status, line, gauge, changed, buttons, where, requests } = this.#parts;
+    this.#names.append(where);
     this.#link.append(status, line, gauge, changed);
-    this.element.append(pin, requests.element);
+    this.element.append(buttons, requests.element);
     this.#draw();
   }
 
   resolve(resolution) {
+    this.#keepHeight();
     this.#parts?.requests.resolve(resolution);
   }
 
@@ -82,14 +96,17 @@ export class AgentRow {
 
   #draw() {
     if (!this.#parts) return;
-    const { asks, where, status, gauge, requests } = this.#parts;
+    const { where, status, gauge, requests, dismiss } = this.#parts;
     const agent = this.#agent;
-    asks.hidden = !openRequests(agent) || agent.readonly;
+    const reason = attention(agent);
     if (this.#withWorkspace) set(where, agent.workspaceName);
-    status.show({ status: agent.status, reason: reasonOf(agent) });
+    status.show({ status: agent.status, reason: reasonOf(agent, reason) });
     gauge.show(agent);
+    gauge.toggleAttribute("data-past", agent.status !== "running");
+    dismiss.hidden = reason !== "error" && reason !== "lost";
+    dismiss.setAttribute("aria-label", `Dismiss ${agent.name}`);
     requests.readonly = agent.readonly;
-    requests.reset(agent);
+    if (!this.#late) requests.reset(agent);
     this.showPin();
     this.#drawActivity();
   }
@@ -100,35 +117,60 @@ export class AgentRow {
     const { changed } = this.#parts;
     const time = new Date(Math.max(at ?? 0, Date.parse(this.#agent.updatedAt))).toISOString();
     if (changed.getAttribute("datetime") !== time) changed.setAttribute("datetime", time);
-    set(this.#parts.line, escapeBidi(line.slice(0, 240)));
+    const [asked] = this.#agent.requests ?? [];
+    this.#parts.line.toggleAttribute("data-asks", Boolean(asked));
+    set(this.#parts.line, asked ? summaryOf(asked) : escapeBidi(line.slice(0, 240)));
   }
 
   #flash() {
     this.element.removeAttribute("data-fresh");
     requestAnimationFrame(() => this.element.setAttribute("data-fresh", ""));
   }
+
+  /** So that what shrinks in the row moves no other row. */
+  #keepHeight() {
+    if (!this.#parts || !openRequests(this.#agent ?? {})) return;
+    this.element.style.minHeight = `${this.element.offsetHeight}px`;
+  }
+
+  async #dismiss() {
+    const { id, statusSeq, name } = this.#agent;
+    this.element.setAttribute("data-dismissed", "");
+    try {
+      await call("POST", `/agents/${id}/dismiss`, { seq: statusSeq });
+      announce(`${name} dismissed.`);
+    } catch (error) {
+      announce(`Not dismissed. ${error.message}`);
+    }
+    this.element.removeAttribute("data-dismissed");
+  }
+
+  #makeParts() {
+    const pin = element("button", { type: "button", class: "agent-pin" });
+    pin.addEventListener("click", () => togglePin(this.id));
+    const dismiss = element("button", { type: "button", class: "button quiet agent-dismiss", hidden: true }, "Dismiss");
+    dismiss.addEventListener("click", () => this.#dismiss());
+    return {
+      where: element("span", { class: "agent-where" }),
+      line: element("span", { class: "agent-line" }),
+      status: element("agent-status"),
+      gauge: element("context-gauge"),
+      changed: element("relative-time", { tense: "past", "format-style": "narrow" }),
+      pin,
+      dismiss,
+      buttons: element("span", { class: "agent-buttons" }, dismiss, pin),
+      requests: new RequestCards(element("div", { class: "requests", hidden: true }), this.id),
+    };
+  }
 }
 
-/** @typedef {ReturnType<typeof makeParts>} Parts */
+/** @typedef {any} Parts */
 
-function makeParts(id) {
-  const pin = element("button", { type: "button", class: "agent-pin" });
-  pin.addEventListener("click", () => togglePin(id));
-  return {
-    asks: element("span", { class: "agent-asks", hidden: true }, "Needs you"),
-    where: element("span", { class: "agent-where" }),
-    line: element("span", { class: "agent-line" }),
-    status: element("agent-status"),
-    gauge: element("context-gauge"),
-    changed: element("relative-time", { tense: "past", "format-style": "narrow" }),
-    pin,
-    requests: new RequestCards(element("div", { class: "requests", hidden: true }), id),
-  };
-}
+const REASON_TEXT = { turn: "your turn", context: "context almost full" };
 
-function reasonOf(agent) {
-  if (agent.silentFor) return `silent for ${formatDuration(agent.silentFor / 1_000)}`;
-  return attention(agent) === "turn" ? OTHER_REASONS.turn : agent.reason;
+function reasonOf(agent, reason) {
+  if (reason === "silent") return `no output for ${formatDuration(agent.silentFor / 1_000)}`;
+  return REASON_TEXT[reason] ?? agent.reason;
 }
 
 function set(node, text = "") {

@@ -1,19 +1,16 @@
 import { announce } from "../lib/announce.js";
 import { arrange, oncePerFrame, paced } from "../lib/dom.js";
+import { plural } from "../lib/format.js";
 import { inbox } from "../lib/inbox.js";
 import { gridAddress, pins } from "../lib/pins.js";
-import { askingSince, attention, sortByUrgency } from "../lib/status.js";
+import { GROUPS, askingSince, groupOf, triage } from "../lib/status.js";
 import { askedText } from "../requests/text.js";
 import { Activity, SILENT_AFTER_MS } from "./activity.js";
 import { AgentRow } from "./agent-row.js";
-import { Alerts } from "./alerts.js";
 import { Filter } from "./filter.js";
+import { Hold } from "./hold.js";
+import { restoreScroll } from "./scroll.js";
 
-const GROUPS = {
-  attention: (agent) => attention(agent),
-  running: (agent) => agent.status === "running",
-  others: () => true,
-};
 /** An agent is unfollowed this long after its row has left the screen. */
 const UNFOLLOW_AFTER_MS = 3_000;
 /** An agent keeps its place this long after its last request was resolved, so that people see by whom. */
@@ -24,7 +21,7 @@ const MINUTE_MS = 60_000;
 /** How often to look for silent agents. */
 const REDRAW_INTERVAL_MS = 15_000;
 
-/** Agents of one or more workspaces, the urgent ones first, kept current. */
+/** Agents of one or more workspaces, the urgent ones first, kept current. While someone is at work in the list, its order stays. */
 export class Board {
   #root;
   #withWorkspace;
@@ -32,9 +29,10 @@ export class Board {
   #rows = new Map();
   #views = new Map(); // by agent, most urgent first
   #kept = new Map(); // by agent: which place it keeps, and until when
+  #placed = new Map(); // by agent: the group it is drawn in
   #activity = new Activity((id) => this.#active(id));
   #filter;
-  #alerts;
+  #hold;
   #changed = new Set();
   #render = paced(() => this.#draw());
   #renderActivity = oncePerFrame(() => this.#drawActivity());
@@ -42,14 +40,14 @@ export class Board {
 
   /**
    * @param {HTMLElement} root
-   * @param {{withWorkspace?: boolean, title: string}} options `title` is the page's, without the number of urgent agents
+   * @param {{withWorkspace?: boolean}} [options]
    */
-  constructor(root, { withWorkspace = false, title }) {
+  constructor(root, { withWorkspace = false } = {}) {
     this.#root = root;
     this.#withWorkspace = withWorkspace;
-    this.title = title;
-    this.#filter = new Filter(root, withWorkspace, this.#render);
-    this.#alerts = new Alerts(root.querySelector("[data-alerts]"));
+    this.#filter = new Filter(root, withWorkspace, () => this.#draw(true));
+    this.#hold = new Hold(root.querySelector("[data-groups]"), this.#render);
+    root.querySelector("[data-update-order]").addEventListener("click", () => this.#draw(true));
     addEventListener("pinschange", () => this.#drawPins());
     addEventListener("storage", () => this.#drawPins());
     setInterval(() => this.#render(), REDRAW_INTERVAL_MS);
@@ -88,15 +86,17 @@ export class Board {
       const readonly = !members.myRole || members.myRole === "viewer";
       for (const agent of agents.values()) views.set(agent.id, this.#viewOf(agent, name, readonly));
     }
-    const agents = sortByUrgency([...views.values()].filter(Boolean));
+    const agents = triage([...views.values()].filter(Boolean));
     this.#views = new Map(agents.map((agent) => [agent.id, agent]));
     return agents;
   }
 
   #viewOf(agent, workspaceName, readonly) {
     const [silentFor, keptSince] = [this.#silentFor(agent), this.#keptSince(agent.id)];
-    const more = { workspaceName, readonly, silentFor, keptSince, needs: inbox().needs(agent) };
     const before = this.#views.get(agent.id);
+    // Later reports change `updatedAt`, but not how long the agent has had its status.
+    const since = before?.statusSeq === agent.statusSeq ? before.since : agent.updatedAt;
+    const more = { workspaceName, readonly, silentFor, keptSince, since, needs: inbox().needs(agent) };
     const same = before?.source === agent && Object.entries(more).every(([key, value]) => before[key] === value);
     return same ? before : { ...agent, ...more, source: agent };
   }
@@ -114,25 +114,53 @@ export class Board {
     return status === "running" && silence > SILENT_AFTER_MS ? Math.floor(silence / MINUTE_MS) * MINUTE_MS : 0;
   }
 
-  #draw() {
+  #draw(wanted = false) {
     const agents = this.#update();
     const shown = agents.filter((agent) => this.#filter.passes(agent));
-    this.#forget();
-    const rest = new Set(shown);
-    for (const [name, belongs] of Object.entries(GROUPS)) {
-      const group = [...rest].filter(belongs);
-      group.forEach((agent) => rest.delete(agent));
-      this.#drawGroup(name, group);
-    }
+    const still = !wanted && this.#placed.size > 0 && this.#hold.active;
+    this.#showMoves(still ? this.#movesTo(shown) : 0);
+    if (still) this.#drawInPlace();
+    else this.#drawInOrder(shown);
     this.#filter.draw(agents, shown.length);
-    this.#alerts.review(agents, this.title);
     this.#activity.refresh(this.#views);
+  }
+
+  /** How many agents would come, go or change their group. */
+  #movesTo(shown) {
+    const moved = shown.filter((agent) => this.#placed.get(agent.id) !== groupOf(agent)).length;
+    const here = new Set(shown.map(({ id }) => id));
+    return moved + [...this.#placed.keys()].filter((id) => !here.has(id)).length;
+  }
+
+  #showMoves(count) {
+    const button = this.#root.querySelector("[data-update-order]");
+    button.hidden = !count;
+    button.textContent = `${plural(count, "change")} · Update the list`;
+  }
+
+  /** Rows say what is new, without changing their places or their sizes. */
+  #drawInPlace() {
+    for (const [id, group] of this.#placed) {
+      const [row, view] = [this.#rows.get(id), this.#views.get(id)];
+      if (view) row.show(view, true);
+      row.element.toggleAttribute("data-leaving", !view || groupOf(view) !== group);
+    }
+  }
+
+  #drawInOrder(shown) {
+    this.#forget();
+    const groups = new Map(GROUPS.map((name) => [name, []]));
+    for (const agent of shown) groups.get(groupOf(agent)).push(agent);
+    this.#placed.clear();
+    for (const [name, group] of groups) this.#drawGroup(name, group);
+    restoreScroll();
   }
 
   #drawGroup(name, agents) {
     const section = this.#root.querySelector(`[data-group="${name}"]`);
     section.hidden = !agents.length;
     section.querySelector("[data-group-count]").textContent = agents.length;
+    for (const { id } of agents) this.#placed.set(id, name);
     arrange(
       section.querySelector(".agent-list"),
       agents.map((agent) => this.#rowOf(agent)),
@@ -147,6 +175,7 @@ export class Board {
       this.#visible.observe(row.element);
     }
     row.show(agent);
+    row.element.removeAttribute("data-leaving");
     return row.element;
   }
 

@@ -1,5 +1,8 @@
 import { element } from "../lib/dom.js";
-import { OTHER_REASONS, STATUSES, attention, reasonName } from "../lib/status.js";
+import { STATUSES, attention, reasonName } from "../lib/status.js";
+
+/** What one may look for beside a status; the groups of the list tell the rest. */
+const FLAGS = ["context", "silent"];
 
 /** Which agents are shown: by words in their name (or their workspace's, if there are several) and by status. The page's address stores both. */
 export class Filter {
@@ -44,7 +47,7 @@ export class Filter {
    * @param {number} shown
    */
   draw(agents, shown) {
-    const counts = new Map([...Object.keys(STATUSES), ...Object.keys(OTHER_REASONS)].map((status) => [status, 0]));
+    const counts = new Map([...Object.keys(STATUSES), ...FLAGS].map((status) => [status, 0]));
     for (const kind of agents.flatMap(kinds)) counts.set(kind, (counts.get(kind) ?? 0) + 1);
     for (const status of this.#statuses) if (!counts.has(status)) counts.set(status, 0);
     const wanted = [...counts].filter(([status, count]) => count || this.#statuses.has(status));
@@ -58,9 +61,9 @@ export class Filter {
   }
 
   #chip(status, count) {
-    const text = `${count} ${reasonName(status, count)}`;
+    const text = `${count} ${reasonName(status)}`;
     const pressed = String(this.#statuses.has(status));
-    const urgent = STATUSES[status]?.attention || status in OTHER_REASONS;
+    const urgent = STATUSES[status]?.attention || FLAGS.includes(status);
     return element(
       "button",
       { type: "button", "data-status": status, "data-urgent": urgent, "aria-pressed": pressed },
@@ -94,7 +97,7 @@ export class Filter {
 /** An agent counts under its status, and under any other reason to look at it. */
 function kinds(agent) {
   const reason = attention(agent);
-  return reason && reason !== agent.status ? [agent.status, reason] : [agent.status];
+  return FLAGS.includes(reason) ? [agent.status, reason] : [agent.status];
 }
 
 function put(address, name, value) {

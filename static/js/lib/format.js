@@ -6,12 +6,21 @@ const clock = new Intl.DateTimeFormat(undefined, {
   second: "2-digit",
   hourCycle: "h23",
 });
+const hourAndMinute = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const fullDay = new Intl.DateTimeFormat(undefined, { dateStyle: "full" });
 const mediumDay = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 const dayAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
 /** 09:05:07 @param {Date} date */
 export const formatClock = (date) => clock.format(date);
+
+/** 09:05 today, 26 Nov 2026, 09:05 on another day. @param {string} timestamp */
+export function formatTime(timestamp) {
+  const date = new Date(timestamp);
+  return isToday(date) ? hourAndMinute.format(date) : formatDayAndTime(timestamp);
+}
+
+const isToday = (date) => date.toDateString() === new Date().toDateString();
 
 /** Thursday, 26 November 2026 @param {Date} date */
 export const formatFullDay = (date) => fullDay.format(date);
@@ -25,7 +34,7 @@ export const formatDayAndTime = (timestamp) => dayAndTime.format(new Date(timest
 /** 09:05:07 today, 26 Nov 2026, 09:05 on another day. @param {string} timestamp */
 export function formatMoment(timestamp) {
   const date = new Date(timestamp);
-  return date.toDateString() === new Date().toDateString() ? formatClock(date) : formatDayAndTime(timestamp);
+  return isToday(date) ? formatClock(date) : formatDayAndTime(timestamp);
 }
 
 /** 12,418 @param {number} count */

@@ -19,7 +19,9 @@ class Inbox extends Emitter {
       this.#state.add(page);
       this.#answered(page);
     });
-    subscription.on("seen", (_, event) => this.#state.apply(event) && this.emit("seen"));
+    const moved = (_, event) => this.#state.apply(event) && this.emit("seen");
+    subscription.on("seen", moved);
+    subscription.on("dismissed", moved);
     subscription.on("workspace", () => this.emit("workspaces"));
   }
 
@@ -31,7 +33,7 @@ class Inbox extends Emitter {
 
   /** Why an agent needs the user, if it does. @param {any} agent */
   needs(agent) {
-    return needs(agent, this.seen(agent.id));
+    return needs(agent, this.seen(agent.id), this.#complete ? this.#state.dismissed(agent.id) : Infinity);
   }
 
   /** The seq up to which the user has seen an agent. Until known, nothing counts as unseen. @param {string} agentId */

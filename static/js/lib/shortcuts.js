@@ -29,7 +29,7 @@ function list() {
 const isField = (target) => target.closest("input, textarea, select, [contenteditable]") !== null;
 
 addEventListener("keydown", (event) => {
-  const modified = event.ctrlKey || event.metaKey || event.altKey;
+  const modified = event.ctrlKey || event.metaKey || event.altKey || event.repeat;
   if (modified || event.isComposing || isField(event.target) || document.querySelector("dialog[open]")) return;
   const [, act] = known.get(event.key) ?? [];
   if (!act) return;

@@ -35,23 +35,24 @@ export function reasonText(reason) {
   return REASONS[reason] ?? (reason ?? "").replaceAll("_", " ");
 }
 
-/** Reasons for attention other than a status. */
+/** Reasons to look at an agent other than its status. @type {Record<string, string>} */
 export const OTHER_REASONS = {
-  asks: "need you",
+  asks: "asking",
   turn: "your turn",
-  context: "nearly out of context",
+  done: "done, unseen",
+  lost: "lost",
+  context: "context almost full",
   silent: "silent",
 };
 
-const REASON_OF_NEED = { request: "asks", waiting: "waiting", failed: "error", turn: "turn" };
+const REASON_OF_NEED = { request: "asks", waiting: "waiting", failed: "error", lost: "lost" };
 
 /**
- * The words after a count of agents with this status, or this reason for attention: "2 need you", "1 waiting".
+ * The words after a count of agents with this status, or this reason to look at them: "2 asking", "1 waiting".
  * @param {string} reason
- * @param {number} count
  */
-export function reasonName(reason, count) {
-  if (reason === "asks") return count === 1 ? "needs you" : "need you";
+export function reasonName(reason) {
+  if (reason === "error") return "failed";
   return OTHER_REASONS[reason] ?? statusText(reason).toLowerCase();
 }
 
@@ -64,42 +65,70 @@ export function openRequests({ requests = [], moreRequests = 0 }) {
 export const askingSince = (agent) => agent?.keptSince ?? agent?.requests?.[0]?.createdAt ?? "";
 
 /**
- * Why an agent needs attention: `asks` when it has open requests, `error` or `waiting`, `turn` when it has finished or become idle
- * since the user last looked, `context` when that is nearly full, `silent` when it is running but has reported nothing for a
- * while; null if it needs none.
+ * Why to look at an agent: `asks` when it has open requests, `waiting`, `error`, `lost`; `turn` when it has become idle, `done` when
+ * it has finished since the user last looked; while it is running, `context` when that is nearly full, `silent` when it has
+ * reported nothing for a while; null if there is no reason.
  * @param {any} agent of a workspace's state; with `needs`: why it needs the user, `silentFor` in milliseconds, `keptSince` if it was
  *   answered just now
  */
 export function attention(agent) {
   const { status, needs, contextLevel, silentFor } = agent;
   if (openRequests(agent) || agent.keptSince !== undefined) return "asks";
+  if (needs === "turn") return status === "finished" ? "done" : "turn";
   if (needs) return REASON_OF_NEED[needs];
-  if (STATUSES[status]?.attention) return status;
+  if (status !== "running") return null;
   if (contextLevel > HIGH_CONTEXT) return "context";
   return silentFor ? "silent" : null;
 }
 
-const URGENCY = ["asks", "error", "waiting", "turn", "context", "silent", "running", "idle", "finished", "offline"];
+/** The groups of a board, most urgent first, and which reasons put an agent there. */
+const GROUP_OF_REASON = {
+  asks: "needs",
+  waiting: "needs",
+  turn: "needs",
+  error: "failed",
+  lost: "failed",
+  done: "done",
+};
+export const GROUPS = ["needs", "failed", "running", "done", "inactive"];
+
+/** @param {any} agent @returns {string} */
+export function groupOf(agent) {
+  return GROUP_OF_REASON[attention(agent)] ?? (agent.status === "running" ? "running" : "inactive");
+}
+
+/** Whether the user should do something about the agent. @param {any} agent */
+export const isUrgent = (agent) => ["needs", "failed"].includes(groupOf(agent));
 
 const collator = new Intl.Collator();
 
 /**
- * Sorts agents in place: most urgent first, then by name; those that ask by how long they have.
- * @param {any[]} agents
+ * Sorts agents in place by group, and there: those that need the user by how long they have waited; failed and done ones newest
+ * first; running ones with a reason to look at them first; then by name.
+ * @param {any[]} agents with `since`: when they got their status
  */
-export function sortByUrgency(agents) {
+export function triage(agents) {
   const keys = new Map(agents.map((agent) => [agent, keyOf(agent)]));
   return agents.sort((one, other) => {
-    const [rank, asked] = keys.get(one);
-    const [otherRank, otherAsked] = keys.get(other);
+    const [rank, key] = keys.get(one);
+    const [otherRank, otherKey] = keys.get(other);
     if (rank !== otherRank) return rank - otherRank;
-    if (asked !== otherAsked) return asked < otherAsked ? -1 : 1;
+    if (key !== otherKey) return (key < otherKey ? -1 : 1) * (NEWEST_FIRST.includes(GROUPS[rank]) ? -1 : 1);
     return collator.compare(one.name, other.name) || (one.id < other.id ? -1 : 1);
   });
 }
 
+const NEWEST_FIRST = ["failed", "done"];
+
 /** @returns {[number, string]} */
 function keyOf(agent) {
-  const reason = attention(agent);
-  return [URGENCY.indexOf(reason ?? agent.status), reason === "asks" ? askingSince(agent) : ""];
+  const group = groupOf(agent);
+  return [GROUPS.indexOf(group), KEYS[group]?.(agent) ?? ""];
 }
+
+const KEYS = {
+  needs: (agent) => askingSince(agent) || agent.since,
+  failed: ({ since }) => since,
+  running: (agent) => (attention(agent) ? "0" : "1"),
+  done: ({ since }) => since,
+};

@@ -3,7 +3,8 @@ import { call } from "../lib/api.js";
 import { element } from "../lib/dom.js";
 import { formatMoment } from "../lib/format.js";
 import { visible } from "../lib/visible.js";
-import { detailsOf } from "./details.js";
+import { detailsOf, folderOf } from "./details.js";
+import { Note } from "./note.js";
 import { Questions } from "./questions.js";
 import { isSteady, unwatchPlace, watchPlace } from "./steady.js";
 import { KINDS, outcomeText } from "./text.js";
@@ -23,6 +24,8 @@ const STILL_MOVING = "This just appeared or moved. Check it, then answer again."
 export class RequestCard {
   /** @type {HTMLElement} */
   element;
+  /** Its first line. @type {HTMLElement} */
+  head;
   /** When it was resolved, in milliseconds since the page was opened. */
   resolvedAt;
   #request;
@@ -33,27 +36,38 @@ export class RequestCard {
   #buttons;
   #text;
   #questions;
+  #note;
   #readonly = false;
+  /** Called once it is resolved. */
+  onresolved = () => {};
   #alert = element("p", { class: "request-trouble", role: "alert", hidden: true });
   #outcome = element("p", { class: "request-outcome", hidden: true });
-  #watching = element("p", { class: "request-watching", hidden: true }, "Operators and owners can answer.");
+  #watching = element("p", { class: "request-watching", hidden: true }, "Waiting for an operator");
 
   /**
    * @param {string} agentId
    * @param {import("../../../clients/js/agentstream.js").AgentRequest & {createdAt?: string}} request
+   * @param {{folder?: string}} [options] `folder`: where the agent works, unless the request says so itself
    */
-  constructor(agentId, request) {
+  constructor(agentId, request, { folder } = {}) {
     this.#request = request;
     this.#path = `/agents/${agentId}/requests/${encodeURIComponent(request.requestId)}/answer`;
     this.#form = this.#makeForm();
     const kind = KINDS[request.kind] ?? request.kind;
     const title = visible(request.title);
+    this.head = element(
+      "div",
+      { class: "request-head" },
+      element("span", { class: "request-kind" }, kind),
+      element("h3", { class: "request-title" }, title),
+      ...where(request, folder),
+      times(request),
+    );
     this.element = element(
       "article",
       { class: "request", tabindex: 0, "data-kind": request.kind, "aria-label": `${kind}: ${title}` },
-      element("div", { class: "request-head" }, element("span", { class: "request-kind" }, kind), ...times(request)),
-      element("h3", { class: "request-title" }, title),
-      ...detailsOf(request),
+      this.head,
+      element("div", { class: "request-details" }, ...detailsOf(request)),
       this.#form,
       this.#watching,
       this.#outcome,
@@ -75,10 +89,12 @@ export class RequestCard {
    */
   resolve(resolution, late = false) {
     if (this.resolvedAt !== undefined && !late) return;
-    const focused = this.#form.contains(document.activeElement);
+    const focused = this.element.contains(document.activeElement);
     this.resolvedAt ??= performance.now();
-    this.#outcome.textContent = outcomeText(this.#request, resolution, late);
+    const told = { resolvedAt: new Date().toISOString(), ...resolution };
+    this.#outcome.textContent = outcomeText(this.#request, told, late);
     this.#show();
+    this.onresolved();
     if (focused) this.element.focus({ preventScroll: true });
     announce(`${visible(this.#request.title)}: ${this.#outcome.textContent}`);
   }
@@ -93,7 +109,8 @@ export class RequestCard {
     const resolved = this.resolvedAt !== undefined;
     this.element.toggleAttribute("data-resolved", resolved);
     this.#outcome.hidden = !resolved;
-    this.#answers.hidden = resolved || this.#readonly;
+    this.#answers.hidden = resolved || this.#readonly || this.#note.open;
+    if (resolved || this.#readonly) this.#note.close();
     this.#watching.hidden = resolved || !this.#readonly;
     for (const field of this.#fields) field.disabled = resolved || this.#readonly;
     if (resolved) this.#alert.hidden = true;
@@ -108,14 +125,27 @@ export class RequestCard {
     if (isText || questions.length) {
       this.#buttons.unshift(element("button", { class: "button", type: "submit", "data-effect": "allow" }, "Send"));
     }
+    this.#note = this.#makeNote();
     this.#answers = element("div", { class: "request-buttons" }, ...this.#buttons);
     this.#fields = isText ? [this.#text] : this.#questions.elements;
-    const form = element("form", { class: "request-answer", novalidate: true }, ...this.#fields, this.#answers);
+    const parts = [...this.#fields, this.#answers, this.#note.element];
+    const form = element("form", { class: "request-answer", novalidate: true }, ...parts);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#send();
     });
     return form;
+  }
+
+  /** The first option that denies can come with a note; one that answers questions has fields for that. */
+  #makeNote() {
+    const { options, questions = [] } = this.#request;
+    const deny = questions.length ? undefined : options.find(({ effect }) => effect === "deny");
+    const note = new Note(visible(deny?.label ?? ""), (text) => this.#answer({ option: deny.id, text }, note.element));
+    if (!deny) return note;
+    note.ontoggle = () => this.#show();
+    this.#buttons.push(note.button);
+    return note;
   }
 
   #optionButton({ id, label, effect }, index) {
@@ -138,15 +168,15 @@ export class RequestCard {
     return [...(first ? [key] : []), ...(index < 9 ? [String(index + 1)] : [])];
   }
 
-  /** Only while the card, and no field in it, has the focus. */
+  /** Only while the card, and no field in it, has the focus. Here these keys never mean what they mean elsewhere on the page. */
   #pressed(event) {
+    if (/^[yn1-9]$/.test(event.key)) event.stopPropagation();
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing) return;
     if (event.target.closest("input, textarea, select") || this.#answers.hidden) return;
     const option = this.#request.options.find(({ effect }, index) => this.#keysOf(index, effect).includes(event.key));
     const chosen = !option && /^[1-9]$/.test(event.key) && this.#questions.choose(Number(event.key));
     if (!option && !chosen) return;
     event.preventDefault();
-    event.stopPropagation();
     if (option) this.#answer({ option: option.id });
   }
 
@@ -165,8 +195,9 @@ export class RequestCard {
     field.focus();
   }
 
-  async #answer(answer) {
-    if (!isSteady(this.#answers)) return this.#complain(STILL_MOVING);
+  /** @param {any} answer @param {HTMLElement} [place] what was pressed is in it */
+  async #answer(answer, place = this.#answers) {
+    if (place === this.#answers && !isSteady(place)) return this.#complain(STILL_MOVING);
     this.#alert.hidden = true;
     this.#busy(true);
     try {
@@ -181,7 +212,7 @@ export class RequestCard {
 
   #busy(busy) {
     this.element.setAttribute("aria-busy", String(busy));
-    for (const button of this.#buttons) button.disabled = busy;
+    for (const button of this.#form.querySelectorAll("button")) button.disabled = busy;
   }
 
   #complain(text) {
@@ -195,5 +226,15 @@ export class RequestCard {
 function times({ createdAt, expiresAt }) {
   const asked = createdAt ? [`asked ${formatMoment(createdAt)}`] : [];
   const expires = expiresAt ? [`expires ${formatMoment(expiresAt)}`] : [];
-  return [element("span", {}, [...asked, ...expires].join(" · "))];
+  return element("span", { class: "request-times" }, [...asked, ...expires].join(" · "));
+}
+
+/** The tool and its folder. @param {{title: string, tool?: any}} request @param {string} [folder] */
+function where({ tool, title }, folder) {
+  if (!tool) return [];
+  const place = folderOf(tool) ?? folder;
+  return [
+    ...(title.includes(tool.name) ? [] : [element("span", { class: "request-tool" }, visible(tool.name))]),
+    ...(place ? [element("span", { class: "request-folder", title: "Folder" }, visible(place))] : []),
+  ];
 }

@@ -1,6 +1,5 @@
 import { call } from "../lib/api.js";
 import { element } from "../lib/dom.js";
-import { plural } from "../lib/format.js";
 
 /** How long the outcome of a request is shown. */
 const RESOLVED_MS = 15_000;
@@ -9,35 +8,41 @@ const RESOLVED_MS = 15_000;
 let RequestCard = null;
 
 /**
- * The cards of one agent's open requests, oldest first: the first few, and a button for the rest. Resolved ones stay for a while
- * and say by whom.
+ * One agent's open requests as a stack, oldest on top. Resolved ones become a line that says by whom, and stay for a while.
  */
 export class RequestCards {
   /** @type {HTMLElement} */
   element;
   #agentId;
-  #limit;
   #readonly = true;
+  #folder;
   #open = new Map(); // requests by id
   #ended = new Set(); // ids
   /** @type {Map<string, import("./card.js").RequestCard>} */
   #cards = new Map();
-  #more = element("button", { type: "button", class: "button quiet requests-more", hidden: true });
+  #currentId;
+  #place = element("span", { class: "requests-place" });
+  #steps = element(
+    "div",
+    { class: "requests-steps", hidden: true },
+    this.#step("Previous request", "‹", -1),
+    this.#place,
+    this.#step("Next request", "›", 1),
+  );
+  #retry = element("button", { type: "button", class: "button quiet requests-retry", hidden: true });
   #left = 0;
   #failed = false;
 
   /**
    * @param {HTMLElement} container
    * @param {string} agentId
-   * @param {{limit?: number}} [options] how many cards are shown at first
    */
-  constructor(container, agentId, { limit = 3 } = {}) {
+  constructor(container, agentId) {
     this.element = container;
     this.#agentId = agentId;
-    this.#limit = limit;
-    this.#more.addEventListener("click", () => this.#showMore());
+    this.#retry.addEventListener("click", () => this.#fetchLeft());
     container.tabIndex = -1;
-    container.append(this.#more);
+    container.append(this.#retry);
   }
 
   /** Whether the person may only watch. @param {boolean} readonly */
@@ -54,9 +59,10 @@ export class RequestCards {
 
   /**
    * Shows the open requests of an agent's state.
-   * @param {{requests?: any[], moreRequests?: number}} state
+   * @param {{requests?: any[], moreRequests?: number, labels?: Record<string, string>}} state
    */
-  reset({ requests = [], moreRequests = 0 }) {
+  reset({ requests = [], moreRequests = 0, labels = {} }) {
+    this.#folder = labels.cwd;
     const open = new Set(requests.map(({ requestId }) => requestId));
     if (!moreRequests) for (const id of this.#open.keys()) if (!open.has(id)) this.#lookUp(id);
     for (const request of requests) this.#open.set(request.requestId, request);
@@ -73,6 +79,7 @@ export class RequestCards {
 
   resolve(resolution) {
     const { requestId } = resolution;
+    if (requestId === this.#currentId) this.#currentId = this.#neighbor(1);
     this.#open.delete(requestId);
     this.#ended.add(requestId);
     this.#cards.get(requestId)?.resolve(resolution);
@@ -85,26 +92,45 @@ export class RequestCards {
     for (const card of this.#cards.values()) card.close();
   }
 
-  #showMore() {
-    if (this.#failed) return this.#fetchLeft();
-    const first = [...this.#open.keys()].find((id) => !this.#cards.has(id));
-    this.#limit = Infinity;
-    this.#show();
-    this.#cards.get(first)?.element.focus({ preventScroll: true });
+  #step(label, sign, by) {
+    const button = element("button", { type: "button", class: "button quiet", "aria-label": label }, sign);
+    button.addEventListener("click", () => {
+      this.#currentId = this.#neighbor(by);
+      this.#show();
+    });
+    return button;
+  }
+
+  /** The request before or after the current one, in a circle. */
+  #neighbor(by) {
+    const ids = [...this.#open.keys()];
+    return ids.at((ids.indexOf(this.#currentId) + by) % ids.length);
   }
 
   #show() {
     if (this.#open.size && !RequestCard) return void this.#load();
-    for (const [id, request] of this.#open) {
-      if (this.#cards.size >= this.#limit) break;
-      if (!this.#cards.has(id)) this.#draw(id, request);
-    }
-    const hidden = [...this.#open.keys()].filter((id) => !this.#cards.has(id)).length;
-    this.#more.hidden = !hidden && !this.#failed;
-    this.#more.textContent = this.#failed
-      ? `${plural(this.#left, "more request")} couldn't be loaded. Try again`
-      : `Show ${plural(hidden, "more request")}`;
-    this.element.hidden = !this.#cards.size && this.#more.hidden;
+    if (!this.#open.has(this.#currentId)) [this.#currentId] = this.#open.keys();
+    if (this.#open.size && !this.#cards.has(this.#currentId)) this.#draw(this.#currentId);
+    for (const [id, card] of this.#cards) card.element.hidden = id !== this.#currentId && this.#open.has(id);
+    this.#showPlace();
+    this.#retry.hidden = !this.#failed;
+    this.#retry.textContent = `${this.#left} more couldn't be loaded. Try again`;
+    this.element.hidden = !this.#cards.size && !this.#failed;
+  }
+
+  #showPlace() {
+    const ids = [...this.#open.keys()];
+    const card = this.#cards.get(this.#currentId);
+    if (ids.length > 1 && this.#steps.parentNode !== card.head) this.#moveSteps(card.head);
+    this.#steps.hidden = ids.length < 2;
+    this.#place.textContent = `${ids.indexOf(this.#currentId) + 1} of ${ids.length}`;
+  }
+
+  /** Their place is in the head of the current card. */
+  #moveSteps(head) {
+    const focused = /** @type {HTMLElement | null} */ (this.#steps.querySelector(":focus"));
+    head.append(this.#steps);
+    focused?.focus({ preventScroll: true });
   }
 
   async #load() {
@@ -112,11 +138,13 @@ export class RequestCards {
     this.#show();
   }
 
-  #draw(id, request) {
-    const card = new RequestCard(this.#agentId, request);
+  /** Outcomes come first, then the open request. */
+  #draw(id) {
+    const card = new RequestCard(this.#agentId, this.#open.get(id), { folder: this.#folder });
     card.readonly = this.#readonly;
+    card.onresolved = () => this.#cards.get(this.#currentId)?.element.before(card.element);
     this.#cards.set(id, card);
-    this.#more.before(card.element);
+    this.#retry.before(card.element);
   }
 
   #remove(id) {
@@ -132,6 +160,7 @@ export class RequestCards {
   /** Shows how a request ended that was resolved while this page wasn't listening. */
   async #lookUp(id) {
     const request = this.#open.get(id);
+    if (id === this.#currentId) this.#currentId = this.#neighbor(1);
     this.#open.delete(id);
     if (!this.#cards.has(id)) return;
     const path = `/agents/${this.#agentId}/requests/${encodeURIComponent(id)}`;

@@ -33,14 +33,21 @@ function planView(body) {
   return plan;
 }
 
-/** The command first, then what happens to files, then the rest of the tool's input. */
-function toolViews({ name, input, changes = [] }, body) {
-  const { command } = input;
-  const isCommand = typeof command === "string";
-  const views = [element("p", { class: "request-tool" }, visible(name))];
-  if (isCommand) views.push(clipped(command, { lines: LINES, class: "request-command" }));
+/** The folder in a tool's input. */
+export function folderOf({ input }) {
+  return [input.cwd, input.workdir].find((value) => typeof value === "string");
+}
+
+/** The command first, then its description, then what happens to files, then the rest of the tool's input. */
+function toolViews({ input, changes = [] }, body) {
+  const { command, description } = input;
+  const said = new Set(["cwd", "workdir"].filter((key) => input[key] === folderOf({ input })));
+  const views = [];
+  const say = (key, value, view) => typeof value === "string" && said.add(key) && views.push(view(value));
+  say("command", command, (text) => clipped(text, { lines: LINES, class: "request-command" }));
+  if (description !== body) say("description", description, bodyView);
   if (changes.length) views.push(changesView(changes, LINES));
-  const rest = Object.entries(input).filter(([key, value]) => !(isCommand && key === "command") && value !== body);
+  const rest = Object.entries(input).filter(([key, value]) => !said.has(key) && value !== body);
   if (!rest.length) return views;
   const fields = element("dl", { class: "request-input" }, ...rest.flatMap(fieldView));
   // The input repeats what a diff shows.

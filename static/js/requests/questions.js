@@ -44,7 +44,7 @@ class QuestionField {
     const choices = options.map((option, number) => choice(this.#boxes[number], option));
     if (free || !options.length) {
       const label = `Your answer to: ${visible(question)}`;
-      const placeholder = options.length ? "Something else" : "Your answer";
+      const placeholder = options.length ? "Other…" : "Your answer";
       this.#text = element("input", { type: "text", autocomplete: "off", "aria-label": label, placeholder });
       choices.push(this.#text);
     }

@@ -38,7 +38,7 @@ export class Panel {
   constructor(id, { onremove, onmove, mayAnswer }) {
     this.#id = id;
     this.#mayAnswer = mayAnswer;
-    this.#requests = new RequestCards(element("div", { class: "requests", hidden: true }), id, { limit: 1 });
+    this.#requests = new RequestCards(element("div", { class: "requests", hidden: true }), id);
     this.#name = element("a", { class: "panel-name", href: `/a/${id}/` }, "…");
     const entries = element("div", { class: "entries" });
     const scroll = element(

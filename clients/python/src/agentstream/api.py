@@ -152,6 +152,11 @@ class Api:
         answer = await self._call("POST", f"agents/{quote(agent_id)}/seen", {"seq": seq})
         return int(answer["seq"])
 
+    async def dismiss(self, agent_id: str, seq: int) -> int:
+        """Dismiss the status of the event `seq`, a failure or a lost runner. Returns the newest dismissed."""
+        answer = await self._call("POST", f"agents/{quote(agent_id)}/dismiss", {"seq": seq})
+        return int(answer["seq"])
+
     async def attach(
         self, agent_id: str, content: bytes, name: str = "", media_type: str = "application/octet-stream"
     ) -> Attachment:

@@ -61,7 +61,7 @@ def _asked(wish: Wish) -> tuple[Request, Decide]:
         case _:
             name = line(str(wish.get("display_name") or wish.get("tool_name") or "a tool"))
             request = Request(
-                f"May {name} be used?",
+                f"Allow {name}?",
                 _options(wish, "Allow", "Deny"),
                 "permission",
                 body=_reasons(wish),
