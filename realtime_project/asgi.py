@@ -13,6 +13,7 @@ from django.urls import re_path  # noqa: E402
 
 from accounts.handshake import Handshake  # noqa: E402
 from realtime_project.api_handler import HttpRouter  # noqa: E402
+from realtime_project.static import StaticFiles  # noqa: E402
 from streams.asgi import Receive, Scope, Send  # noqa: E402
 from streams.transports.lifespan import lifespan  # noqa: E402
 from streams.transports.websocket import StreamConsumer  # noqa: E402
@@ -28,6 +29,10 @@ consumer: Any = StreamConsumer.as_asgi()
 streams: Any = Handshake(consumer)
 nowhere: Any = deny
 routes: list[Any] = [re_path(r"^ws/?$", streams), re_path(r"", nowhere)]
-applications: dict[str, Any] = {"http": HttpRouter(django), "websocket": URLRouter(routes), "lifespan": lifespan}
+applications: dict[str, Any] = {
+    "http": StaticFiles(HttpRouter(django)),
+    "websocket": URLRouter(routes),
+    "lifespan": lifespan,
+}
 
 application = ProtocolTypeRouter(applications)

@@ -112,7 +112,6 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "realtime_project.middleware.CompressedStaticMiddleware",
     "realtime_project.middleware.refuse_nul",
     "realtime_project.middleware.no_store",
     "realtime_project.middleware.CompressedPageMiddleware",
@@ -241,7 +240,7 @@ STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.AppDirectoriesFinder",
 ]
 # Files are served from where they lie: no collectstatic step between a checkout and a running server, which compresses
-# them itself (realtime_project/middleware.py).
+# them itself (realtime_project/static.py).
 SERVESTATIC_USE_FINDERS = True
 SERVESTATIC_AUTOREFRESH = DEBUG
 

@@ -47,6 +47,19 @@ def test_a_static_file_is_compressed_for_clients_that_accept_it(connection: http
     assert (head.read(), head.headers["Content-Length"]) == (b"", str(len(body)))
 
 
+def test_a_static_file_has_the_security_headers_of_a_page(connection: http.client.HTTPConnection) -> None:
+    names = ("X-Content-Type-Options", "Referrer-Policy", "Cross-Origin-Opener-Policy")
+    page = get(connection, "/sign-in/")
+    page.read()
+    file = get(connection, SCRIPT)
+    file.read()
+    assert [file.headers[name] for name in names] == [page.headers[name] for name in names]
+    assert None not in [file.headers[name] for name in names]
+    refused = get(connection, SCRIPT, "POST")
+    refused.read()
+    assert (refused.status, refused.headers["Allow"]) == (405, "GET, HEAD")
+
+
 def test_a_static_file_that_has_not_changed_is_not_sent_again(connection: http.client.HTTPConnection) -> None:
     first = get(connection, SCRIPT, Accept_Encoding="gzip")
     first.read()

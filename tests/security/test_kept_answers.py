@@ -62,7 +62,9 @@ def test_static_files_are_cached(live: LiveServer) -> None:
     assert "no-store" not in headers_of(f"{live.url}/static/img/mark.svg", None)["Cache-Control"]
 
 
-@pytest.mark.parametrize("path", ["/", "/healthz", *(f"/api{path}" for path in CALLS), "/api/no/such/call"])
+@pytest.mark.parametrize(
+    "path", ["/", "/healthz", "/static/img/mark.svg", *(f"/api{path}" for path in CALLS), "/api/no/such/call"]
+)
 def test_every_response_over_https_has_hsts(behind_tls: LiveServer, path: str) -> None:
     root = Api(behind_tls.url, behind_tls.token("root", "--create", "--superuser"))
     url = behind_tls.url + path.format(agent=NOBODY)
