@@ -12,8 +12,8 @@ from django.db.models import Count, Min, Sum
 
 from agents.changes import agent_stream
 from agents.models import Attachment
-from agents.upsert import CHUNK
 from streams import log
+from streams.database import in_chunks
 from streams.protocol import clock
 from streams.protocol.messages import Code, ProtocolError
 
@@ -67,9 +67,8 @@ def used_in_workspace(workspace_id: uuid.UUID) -> int:
 def note_named(agent_id: uuid.UUID, named: dict[uuid.UUID, int]) -> None:
     """Record the newest event (a seq by attachment id) that references each attachment, which is kept as long as that
     event. The agent's stream must be locked."""
-    ids = sorted(named)
-    for start in range(0, len(ids), CHUNK):
-        rows = list(Attachment.objects.filter(agent=agent_id, pk__in=ids[start : start + CHUNK]))
+    for some in in_chunks(sorted(named)):
+        rows = list(Attachment.objects.filter(agent=agent_id, pk__in=some))
         for row in rows:
             row.seq = named[row.pk]
         Attachment.objects.bulk_update(rows, ["seq"])

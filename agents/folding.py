@@ -7,8 +7,9 @@ from datetime import date
 from django.db.models import Count, QuerySet
 
 from agents.models import Session, UsageShare
-from agents.upsert import CHUNK, upsert
+from agents.upsert import upsert
 from agents.usage_store import COUNTED
+from streams.database import IN_ONE_QUERY
 
 KEPT = 10_000  # sessions of an agent that are listed, and shares of usage that keep their session
 KEPT_MODELS = 5_000  # shares without a session that keep their model
@@ -27,7 +28,7 @@ def overfull() -> set[uuid.UUID]:
 
 def fold(agent_id: uuid.UUID) -> int:
     """One step for a locked agent. Returns how many rows were merged; 0 once there is nothing left to do."""
-    ended = Session.objects.filter(agent=agent_id).order_by("-changed_seq")[KEPT : KEPT + CHUNK]
+    ended = Session.objects.filter(agent=agent_id).order_by("-changed_seq")[KEPT : KEPT + IN_ONE_QUERY]
     forgotten, _ = Session.objects.filter(pk__in=list(ended.values_list("pk", flat=True))).delete()
     shares = _merge(agent_id, _of_sessions(), KEPT, lambda share: (share.day, share.model))
     return forgotten + shares + _merge(agent_id, _of_models(), KEPT_MODELS, lambda share: (share.day, ""))
@@ -43,7 +44,7 @@ def _of_models() -> QuerySet[UsageShare]:
 
 def _merge(agent_id: uuid.UUID, shares: QuerySet[UsageShare], kept: int, key_of: Callable[[UsageShare], Key]) -> int:
     """Add the oldest shares beyond those kept to the shares without a session that have their keys."""
-    oldest = list(shares.filter(agent=agent_id).order_by("-day", "-pk")[kept : kept + CHUNK])
+    oldest = list(shares.filter(agent=agent_id).order_by("-day", "-pk")[kept : kept + IN_ONE_QUERY])
     wanted = {key_of(share) for share in oldest}
     known = UsageShare.objects.filter(agent=agent_id, session="", day__in={day for day, _ in wanted})
     merged = {(share.day, share.model): share for share in known if (share.day, share.model) in wanted}

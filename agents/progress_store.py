@@ -14,8 +14,9 @@ from agents.events import AgentEvent, Plan, Session, Terminated, Usage
 from agents.models import Agent, Progress
 from agents.models import Session as StoredSession
 from agents.progress import SessionChange
-from agents.upsert import CHUNK, upsert
+from agents.upsert import upsert
 from agents.usage_store import UsageStore
+from streams.database import in_chunks
 from streams.log import Writer
 from streams.protocol import clock
 
@@ -41,8 +42,8 @@ class ProgressStore:
         named = {event.session for event in events if isinstance(event, Session | Usage) and event.session}
         known = self._sessions[agent_id]
         missing = sorted(named - known.keys())
-        for start in range(0, len(missing), CHUNK):
-            for row in StoredSession.objects.filter(agent=agent_id, name__in=missing[start : start + CHUNK]):
+        for some in in_chunks(missing):
+            for row in StoredSession.objects.filter(agent=agent_id, name__in=some):
                 known[row.name] = row
         if used := [event for event in events if isinstance(event, Usage)]:
             self._usage = self._usage or UsageStore()

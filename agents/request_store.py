@@ -20,6 +20,7 @@ from agents.events import AgentEvent, Request, Resolution, ResolutionReport, Sta
 from agents.models import Agent, Status
 from agents.requests import Answer, RequestFields, RequestKind, ResolutionOutcome
 from streams import log
+from streams.database import IN_ONE_QUERY, in_chunks
 from streams.log import Writer
 from streams.protocol import clock
 from streams.protocol.clock import timestamp
@@ -28,7 +29,6 @@ from workspaces.events import Change
 
 MAX_OPEN = 100  # open requests of one agent
 STATE_BYTES = 65_536  # of open requests in one state, which must fit one WebSocket frame
-CHUNK = 500  # ids in one query
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,8 @@ class RequestStore:
 
     def load(self, agent_id: uuid.UUID, named: Sequence[str] = ()) -> None:
         """Read the agent's open requests, and those named. Payloads are read when needed."""
-        for start in range(0, len(named) or 1, CHUNK):
-            wanted = Q(outcome="") | Q(request_id__in=named[start : start + CHUNK])
+        for some in in_chunks(list(named)) if named else [[]]:
+            wanted = Q(outcome="") | Q(request_id__in=some)
             for row in models.Request.objects.filter(wanted, agent=agent_id).order_by("pk").defer("payload"):
                 self._known[agent_id].setdefault(row.request_id, row)
 
@@ -178,9 +178,9 @@ class RequestStore:
 
     def save(self) -> None:
         audit.record_many(self._deeds)
-        models.Request.objects.bulk_create(self._new, batch_size=CHUNK)
+        models.Request.objects.bulk_create(self._new, batch_size=IN_ONE_QUERY)
         fields = ["outcome", "resolution", "answered_by", "resolved_at"]
-        models.Request.objects.bulk_update(self._resolved, fields, batch_size=CHUNK)
+        models.Request.objects.bulk_update(self._resolved, fields, batch_size=IN_ONE_QUERY)
 
 
 @contextmanager
@@ -254,8 +254,8 @@ def open_requests(**agents: Any) -> dict[uuid.UUID, dict[str, Any]]:
         else:
             _leave_out(found[agent_id])
     room.clear()
-    for start in range(0, len(fitting), CHUNK):
-        for row in models.Request.objects.filter(pk__in=fitting[start : start + CHUNK]).order_by("pk"):
+    for some in in_chunks(fitting):
+        for row in models.Request.objects.filter(pk__in=some).order_by("pk"):
             size = len(row.payload.encode())
             if size <= room[row.agent_id]:
                 room[row.agent_id] -= size

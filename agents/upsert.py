@@ -5,8 +5,9 @@ from typing import TypeVar
 
 from django.db.models import Model
 
+from streams.database import IN_ONE_QUERY
+
 Row = TypeVar("Row", bound=Model)
-CHUNK = 500  # rows or names in one query
 
 
 def upsert(model: type[Row], rows: Iterable[Row], unique: list[str], fields: list[str]) -> None:
@@ -17,5 +18,5 @@ def upsert(model: type[Row], rows: Iterable[Row], unique: list[str], fields: lis
             row.pk = None  # rows are matched by `unique`, not by primary key
     if written:
         model._default_manager.bulk_create(
-            written, update_conflicts=True, unique_fields=unique, update_fields=fields, batch_size=CHUNK
+            written, update_conflicts=True, unique_fields=unique, update_fields=fields, batch_size=IN_ONE_QUERY
         )

@@ -60,18 +60,17 @@ def usage_of(workspace_id: uuid.UUID, last: date, days: int) -> Usage | None:
     """What was used in so many days up to the last one; None if nothing was."""
     first = last - timedelta(days=days - 1)
     with log.snapshot():
-        [[total], by_day, by_agent, by_model] = [
-            sums_of_workspace(workspace_id, first, last, [by])["usage"]
-            for by in (By.WORKSPACE, By.DAY, By.AGENT, By.MODEL)
+        by_day, by_agent, by_model = [
+            sums_of_workspace(workspace_id, first, last, [by])["usage"] for by in (By.DAY, By.AGENT, By.MODEL)
         ]
-    if not total:
+    if not by_day:
         return None
     without_cost = [_label(sums) for sums in by_model if "costUsd" not in sums]
     scale = Scale(by_cost=not without_cost)
     return Usage(
         first,
         last,
-        total,
+        _added(by_day),
         scale.by_cost,
         without_cost,
         scale.chart(by_day, first, days),
@@ -103,7 +102,7 @@ class Scale:
         """The largest first; what is beyond MOST as one."""
         found = sorted(found, key=lambda sums: (self.size(sums), _tokens(sums)), reverse=True)
         rest = found[MOST:]
-        return found[:MOST] + ([_added(rest)] if rest else [])
+        return found[:MOST] + ([{"others": len(rest), **_added(rest)}] if rest else [])
 
     def rows(self, found: list[Sums]) -> list[Row]:
         largest = self.largest(found)
@@ -125,11 +124,11 @@ def _tokens(sums: Sums) -> int:
     return tokens
 
 
-def _added(rest: list[Sums]) -> Sums:
+def _added(found: list[Sums]) -> Sums:
     keys = [*KEYS.values(), "costUsd"]
-    added = {key: sum(sums.get(key, 0) for sums in rest) for key in keys if any(key in sums for sums in rest)}
-    guessed = {"estimated": True} if any("estimated" in sums for sums in rest) else {}
-    return {"others": len(rest), **added, **guessed}
+    added = {key: sum(sums.get(key, 0) for sums in found) for key in keys if any(key in sums for sums in found)}
+    guessed = {"estimated": True} if any("estimated" in sums for sums in found) else {}
+    return added | guessed
 
 
 def _label(sums: Sums) -> str:

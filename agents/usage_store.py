@@ -7,7 +7,8 @@ from datetime import date
 
 from agents.models import UsageShare
 from agents.progress import UsageFields
-from agents.upsert import CHUNK, upsert
+from agents.upsert import upsert
+from streams.database import in_chunks
 
 COUNTED = ["input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens", "cost_nanos"]
 NANOS = 1_000_000_000  # per dollar: sums and differences of integers are exact
@@ -45,8 +46,8 @@ class UsageStore:
         """Read the usage of these sessions so far."""
         missing = sorted(name for name in set(sessions) if (agent_id, name) not in self._sessions)
         self._sessions |= {(agent_id, name): SessionUsage() for name in missing}
-        for start in range(0, len(missing), CHUNK):
-            for share in UsageShare.objects.filter(agent=agent_id, session__in=missing[start : start + CHUNK]):
+        for some in in_chunks(missing):
+            for share in UsageShare.objects.filter(agent=agent_id, session__in=some):
                 self._sessions[agent_id, share.session].add(share)
 
     def record(self, agent_id: uuid.UUID, session: str, day: date, model: str, usage: UsageFields) -> None:

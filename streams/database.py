@@ -4,7 +4,7 @@ import asyncio
 import logging
 import sqlite3
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Generic, ParamSpec, TypeVar, cast
@@ -23,6 +23,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 Work = Callable[[Sequence[Item]], Sequence[Result | Exception]]
 
+IN_ONE_QUERY = 500  # values: databases limit the parameters of a query
 CLOSE_SECONDS = 5.0  # for all threads of a pool to end
 MISSING_IN_POSTGRESQL = {"42P01", "42703"}  # SQLSTATE: undefined_table, undefined_column
 MISSING_IN_SQLITE = ("no such table", "no such column", "has no column named")
@@ -41,6 +42,12 @@ class NotMigratedError(ProtocolError):
     def __init__(self, pending: Sequence[str] = ()) -> None:
         listed = f" ({', '.join(pending)})" if pending else ""
         super().__init__(Code.UNAVAILABLE, f"the database has pending migrations{listed}: run manage.py migrate")
+
+
+def in_chunks(values: list[Item]) -> Iterator[list[Item]]:
+    """`values` in pieces of at most IN_ONE_QUERY."""
+    for start in range(0, len(values), IN_ONE_QUERY):
+        yield values[start : start + IN_ONE_QUERY]
 
 
 def require_migrated() -> None:

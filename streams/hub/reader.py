@@ -62,7 +62,7 @@ class Reader:
 
     async def spans(self, names: Collection[str]) -> dict[str, Span]:
         """The spans of those of the streams that exist."""
-        return await self._database.read(_read_spans, list(names))
+        return await self._database.read(log.spans, list(names))
 
     # Pages of the log
 
@@ -164,13 +164,6 @@ def _read_page(name: str, after: int) -> Window:
         if page.size > PAGE_BYTES:
             break
     return page
-
-
-def _read_spans(names: list[str]) -> dict[str, Span]:
-    found: dict[str, Span] = {}
-    for start in range(0, len(names), BATCH_QUERIES):
-        found.update(log.spans(names[start : start + BATCH_QUERIES]))
-    return found
 
 
 def _read_times(queries: Sequence[tuple[str, int]]) -> list[int | Exception | None]:

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from streams.conf import conf
-from streams.log.log import IN_ONE_QUERY
+from streams.database import in_chunks
 from streams.log.models import DROPPED, Event, Follower, FollowerPosition
 from streams.plugin import LoggedEvent
 from streams.protocol.clock import now
@@ -101,8 +101,7 @@ def behind(follower: str, kinds: Collection[str], names: Collection[str] | None 
         yield from _behind(f"{BEHIND} AND ({condition})", [follower, *patterns])
         return
     wanted = [name for name in names if name.partition(".")[0] in kinds]
-    for start in range(0, len(wanted), IN_ONE_QUERY):
-        some = wanted[start : start + IN_ONE_QUERY]
+    for some in in_chunks(wanted):
         yield from _behind(f"{BEHIND} AND s.name IN ({', '.join(['%s'] * len(some))})", [follower, *some])
 
 

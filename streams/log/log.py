@@ -17,6 +17,7 @@ from django.db.models import F, Value
 from django.db.models.functions import Cast, Concat
 
 from streams import metrics
+from streams.database import in_chunks
 from streams.log.models import DROPPED, Event, Stream
 from streams.protocol.clock import now
 from streams.protocol.messages import encode_event
@@ -24,7 +25,6 @@ from streams.protocol.positions import Span
 from streams.signals import EventBatch, events_appended, streams_dropped
 
 # Plain SQL on the hot paths, where building queries and model objects would cost more than the work itself.
-IN_ONE_QUERY = 500  # names
 LOCK_STREAMS = "SELECT id, name, head FROM streams_stream WHERE name IN ({}) ORDER BY name"
 GET_PRODUCERS = "SELECT stream_id, name, n, seq FROM streams_producer WHERE stream_id IN ({}) AND name IN ({})"
 INSERT_EVENT = "INSERT INTO streams_event (stream_id, seq, type, payload, time) VALUES (%s, %s, %s, %s, %s)"
@@ -145,18 +145,13 @@ def drop_streams(names: Iterable[str]) -> None:
 
 def spans(names: Collection[str]) -> dict[str, Span]:
     """The spans of those of the streams that exist."""
-    return {name: Span(head, floor, time_) for name, head, floor, time_ in select(GET_SPANS, list(names))}
+    rows = chain.from_iterable(select(GET_SPANS, some) for some in in_chunks(list(names)))
+    return {name: Span(head, floor, time_) for name, head, floor, time_ in rows}
 
 
 def trimmed(oldest: Mapping[str, int]) -> dict[str, int]:
     """The streams in which the given event (a seq by stream name) is no longer retained, each with its floor."""
-    names = sorted(oldest)
-    found = {}
-    for start in range(0, len(names), IN_ONE_QUERY):
-        for name, span in spans(names[start : start + IN_ONE_QUERY]).items():
-            if oldest[name] <= span.floor:
-                found[name] = span.floor
-    return found
+    return {name: span.floor for name, span in spans(oldest).items() if oldest[name] <= span.floor}
 
 
 def read(name: str, after: int, limit: int, types: Collection[str] = ()) -> list[tuple[int, str]]:

@@ -101,7 +101,7 @@ def opened(engine: Engine, name: str) -> Feed:
 
 def test_a_stream_that_cannot_be_opened_is_refused_and_can_be_asked_for_again(engine: Engine, talk: Talk) -> None:
     [stream, _] = engine.streams
-    with mock.patch("streams.hub.reader._read_spans", side_effect=DatabaseError("out of shape")):
+    with mock.patch("streams.log.spans", side_effect=DatabaseError("out of shape")):
         asking = talk.subscribe(stream)
         engine.wait(5.0)
         assert asking.done(), "nobody waits for ever"
