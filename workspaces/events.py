@@ -37,9 +37,12 @@ class WorkspaceUpdated(Wire):
         return self.model_dump_json(by_alias=True)
 
 
+InboxChange = Literal["added", "removed", "role"]
+
+
 class InboxWorkspace(InboxEvent):
     """`inbox:workspace`: the user has gained or lost access to a workspace, or has another role there."""
 
     type = "inbox:workspace"
     workspace_id: uuid.UUID
-    change: Literal["added", "removed", "role"]
+    change: InboxChange

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Collection
 from contextlib import AbstractContextManager
-from typing import Any, Literal
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -21,7 +21,7 @@ from streams.protocol.messages import Code, ProtocolError, stream_name
 from streams.protocol.text import NAME_LENGTH, clean_name
 from streams.signals import access_changed
 from workspaces.access import access_of
-from workspaces.events import WORKSPACE_UPDATED, Change, InboxWorkspace, WorkspaceUpdated
+from workspaces.events import WORKSPACE_UPDATED, Change, InboxChange, InboxWorkspace, WorkspaceUpdated
 from workspaces.models import DailyVolume, Membership, Role, Workspace
 from workspaces.plugin import installed_sections
 
@@ -70,7 +70,7 @@ class WorkspaceService:
         audit.record(Action.WORKSPACE_CREATED, workspace_id=workspace.pk, target=workspace.name)
         if owner_id is not None:
             WorkspaceService.set_member(workspace.pk, owner_id, Role.OWNER)
-        _tell_all(workspace.pk, superuser_ids() - {owner_id}, "added")
+        _tell_all(workspace.pk, superuser_ids(), "added")
         return workspace
 
     @staticmethod
@@ -138,6 +138,16 @@ class WorkspaceService:
             return _change(writer, _expected(member), role)
 
     @staticmethod
+    @transaction.atomic
+    def see_all(user_id: int, allowed: bool) -> None:
+        """Tell the inbox of a user who has become a superuser (`allowed`) or no longer is one."""
+        joined = set(Membership.objects.filter(user=user_id).values_list("workspace", flat=True))
+        with log.writing([inbox_stream(user_id)]) as writer:
+            for pk in Workspace.objects.order_by("pk").values_list("pk", flat=True):
+                change: InboxChange = "role" if pk in joined else "added" if allowed else "removed"
+                tell(writer, user_id, InboxWorkspace(workspace_id=pk, change=change))
+
+    @staticmethod
     def remove_member(workspace_id: uuid.UUID, user_id: int, *, force: bool = False) -> None:
         """End a membership, with `force` even the last owner's; the user's sockets lose the workspace immediately."""
         with _changing_member(workspace_id, user_id) as writer:
@@ -145,7 +155,7 @@ class WorkspaceService:
             if not force:
                 _require_another_owner(member)
             record(writer, workspace_id, Change.MEMBER_REMOVED, member_state(member))
-            tell(writer, user_id, InboxWorkspace(workspace_id=workspace_id, change="removed"))
+            _tell(writer, member, "removed")
             _audit(Action.MEMBER_REMOVED, member)
             member.delete()
             _signal_access(user_id)
@@ -171,7 +181,13 @@ def _changing_member(workspace_id: uuid.UUID, user_id: int) -> AbstractContextMa
     return log.writing([workspace_stream(workspace_id), inbox_stream(user_id)])
 
 
-def _tell_all(workspace_id: uuid.UUID, user_ids: Collection[int], change: Literal["added", "removed"]) -> None:
+def _tell(writer: Writer, member: Membership, change: InboxChange) -> None:
+    """Tell a user's inbox that their membership has changed. Superusers see every workspace regardless."""
+    if not getattr(member.user, "is_superuser", False):
+        tell(writer, member.user_id, InboxWorkspace(workspace_id=member.workspace_id, change=change))
+
+
+def _tell_all(workspace_id: uuid.UUID, user_ids: Collection[int], change: InboxChange) -> None:
     with log.writing([inbox_stream(user_id) for user_id in user_ids]) as writer:
         for user_id in user_ids:
             tell(writer, user_id, InboxWorkspace(workspace_id=workspace_id, change=change))
@@ -192,7 +208,7 @@ def _add(writer: Writer, workspace_id: uuid.UUID, user_id: int, role: str, actio
         raise ProtocolError(Code.INVALID_MESSAGE, f"expected at most {MAX_MEMBERS} members per workspace")
     member = Membership.objects.create(workspace_id=workspace_id, user_id=user_id, role=Role(role))
     record(writer, workspace_id, Change.MEMBER_ADDED, member_state(member))
-    tell(writer, user_id, InboxWorkspace(workspace_id=workspace_id, change="added"))
+    _tell(writer, member, "added")
     _audit(action, member)
     _signal_access(user_id)
     return member
@@ -206,7 +222,7 @@ def _change(writer: Writer, member: Membership, role: str, force: bool = False) 
     before, member.role = member.role, Role(role)
     member.save()
     record(writer, member.workspace_id, Change.MEMBER_UPDATED, member_state(member))
-    tell(writer, member.user_id, InboxWorkspace(workspace_id=member.workspace_id, change="role"))
+    _tell(writer, member, "role")
     _audit(Action.ROLE_CHANGED, member, {"was": before})
     _signal_access(member.user_id)
     return member

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import uuid
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -210,6 +211,39 @@ def test_superusers_are_notified_of_workspaces_they_are_not_members_of(pair: Clu
     events = pair.api.get(f"/inbox/events?since={since}").data["events"]
     changes = [event["payload"]["change"] for event in events if event["payload"]["workspaceId"] == workspace]
     assert changes == ["added", "removed"]
+
+
+def test_memberships_of_superusers_change_nothing_of_what_they_see(pair: Cluster) -> None:
+    person, root = Person(pair), Person(pair, "--superuser")
+    workspace = person.api().post("/workspaces", {"name": "theirs"}).data["id"]
+    root.join(workspace)
+    root.join(workspace, "operator")
+    [member] = [one for one in pair.api.get(f"/workspaces/{workspace}/members").data if one["user"] == root.name]
+    assert pair.api.call("DELETE", f"/workspaces/{workspace}/members/{member['id']}").status == 204
+    assert changes_told(root) == {workspace: ["added"]}
+    own = root.api().post("/workspaces", {"name": "own"}).data["id"]
+    assert changes_told(root)[own] == ["added"], "once, though they see it as its owner, too"
+
+
+def test_whoever_becomes_a_superuser_is_told_of_every_workspace(pair: Cluster) -> None:
+    person, other = Person(pair), Person(pair)
+    theirs = other.api().post("/workspaces", {"name": "theirs"}).data["id"]
+    joined = other.api().post("/workspaces", {"name": "joined"}).data["id"]
+    person.join(joined)
+    for value, told in (("True", "added"), ("False", "removed")):
+        run(pair, f"u = User.objects.get(pk={person.id})\nu.is_superuser = {value}\nu.save()\nu.save()")
+        changes = changes_told(person)
+        assert (changes[theirs][-1], changes[joined][-1]) == (told, "role")
+        assert person.api().get(f"/workspaces/{theirs}/members").status == (200 if value == "True" else 404)
+    assert changes == changes_told(person) | {theirs: ["added", "removed"], joined: ["added", "role", "role"]}
+
+
+def changes_told(person: Person) -> dict[str, list[str]]:
+    """What a user's inbox says of each workspace."""
+    changes = defaultdict[str, list[str]](list)
+    for event in person.api().get("/inbox/events?type=inbox:workspace").data["events"]:
+        changes[event["payload"]["workspaceId"]].append(event["payload"]["change"])
+    return changes
 
 
 def test_an_inbox_ends_with_its_account(pair: Cluster) -> None:
