@@ -19,6 +19,8 @@ from agents.usage_store import UsageStore
 from streams.database import in_chunks
 from streams.log import Writer
 from streams.protocol import clock
+from workspaces.events import Change
+from workspaces.services import record
 
 RUN = "run:"  # begins the name of a session that is a producer's run
 REPLACED = "replaced"  # the outcome of a session that was replaced by another
@@ -36,6 +38,7 @@ class ProgressStore:
         self._changed: dict[int, StoredSession] = {}  # by identity: new ones have no key yet
         self._usage: UsageStore | None = None  # created when a publication reports usage
         self._told: dict[str, dict[uuid.UUID, str]] = {"plan": {}, "usage": {}}
+        self._users: dict[uuid.UUID, uuid.UUID] = {}  # the workspaces of agents that reported usage
 
     def load(self, agent_id: uuid.UUID, events: Sequence[AgentEvent]) -> None:
         """Read the sessions that the events name, and the agent's current one."""
@@ -65,6 +68,7 @@ class ProgressStore:
                 self._told["plan"][agent.pk] = event.fields
             case Usage():
                 self._told["usage"][agent.pk] = event.fields
+                self._users[agent.pk] = agent.workspace_id
                 self._count(writer, agent, event, producer)
 
     def _count(self, writer: Writer, agent: Agent, event: Usage, producer: str) -> None:
@@ -107,7 +111,10 @@ class ProgressStore:
         row.outcome, row.last_seq, row.ended_at = str(outcome), seq, clock.as_datetime(writer.time)
         self._changed[id(row)] = row
 
-    def save(self) -> None:
+    def save(self, writer: Writer) -> None:
+        """Save what has changed; workspaces are told once per agent that it has reported usage."""
+        for pk, workspace_id in self._users.items():
+            record(writer, workspace_id, Change.AGENT_USAGE, {"agentId": str(pk)})
         if self._changed:
             upsert(StoredSession, self._changed.values(), ["agent", "name"], KEPT)
         for field, told in self._told.items():

@@ -204,7 +204,7 @@ class Store:
             audit.record_many(self._deeds())
         self._changes.save()
         self._requests.save()
-        self._progress.save()
+        self._progress.save(writer)
         for agent_id, named in self._attached.items():
             note_named(agent_id, named)
         for pk in sorted(self._heard & self._changes.agents.keys()):

@@ -18,7 +18,8 @@ def main() -> None:
     arguments = _arguments()
     pin_load()
     allow_sockets()
-    wanted = [kind for kind in (QUICK if arguments.quick else ALL) if not arguments.only or kind.name in arguments.only]
+    kinds = QUICK if arguments.quick and not arguments.only else ALL
+    wanted = [kind for kind in kinds if not arguments.only or kind.name in arguments.only]
     peers = arguments.peers or (QUICK_PEERS if arguments.quick else ())
     folder = FOLDER / "quick" if arguments.quick else arguments.into
     repetitions = arguments.repeat or (1 if arguments.quick else 5)
@@ -33,7 +34,11 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     names = [kind.name for kind in ALL]
-    parser.add_argument("--quick", action="store_true", help="the two telling workloads, in under two minutes")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="few events, one repetition, and only the two telling workloads unless others are named",
+    )
     parser.add_argument("--short", action="store_true", help="the workloads in small, to see whether they work")
     parser.add_argument("--only", nargs="+", choices=names, default=[], help="these workloads")
     parser.add_argument("--peers", nargs="+", default=[], help="these systems, by their names in the results")

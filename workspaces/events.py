@@ -19,6 +19,7 @@ class Change(StrEnum):
     AGENT_REMOVED = "agent_removed"
     AGENT_STATUS = "agent_status"
     AGENT_CONTEXT = "agent_context"
+    AGENT_USAGE = "agent_usage"
     AGENT_REQUEST = "agent_request"
     AGENT_REQUEST_RESOLVED = "agent_request_resolved"
     MEMBER_ADDED = "member_added"

@@ -236,6 +236,7 @@ interface Changes {
   agent_removed: { agentId: string; archived?: true };
   agent_status: StatusChange & { statusSeq: number };
   agent_context: ContextChange;
+  agent_usage: { agentId: string };
   agent_request: AgentRequest & { agentId: string };
   agent_request_resolved: Resolution & { agentId: string };
   member_added: Record<string, unknown>;

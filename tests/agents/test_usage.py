@@ -53,6 +53,16 @@ def sessions(desk: Desk, query: str = "") -> list[Json]:
     return found
 
 
+def test_a_workspace_is_told_once_per_publication_that_an_agent_has_used_something(desk: Desk) -> None:
+    before = desk.root.get(f"/workspaces/{desk.workspace_id}/events").data["seq"]
+    desk.publish(*[("agent:usage", {"session": "s", "inputTokens": n}) for n in range(1, 4)], producer="told")
+    desk.publish(("agent:output", {"content": "more"}), producer="told", n=4)
+    told = desk.root.get(f"/workspaces/{desk.workspace_id}/events?since={before}").data["events"]
+    assert [(each["payload"]["change"], each["payload"]["data"]) for each in told] == [
+        ("agent_usage", {"agentId": desk.agent_id})
+    ]
+
+
 def test_a_later_report_of_a_session_replaces_its_earlier_one(desk: Desk) -> None:
     report(desk, inputTokens=10, outputTokens=1, costUsd=0.1)
     report(desk, inputTokens=30, costUsd=0.3)

@@ -123,6 +123,23 @@ def test_a_workspaces_usage_is_shown_by_day_agent_and_model(tab: Page, live: Liv
     expect(tab).to_have_url(place.agent_url)
 
 
+def test_the_page_follows_what_is_reported(tab: Page, live: LiveServer, place: Place) -> None:
+    sign_in(tab, live)
+    tab.goto(usage_url(place))
+    expect_state(tab, "Live")
+    expect(tab.get_by_role("heading", name="No usage reported yet")).to_be_visible()
+    report(place, "s", model="opus", inputTokens=20_000)
+    totals = tab.get_by_label("Total")
+    expect(totals).to_contain_text("20K")
+    tab.get_by_text("The days as a table").click()
+    report(place, "s", model="opus", inputTokens=30_000)
+    expect(totals).to_contain_text("30K", timeout=15_000)
+    expect(row(tab, "By day", "30K")).to_be_visible()
+    place.api.call("DELETE", f"/workspaces/{place.workspace['id']}")
+    expect(tab.get_by_text("This workspace was deleted.")).to_be_visible()
+    expect(totals).to_be_hidden()
+
+
 def test_bars_compare_tokens_where_a_model_has_no_costs(tab: Page, live: LiveServer, place: Place) -> None:
     report(place, "a", model="priced", inputTokens=100, costUsd=5)
     report(place, "b", model="unpriced", inputTokens=400)
