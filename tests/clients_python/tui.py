@@ -31,6 +31,7 @@ class Person:
     home: Path
     place: Place
     model: str
+    tool: str = "claude"
     _terminals: list[Terminal] = field(default_factory=list)
 
     @property
@@ -80,12 +81,16 @@ class Person:
         assert code is None or done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr
 
+    def start(self, *command: str) -> Terminal:
+        """A program in a terminal of its own, with nothing but the person's environment."""
+        variables = [f"{name}={value}" for name, value in self.environment.items()]
+        terminal = Terminal(self.work, ["env", "-i", *variables, *command], os.environ)
+        self._terminals.append(terminal)
+        return terminal
+
     def claude(self, *arguments: str) -> Terminal:
         """Claude Code as people start it; waits until it can be typed to."""
-        variables = [f"{name}={value}" for name, value in self.environment.items()]
-        command = ["env", "-i", *variables, "claude", "--model", "claude-sonnet-4-5", *arguments]
-        terminal = Terminal(self.work, command, os.environ)
-        self._terminals.append(terminal)
+        terminal = self.start("claude", "--model", "claude-sonnet-4-5", *arguments)
         terminal.wait_for(PROMPT)
         return terminal
 
@@ -103,7 +108,7 @@ class Person:
     def agents(self) -> list[dict[str, Any]]:
         """The agents of the workspace that connected themselves."""
         found = self.api.get(f"/workspaces/{self.place.workspace}/agents").data
-        return [agent for agent in found if agent["labels"].get("tool") == "claude"]
+        return [agent for agent in found if agent["labels"].get("tool") == self.tool]
 
     def agent(self) -> dict[str, Any]:
         (found,) = self.agents()

@@ -21,6 +21,7 @@ from agentstream.collector.collector import collect
 from agentstream.collector.config import Config, config_path
 from agentstream.connect.command import Choice, connect, disconnect
 from agentstream.connect.doctor import doctor, status
+from agentstream.connect.tools import TOOLS
 from agentstream.credentials import TOKEN_VARIABLE, TokenStore, find_token
 from agentstream.device import sign_in
 from agentstream.errors import AgentstreamError
@@ -223,7 +224,9 @@ def _parser() -> argparse.ArgumentParser:
 def _add_machine_commands(commands: Any, url: str) -> None:
     """The commands about the agents of this machine."""
     connecting = commands.add_parser("connect", help="report the coding agents of this machine, however you start them")
-    connecting.add_argument("tools", nargs="*", metavar="TOOL", help="which ones: claude (default: all that are found)")
+    connecting.add_argument(
+        "tools", nargs="*", metavar="TOOL", help=f"which ones: {', '.join(TOOLS)} (default: all that are found)"
+    )
     add_server_options(connecting, url)
     add_token_options(connecting)
     connecting.add_argument("--workspace", metavar="SLUG", help="where they appear (default: the only one you can see)")

@@ -39,6 +39,9 @@ ATTEMPTS = 7
 # How long a run tries to deliver events left by earlier runs.
 RECOVERY_SECONDS = 30.0
 
+# Tells our plugins for tools that what they do is shown already.
+SHOWN = "AGENTSTREAM_SHOWN"
+
 # Tells programs that their terminal can't display anything.
 DUMB_TERMINAL = {"TERM": "dumb", "NO_COLOR": "1", "PAGER": "cat", "GIT_PAGER": "cat"}
 
@@ -144,7 +147,7 @@ def command_environment(hidden: Collection[str]) -> dict[str, str]:
 
 def _unattended(hidden: Collection[str], pty: bool) -> dict[str, str]:
     # Otherwise a Python program on a pipe buffers 8 KiB before it prints anything.
-    return {**command_environment(hidden), "PYTHONUNBUFFERED": "1", **(DUMB_TERMINAL if pty else {})}
+    return {**command_environment(hidden), "PYTHONUNBUFFERED": "1", SHOWN: "1", **(DUMB_TERMINAL if pty else {})}
 
 
 async def recover(options: RunOptions, agent_id: str, folder: Path) -> None:

@@ -35,7 +35,7 @@ from agentstream.reconnection import persistently
 from agentstream.redaction.publication import redacted_labels
 from agentstream.report import reporting
 from agentstream.requests import Resolution
-from agentstream.runner import command_environment, make_publisher, recover
+from agentstream.runner import SHOWN, command_environment, make_publisher, recover
 from agentstream.signals import SignalForwarder
 from agentstream.spool import Spool
 
@@ -76,7 +76,7 @@ class Proxy:
         self._loop = asyncio.get_running_loop()
         self._transcript = Transcript(self._run, self._loop.create_future())
         self._ended: asyncio.Future[Exit] = self._loop.create_future()
-        self._agent = ProxiedAgent(self.command, command_environment(()), editor, self._seen)
+        self._agent = ProxiedAgent(self.command, {**command_environment(()), SHOWN: "1"}, editor, self._seen)
         self._forwarder = SignalForwarder(self._agent)
         publishing = asyncio.create_task(self._publish()) if self.options else None
         with self._forwarder.forwarding():

@@ -71,11 +71,11 @@ class OpenCode:
             yield from self._builder.call(call, tool, as_text(state.get("input", {})), state.get("input"))
         match state:
             case {"status": "completed"}:
-                failed, took = _exit_code(state) not in (None, 0), _duration(state)
-                yield from self._builder.result(call, _output(state), is_error=failed, duration_ms=took)
+                failed, took = exit_code(state) not in (None, 0), duration(state)
+                yield from self._builder.result(call, output(state), is_error=failed, duration_ms=took)
             case {"status": "error"}:
                 told = as_text(state.get("error") or "(failed)")
-                yield from self._builder.result(call, told, is_error=True, duration_ms=_duration(state))
+                yield from self._builder.result(call, told, is_error=True, duration_ms=duration(state))
         match tool, state:
             case "todowrite", {"input": {"todos": [*steps]}}:
                 yield plan((step.get("content"), step.get("status")) for step in steps if isinstance(step, dict))
@@ -115,13 +115,13 @@ class OpenCode:
         yield from self._builder.status("error")
 
 
-def _output(state: Part) -> str:
+def output(state: Part) -> str:
     """A tool's output, and how a command ended if worth mentioning."""
     text = as_text(state.get("output") or "")
-    return append_line(text, f"(exit code {code})") if (code := _exit_code(state)) else text
+    return append_line(text, f"(exit code {code})") if (code := exit_code(state)) else text
 
 
-def _exit_code(state: Part) -> int | None:
+def exit_code(state: Part) -> int | None:
     match state:
         case {"metadata": {"exit": int(code)}}:
             return code
@@ -129,7 +129,7 @@ def _exit_code(state: Part) -> int | None:
             return None
 
 
-def _duration(state: Part) -> int | None:
+def duration(state: Part) -> int | None:
     """How long the call took, in milliseconds."""
     match state:
         case {"time": {"start": int(start), "end": int(end)}} if 0 <= end - start < 10**12:

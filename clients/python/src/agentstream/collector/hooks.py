@@ -4,7 +4,8 @@ hook.sh         what the hooks run
 collector.pid   the running collector, without which hooks do nothing
 new/            events, one file each
 asks/           events whose hooks wait for an answer, until it is given
-answers/        one FIFO for each of those
+answers/        one FIFO for each of those, or a file if opencode asks
+opencode/       what processes of opencode do now, and what they said
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from agentstream.files import replace_file, state_folder
 MAX_EVENT_BYTES = 32 * 1024 * 1024
 # How long an incomplete file may be in the middle of being written.
 INCOMPLETE_SECONDS = 10.0
-FOLDERS = ("new", "asks", "answers")
+FOLDERS = ("new", "asks", "answers", "opencode")
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,11 @@ from typing import Any
 
 from agentstream.collector.claude_registry import claude_home
 from agentstream.collector.claude_source import ClaudeSource
+from agentstream.collector.hooks import hook_folder
+from agentstream.collector.opencode_source import OpencodeSource
 from agentstream.collector.source import Source
 
 
 def sources(environment: Mapping[str, str]) -> list[Source[Any]]:
     """One of each tool."""
-    return [ClaudeSource(claude_home(environment))]
+    return [ClaudeSource(claude_home(environment)), OpencodeSource(hook_folder(environment) / "opencode")]

@@ -93,7 +93,7 @@ class SettingsFile:
                 self.path.unlink()
             else:
                 self._replace(known.before)
-        elif text := self.changed(undo):
+        elif (text := self.changed(undo)) is not None:
             self._replace(text)
         else:
             journal.put(self.path, None)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from agentstream.connect.claude import ClaudeTool
+from agentstream.connect.opencode import OpencodeTool
 from agentstream.connect.tool import Tool
 
-TOOLS: dict[str, type[Tool]] = {tool.name: tool for tool in (ClaudeTool,)}
+TOOLS: dict[str, type[Tool]] = {tool.name: tool for tool in (ClaudeTool, OpencodeTool)}
 
 
 def chosen_tools(names: Sequence[str], environment: Mapping[str, str], answer: bool = False) -> list[Tool]:
