@@ -1,5 +1,6 @@
 """Settings: everything an operator may change comes from the environment (docs/reference/settings.md lists it)."""
 
+import sys
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
@@ -247,13 +248,17 @@ SERVESTATIC_AUTOREFRESH = DEBUG
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 
 AUDIT_DAYS = env.float("AUDIT_DAYS", default=365)  # for which an entry of the audit log is kept; 0: forever
-AUDIT_LOG = env.str("AUDIT_LOG", default="")  # a file for the audit log's lines, which otherwise go to standard error
+# A file for the audit log's lines, which otherwise go to standard error unless that is a terminal.
+AUDIT_LOG = env.str("AUDIT_LOG", default="")
 
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)-7s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line"},
+        "none": {"class": "logging.NullHandler"},
+    },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO").upper()},
     "loggers": {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
@@ -271,6 +276,8 @@ if AUDIT_LOG:
     LOGGING["formatters"]["bare"] = {"format": "%(message)s"}
     LOGGING["handlers"]["audit"] = {"class": "accounts.logs.AuditFile", "filename": AUDIT_LOG, "formatter": "bare"}
     LOGGING["loggers"]["agentstream.audit"] |= {"handlers": ["audit"], "propagate": False}
+elif sys.stderr.isatty():
+    LOGGING["loggers"]["agentstream.audit"] |= {"handlers": ["none"], "propagate": False}
 
 # The stream engine's settings; streams/conf.py has the defaults and describes each.
 STREAMS: dict[str, Any] = {}

@@ -5,6 +5,9 @@ import csv
 import io
 import json
 import logging
+import shlex
+import subprocess
+import sys
 import uuid
 from datetime import timedelta
 from pathlib import Path
@@ -28,7 +31,9 @@ from agents.events import Input, Output, Signal
 from agents.publications import Publication
 from agents.services import AgentService
 from streams.protocol.messages import ProtocolError
+from tests.support import ROOT
 from tests.support.api import Api, agent_of
+from tests.support.pty import screen
 from tests.support.server import LiveServer
 from tests.support.session import Session
 from tests.support.waiting import eventually
@@ -454,6 +459,21 @@ def test_the_audit_log_can_be_shipped_as_lines_of_json(tmp_path: Path) -> None:
     assert {by_id[entry["id"]]["action"] for entry in stored} >= {"workspace_created", "agent_created", "input_sent"}
     assert log.stat().st_mode & 0o777 == 0o600
     assert "agentstream.audit" not in live.log
+
+
+def test_the_audit_log_goes_to_standard_error_but_not_to_a_terminal(tmp_path: Path) -> None:
+    live = LiveServer(tmp_path)
+    live.prepare()
+    line = [sys.executable, str(ROOT / "manage.py"), "createtoken", "ada", "--create"]
+    logged = subprocess.run(line, env=live.env, capture_output=True, text=True, check=True)
+    assert '"action": "token_created"' in logged.stderr
+    with screen(["sh", "-c", f"{shlex.join(line)}; echo that is all"], live.env) as shown:
+        shown.wait_for("that is all")
+        assert "ags_" in shown.text
+        assert "token_created" not in shown.text
+    with live:
+        entries = Api(live.url, live.token("root", "--superuser")).get("/audit?action=token_created").data["entries"]
+    assert len(entries) >= 2
 
 
 async def _tell_at_once(root: Api, agent_id: str) -> None:
