@@ -2,6 +2,7 @@
 # make test   run every test: Python, JavaScript, browser
 # make lint   ruff, mypy and the import contracts; ESLint, Prettier and tsc
 # make chaos  the long form of the fault tests
+# make audit  look up known vulnerabilities in requirements.lock
 # make lock   pin what requirements.txt needs, with hashes, in requirements.lock
 # make bench  measure it beside others (an hour and a half: docs/performance.md); make bench-quick: two minutes
 
@@ -11,7 +12,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint chaos lock bench bench-quick screenshots clean
+.PHONY: run test lint chaos audit lock bench bench-quick screenshots clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/run.stamp
@@ -23,6 +24,9 @@ test: $(VENV)/test.stamp
 
 chaos: $(VENV)/test.stamp
 	CHAOS=long $(BIN)/python -m pytest tests/chaos -s $(ARGS)
+
+audit: $(VENV)/test.stamp
+	$(BIN)/pip-audit --disable-pip --require-hashes -r requirements.lock
 
 bench: $(VENV)/bench.stamp
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -63,6 +63,15 @@ def test_everything_in_the_lock_has_hashes() -> None:
     assert len(re.findall(r"^[^\s#]", text, re.MULTILINE)) == len(ENTRY.findall(text)), "nothing without a version"
 
 
+def test_pip_audit_reads_the_lock() -> None:
+    command = subprocess.run(
+        ["make", "--dry-run", "audit"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()[-1]
+    told = subprocess.run([*command.split(), "--dry-run"], cwd=ROOT, capture_output=True, text=True, check=True).stderr
+    [count] = re.findall(r"would have audited (\d+) packages", told)
+    assert int(count) >= len(locked()) - 5, "all but those of other platforms"
+
+
 def test_the_server_is_installed_with_hashes() -> None:
     lines = subprocess.run(
         ["make", "--dry-run", "--always-make", "run"], cwd=ROOT, capture_output=True, text=True, check=True

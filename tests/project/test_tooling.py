@@ -27,6 +27,10 @@ def test_continuous_integration_runs_what_contributors_run(command: str) -> None
     assert command in (ROOT / "CONTRIBUTING.md").read_text()
 
 
+def test_continuous_integration_looks_up_vulnerabilities() -> None:
+    assert "run: make audit\n" in WORKFLOW
+
+
 def test_continuous_integration_begins_at_the_oldest_python_we_support() -> None:
     [versions] = re.findall(r"python: \[(.*)\]", WORKFLOW)
     oldest = min(tuple(map(int, version.split("."))) for version in re.findall(r'"([\d.]+)"', versions))
