@@ -1,4 +1,4 @@
-"""Bar charts of the results, as SVG that reads on light and dark pages."""
+"""Bar charts of the results, as SVG for light and dark pages."""
 
 from dataclasses import dataclass
 from html import escape
@@ -16,14 +16,14 @@ STYLE = (
 
 @dataclass(frozen=True)
 class Chart:
-    """One figure of each system in one case of a workload."""
+    """One figure for each system in one case of a workload."""
 
     file: str
     title: str
     workload: str
     case: str
     key: str
-    only_sustained: bool = True  # a latency or a cost of what was not delivered would flatter
+    only_sustained: bool = True  # a system that dropped events would look faster than it is
 
     def draw(self, result: Result) -> str | None:
         """The chart; None if there is nothing to draw."""
@@ -60,7 +60,7 @@ CHARTS = (
 
 
 def write(folder: Path) -> list[Chart]:
-    """Draw what the results in `folder` allow; the charts drawn."""
+    """Draw the charts for which there are results in `folder`, and return them."""
     drawn = []
     for chart in CHARTS:
         path = folder / f"{chart.workload}.json"

@@ -1,4 +1,4 @@
-"""How each system is spoken to over its WebSocket: subscribing, publishing, and the small talk between."""
+"""The WebSocket protocols of the systems: how to subscribe, publish, and keep the connection alive."""
 
 import json
 from collections.abc import Sequence
@@ -7,21 +7,21 @@ from benchmarks.events import Event
 
 
 class Dialect:
-    """Plain JSON, one message a frame: the protocol of the Node peers and of stock Channels."""
+    """Plain JSON, one message per frame: the protocol of the Node peers and of stock Channels."""
 
     binary = False
-    acknowledged = False  # whether a publication is answered, and the next one waits for that, as in our clients
+    acknowledged = False  # whether publications are acknowledged; the next one then waits for that, as in our clients
 
     def awaited(self, agents: Sequence[str]) -> int:
-        """How many confirmations a viewer of these agents waits for."""
+        """How many confirmed subscriptions a viewer of these agents waits for."""
         return len(agents)
 
     def opening(self, agents: Sequence[str]) -> list[bytes]:
-        """What a viewer of these agents says first."""
+        """The first messages of a viewer of these agents."""
         return [_json("subscribe:agent", {"agentId": agent}) for agent in agents]
 
     def answer(self, message: bytes, agents: Sequence[str]) -> list[bytes]:
-        """What a viewer replies to something that is not an event."""
+        """A viewer's reply to a message that isn't an event."""
         return []
 
     def confirms(self, message: bytes) -> int:
@@ -29,7 +29,7 @@ class Dialect:
         return message.count(b'"subscribed"')
 
     def greeting(self) -> list[bytes]:
-        """What a producer says first."""
+        """A producer's first messages."""
         return []
 
     def publish(self, agent: str, events: Sequence[Event], producer: str) -> list[bytes]:
@@ -53,13 +53,13 @@ class Agentstream(Dialect):
 
     @staticmethod
     def publication(agent: str, items: str, producer: str) -> bytes:
-        """The frame that publishes numbered events, which are JSON."""
+        """The frame that publishes numbered events, given as JSON."""
         head = f'{{"type":"publish:agent","payload":{{"agentId":"{agent}","producer":"{producer}","events":['
         return f"{head}{items}]}}}}".encode()
 
 
 class SocketIO(Dialect):
-    """Engine.IO 4 and Socket.IO 5 over WebSocket alone."""
+    """Engine.IO 4 and Socket.IO 5, over WebSocket only."""
 
     def opening(self, agents: Sequence[str]) -> list[bytes]:
         return []  # the server speaks first
@@ -83,7 +83,7 @@ class Nats(Dialect):
         return [b"PONG\r\n"] if message.startswith(b"PING") else []
 
     def awaited(self, agents: Sequence[str]) -> int:
-        return 1  # the PONG: it is behind every SUB
+        return 1  # the PONG, which follows all SUBs
 
     def confirms(self, message: bytes) -> int:
         return message.count(b"PONG\r\n")
@@ -100,7 +100,7 @@ _NATS_CONNECT = b'CONNECT {"verbose":false,"pedantic":false,"headers":false,"pro
 
 
 class Plain(Dialect):
-    """A broker that passes on what it gets: the producer sends what viewers are to receive. The URL subscribes."""
+    """A broker that passes messages on unchanged. The URL is the subscription."""
 
     def awaited(self, agents: Sequence[str]) -> int:
         return 0

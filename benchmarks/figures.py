@@ -5,14 +5,14 @@ from statistics import median
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
-    """The value below which this share of the sorted values lies; 0 of none."""
+    """The value below which this share of the sorted values lies; 0 if there are none."""
     if not ordered:
         return 0.0
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 def rounded(value: float) -> float:
-    """To what is worth writing down: four significant digits."""
+    """Rounded to four significant digits."""
     return float(f"{value:.4g}")
 
 

@@ -1,4 +1,4 @@
-"""A keep-alive HTTP/1.1 connection that costs the generator little: one request at a time, bodies of known length."""
+"""A cheap keep-alive HTTP/1.1 connection for the generator: one request at a time, bodies of known length."""
 
 import asyncio
 import re
@@ -18,7 +18,7 @@ class HttpConnection:
         return cls(*await asyncio.open_connection("127.0.0.1", port))
 
     async def post(self, path: str, token: str, body: bytes) -> int:
-        """POST JSON; the status of the answer."""
+        """POST JSON and return the status of the response."""
         head = (
             f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"

@@ -1,4 +1,4 @@
-"""Events sent on schedule to a system under test, and what became of them."""
+"""Sends events on schedule to a system under test and measures their delivery."""
 
 import asyncio
 import gc
@@ -13,13 +13,13 @@ from benchmarks.machine import Meter, Usage
 from benchmarks.peers.base import Peer
 from benchmarks.sockets import Producer, Viewer
 
-TICK = 0.005  # at more than one event in this time, those due in it come together: the schedule is the same for all
-STAMPS = 60_000  # a second that the generator can afford to look at: the fewest viewers for which is 10
-FEWEST_SAMPLED = 10
-OPENING = 50  # sockets opened at a time
-SETTLE = 30.0  # the same, after the warm-up
-GIVE_UP = 5.0  # seconds after the last event was due, for those behind to catch up
-ON_TIME = 0.25  # within which a system that keeps up has delivered everything
+TICK = 0.005  # seconds; at higher rates the events due within one tick are sent together, for every system
+MAX_STAMPS = 60_000  # timed deliveries a second that the generator can afford
+MIN_SAMPLED = 10  # viewers that time events, at any rate
+OPEN_AT_ONCE = 50  # sockets
+CATCH_UP_SECONDS = 5.0  # after the last event was due
+WARM_UP_SECONDS = 30.0  # the same, after the warm-up
+ON_TIME_SECONDS = 0.25  # within which a system that keeps up has delivered everything
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Plan:
         return max(1 / self.rate, TICK)
 
     def due(self, ticks: int) -> int:
-        """Events of one agent that are due after so many ticks."""
+        """How many events of one agent are due after this many ticks."""
         return round(ticks * self.tick * self.rate)
 
     @property
@@ -50,14 +50,14 @@ class Plan:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one run gave. Latencies are milliseconds from when the event was due."""
+    """The result of one run. Latencies are milliseconds from when the event was due."""
 
-    offered: float  # deliveries a second that were asked for
+    offered: float  # deliveries a second, as planned
     delivered: int
     per_frame: float  # events in one WebSocket frame, on average
     missing: int
     disorder: int
-    rate: float  # deliveries a second, until the last
+    rate: float  # deliveries a second until the last one
     drain: float  # seconds from when the last event was due until the last delivery
     p50: float
     p99: float
@@ -66,11 +66,11 @@ class Outcome:
 
     @property
     def sustained(self) -> bool:
-        return not self.missing and not self.disorder and not self.error and self.drain <= ON_TIME
+        return not self.missing and not self.disorder and not self.error and self.drain <= ON_TIME_SECONDS
 
 
 class Crowd:
-    """Viewers and producers, connected to a peer that runs."""
+    """Viewers and producers connected to a running peer."""
 
     def __init__(self, peer: Peer, viewers: list[Viewer], producers: list[Producer]) -> None:
         self._peer = peer
@@ -78,9 +78,9 @@ class Crowd:
         self.producers = producers
 
     async def run(self, plan: Plan, warm: float = 1.0) -> Outcome:
-        """Send as planned and report; first for `warm` seconds off the record."""
+        """Send as planned and measure, after `warm` seconds that aren't measured."""
         if warm:
-            await self._send(Plan(plan.agents, plan.viewers, min(plan.rate, 200), warm), SETTLE)
+            await self._send(Plan(plan.agents, plan.viewers, min(plan.rate, 200), warm), WARM_UP_SECONDS)
         for viewer in self.viewers:
             viewer.forget()
         gc.collect()
@@ -111,8 +111,8 @@ class Crowd:
             error=self._error(),
         )
 
-    async def _send(self, plan: Plan, patience: float = GIVE_UP) -> float:
-        """Send on schedule and wait for the deliveries; seconds from when the last was due until it arrived."""
+    async def _send(self, plan: Plan, catch_up: float = CATCH_UP_SECONDS) -> float:
+        """Send on schedule and wait for the deliveries. Returns the seconds between when the last was due and came."""
         expected = sum(viewer.count for viewer in self.viewers) + plan.deliveries
         steps = round(plan.seconds / plan.tick) * plan.agents
         start = time.monotonic()
@@ -126,11 +126,11 @@ class Crowd:
             until = start + step * plan.tick / plan.agents
             await asyncio.sleep(max(0.001, until - time.monotonic()))
         ended = start + (steps - 1) * plan.tick / plan.agents
-        await self._settle(expected, ended + patience)
+        await self._settle(expected, ended + catch_up)
         return max(0.0, time.monotonic() - ended)
 
     def _step(self, plan: Plan, step: int, stamp: int) -> None:
-        """One tick of one agent; agents take turns, evenly spread over a tick."""
+        """One tick of one agent. The agents' ticks are spread evenly over the time of one."""
         tick, agent = divmod(step, plan.agents)
         count = plan.due(tick + 1) - plan.due(tick)
         if count:
@@ -152,16 +152,16 @@ async def crowd(peer: Peer, agents: int, viewers: int, rate: float) -> AsyncIter
     """`viewers` viewers for each of the peer's first `agents` agents, and a producer for each."""
     dialect = peer.dialect
     total = agents * viewers
-    sampled = min(total, max(FEWEST_SAMPLED, int(STAMPS / rate)))
+    sampled = min(total, max(MIN_SAMPLED, int(MAX_STAMPS / rate)))
     chosen = {round(index * (total - 1) / max(sampled - 1, 1)) for index in range(sampled)}
     watching = [Viewer(dialect, [peer.agents[n % agents]], n in chosen) for n in range(total)]
     producing = [Producer(dialect, agent) for agent in peer.agents[:agents]]
     try:
-        for first in range(0, total, OPENING):
+        for first in range(0, total, OPEN_AT_ONCE):
             await asyncio.gather(
                 *(
                     viewer.open(peer.viewer_url([*viewer.agents], first + n), peer.headers())
-                    for n, viewer in enumerate(watching[first : first + OPENING])
+                    for n, viewer in enumerate(watching[first : first + OPEN_AT_ONCE])
                 )
             )
         await asyncio.gather(*(p.open(peer.producer_url(p.agent), peer.headers()) for p in producing))

@@ -14,7 +14,7 @@ SERVER_CORE = CORES[0]
 LOAD_CORE = CORES[min(1, len(CORES) - 1)]
 SERVICES = ("postgres", "redis-server")
 FILES = 65_536
-SATURATED = 0.9  # of its core: beyond this the generator may be what limits, and its clock what is slow
+SATURATED = 0.9  # of its core; above this the generator may be the limit, and its time stamps late
 
 
 def pin_load() -> None:
@@ -23,18 +23,18 @@ def pin_load() -> None:
 
 
 def allow_sockets() -> None:
-    """Raise the limit of open files to what is permitted; the servers started from here inherit it."""
+    """Raise the limit on open files as far as possible; servers started from here inherit it."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, FILES) if most > 0 else FILES, most))
 
 
 def pinned(command: list[str]) -> list[str]:
-    """`command`, run on the server's core alone."""
+    """`command`, run only on the server's core."""
     return ["taskset", "-c", str(SERVER_CORE), *command]
 
 
 def describe() -> dict[str, str]:
-    """What the figures depend on."""
+    """The properties of the machine that figures depend on."""
     model = next(
         (line.split(":", 1)[1].strip() for line in _cpuinfo() if line.startswith("model name")), platform.processor()
     )
@@ -54,7 +54,7 @@ def _cpuinfo() -> list[str]:
 
 @dataclass(frozen=True)
 class Usage:
-    """CPU seconds between two looks: of the servers, their database and Redis, the load generator, and all there is."""
+    """CPU seconds between two readings: the servers, their database and Redis, the load generator, and all programs."""
 
     seconds: float
     server: float
@@ -68,7 +68,7 @@ class Usage:
 
     @property
     def others_share(self) -> float:
-        """What everything else took, in cores: the figures of a busy machine are worth nothing."""
+        """What other programs took, in cores. Figures from a busy machine mean little."""
         return max(0.0, self.machine - self.server - self.services - self.load) / self.seconds
 
     @property
@@ -77,7 +77,7 @@ class Usage:
 
 
 class Meter:
-    """Measures from its making on; `pids` are the servers, whose children count as theirs."""
+    """Measures from its creation on; `pids` are the servers, including their children."""
 
     def __init__(self, pids: list[int]) -> None:
         self._servers = [psutil.Process(pid) for pid in pids]
@@ -95,7 +95,7 @@ class Meter:
 
 def _busy() -> float:
     times = psutil.cpu_times()
-    total: float = sum(times[:8]) - times.idle - getattr(times, "iowait", 0.0)  # further fields are counted in these
+    total: float = sum(times[:8]) - times.idle - getattr(times, "iowait", 0.0)  # the other fields are included in these
     return total
 
 
@@ -108,7 +108,7 @@ def _cpu(process: psutil.Process) -> float:
 
 
 def resident(pids: list[int]) -> int:
-    """Bytes of memory that the servers hold."""
+    """The servers' resident memory in bytes."""
     total = 0
     for pid in pids:
         process = psutil.Process(pid)

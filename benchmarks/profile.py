@@ -66,7 +66,7 @@ async def _run(peer: Agentstream, plan: Plan, folded: Path, gil: bool) -> Outcom
 
 
 def _threads(pid: int) -> dict[str, tuple[float, float]]:
-    """User and system seconds of the event loop's thread and of all others, which do the database's work."""
+    """User and system seconds of the event loop's thread and of all others, which use the database."""
     found = {"loop": (0.0, 0.0), "database": (0.0, 0.0)}
     for thread in psutil.Process(pid).threads():
         name = "loop" if thread.id == pid else "database"
@@ -76,7 +76,7 @@ def _threads(pid: int) -> dict[str, tuple[float, float]]:
 
 
 def _print(stacks: list[str]) -> None:
-    """Shares of samples: in the function itself, and in what it calls."""
+    """Shares of samples: in the function itself, and including what it calls."""
     own: Counter[str] = Counter()
     whole: Counter[str] = Counter()
     for line in stacks:

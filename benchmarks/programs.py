@@ -1,4 +1,4 @@
-"""The programs under test: started on the server's core, awaited, stopped."""
+"""Starts the programs under test on the server's core, and stops them."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from benchmarks.machine import pinned
 
 ROOT = Path(__file__).resolve().parents[1]
 CACHE = ROOT / "benchmarks" / ".cache"
-# The source tree whose server is measured: another one to compare two states of it.
+# The checkout whose server is measured; another one allows comparing two versions.
 CHECKOUT = Path(os.environ.get("BENCH_CHECKOUT", ROOT)).resolve()
 
 
@@ -24,11 +24,11 @@ def free_port() -> int:
 
 
 class UnavailableError(Exception):
-    """What is needed is not there and cannot be installed; the message says why."""
+    """Something is missing and can't be installed; the message says why."""
 
 
 class Program:
-    """A process that listens on `port`; what it prints goes to `log`."""
+    """A process that listens on `port`; its output goes to `log`."""
 
     def __init__(
         self, command: list[str], port: int, log: Path, env: dict[str, str] | None = None, cwd: Path = ROOT
@@ -46,7 +46,7 @@ class Program:
         return self._process.pid
 
     def wait(self, seconds: float = 20) -> None:
-        """Until it accepts connections."""
+        """Wait until it accepts connections."""
         deadline = time.monotonic() + seconds
         while self._process.poll() is None and time.monotonic() < deadline:
             try:
@@ -69,11 +69,11 @@ class Program:
 
 
 def debian(program: str, *packages: str) -> str:
-    """The path of a program, installed with apt if need and right be."""
+    """The path of a program, installed with apt if necessary and permitted."""
     path = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if path is None and os.geteuid() == 0 and shutil.which("apt-get"):
         env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        # Not started by its package: the benchmark runs its own, on a port of its own.
+        # Keep the package from starting it: the benchmark starts its own, on another port.
         install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
         subprocess.run(["apt-get", "update", "-qq"], env=env, check=False, capture_output=True)
         subprocess.run(install, env={**env, "RUNLEVEL": "1"}, check=False, capture_output=True)

@@ -15,7 +15,7 @@ SHARES = ("server_cpu", "generator_cpu")
 
 
 def write(folder: Path, charts: Sequence[Chart] = ()) -> None:
-    """Write `results.md` for the results in `folder`; for those that are kept, also what the pages show."""
+    """Write `results.md` for the results in `folder`; if that is the one in the repository, also update the docs."""
     found = {kind: Result.load(path) for kind in ALL if (path := folder / f"{kind.name}.json").exists()}
     sections = {kind.name: section(kind, result) for kind, result in found.items()}
     (folder / "results.md").write_text("\n".join(sections.values()))

@@ -1,4 +1,4 @@
-"""What was measured, kept as JSON: a file for each workload, rewritten as repetitions come in."""
+"""Results as JSON: a file per workload, rewritten after each repetition."""
 
 import json
 import subprocess
@@ -25,7 +25,7 @@ def _commit() -> str:
 
 @dataclass(frozen=True)
 class Row:
-    """One measurement: of a peer, in one case of a workload. `note` says what spoilt it, if anything did."""
+    """One measurement of a peer in one case of a workload. `note` says what spoiled it, if anything did."""
 
     case: str
     values: Values
@@ -37,7 +37,7 @@ class Row:
 
 @dataclass
 class Result:
-    """All that one run of a workload gave."""
+    """All results of one run of a workload."""
 
     workload: str
     title: str
@@ -63,7 +63,7 @@ class Result:
         return list(dict.fromkeys(row.case for row in self.rows))
 
     def summaries(self, case: str) -> Iterator["Summary"]:
-        """What the repetitions of each peer come to, in the order measured."""
+        """A summary of each peer's repetitions, in the order measured."""
         grouped: defaultdict[str, list[Row]] = defaultdict(list)
         for row in self.rows:
             if row.case == case:

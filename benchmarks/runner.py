@@ -1,4 +1,4 @@
-"""Runs workloads: every repetition goes through all peers, each started afresh, so that drift meets all alike."""
+"""Runs workloads. Every repetition runs all peers, each freshly started, so a machine that slows down affects all."""
 
 import dataclasses
 import tempfile
@@ -31,14 +31,14 @@ async def _once(workload: Workload, peer: Peer, quick: bool) -> list[Row]:
         try:
             peer.start(_open(folder), workload.agents)
             return await workload.run(peer, quick)
-        except Exception as error:  # one that fails must not cost the others their figures
+        except Exception as error:  # a peer that fails must not end the run
             return [Row("failures", {}, f"failed: {type(error).__name__}: {error}"[:300])]
         finally:
             peer.stop()
 
 
 def _open(folder: str) -> Path:
-    """The folder, readable to servers that do not run as root."""
+    """The folder, readable by servers that don't run as root."""
     path = Path(folder)
     path.chmod(0o755)
     return path

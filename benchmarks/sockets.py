@@ -1,4 +1,4 @@
-"""The generator's WebSockets: viewers that count and time what they get, producers that send what is due."""
+"""The generator's WebSockets: viewers that count and time events, producers that send what is due."""
 
 import asyncio
 import uuid
@@ -10,9 +10,9 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 from benchmarks.dialects import Agentstream, Dialect
 from benchmarks.events import MARK, STAMP, STAMP_BYTES, Event, clock
 
-ANSWER_SECONDS = 20.0  # for a socket to open, or to be answered
-PACE = 0.005  # between two publications on one socket: the contract allows 200 messages a second
-BATCH = 2_000  # events in one publication at most
+ANSWER_SECONDS = 20.0  # for a socket to open or to get an answer
+PACE_SECONDS = 0.005  # between two publications on one socket: 200 messages a second are allowed
+MAX_BATCH = 2_000  # events in one publication
 HEADER = "Sec-WebSocket-Protocol"
 
 
@@ -24,7 +24,7 @@ class Socket(WSListener):
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
         self.lost = False
-        self.refused = b""  # the last error that the server answered with
+        self.refused = b""  # the last error from the server
 
     async def connect(self, url: str, headers: dict[str, str]) -> None:
         await ws_connect(lambda: self, url, extra_headers=headers, websocket_handshake_timeout=ANSWER_SECONDS)
@@ -46,13 +46,13 @@ class Socket(WSListener):
 
 
 class Viewer(Socket):
-    """Counts events; with `sampled`, also times each and checks that none is missing, doubled or out of order."""
+    """Counts events; if `sampled`, also times each and checks for gaps, duplicates and wrong order."""
 
     def __init__(self, dialect: Dialect, agents: Sequence[str], sampled: bool = False) -> None:
         super().__init__(dialect)
         self.agents = agents
         self.count = 0
-        self.frames = 0  # that held events
+        self.frames = 0  # with events
         self.disorder = 0
         self.latencies = array("q")
         self.ready = asyncio.get_running_loop().create_future()
@@ -69,7 +69,7 @@ class Viewer(Socket):
             await asyncio.wait_for(self.ready, ANSWER_SECONDS)
 
     def forget(self) -> None:
-        """Begin a new measurement. What went wrong before stays wrong."""
+        """Begin a new measurement. Errors so far are kept."""
         self.count = self.frames = 0
         self.latencies = array("q")
 
@@ -94,7 +94,7 @@ class Viewer(Socket):
             self.ready.set_result(None)
 
     def _time(self, payload: bytes) -> None:
-        """The stamps in a frame; one that is cut by the frame's end is kept for the next (NATS cuts anywhere)."""
+        """The stamps in a frame. One cut off at its end is completed by the next frame (NATS splits anywhere)."""
         now = clock()
         text = self._tail + payload
         last = text.rfind(MARK)
@@ -109,8 +109,8 @@ class Viewer(Socket):
 
 
 class Producer(Socket):
-    """Sends one agent's events. Where publications are answered it has one on its way at a time, like our clients:
-    what falls due meanwhile goes into the next."""
+    """Sends one agent's events. If publications are acknowledged, only one is in flight at a time, as in our clients;
+    events that fall due in the meantime go into the next."""
 
     def __init__(self, dialect: Dialect, agent: str) -> None:
         super().__init__(dialect)
@@ -136,17 +136,17 @@ class Producer(Socket):
         self._next()
 
     def next_events(self, count: int, due: int = 0) -> list[Event]:
-        """Events that follow those made so far."""
+        """The next `count` events."""
         first = self.sent + 1
         self.sent += count
         return [Event(first + index, due) for index in range(count)]
 
     async def ask(self, events: Sequence[Event]) -> None:
-        """Publish these at once and wait for the answer."""
+        """Publish these events immediately and wait for the answer."""
         await self._answered(self.dialect.publish(self.agent, events, self._name))
 
     async def ask_items(self, items: str) -> None:
-        """Likewise with Agentstream; events of any type, as JSON, numbered as `next_events` numbers them."""
+        """The same for events of any type, for Agentstream: JSON, numbered as by `next_events`."""
         assert isinstance(self.dialect, Agentstream)
         await self._answered([self.dialect.publication(self.agent, items, self._name)])
 
@@ -182,6 +182,6 @@ class Producer(Socket):
             self._publish()
 
     def _publish(self) -> None:
-        batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
-        self._earliest = asyncio.get_running_loop().time() + PACE
+        batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+        self._earliest = asyncio.get_running_loop().time() + PACE_SECONDS
         self.say(self.dialect.publish(self.agent, batch, self._name))

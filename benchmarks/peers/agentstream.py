@@ -1,4 +1,4 @@
-"""Agentstream itself: `manage.py serve` with durable events, authentication and resume on, as it ships."""
+"""Agentstream itself: `manage.py serve` with its defaults, so with durable events, authentication and resuming."""
 
 import json
 import os
@@ -33,8 +33,8 @@ class Agentstream(Peer):
     stores = True
     merge = True
 
-    _template: Path | None = None  # a migrated database with a token, made once and copied for every start
-    _home: tempfile.TemporaryDirectory[str] | None = None  # where that is; removed when the benchmark ends
+    _template: Path | None = None  # a migrated database with a token, copied for every start
+    _home: tempfile.TemporaryDirectory[str] | None = None  # its directory; removed when the benchmark ends
     _token = ""
 
     def prepare(self) -> None:
@@ -50,8 +50,8 @@ class Agentstream(Peer):
         return self._token
 
     def environment(self, folder: Path) -> dict[str, str]:
-        """What the servers find in their environment."""
-        # One user is everybody here: what the server can do is measured, not what it lets one user do.
+        """The servers' environment."""
+        # All clients are one user, so the limits per user would be measured instead of the server.
         unlimited = dict.fromkeys(QUOTAS, "0")
         return {"DATA_DIR": str(folder), "HOST": "127.0.0.1", "LOG_LEVEL": "WARNING", **unlimited}
 
@@ -74,7 +74,7 @@ class Agentstream(Peer):
         self.agents = [self.call(f"/workspaces/{workspace}/agents", {"name": f"a{n}"})["id"] for n in range(count)]
 
     def call(self, path: str, body: Any) -> Any:
-        """POST to the API; what it answers."""
+        """POST to the API and return its answer."""
         url = f"http://127.0.0.1:{self.port}/api{path}"
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"}
         with urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode(), headers)) as response:
@@ -92,7 +92,7 @@ class Agentstream(Peer):
 
 
 class Plain(Agentstream):
-    """For clients that do not know the subprotocol: a frame per event."""
+    """Clients without the subprotocol: a frame per event."""
 
     name = "agentstream-plain"
     label = "Agentstream, a frame per event"

@@ -1,4 +1,4 @@
-"""What the benchmark asks of every system it measures."""
+"""The interface of a system under test."""
 
 import uuid
 from abc import ABC, abstractmethod
@@ -9,7 +9,7 @@ from benchmarks.programs import Program
 
 
 class Peer(ABC):
-    """A system under test. Started afresh for every repetition; `prepare` is called once before."""
+    """A system under test. Freshly started for every repetition; `prepare` is called once before the first."""
 
     name: str  # as on the command line and in the results
     label: str  # as in tables and charts
@@ -25,7 +25,7 @@ class Peer(ABC):
 
     @abstractmethod
     def start(self, folder: Path, agents: int) -> None:
-        """Start serving, with this many agents; `folder` is empty and for its files."""
+        """Start serving this many agents; `folder` is empty and for the server's files."""
 
     def stop(self) -> None:
         for program in reversed(self.programs):
@@ -41,11 +41,11 @@ class Peer(ABC):
         return self.programs[0].port
 
     def headers(self) -> dict[str, str]:
-        """Of every WebSocket."""
+        """The headers of every WebSocket."""
         return {}
 
     def viewer_url(self, agents: list[str], index: int = 0) -> str:
-        """Where a viewer of these agents connects; `index` counts viewers, for those spread over processes."""
+        """Where a viewer of these agents connects; `index` numbers viewers, to spread them over processes."""
         return f"ws://127.0.0.1:{self.port}/ws"
 
     def producer_url(self, agent: str) -> str:

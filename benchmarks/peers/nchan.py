@@ -1,4 +1,4 @@
-"""nchan: publish and subscribe inside nginx, a channel per agent; one worker, messages kept in memory for a while."""
+"""nchan: publish and subscribe inside nginx, a channel per agent; one worker, messages in memory for a while."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The Node peers: the design this project succeeds, plain `ws`, and Socket.IO."""
+"""The Node peers: the design that this project replaces, plain `ws`, and Socket.IO."""
 
 import shutil
 import subprocess
@@ -27,7 +27,7 @@ class NodePeer(Peer):
             if subprocess.run(install, cwd=FOLDER, check=False, capture_output=True).returncode:
                 raise UnavailableError("npm could not install its packages")
             stamp.write_text(wanted)
-        shutil.copy(SOURCE / self.script, FOLDER / self.script)  # modules are looked up from where the script lies
+        shutil.copy(SOURCE / self.script, FOLDER / self.script)  # Node looks for modules in the script's directory
 
     def start(self, folder: Path, agents: int) -> None:
         self.name_agents(agents)

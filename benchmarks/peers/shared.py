@@ -1,4 +1,4 @@
-"""Peers with a service behind them: PostgreSQL, Redis. Those run on the generator's core, away from the server's."""
+"""Peers that use PostgreSQL or Redis, which run on the generator's core."""
 
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
@@ -91,5 +91,5 @@ class StockTwoProcesses(Stock):
 
 
 def _service(stack: ExitStack, service: AbstractContextManager[Postgres | Redis]) -> str:
-    """Start a service, to be stopped with the stack; its URL."""
+    """Start a service that the stack stops, and return its URL."""
     return stack.enter_context(service).url

@@ -1,4 +1,4 @@
-"""Channels as its tutorial has it: each consumer is a member of its agents' groups and sends what the layer brings."""
+"""Channels as in its tutorial: each consumer joins its agents' groups and sends what it receives from the layer."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What a workload is."""
+"""The interface of a workload."""
 
 from abc import ABC, abstractmethod
 from dataclasses import asdict
@@ -12,20 +12,20 @@ from benchmarks.results import Row
 
 
 class Workload(ABC):
-    """Something to do to every peer it suits, once for each repetition."""
+    """A measurement of every peer that it suits, run once per repetition."""
 
     name: str
     title: str
-    agents = 1  # that a peer is started with
+    agents = 1  # with which a peer is started
     peers: ClassVar[tuple[type[Peer], ...]]
-    columns: ClassVar[dict[str, str]]  # of its table: key of a value, and its heading
+    columns: ClassVar[dict[str, str]]  # of its table: the key of a value, and its heading
 
     @abstractmethod
     async def run(self, peer: Peer, quick: bool) -> list[Row]:
-        """Measure a peer that has been started."""
+        """Measure a running peer."""
 
 
-BUSY = 0.2  # cores used by other programs, beyond which a run says so
+BUSY = 0.2  # cores used by other programs; above this the result is marked
 DELIVERY_COLUMNS = {
     "rate": "deliveries/s",
     "p50": "p50, ms",
@@ -38,7 +38,7 @@ DELIVERY_COLUMNS = {
 
 
 def delivery_row(case: str, outcome: Outcome) -> Row:
-    """A row of what a run of deliveries gave."""
+    """The result of a run of deliveries as a row."""
     usage = outcome.usage
     figures = {
         **{key: float(value) for key, value in asdict(outcome).items() if key not in ("error", "usage")},
@@ -60,7 +60,7 @@ def cores(usage: Usage) -> dict[str, float]:
 
 
 def usage_note(usage: Usage) -> str:
-    """What spoils figures that were taken meanwhile."""
+    """What spoils figures measured with this usage."""
     notes = ["generator saturated"] if usage.saturated else []
     if usage.others_share > BUSY:
         notes.append(f"machine busy: others took {usage.others_share:.1f} cores")
@@ -68,7 +68,7 @@ def usage_note(usage: Usage) -> str:
 
 
 def note(outcome: Outcome) -> str:
-    """What the figures must not be read without."""
+    """What a reader of the figures must know."""
     notes = []
     if outcome.missing > 0:
         notes.append("not all delivered in time")

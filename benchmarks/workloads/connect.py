@@ -1,4 +1,4 @@
-"""People arriving: how fast sockets are opened, identified and subscribed, and what an idle one costs."""
+"""How fast sockets are opened, authenticated and subscribed, and how much memory an idle one takes."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ PEERS = (Agentstream, Reference, Ws, SocketIO, Nats, Stock)
 
 
 async def open_viewers(peer: Peer, viewers: list[Viewer], at_once: int = AT_ONCE) -> list[float]:
-    """Open all, so many at a time; how many seconds each took."""
+    """Open all, this many at a time, and return how many seconds each took."""
     waiting = iter(list(enumerate(viewers)))
     took: list[float] = []
 
@@ -56,7 +56,7 @@ class Connect(Workload):
     }
 
     async def run(self, peer: Peer, quick: bool) -> list[Row]:
-        await self._measure(peer, QUICK_VIEWERS)  # off the record
+        await self._measure(peer, QUICK_VIEWERS)  # not recorded
         return [await self._measure(peer, QUICK_VIEWERS if quick else VIEWERS)]
 
     async def _measure(self, peer: Peer, count: int) -> Row:
@@ -86,7 +86,7 @@ class Memory(Workload):
 
     async def run(self, peer: Peer, quick: bool) -> list[Row]:
         first, second = self._viewers(peer, QUICK_VIEWERS), self._viewers(peer, QUICK_VIEWERS if quick else VIEWERS)
-        await open_viewers(peer, first)  # what the first ones cause to be loaded is not theirs
+        await open_viewers(peer, first)  # so that what is loaded once isn't counted
         before = await self._rest(peer)
         await open_viewers(peer, second)
         after = await self._rest(peer)

@@ -43,5 +43,5 @@ class FanOut(Workload):
                 outcome = await people.run(Plan(1, VIEWERS, rate, QUICK_SECONDS if quick else SECONDS))
             rows.append(delivery_row(f"{rate:,} events/s", outcome))
             if outcome.rate < outcome.offered / 2:
-                break  # it is overrun, and would only be more so
+                break  # it can't keep up, and higher rates would be worse
         return rows

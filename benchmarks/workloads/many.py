@@ -1,4 +1,4 @@
-"""A hundred agents at once, each watched by three people."""
+"""A hundred agents at once, each with three viewers."""
 
 from benchmarks.load import Plan, crowd
 from benchmarks.peers.base import Peer

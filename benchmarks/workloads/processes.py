@@ -1,4 +1,4 @@
-"""Two server processes with Redis between them, on the one server core: what crossing from one to the other costs."""
+"""Two server processes with Redis between them, on one core: what crossing from one to the other costs."""
 
 from benchmarks.peers.shared import StockTwoProcesses, TwoProcesses
 from benchmarks.workloads.fanout import FanOut

@@ -1,4 +1,4 @@
-"""How fast events can be made durable, with nobody watching. Each producer sends on when it has been answered."""
+"""How fast events can be stored, with no viewers. Each producer sends the next once the last is acknowledged."""
 
 import asyncio
 import time
@@ -102,7 +102,7 @@ async def _measure(
 
 
 async def _repeat(step: Step, until: float) -> list[float]:
-    """Do it over and over; how long each time took."""
+    """Repeat it, and return how long each time took."""
     found = []
     while (begin := time.monotonic()) < until:
         await step()

@@ -1,5 +1,5 @@
-"""How soon a runner has a person's answer: asked over its WebSocket, shown on the person's, answered over HTTP as the
-page does, told to the runner. Beside it, in the same run, how soon the person sees a bare event.
+"""How soon a runner gets a person's answer: it asks over its WebSocket, the request appears on the person's, who
+answers over HTTP as the page does, and the runner receives the answer. Measured beside it: a bare event.
 
 The person decides at once: what is measured is the system. Each runner waits for one round to end before it begins the
 next.
@@ -33,7 +33,7 @@ REQUEST = (
     '"kind":"permission","title":"Run a command?","tool":{"name":"Bash","input":{"command":"rm -rf build"}},'
     '"options":[{"id":"yes","label":"Yes","effect":"allow"},{"id":"no","label":"No","effect":"deny"}]'
 )
-STEPS = {  # and their headings
+STEPS = {  # the headings of the measured steps
     "event": "bare event shown: p50, ms",
     "asked": "request shown: p50, ms",
     "told": "answer told: p50, ms",
@@ -70,8 +70,8 @@ class Requests(Workload):
 
 @dataclass
 class Times:
-    """Microseconds that each step took, for each round. `event`: a bare event is published, and the person sees it;
-    `asked`: the same of a request; `told`: the person sees it, and the runner hears the answer; `whole`: both."""
+    """Microseconds that each step took in each round. `event`: from publishing a bare event until the person sees it;
+    `asked`: the same for a request; `told`: from then until the runner has the answer; `whole`: both."""
 
     event: list[int] = field(default_factory=list)
     asked: list[int] = field(default_factory=list)
@@ -80,7 +80,7 @@ class Times:
 
 
 class Listener(Socket):
-    """Watches an agent, and notes when it next hears of something."""
+    """Watches an agent, and notes when it next receives a certain text."""
 
     def __init__(self, dialect: Dialect, agent: str) -> None:
         super().__init__(dialect)

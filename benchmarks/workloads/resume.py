@@ -1,4 +1,4 @@
-"""A crowd coming back at once, as after a restart, each asking for what it has missed."""
+"""Many viewers reconnecting at once, as after a restart, each requesting what it missed."""
 
 import asyncio
 import time
@@ -17,13 +17,13 @@ from benchmarks.workloads.connect import close_viewers, open_viewers
 
 VIEWERS = 2_000
 QUICK_VIEWERS = 200
-EVENTS = 1_000  # in the log; viewers have seen from none to half of them
+EVENTS = 1_000  # in the log, of which viewers have seen between none and half
 AGENTS = 10
 RESUME_SECONDS = 60.0
 
 
 class Resuming(AgentstreamDialect):
-    """Subscribes after the event that was seen last."""
+    """Subscribes from the last event seen."""
 
     def __init__(self, since: int) -> None:
         self._since = since

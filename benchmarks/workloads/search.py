@@ -9,9 +9,9 @@ from benchmarks.workloads.fanout import VIEWERS, FanOut
 STEP = 1.1  # between two rates that are tried
 STRIDE = 7  # steps that about double the rate
 FIRST = 200.0  # events a second
-HIGHEST = 60  # steps; 60,000 events a second
+HIGHEST = 60  # steps: 60,000 events a second
 SECONDS = 4.0
-ATTEMPTS = 2  # one that fails is tried again: a hiccup of the machine is not a limit
+ATTEMPTS = 2  # at each rate, because the machine may have been busy with something else
 
 
 class Search(Workload):

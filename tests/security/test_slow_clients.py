@@ -17,7 +17,7 @@ from tests.support.api import Api
 from tests.support.server import LiveServer
 from tests.support.viewer import contents, viewer
 
-PATIENCE = 1.0
+REQUEST_SECONDS = 1.0
 MANY = 300
 START = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 BODY = b"POST /api/tickets HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000000\r\n\r\n"
@@ -48,7 +48,7 @@ class Server(LiveServer):
 
 @contextmanager
 def serving(folder: Path, /, files: int = 0, options: tuple[str, ...] = (), **env: str) -> Iterator[Server]:
-    server = Server(folder, **{"STREAM_REQUEST_SECONDS": str(PATIENCE), **env})
+    server = Server(folder, **{"STREAM_REQUEST_SECONDS": str(REQUEST_SECONDS), **env})
     server.files, server.options = files, options
     with server:
         yield server
@@ -131,7 +131,7 @@ def test_dripping_sockets_are_cut_while_healthz_and_a_viewer_are_served(server: 
                 await asyncio.sleep(0.1)
 
     asyncio.run(watch())
-    assert time.monotonic() - begin >= PATIENCE
+    assert time.monotonic() - begin >= REQUEST_SECONDS
     for client in clients:
         client.close()
 
@@ -156,7 +156,7 @@ def test_a_connection_that_is_being_answered_is_not_cut(server: Server) -> None:
     request = f"GET /api/agents/{agent}/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {root.token}\r\n\r\n"
     with contextlib.closing(connected(server, sent=request.replace("Host: x", "Host: 127.0.0.1").encode())) as client:
         assert client.recv(100).startswith(b"HTTP/1.1 200")
-        until = time.monotonic() + 3 * PATIENCE
+        until = time.monotonic() + 3 * REQUEST_SECONDS
         while time.monotonic() < until:
             assert not ended(client)
             time.sleep(0.1)
@@ -165,7 +165,7 @@ def test_a_connection_that_is_being_answered_is_not_cut(server: Server) -> None:
 def test_a_connection_kept_alive_may_wait_for_its_next_request_longer_than_for_a_header(server: Server) -> None:
     with contextlib.closing(connected(server, sent=WHOLE)) as client:
         client.recv(10_000)
-        time.sleep(2 * PATIENCE)
+        time.sleep(2 * REQUEST_SECONDS)
         client.settimeout(5)
         client.sendall(WHOLE)
         assert client.recv(100).startswith(b"HTTP/1.1 200")

@@ -1,4 +1,4 @@
-"""What tests of every part share."""
+"""Shared by the tests of all parts."""
 
 from pathlib import Path
 

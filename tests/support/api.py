@@ -1,4 +1,4 @@
-"""A few lines around the HTTP API, for tests."""
+"""A small client of the HTTP API for tests."""
 
 import asyncio
 import json
@@ -66,7 +66,7 @@ class Api:
 
 
 def agent_of(root: Api) -> tuple[str, str]:
-    """A new workspace with one agent: their ids."""
+    """Create a workspace with one agent, and return their ids."""
     workspace = root.workspace(f"w {uuid.uuid4()}")
     return workspace["id"], root.agent(workspace["id"])["id"]
 

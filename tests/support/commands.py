@@ -1,7 +1,7 @@
-"""Management commands for tests, in a process that stays: the start of one costs more than most commands.
+"""Runs management commands for tests in one process, because starting one takes longer than most commands.
 
-Run as `python -m tests.support.commands`, it reads the arguments of a command, a JSON list, from each line of its input
-and answers with a line: what the command printed, and how it failed.
+Run as `python -m tests.support.commands`, it reads a command's arguments from each line of its input, as a JSON list,
+and answers with a line: the command's output, and why it failed.
 """
 
 import json
@@ -16,14 +16,14 @@ from tests.support.forkserver import DJANGO, ForkedPopen
 
 
 class CommandRunner:
-    """The process, started by the first command; it ends with this one, or by `close`."""
+    """The process, started by the first command; it ends with this process or by `close`."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = env
         self._process: subprocess.Popen[str] | None = None
 
     def run(self, *arguments: str) -> str:
-        """Run `manage.py …`; its standard output, stripped. Raises RuntimeError if it fails."""
+        """Run `manage.py …` and return its standard output, stripped. Raises RuntimeError if it fails."""
         if self._process is None:
             self._process = ForkedPopen(
                 [sys.executable, "-m", "tests.support.commands"],

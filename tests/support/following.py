@@ -1,6 +1,6 @@
-"""A process that works for a follower, as a server does: `python -m tests.support.following FILE SECONDS START NAME`.
+"""A process that runs a follower, as a server does: `python -m tests.support.following FILE SECONDS START NAME`.
 
-It appends a line for each event to FILE, and takes SECONDS for each step, so that a test can kill it in the middle.
+The follower appends a line to FILE for each step and takes SECONDS for it, so that a test can kill it in the middle.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from streams.plugin import Follower, LoggedEvent, Start
 
 
 class Scribe(Follower):
-    """Writes down what it is told, and by whom."""
+    """Writes down what it receives, with its process id."""
 
     name = "scribe"
     kinds = ("agent",)

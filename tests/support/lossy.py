@@ -1,4 +1,4 @@
-"""A channel layer that loses what it is told to lose, for servers under test."""
+"""A channel layer that loses messages on purpose, for servers under test."""
 
 import os
 from typing import Any
@@ -7,7 +7,7 @@ from streams.layers.local import LocalLayer
 
 
 class LossyLayer(LocalLayer):
-    """Loses every `LOSE`-th group message (all with 1), and doubles the others."""
+    """Loses every `LOSE`-th group message (1: all of them) and sends the others twice."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -1,8 +1,7 @@
-"""What the tests need and pip cannot give: Chromium, Node.js and tmux.
+"""What the tests need from outside PyPI: Chromium, Node.js and tmux.
 
-Run as a program it installs what is missing where it may (root on Debian) and says what it could not: all tools, or the
-one named (`node`, which `make lint` needs). Tests that need what is missing are skipped by name; with CI=true they fail
-instead.
+Run as a program, it installs what is missing if it can (as root on Debian) and reports the rest: all tools, or those
+named (`node`, which `make lint` needs). Tests that need a missing tool are skipped; with CI=true they fail instead.
 """
 
 import os
@@ -17,7 +16,7 @@ from tests.support import ROOT
 
 @dataclass(frozen=True)
 class Tool:
-    """A program of the machine, under the names it goes by."""
+    """A program, with the names that it may have."""
 
     marker: str
     names: tuple[str, ...]  # the preferred one first
@@ -33,7 +32,7 @@ class Tool:
 CHROMIUM = Tool(
     "browser",
     (
-        "chromium-headless-shell",  # has no windows: a page costs a third of the time
+        "chromium-headless-shell",  # has no windows, so a page takes a third of the time
         "chromium",
         "chromium-browser",
         "google-chrome",
@@ -44,7 +43,7 @@ CHROMIUM = Tool(
 NODE = Tool("node", ("node",), ("nodejs", "npm"))
 TMUX = Tool("tmux", ("tmux",), ("tmux",))
 TOOLS = (CHROMIUM, NODE, TMUX)
-# What checks the JavaScript, what tests it, and the coding agents that tests drive.
+# The linters for JavaScript, the packages for its tests, and the coding agents that tests run.
 NODE_PROJECTS = (ROOT, ROOT / "clients" / "js", ROOT / "tests" / "tools")
 
 

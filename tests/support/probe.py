@@ -1,7 +1,7 @@
 """`manage.py serve` under observation: `python -m tests.support.probe MODE REPORT`; MODE is `modules` or `slices`.
 
-SIGUSR1 begins an observation, SIGUSR2 ends it and writes what was seen to REPORT, as JSON: the project's modules in
-which a line was run, in order; or for how many seconds of processor time the longest callback held the event loop.
+SIGUSR1 begins an observation, SIGUSR2 ends it and writes the result to REPORT as JSON: the project's modules in which
+lines were run, in order; or for how many seconds of CPU time the longest callback held the event loop.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""A terminal for tests: a program on a real pseudo-terminal, and what it has shown there."""
+"""A terminal for tests: a program on a real pseudo-terminal, and its output."""
 
 import fcntl
 import os
@@ -32,7 +32,7 @@ class Screen:
             stderr=self.slave,
             env=environment,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - one call of the kernel
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - a single system call
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -53,7 +53,7 @@ class Screen:
         fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0))
 
     def pause(self) -> None:
-        """Read nothing more, like a terminal whose user scrolls back; what was being read is still shown."""
+        """Stop reading, like a terminal whose user scrolls back; a read in progress still completes."""
         self._paused.clear()
 
     def go_on(self) -> None:
@@ -94,7 +94,7 @@ class Screen:
 def screen(
     command: Sequence[str], environment: Mapping[str, str], size: tuple[int, int] = (24, 80)
 ) -> Iterator[Screen]:
-    """The program in its terminal, until the block ends."""
+    """Run the program in a terminal until the block ends."""
     made = Screen(command, environment, size)
     try:
         yield made

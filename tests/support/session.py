@@ -1,4 +1,4 @@
-"""Somebody signed in with a browser, for tests that need no page."""
+"""A browser's session, for tests that need no browser."""
 
 import http.cookiejar
 import json
@@ -11,7 +11,7 @@ from tests.support.server import LiveServer
 
 
 class Session:
-    """Somebody signed in with a browser."""
+    """The session of a user who has signed in."""
 
     def __init__(self, live: LiveServer, username: str) -> None:
         self._url = live.url
@@ -26,7 +26,7 @@ class Session:
         return next(str(cookie.value) for cookie in self._jar if cookie.name == name)
 
     def page(self, path: str) -> tuple[int, str]:
-        """The status of a page, also where it is refused, and its text."""
+        """A page's status, even if it is an error, and its text."""
         try:
             with self._opener.open(self._url + path) as answer:
                 return answer.status, answer.read().decode()
@@ -35,7 +35,7 @@ class Session:
                 return error.code, error.read().decode()
 
     def get(self, path: str) -> tuple[int, str, str]:
-        """The status, the address that it ended at, and the text."""
+        """The status, the final URL and the text."""
         with self._opener.open(self._url + path) as answer:
             return answer.status, answer.url, answer.read().decode()
 
@@ -43,7 +43,7 @@ class Session:
         return self.ask(path, body, **headers)[0]
 
     def ask(self, path: str, body: bytes, **headers: str) -> tuple[int, Any]:
-        """The status, and the answer if it is JSON."""
+        """The status, and the body if it is JSON."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         try:
             with self._opener.open(urllib.request.Request(self._url + path, body, sent, method="POST")) as answer:

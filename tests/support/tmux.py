@@ -1,4 +1,4 @@
-"""A terminal that understands what programs draw: tmux, with a server of the test's own."""
+"""A terminal that interprets what programs draw: tmux, with a server for each test."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ SHELL = ("env", "PS1=$ ", "bash", "--norc", "--noprofile", "-i")
 
 
 class Terminal:
-    """A window with one program in it; it stays when the program has ended."""
+    """A window with one program; it remains when the program has ended."""
 
     def __init__(
         self, folder: Path, command: Sequence[str], environment: Mapping[str, str], size: tuple[int, int] = (40, 120)
@@ -23,7 +23,7 @@ class Terminal:
         self._server = ["tmux", "-L", f"agentstream-{uuid.uuid4().hex}", "-f", os.devnull]
         rows, columns = map(str, size)
         where = ["-x", columns, "-y", rows, "-c", str(folder)]
-        # In one call: a program may end before the next.
+        # In one call, because the program may end before a second one.
         start = ["set-option", "-g", "remain-on-exit", "on", ";", "new-session", "-d", *where, *command]
         subprocess.run([*self._server, *start], env={**environment, "TMUX": ""}, check=True, timeout=30)
 
@@ -39,18 +39,18 @@ class Terminal:
 
     @property
     def screen(self) -> str:
-        """What is shown; lines that the terminal wrapped are whole again."""
+        """The visible text, with wrapped lines joined."""
         return self.tmux("capture-pane", "-p", "-J")
 
     @property
     def picture(self) -> str:
-        """What is shown, with colors and other attributes, and where the cursor is."""
+        """The visible text with colors and other attributes, and the cursor's position."""
         cursor = "#{cursor_x},#{cursor_y},#{cursor_flag},#{alternate_on},#{mouse_any_flag}"
         return self.tmux("capture-pane", "-p", "-e", ";", "display-message", "-p", cursor)
 
     @property
     def pid(self) -> int:
-        """Of the program that runs in it."""
+        """The program's process id."""
         return int(self.tmux("display-message", "-p", "#{pane_pid}"))
 
     def shows(self, *words: str) -> bool:
@@ -58,14 +58,14 @@ class Terminal:
         return all(one in screen for one in words)
 
     def wait_for(self, *words: str, times: int = 1) -> None:
-        """Wait until each of these words is shown so often."""
+        """Wait until each of these words is shown this many times."""
         eventually(
             lambda: all(self.screen.count(one) >= times for one in words),
             otherwise=lambda: f"expected {words} on the screen:\n{self.screen}",
         )
 
     def wait_for_prompt(self) -> None:
-        """Wait until the shell waits for a command: what is typed earlier may still go to a program that is ending."""
+        """Wait for the shell's prompt: what is typed earlier may still reach a program that is ending."""
         eventually(
             lambda: self.screen.split()[-1:] == ["$"], otherwise=lambda: f"there is no prompt; this is:\n{self.screen}"
         )
@@ -81,7 +81,7 @@ class Terminal:
         self.tmux("send-keys", *keys)
 
     def confirm(self, question: str) -> None:
-        """Answer a dialog with what is selected; it takes keys a moment after it is shown."""
+        """Accept a dialog's selection; it accepts keys only a moment after it is shown."""
         self.wait_for(question)
 
         def gone() -> bool:
@@ -100,7 +100,7 @@ class Terminal:
 
 @contextmanager
 def shell(folder: Path, environment: Mapping[str, str], size: tuple[int, int] = (24, 80)) -> Iterator[Terminal]:
-    """A terminal with a shell that waits for a command, until the block ends."""
+    """A terminal with a shell at its prompt, until the block ends."""
     with Terminal(folder, SHELL, environment, size) as terminal:
         terminal.wait_for_prompt()
         yield terminal

@@ -1,4 +1,4 @@
-"""A viewer for tests: a plain WebSocket that speaks the protocol and checks what comes."""
+"""A viewer for tests: a plain WebSocket that speaks the protocol."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ Message = dict[str, Any]
 
 
 class Viewer:
-    """What one socket receives, message by message."""
+    """One socket, read message by message."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
@@ -24,7 +24,7 @@ class Viewer:
         await self.socket.send(json.dumps({"type": type_, "payload": payload or {}, **more}))
 
     async def next(self, seconds: float = 5) -> Message:
-        """The next message, whatever it is."""
+        """The next message of any type."""
         while not self._messages:
             frame = await asyncio.wait_for(self.socket.recv(), seconds)
             assert isinstance(frame, str)
@@ -32,7 +32,7 @@ class Viewer:
         return self._messages.popleft()
 
     async def ask(self, type_: str, payload: Message | None = None, **more: Any) -> Message:
-        """Send a message and return its answer; but for heartbeats the next message must be it."""
+        """Send a message and return the answer, which must be the next message except for heartbeats."""
         await self.send(type_, payload, **more)
         while (answer := await self.next())["type"] == "pong" and type_ != "ping":
             pass
@@ -53,7 +53,7 @@ class Viewer:
         return found
 
     async def silent(self, seconds: float = 0.3) -> bool:
-        """Whether nothing comes for a while; a ping shows that the line is alive."""
+        """Whether nothing arrives for a while. A ping first shows that the connection is alive."""
         await self.send("ping")
         assert (await self.next())["type"] == "pong"
         try:

@@ -26,7 +26,7 @@ from .recorder import programs
 from .replies import Answer, Call, reply, text, thought
 from .tools import HERE, HOME, OPENCODE, WORK
 
-LONGEST = 120.0
+RECORDING_SECONDS = 120.0
 NOTE = str(WORK / "note.txt")
 STEPS = [{"content": "Greet", "status": "completed"}, {"content": "Leave", "status": "pending"}]
 
@@ -101,7 +101,7 @@ def _play(scene: AcpScene, environment: Mapping[str, str]) -> Iterator[bytes]:
             stdout=subprocess.PIPE,
             stderr=errors,
         )
-        timer = threading.Timer(LONGEST, process.kill)
+        timer = threading.Timer(RECORDING_SECONDS, process.kill)
         timer.start()
         try:
             yield from _talk(scene, process)

@@ -18,7 +18,7 @@ from .scenes import Scene
 from .talks import Event, Talk
 from .tools import HERE, HOME, WORK
 
-LONGEST = 120.0
+RECORDING_SECONDS = 120.0
 # Seconds from the word that a tool is called to its being at work.
 BEGUN = 1.0
 
@@ -58,7 +58,7 @@ def _play(scene: Scene, script: Script, environment: Mapping[str, str]) -> Recor
             stdout=subprocess.PIPE,
             stderr=errors,
         )
-        timer = threading.Timer(LONGEST, process.kill)
+        timer = threading.Timer(RECORDING_SECONDS, process.kill)
         timer.start()
         try:
             printed = b"".join(_printed(scene, process))

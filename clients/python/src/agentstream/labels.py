@@ -17,7 +17,7 @@ from agentstream.concurrency import within
 # The server's limit for a value, in characters.
 MAX_VALUE = 300
 # Timeout for another program's answer.
-PATIENCE_SECONDS = 3.0
+COMMAND_SECONDS = 3.0
 
 _VERSION = re.compile(r"\d+\.\d+[\w.+-]*")
 
@@ -90,7 +90,7 @@ async def _output(environment: Mapping[str, str], *command: str) -> str:
     except OSError:
         return ""
     try:
-        printed, _ = await within(PATIENCE_SECONDS, process.communicate())
+        printed, _ = await within(COMMAND_SECONDS, process.communicate())
     except TimeoutError:
         return ""
     finally:
