@@ -1,5 +1,7 @@
 """Search everywhere: from any page to the match in a transcript, whatever an agent wrote."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -51,3 +53,30 @@ def test_slash_searches_where_a_page_has_no_search_of_its_own(
     expect(tab.locator(".search-results a").first).to_contain_text("worker")
     field.press("ArrowDown")
     expect(tab.locator(".search-results a").first).to_be_focused()
+
+
+def test_the_palette_goes_to_pages_and_does_what_the_menu_does(
+    tab: Page, live: LiveServer, place: Place, owner: str
+) -> None:
+    sign_in(tab, live, owner)
+    tab.goto(f"{live.url}/account/tokens/")  # a page without a stream
+    field = tab.get_by_role("searchbox", name="Search everywhere")
+    results = tab.locator(".search-results li")
+    tab.keyboard.press("/")
+    expect(results.filter(has_text="Overview")).to_be_visible()
+    field.fill("theme dark")
+    expect(results).to_have_text(["Theme: darkaction"])
+    field.press("Enter")
+    expect(field).to_have_count(0)
+    expect(tab.locator("html")).to_have_attribute("data-theme", "dark")
+    tab.keyboard.press("Control+k")
+    field.fill("workspace people")
+    expect(results.filter(has_text="people")).to_be_visible()
+    field.press("ArrowDown")
+    expect(results.first.get_by_role("link")).to_be_focused()
+    tab.keyboard.press("Enter")
+    expect(tab).to_have_url(re.compile(rf"/w/{place.workspace['slug']}/people/"))
+    tab.keyboard.press("Meta+k")
+    field.fill("keyboard")
+    field.press("Enter")
+    expect(tab.get_by_role("dialog", name="Keyboard shortcuts")).to_contain_text("Go to the next agent that needs you")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from tests.agents.requests import permission
 from tests.browser.asking import ask, ended, join, settled
@@ -195,3 +195,36 @@ def test_keys_move_through_the_list_and_back_keeps_the_place(home: Page, place: 
     expect(row(home, "done")).to_be_in_viewport()
     now = row(home, "done").bounding_box()
     assert now is not None and abs(now["y"] - at["y"]) < 150, "it may have moved on to Inactive"
+
+
+SMALL = """() => [...document.querySelectorAll("main :is(button, input, .agent-row > a, .workspace-card)")]
+  .filter((one) => one.checkVisibility() && one.getBoundingClientRect().height < 43.5)
+  .map((one) => `${one.tagName} ${one.className} ${one.textContent.trim()} ${one.getBoundingClientRect().height}`)"""
+
+
+def test_on_a_phone_the_first_agent_is_in_view_and_approved_with_one_tap(
+    chromium: Browser, live: LiveServer, place: Place, owner: str, team: dict[str, Any]
+) -> None:
+    context = chromium.new_context(viewport={"width": 360, "height": 640}, has_touch=True, is_mobile=True)
+    phone = context.new_page()
+    sign_in(phone, live, owner)
+    phone.goto(live.url)
+    first = phone.locator(".agent-row").first
+    expect(first.locator(".agent-name")).to_have_text("z-pusher")
+    box, chips = first.bounding_box(), phone.locator("[data-strip]").bounding_box()
+    assert box is not None and box["y"] < 400, "above the fold"
+    assert chips is not None and chips["height"] < 60, "one row"
+    assert phone.evaluate(SMALL) == []
+    field = phone.get_by_role("searchbox", name="Filter agents")
+    assert field.evaluate("one => parseFloat(getComputedStyle(one).fontSize)") >= 16
+    settled(first.get_by_role("article")).get_by_role("button", name="Yes").tap()
+    expect(first.locator(".request-outcome")).to_have_text(ended("Approved by you"))
+    phone.goto(f"{live.url}/a/{team['editor']['id']}/")
+    sheet = phone.locator("[data-requests]")
+    settled(sheet.get_by_role("article"))
+    place_of_sheet, buttons = sheet.bounding_box(), sheet.locator(".request-buttons").first.bounding_box()
+    assert place_of_sheet is not None and buttons is not None
+    assert place_of_sheet["width"] == 360
+    assert place_of_sheet["height"] < 640 * 0.65
+    assert buttons["y"] + buttons["height"] <= place_of_sheet["y"] + place_of_sheet["height"] + 1
+    context.close()

@@ -15,6 +15,19 @@ export function resultItem({ agentId, name, seq, type, time, snippet }) {
   return item(`/a/${agentId}/#${seq}`, name, note, marked(snippet));
 }
 
+/** A page, or an action. @param {import("./commands.js").Command} command */
+export function commandItem({ name, note, href, act }) {
+  if (href) return item(href, name, note, []);
+  const button = element(
+    "button",
+    { type: "button" },
+    element("span", { class: "search-name" }, name),
+    element("span", { class: "search-note" }, note),
+  );
+  button.addEventListener("click", () => setTimeout(act, 0)); // once the dialog has closed
+  return element("li", {}, button);
+}
+
 function item(href, name, note, content) {
   return element(
     "li",
