@@ -41,21 +41,23 @@ export class SearchDialog {
     this.#loadCommands();
   }
 
+  /** What is shown always belongs to what is typed, because Enter opens the first of it. */
   #soon() {
     clearTimeout(this.#timer);
+    this.#requests++;
+    this.#show({ agents: [], results: [], next: null }, "", this.#field.value.trim() ? "Searching…" : "");
     this.#timer = setTimeout(() => this.#search(), DELAY_MS);
   }
 
   async #loadCommands() {
     this.#commands = await commands();
-    if (!this.#field.value.trim()) this.#search();
+    this.#soon();
   }
 
   async #search(cursor = "") {
     const request = ++this.#requests;
     const words = this.#field.value.trim();
     if (!words) return this.#show({ agents: [], results: [], next: null }, "", "");
-    if (!cursor) this.#show({ agents: [], results: [], next: null }, "", "Searching…");
     try {
       const query = new URLSearchParams({ q: asPrefix(words), ...(cursor && { cursor }) });
       const found = await call("GET", `/search?${query}`);
