@@ -38,7 +38,6 @@ class ProgressStore:
         self._changed: dict[int, StoredSession] = {}  # by identity: new ones have no key yet
         self._usage: UsageStore | None = None  # created when a publication reports usage
         self._told: dict[str, dict[uuid.UUID, str]] = {"plan": {}, "usage": {}}
-        self._users: dict[uuid.UUID, uuid.UUID] = {}  # the workspaces of agents that reported usage
 
     def load(self, agent_id: uuid.UUID, events: Sequence[AgentEvent]) -> None:
         """Read the sessions that the events name, and the agent's current one."""
@@ -67,8 +66,9 @@ class ProgressStore:
             case Plan():
                 self._told["plan"][agent.pk] = event.fields
             case Usage():
+                if agent.pk not in self._told["usage"]:  # workspaces hear of it once per transaction
+                    record(writer, agent.workspace_id, Change.AGENT_USAGE, {"agentId": str(agent.pk)})
                 self._told["usage"][agent.pk] = event.fields
-                self._users[agent.pk] = agent.workspace_id
                 self._count(writer, agent, event, producer)
 
     def _count(self, writer: Writer, agent: Agent, event: Usage, producer: str) -> None:
@@ -111,10 +111,7 @@ class ProgressStore:
         row.outcome, row.last_seq, row.ended_at = str(outcome), seq, clock.as_datetime(writer.time)
         self._changed[id(row)] = row
 
-    def save(self, writer: Writer) -> None:
-        """Save what has changed; workspaces are told once per agent that it has reported usage."""
-        for pk, workspace_id in self._users.items():
-            record(writer, workspace_id, Change.AGENT_USAGE, {"agentId": str(pk)})
+    def save(self) -> None:
         if self._changed:
             upsert(StoredSession, self._changed.values(), ["agent", "name"], KEPT)
         for field, told in self._told.items():

@@ -178,14 +178,25 @@ class Store:
         publishing = {publication.agent_id for publication in publications if publication.events}
         changing |= find_archived(publishing)
         self._changes = AgentChanges(changing)
-        self._requests = RequestStore(self._changes)
-        self._progress = ProgressStore()
         self._heard: set[uuid.UUID] = set()
         # By agent: the seq of each attachment's newest event.
         self._attached: defaultdict[uuid.UUID, dict[uuid.UUID, int]] = defaultdict(dict)
         self._homes = find_homes(publishing)
         self._tally = Tally(committed or Committed.known())
         self._told: list[tuple[Publication, Input | Signal, int]] = []  # with the seq of each
+        self._used: list[RequestStore | ProgressStore] = []
+
+    @cached_property
+    def _requests(self) -> RequestStore:
+        store = RequestStore(self._changes)
+        self._used.append(store)
+        return store
+
+    @cached_property
+    def _progress(self) -> ProgressStore:
+        store = ProgressStore()
+        self._used.append(store)
+        return store
 
     @property
     def stream_names(self) -> set[str]:
@@ -203,8 +214,8 @@ class Store:
         if self._told:
             audit.record_many(self._deeds())
         self._changes.save()
-        self._requests.save()
-        self._progress.save(writer)
+        for store in self._used:
+            store.save()
         for agent_id, named in self._attached.items():
             note_named(agent_id, named)
         for pk in sorted(self._heard & self._changes.agents.keys()):
