@@ -405,6 +405,8 @@ export interface From {
   since?: number;
   /** The timestamp of the event at `since`, if known: it reveals a log that was restored from a backup. */
   at?: string;
+  /** `false`: the answer needs no `state`, because only changes matter. */
+  state?: boolean;
 }
 
 /**

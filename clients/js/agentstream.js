@@ -129,7 +129,8 @@ export class AgentStream extends Emitter {
     if (from) channel.moving = id;
     if (!this.#connection.open) return;
     this.#requests.set(id, { channel, asking, since: from?.seq });
-    const payload = { ...identity(channel), since: from?.seq, at: from?.at };
+    const state = [...channel.subscriptions].some((one) => one.state) ? undefined : false;
+    const payload = { ...identity(channel), since: from?.seq, at: from?.at, state };
     this.#connection.send({ id, type: `subscribe:${channel.type}`, payload });
   }
 
@@ -176,29 +177,28 @@ export class AgentStream extends Emitter {
       if (message.seq !== undefined) this.#event(message);
       else if (message.type === "subscribed") this.#subscribed(message);
       else if (message.type === "unsubscribed") this.#unsubscribed(message);
-      else if (message.type === "workspace:agents") this.#page(message, "agents");
-      else if (message.type === "inbox:positions") this.#page(message, "positions");
-      else if (message.type === "answered") this.#takeAnswer(message)?.resolve(message.payload.resolution);
+      else if (message.type === "answered") take(this.#answers, message)?.resolve(message.payload.resolution);
       else if (message.type === "error") this.#refused(message);
+      else this.#page(message);
     }
     this.#refresh();
   }
 
   #event(event) {
     const channel = this.#channels.get(keyOfEvent(event));
-    if (!channel) return;
-    if (channel.receive(event)) this.#catchUp(channel);
+    if (channel?.receive(event)) this.#catchUp(channel);
   }
 
   #subscribed(message) {
-    const { channel, asking, since } = this.#takeRequest(message) ?? {};
+    const { channel, asking, since } = take(this.#requests, message) ?? {};
     if (!channel) return;
     if (channel.moving === message.id) channel.moving = undefined;
     channel.answered(message, since, asking);
   }
 
-  /** More of a state that was too large for its `subscribed`. */
-  #page(message, name) {
+  /** More of a state that was too large for its `subscribed`, such as `workspace:agents`. */
+  #page(message) {
+    const [, name] = message.type.split(":");
     const channel = this.#channels.get(keyOfEvent(message));
     for (const subscription of channel?.subscriptions ?? []) subscription.emit(name, message.payload, message);
   }
@@ -212,15 +212,9 @@ export class AgentStream extends Emitter {
     this.#end(channel, [...channel.subscriptions], error, message);
   }
 
-  #takeAnswer({ id }) {
-    const answer = this.#answers.get(id);
-    this.#answers.delete(id);
-    return answer;
-  }
-
   #refused(message) {
     if (this.#answers.has(message.id)) return this.#answerRefused(message);
-    const { channel, asking, since } = this.#takeRequest(message) ?? {};
+    const { channel, asking, since } = take(this.#requests, message) ?? {};
     if (!channel) return this.emit("error", message.payload, message);
     const { code, message: text } = message.payload;
     if (TEMPORARY.has(code)) return this.#retryLater(channel, asking, since, message.payload.retryAfter);
@@ -238,7 +232,7 @@ export class AgentStream extends Emitter {
         () => this.#answers.has(message.id) && this.#connection.send(this.#answers.get(message.id).message),
         RETRY_REQUEST_MS,
       );
-    } else this.#takeAnswer(message).reject(Object.assign(failure(text, code), { resolution }));
+    } else take(this.#answers, message).reject(Object.assign(failure(text, code), { resolution }));
   }
 
   #retryLater(channel, asking, since, seconds = 0) {
@@ -253,12 +247,6 @@ export class AgentStream extends Emitter {
     );
   }
 
-  #takeRequest({ id }) {
-    const request = this.#requests.get(id);
-    this.#requests.delete(id);
-    return request;
-  }
-
   #refresh() {
     const { closed, open, closeCode, retryAt } = this.#connection;
     const down = closeCode === null ? "connecting" : "reconnecting";
@@ -269,7 +257,8 @@ export class AgentStream extends Emitter {
     this.#retryAt = retryAt;
     this.emit("state", state);
     if (!closed) return;
-    for (const id of [...this.#answers.keys()]) this.#takeAnswer({ id }).reject(closedFor(closeCode));
+    for (const { reject } of this.#answers.values()) reject(closedFor(closeCode));
+    this.#answers.clear();
     for (const channel of [...this.#channels.values()]) {
       this.#end(channel, [...channel.subscriptions], closedFor(closeCode));
     }
@@ -285,6 +274,13 @@ function keyOfEvent({ type, payload }) {
 }
 
 const identity = ({ type, id }) => ({ [`${type}Id`]: id });
+
+/** Removes what an answer refers to. */
+function take(waiting, { id }) {
+  const found = waiting.get(id);
+  waiting.delete(id);
+  return found;
+}
 
 const failure = (message, code) => Object.assign(new Error(message), { code });
 

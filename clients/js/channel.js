@@ -37,7 +37,7 @@ export class Channel {
 
   /** Handles the server's answer to a request with `since`, made for the subscriptions in `asking`. */
   answered(message, since, asking) {
-    const { seq, oldest, complete } = message.payload;
+    const { seq, oldest, complete, state } = message.payload;
     const restart = since !== undefined && !complete;
     const from = restart ? (oldest ?? seq + 1) - 1 : since;
     this.newest = seq;
@@ -45,7 +45,11 @@ export class Channel {
     for (const subscription of [...this.subscriptions]) {
       if (restart) subscription.moveTo(from);
       else if (subscription.seq === undefined) subscription.moveTo(seq);
-      if (restart || asking.includes(subscription)) subscription.emit("subscribed", message.payload, message);
+      // One that wants the state gets it with the answer to its own request.
+      const served = state || !subscription.state;
+      if (served && (restart || asking.includes(subscription))) {
+        subscription.emit("subscribed", message.payload, message);
+      }
     }
   }
 

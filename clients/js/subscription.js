@@ -15,13 +15,14 @@ export class Subscription extends Emitter {
 
   /**
    * @param {{ type: string, id: string }} channel
-   * @param {{ since?: number, at?: string } | undefined} from
+   * @param {{ since?: number, at?: string, state?: boolean } | undefined} from
    * @param {{ onclose: (subscription: Subscription) => void, onresume: (subscription: Subscription) => void }} listeners
    */
-  constructor({ type, id }, { since, at } = {}, { onclose, onresume }) {
+  constructor({ type, id }, { since, at, state = true } = {}, { onclose, onresume }) {
     super();
     this.type = type;
     this.id = id;
+    this.state = state;
     this.moveTo(since, at);
     this.#onclose = onclose;
     this.#onresume = onresume;

@@ -31,17 +31,19 @@ class AccessQuery:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotQuery(AccessQuery):
-    """Asks for a stream's snapshot for a user, and for the time of its event `seq` (0: not needed)."""
+    """Asks for a stream's snapshot for a user, with or without its `state`, and for the time of its event `seq` (0: not
+    needed)."""
 
     seq: int = 0
+    state: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A stream's state after event `span.head`, and when the requested event was written (milliseconds since 1970; None
-    if it isn't retained), all at one moment."""
+    """A stream's state after event `span.head`, if asked for, and when the requested event was written (milliseconds
+    since 1970; None if it isn't retained), all at one moment."""
 
-    state: State
+    state: State | None
     span: Span
     time: int | None
 
@@ -133,19 +135,21 @@ class Reader:
         (FORBIDDEN) if the credential doesn't allow reading it."""
         names = {query: self._kinds[query.kind].stream(query.key) for query in queries}
         timed = [query for query in queries if query.seq]
+        stateful = [query for query in queries if query.state]
         with log.snapshot():
             granted = self._read_access(queries)
             spans = log.spans(set(names.values()))
             states = {
-                kind: self._kinds[kind].states({query.key for query in queries if query.kind == kind})
-                for kind in {query.kind for query in queries}
+                kind: self._kinds[kind].states({query.key for query in stateful if query.kind == kind})
+                for kind in {query.kind for query in stateful}
             }
             times = _read_times([(names[query], query.seq) for query in timed])
         time_of = dict(zip(timed, times, strict=True))
         found: list[Snapshot | Exception | None] = []
         for query, rights in zip(queries, granted, strict=True):
-            state, span = states[query.kind].get(query.key), spans.get(names[query])
-            if isinstance(rights, Exception) or not rights.visible or state is None or span is None:
+            state, span = states.get(query.kind, {}).get(query.key) if query.state else None, spans.get(names[query])
+            gone = span is None or (query.state and state is None)
+            if isinstance(rights, Exception) or not rights.visible or gone:
                 found.append(None)
             elif not rights.allow(Access.READ, self._kinds[query.kind].readers):
                 what = self._kinds[query.kind].wire_name

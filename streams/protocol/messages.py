@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Raw
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_core import from_json, to_json
 
@@ -120,10 +120,12 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Subscribe(Wire):
-    """Payload of `subscribe:*` without the id: where to start, and the timestamp of the event there."""
+    """Payload of `subscribe:*` without the id: where to start, the timestamp of the event there, and whether the answer
+    shall have the stream's state."""
 
     since: Position | None = None
     at: str | None = None
+    state: StrictBool = True
 
 
 def parse_json(text: str | bytes) -> object:

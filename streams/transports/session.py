@@ -60,6 +60,7 @@ class ClientSession:
         self._rejected = 0
         self._closed = False
         self._subjects: dict[str, tuple[Kind, uuid.UUID]] = {}  # of the streams followed
+        self._stateless: set[str] = set()  # those followed without their state
         self._paging: dict[str, asyncio.Task[None]] = {}  # by stream: states that are being sent
         self._grants: dict[tuple[Kind, uuid.UUID], Rights] = {}  # known rights; replaced whenever they may have changed
         self._tasks: set[asyncio.Task[None]] = set()
@@ -147,7 +148,7 @@ class ClientSession:
         if name not in self._subjects and len(self._subjects) >= conf().SUBSCRIPTIONS:
             limit = conf().SUBSCRIPTIONS
             raise ProtocolError(Code.TOO_MANY_SUBSCRIPTIONS, f"expected at most {limit} subscriptions per connection")
-        snapshot, feed = await self._open(kind, key, (wish.since or 0) if wish.at else 0)
+        snapshot, feed = await self._open(kind, key, wish)
         name = feed.name  # one string object shared by all followers
         if again and (name not in self._subjects or name in self._connection.cursors or name in self._paging):
             return  # the client has unsubscribed or subscribed in the meantime
@@ -155,8 +156,9 @@ class ClientSession:
         span = snapshot.span
         start = Start(span.floor, complete=False) if again else start_at(wish, span, snapshot.time)
         self._subjects[name] = (kind, key)
+        (self._stateless.discard if wish.state else self._stateless.add)(name)
         self._send("subscribed", _subscribed(kind, key, span, start, snapshot.state), request)
-        if snapshot.state.pages:
+        if snapshot.state and snapshot.state.pages:
             self._connection.unfollow(name)
             self._continue(kind, key, snapshot.state.pages, start.seq)
         else:
@@ -173,15 +175,16 @@ class ClientSession:
 
         self._paging[kind.stream(key)] = self._spawn(send())
 
-    async def _open(self, kind: Kind, key: uuid.UUID, seq: int) -> tuple[Snapshot, Feed]:
-        """A snapshot of the stream, with the time of its event `seq`, and its feed.
+    async def _open(self, kind: Kind, key: uuid.UUID, wish: Subscribe) -> tuple[Snapshot, Feed]:
+        """A snapshot of the stream, with the time of the event that `wish` names, and its feed.
 
         Repeated if rights have changed in the meantime, because they must still hold when the cursor is created.
         """
+        seq = (wish.since or 0) if wish.at else 0
         while True:
-            grants = self._grants
-            viewer = self._viewer
-            snapshot = await self._reader.snapshot(SnapshotQuery(kind.name, key, viewer.id, viewer.limits, seq))
+            grants, viewer = self._grants, self._viewer
+            query = SnapshotQuery(kind.name, key, viewer.id, viewer.limits, seq, wish.state)
+            snapshot = await self._reader.snapshot(query)
             if snapshot is None:
                 raise _not_found(kind, key)
             feed = await self._runtime.hub.feed(kind.stream(key))
@@ -274,7 +277,7 @@ class ClientSession:
     async def _subscribe_again(self, kind: Kind, key: uuid.UUID) -> None:
         while True:
             try:
-                await self.subscribe(kind, key, Subscribe(), again=True)
+                await self.subscribe(kind, key, Subscribe(state=kind.stream(key) not in self._stateless), again=True)
                 return
             except ProtocolError as error:
                 if error.code in (Code.NOT_FOUND, Code.FORBIDDEN):
@@ -318,19 +321,17 @@ class ClientSession:
                 self._end_subscription(name, Reason.FORBIDDEN)
 
     def _end_subscription(self, name: str, reason: Reason) -> None:
-        subject = self._forget(name)
-        if subject is not None:
-            kind, key = subject
-            self._answer("unsubscribed", {**_subject(kind, key), "reason": reason}, None)
+        if subject := self._forget(name):
+            self._answer("unsubscribed", {**_subject(*subject), "reason": reason}, None)
 
     def _forget(self, name: str) -> tuple[Kind, uuid.UUID] | None:
         self._stop_paging(name)
         self._connection.unfollow(name)
+        self._stateless.discard(name)
         return self._subjects.pop(name, None)
 
     def _stop_paging(self, name: str) -> None:
-        task = self._paging.pop(name, None)
-        if task is not None:
+        if task := self._paging.pop(name, None):
             task.cancel()
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -389,11 +390,11 @@ def _subject(kind: Kind, key: uuid.UUID) -> dict[str, str]:
     return {"type": kind.wire_name, "id": kind.key_text(key)}
 
 
-def _subscribed(kind: Kind, key: uuid.UUID, span: Span, start: Start, state: State) -> str:
+def _subscribed(kind: Kind, key: uuid.UUID, span: Span, start: Start, state: State | None) -> str:
     answer = {
         **_subject(kind, key),
         "seq": span.head,
         "oldest": span.oldest,
         "complete": start.complete,
     }
-    return f'{encode(answer)[:-1]},"state":{state.text}}}'
+    return f'{encode(answer)[:-1]},"state":{state.text}}}' if state else encode(answer)

@@ -282,3 +282,11 @@ test("a listener that throws is reported and doesn't affect the others", async (
     ],
   );
 });
+
+test("the state is asked for unless no subscription to the stream wants it", async (t) => {
+  const { stream, peer } = await connected(t);
+  stream.workspace(ID, { state: false });
+  assert.deepEqual((await peer.next()).payload, { workspaceId: ID, state: false });
+  stream.workspace(ID);
+  assert.deepEqual((await peer.next()).payload, { workspaceId: ID });
+});

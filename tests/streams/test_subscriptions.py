@@ -1,6 +1,7 @@
 """What a viewer may rely on: subscriptions, order, resuming."""
 
 import asyncio
+import uuid
 from typing import Any
 
 from tests.support.api import Api, agent_of, report, report_many
@@ -95,6 +96,29 @@ def test_without_since_a_subscription_starts_now(live: LiveServer, root: Api) ->
             assert answer["payload"]["seq"] == 1
             await report(root, agent_id, "after")
             assert contents(await one.events(1)) == ["after"]
+
+    asyncio.run(scenario())
+
+
+def test_without_its_state_a_stream_can_be_followed_from_now_on_and_resumed(live: LiveServer, root: Api) -> None:
+    workspace_id, agent_id = agent_of(root)
+
+    async def scenario() -> None:
+        async with viewer(live.ws_url, root.token) as one:
+            answer = await one.subscribe("workspace", workspace_id, state=False)
+            assert "state" not in answer["payload"]
+            await asyncio.to_thread(root.post, f"/agents/{agent_id}/status", {"status": "running"})
+            [event] = await one.events(1)
+            assert event["payload"]["change"] == "agent_status"
+            assert event["seq"] == answer["payload"]["seq"] + 1
+            resumed = await one.subscribe("workspace", workspace_id, since=answer["payload"]["seq"], state=False)
+            assert "state" not in resumed["payload"]
+            assert await one.events(1) == [event]
+            assert (await one.subscribe("workspace", workspace_id))["payload"]["state"]["id"] == workspace_id
+            missing = {"workspaceId": str(uuid.uuid4()), "state": False}
+            assert (await one.ask("subscribe:workspace", missing))["payload"]["code"] == "NOT_FOUND"
+            invalid = {"workspaceId": workspace_id, "state": "no"}
+            assert (await one.ask("subscribe:workspace", invalid))["payload"]["code"] == "INVALID_MESSAGE"
 
     asyncio.run(scenario())
 
