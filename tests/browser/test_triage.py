@@ -101,6 +101,26 @@ def test_what_needs_the_reader_comes_first_and_says_what_it_asks(
     expect(home).to_have_url(re.compile(r"/a/"))
 
 
+def test_every_page_tells_at_once_who_needs_the_reader(
+    tab: Page, live: LiveServer, place: Place, owner: str, root: Api
+) -> None:
+    """Also about a workspace that the page doesn't show, and one that the reader joins meanwhile."""
+    other = Place(root, root.workspace(f"other {owner}"), place.agent)
+    sign_in(tab, live, owner)
+    asked: list[str] = []
+    tab.on("request", lambda request: asked.append(request.url) if request.url.endswith("/api/needs") else None)
+    tab.goto(f"{live.url}/account/tokens/")
+    expect(tab.get_by_role("button", name="Nothing needs you")).to_be_visible()
+    report(place, "stuck", "error")
+    expect(tab.get_by_role("button", name="1 needs you")).to_be_visible()
+    report(other, "stuck too", "error")
+    other.add(owner, "viewer")
+    expect(tab.get_by_role("button", name="2 need you")).to_be_visible()
+    before = len(asked)
+    tab.wait_for_timeout(3_500)
+    assert len(asked) == before, "it asks again though nothing has changed"
+
+
 def test_a_dismissed_failure_is_gone_for_that_reader_until_the_status_changes(
     home: Page, place: Place, team: dict[str, Any], live: LiveServer, fresh_browser: Callable[[], BrowserContext]
 ) -> None:

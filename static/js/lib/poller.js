@@ -15,14 +15,13 @@ export class Poller {
   /**
    * @param {string} path
    * @param {(answer: any) => void} onchange called with each answer that differs from the one before
-   * @param {{enabled?: () => boolean, hidden?: () => boolean, interval?: number}} [options] `hidden`: whether to poll while the
-   *   page is hidden, too; `interval` in milliseconds
+   * @param {{enabled?: () => boolean, interval?: number}} [options] `interval` in milliseconds
    */
-  constructor(path, onchange, { enabled = () => true, hidden = () => false, interval = INTERVAL_MS } = {}) {
+  constructor(path, onchange, { enabled = () => true, interval = INTERVAL_MS } = {}) {
     this.#path = path;
     this.#onchange = onchange;
     const poll = () => {
-      if ((document.visibilityState === "visible" || hidden()) && enabled()) this.poll();
+      if (document.visibilityState === "visible" && enabled()) this.poll();
     };
     document.addEventListener("visibilitychange", poll);
     addEventListener("online", poll);

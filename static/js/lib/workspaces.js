@@ -6,9 +6,6 @@ import { followWorkspaceList } from "./workspace-list.js";
 
 /** @typedef {{name: string, agents: Map<string, any>, members: Members}} Workspace */
 
-/** Changes after which an agent may need the user, or no longer. */
-const MOVING = ["agent_status", "agent_request", "agent_request_resolved", "agent_added", "agent_removed"];
-
 /**
  * Keeps a workspace's state and its members current.
  * @param {string} id
@@ -38,14 +35,10 @@ export function followWorkspace(id, { onchange, onupdate = () => {}, onended = (
   subscription.on("updated", (update, event) => {
     const changes = [state.apply(event), members.apply(event)];
     if (!changes.includes(true)) return;
-    if (MOVING.includes(update.change)) dispatchEvent(new Event("needschange"));
     onupdate(update);
     changed();
   });
-  const forget = inbox().on("seen", () => {
-    dispatchEvent(new Event("needschange"));
-    changed();
-  });
+  const forget = inbox().on("seen", changed);
   subscription.on("unsubscribed", (end) => {
     ended = true;
     onended(end);

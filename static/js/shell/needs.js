@@ -1,8 +1,15 @@
-import { Poller } from "../lib/poller.js";
+import { call } from "../lib/api.js";
+import { connection } from "../lib/connection.js";
+import { inbox } from "../lib/inbox.js";
 import { shortcuts } from "../lib/shortcuts.js";
+import { followWorkspaceList } from "../lib/workspace-list.js";
 
-/** Pages that follow streams report changes; they come in bursts. */
+/** Changes after which an agent may need the user, or no longer. */
+const MOVING = ["agent_status", "agent_request", "agent_request_resolved", "agent_added", "agent_removed"];
+/** They come in bursts, and in a large fleet all the time. */
 const GATHER_MS = 250;
+const SHORTEST_PAUSE_MS = 3_000;
+const RETRY_MS = 5_000;
 const PREFIX = /^\(\d+\) /;
 const NOTIFY_KEY = "agentstream.notify";
 
@@ -16,22 +23,59 @@ export class Needs {
   #plainIcon = this.#icon.getAttribute("href");
   /** Loaded when it is opened, or notifications are on. @type {import("./menu.js").Menu | null} */
   #menu = null;
-  #poller = new Poller("/needs", (found) => this.#show(found), { hidden: notifying });
+  /** Follows the changes of each workspace, without its state. @type {Map<string, any>} */
+  #followed = new Map();
+  #answered = new Set();
+  #loadedAt = -Infinity;
   #timer;
 
   constructor() {
-    addEventListener("needschange", () => {
-      this.#timer ??= setTimeout(() => {
-        this.#timer = undefined;
-        this.#poller.poll();
-      }, GATHER_MS);
-    });
+    followWorkspaceList((workspaces) => this.#follow(workspaces.map(({ id }) => id)));
+    inbox().on("seen", () => this.#changed());
     // Pages set their titles themselves, at any time.
     new MutationObserver(() => this.#showTitle()).observe(document.querySelector("title"), { childList: true });
     document.getElementById("needs").addEventListener("beforetoggle", () => this.#loadMenu());
     shortcuts({ n: ["Go to the next agent that needs you", () => this.#next()] });
-    if (notifying()) this.#loadMenu();
-    this.#poller.poll();
+    if (localStorage.getItem(NOTIFY_KEY) === "on") this.#loadMenu();
+  }
+
+  /** @param {string[]} ids */
+  #follow(ids) {
+    for (const [id, subscription] of this.#followed) if (!ids.includes(id)) subscription.close();
+    for (const id of ids) if (!this.#followed.has(id)) this.#subscribe(id);
+    this.#changed();
+  }
+
+  #subscribe(id) {
+    const subscription = connection().workspace(id, { state: false });
+    subscription.on("updated", ({ change }) => MOVING.includes(change) && this.#changed());
+    subscription.on("subscribed", () => {
+      this.#answered.add(id);
+      this.#changed();
+    });
+    /** @type {any} */ (subscription).on("end", () => {
+      this.#followed.delete(id);
+      this.#changed();
+    });
+    this.#followed.set(id, subscription);
+  }
+
+  /** Asks the server who needs the user: soon, once every change after its answer will be heard of. */
+  #changed() {
+    if (this.#timer || [...this.#followed.keys()].some((id) => !this.#answered.has(id))) return;
+    const pause = this.#loadedAt + SHORTEST_PAUSE_MS - performance.now();
+    this.#timer = setTimeout(() => this.#load(), this.#loadedAt < 0 ? 0 : Math.max(GATHER_MS, pause));
+  }
+
+  async #load() {
+    this.#timer = undefined;
+    const began = (this.#loadedAt = performance.now());
+    try {
+      const found = await call("GET", "/needs");
+      if (began === this.#loadedAt) this.#show(found); // else a later request has overtaken it
+    } catch (error) {
+      if (error.status !== 401) setTimeout(() => this.#changed(), RETRY_MS);
+    }
   }
 
   #show(found) {
@@ -81,5 +125,3 @@ export function focusAfter(items, by) {
   item.focus();
   item.scrollIntoView({ block: "nearest" });
 }
-
-const notifying = () => localStorage.getItem(NOTIFY_KEY) === "on";
