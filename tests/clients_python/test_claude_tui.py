@@ -1,10 +1,13 @@
 """The real Claude Code in a terminal, started as always after `agentstream connect`."""
 
+import json
 import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -24,6 +27,10 @@ QUESTION = {
 }
 
 
+DELEGATED = {"description": "Make a file", "prompt": "Make it for me", "subagent_type": "general-purpose"}
+WAITING = "touch waiting.txt && tail -f waiting.txt"
+
+
 def touch(name: str) -> Answer:
     return reply(text(f"I make {name}."), Call("Bash", {"command": f"touch {name}", "description": "Make a file"}))
 
@@ -33,10 +40,10 @@ def people(tmp_path: Path, place: Place) -> Iterator[Callable[..., Person]]:
     """Makes a person who is connected; their home has a space and more than ASCII in its name."""
     with ExitStack() as stack:
 
-        def make(*answers: Answer, connected: bool = True) -> Person:
-            someone = stack.enter_context(person(tmp_path / "Zoë's home", place, answers))
-            if connected:
-                someone.agentstream("connect", "claude", "--workspace", place.slug, "--yes", "--no-service")
+        def make(*answers: Answer, **others: tuple[Answer, ...]) -> Person:
+            told = {words.replace("_", " "): given for words, given in others.items()}
+            someone = stack.enter_context(person(tmp_path / "Zoë's home", place, answers, told))
+            someone.agentstream("connect", "claude", "--workspace", place.slug, "--yes", "--no-service")
             return someone
 
         yield make
@@ -59,6 +66,8 @@ def test_a_session_appears_with_state_words_tools_and_context(people: Callable[.
     eventually(lambda: someone.agent()["status"] == "idle" and someone.agent()["contextLevel"])
     terminal.type("/exit")
     eventually(lambda: someone.agent()["status"] == "finished")
+    eventually(lambda: someone.events("agent:usage"))
+    someone.saw("state", "words", "thinking", "context", "usage")
 
 
 def test_a_permission_answered_on_the_page_goes_on_in_the_terminal(people: Callable[..., Person]) -> None:
@@ -73,6 +82,8 @@ def test_a_permission_answered_on_the_page_goes_on_in_the_terminal(people: Calla
     terminal.wait_for("It is made.")
     assert (someone.work / "made.txt").exists()
     assert someone.answer(request, option="deny") == 409
+    eventually(lambda: {one["kind"] for one in someone.outputs()} >= {"tool_call", "tool_result"})
+    someone.saw("tools", "permission")
 
 
 def test_a_permission_denied_on_the_page_is_denied_in_the_terminal(people: Callable[..., Person]) -> None:
@@ -95,6 +106,7 @@ def test_a_permission_answered_in_the_terminal_is_resolved_on_the_page(people: C
     assert someone.resolution(request)["outcome"] == "answered_elsewhere"
     terminal.wait_for("It is made.")
     assert someone.answer(request, option="deny") == 409
+    someone.saw("permission in the terminal")
 
 
 def test_a_question_is_answered_on_the_page(people: Callable[..., Person]) -> None:
@@ -105,10 +117,13 @@ def test_a_question_is_answered_on_the_page(people: Callable[..., Person]) -> No
     assert (request["kind"], request["questions"][0]["question"]) == ("question", "Which colour?")
     assert someone.answer(request, answers={"q1": ["o2"]}) == 200
     terminal.wait_for("Which colour? → Blue", "Blue it is.")
+    someone.saw("question")
 
 
-def test_escape_in_the_terminal_ends_the_turn_on_the_page(people: Callable[..., Person]) -> None:
-    someone = people(touch("made.txt"))
+def test_escape_ends_the_turn_on_the_page_in_a_dialog_and_in_the_middle_of_a_tool(
+    people: Callable[..., Person],
+) -> None:
+    someone = people(touch("made.txt"), reply(Call("Bash", {"command": WAITING, "description": "Wait"})))
     terminal = someone.claude()
     terminal.type("Make it")
     request = someone.request()
@@ -116,6 +131,14 @@ def test_escape_in_the_terminal_ends_the_turn_on_the_page(people: Callable[..., 
     terminal.press("Escape")
     assert someone.resolution(request)["outcome"] == "answered_elsewhere"
     eventually(lambda: someone.agent()["status"] == "idle")
+    terminal.type("Wait for it")
+    assert someone.answer(someone.request(), option="allow") == 200
+    eventually(lambda: someone.agent()["status"] == "running")
+    eventually((someone.work / "waiting.txt").exists)
+    terminal.press("Escape")
+    eventually(lambda: someone.agent()["status"] == "idle")
+    eventually(lambda: someone.outputs()[-1]["content"] == "Interrupted by the user.")
+    someone.saw("interruption")
 
 
 def test_a_killed_session_is_reported_as_lost_and_asks_nothing_any_more(people: Callable[..., Person]) -> None:
@@ -126,6 +149,7 @@ def test_a_killed_session_is_reported_as_lost_and_asks_nothing_any_more(people: 
     os.kill(terminal.pid, signal.SIGKILL)
     eventually(lambda: someone.agent()["status"] == "offline")
     assert someone.resolution(request)["outcome"] in ("withdrawn", "answered_elsewhere")
+    someone.saw("crash")
 
 
 def test_a_cleared_session_goes_on_under_the_same_agent(people: Callable[..., Person]) -> None:
@@ -140,6 +164,7 @@ def test_a_cleared_session_goes_on_under_the_same_agent(people: Callable[..., Pe
     eventually(lambda: [one["content"] for one in someone.outputs()][-1:] == ["Second."])
     sessions = someone.api.get(f"/agents/{someone.agent()['id']}/sessions").data
     assert len(sessions["sessions"] if isinstance(sessions, dict) else sessions) == 2
+    someone.saw("clear")
 
 
 def test_a_collector_that_was_away_repeats_and_misses_nothing(people: Callable[..., Person]) -> None:
@@ -155,6 +180,7 @@ def test_a_collector_that_was_away_repeats_and_misses_nothing(people: Callable[.
     eventually(lambda: "Third." in [one["content"] for one in someone.outputs()])
     said = [one["content"] for one in someone.outputs()]
     assert said == ["Go on 0", "First.", "Go on 1", "Second.", "Go on 2", "Third."]
+    someone.saw("catching up")
 
 
 def test_without_a_collector_the_agent_works_as_before(people: Callable[..., Person]) -> None:
@@ -165,3 +191,88 @@ def test_without_a_collector_the_agent_works_as_before(people: Callable[..., Per
     terminal.confirm("Do you want to proceed?")
     terminal.wait_for("It is made.")
     assert "hook error" not in terminal.screen.lower()
+
+
+def test_a_plan_a_title_and_a_sub_agent_are_shown(people: Callable[..., Person]) -> None:
+    someone = people(
+        reply(Call("ToolSearch", {"query": "select:TaskCreate,TaskUpdate", "max_results": 5})),
+        reply(
+            Call("TaskCreate", {"subject": "Greet", "description": "Say hello"}),
+            Call("TaskCreate", {"subject": "Leave", "description": "Say goodbye"}),
+        ),
+        reply(Call("TaskUpdate", {"taskId": "1", "status": "completed"})),
+        reply(text("It is planned.")),
+        reply(Call("Agent", DELEGATED)),
+        reply(text("All is done.")),
+        Make_it_for_me=(touch("made.txt"), reply(text("The file is there."))),
+    )
+    terminal = someone.claude()
+    terminal.type("Plan it")
+    plan = [("Greet", "completed"), ("Leave", "pending")]
+    eventually(lambda: someone.agents() and [(one["content"], one["status"]) for one in someone.plan()] == plan)
+    terminal.wait_for("It is planned.")
+    terminal.type("/rename Greetings")
+    eventually(lambda: someone.agent()["labels"].get("title") == "Greetings")
+    someone.saw("plan", "title")
+    terminal.type("Delegate it")
+    assert someone.answer(someone.request(), option="allow") == 200
+    eventually((someone.work / "made.txt").exists)
+    eventually(lambda: [one["change"] for one in someone.events("agent:subagent")] == ["started", "ended"])
+    call = someone.events("agent:subagent")[0]["parentId"]
+    eventually(lambda: "The file is there." in someone.said(parent=call))
+    someone.saw("subagents", "subagent permission")
+
+
+def test_a_session_goes_on_after_resuming_forking_and_compaction(people: Callable[..., Person]) -> None:
+    words = ("First.", "Second.", "Third.", "A summary.", "Fourth.")
+    someone = people(*(reply(text(one)) for one in words))
+    said: list[str] = []
+    terminal = someone.claude()
+    for answer, arguments in zip(words, ((), ("--continue",), ("--continue", "--fork-session")), strict=False):
+        if said:
+            terminal.type("/exit")
+            eventually(lambda: someone.agent()["status"] == "finished")
+            terminal = someone.claude(*arguments)
+        terminal.type("Go on")
+        terminal.wait_for(answer)
+        said += ["Go on", answer]
+        eventually(partial(someone.has_said, said), otherwise=someone.said)
+    terminal.type("/compact")
+    terminal.wait_for("Compacted")
+    terminal.type("Go on")
+    eventually(partial(someone.has_said, [*said, "/compact", "Go on", "Fourth."]))
+    changes = [(one["change"], one["session"]) for one in someone.events("agent:session")]
+    first, forked = changes[0][1], changes[-1][1]
+    assert [change for change, _ in changes] == ["started", "ended", "resumed", "ended", "resumed", "compacted"]
+    assert {session for _, session in changes} == {first, forked}
+    someone.saw("resume", "compaction")
+
+
+def test_a_session_without_a_terminal_asks_on_the_page(people: Callable[..., Person]) -> None:
+    someone = people(touch("made.txt"), reply(text("It is made.")))
+    started = someone.run("claude", "--model", "claude-sonnet-4-5", "--bg", "Make it")
+    try:
+        assert someone.answer(someone.request(), option="allow") == 200
+        eventually(lambda: someone.said()[-1:] == ["It is made."])
+        assert (someone.work / "made.txt").exists()
+        someone.saw("background")
+    finally:
+        someone.run("claude", "stop", started.split(" · ")[1].split()[0])
+        roster = json.loads((someone.home / ".claude" / "daemon" / "roster.json").read_text())
+        os.kill(roster["supervisorPid"], signal.SIGTERM)
+    eventually(lambda: someone.agent()["status"] in ("finished", "offline"))
+
+
+def test_of_two_people_who_answer_at_once_one_wins_and_both_see_it(people: Callable[..., Person]) -> None:
+    someone = people(touch("made.txt"), reply(text("So it is.")))
+    terminal = someone.claude()
+    terminal.type("Make it")
+    request = someone.request()
+    terminal.wait_for("Do you want to proceed?")
+    with ThreadPoolExecutor() as both:
+        codes = list(both.map(lambda option: someone.answer(request, option=option), ("allow", "deny")))
+    assert sorted(codes) == [200, 409]
+    terminal.wait_for("So it is.")
+    option = someone.resolution(request)["option"]
+    assert option == ("allow" if codes[0] == 200 else "deny")
+    assert (someone.work / "made.txt").exists() == (option == "allow")

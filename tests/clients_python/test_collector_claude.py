@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from agentstream.collector import claude_agent
 from agentstream.collector.activity import Activity
 from agentstream.collector.claude_agent import ClaudeAgent
 from agentstream.collector.claude_registry import ClaudeProcess, ClaudeRegistry
@@ -17,6 +18,7 @@ from agentstream.collector.claude_transcript import ClaudeTranscript
 from agentstream.collector.detail import Detail, limited, limited_labels
 from agentstream.collector.hooks import HookEvent
 from agentstream.collector.process import Liveness, Process, start_time
+from agentstream.concurrency import clock
 from agentstream.messages import (
     Context,
     Failure,
@@ -182,11 +184,22 @@ def asked(agent: ClaudeAgent, event: HookEvent) -> Ask:
 @pytest.fixture
 def agent(tmp_path: Path) -> ClaudeAgent:
     agent = ClaudeAgent("run", ClaudeTasks(tmp_path))
-    assert list(agent.see(process(Activity.IDLE, 2.0))) == [
-        Session("s1", "started", cwd="/work"),
-        StatusChange("idle"),
-    ]
+    assert list(agent.see(process(Activity.IDLE, 2.0))) == [StatusChange("idle")]
+    assert list(agent.hook(hook("SessionStart", source="startup"))) == []
+    assert list(agent.see(process(Activity.IDLE, 2.0))) == [Session("s1", "started", cwd="/work")]
     return agent
+
+
+@pytest.mark.parametrize(("source", "change"), [("resume", "resumed"), ("fork", "resumed"), ("clear", "cleared")])
+def test_a_session_begins_as_its_hook_says(agent: ClaudeAgent, source: str, change: Any) -> None:
+    list(agent.see(process(Activity.IDLE, 3.0, "s2")))
+    list(agent.hook(hook("SessionStart", source=source)))
+    assert list(agent.see(process(Activity.IDLE, 3.0, "s2"))) == [Session("s2", change, cwd="/work")]
+
+
+def test_a_session_whose_hook_says_nothing_is_reported_soon(agent: ClaudeAgent) -> None:
+    told = [list(agent.see(process(Activity.IDLE, 3.0, "s2"))) for _ in range(5)]
+    assert told == [[], [], [], [Session("s2", "cleared", cwd="/work")], []]
 
 
 def test_the_registry_gives_the_status(agent: ClaudeAgent) -> None:
@@ -266,6 +279,21 @@ def test_a_request_of_a_background_agent_may_have_no_dialog_to_close(agent: Clau
     assert Settle(ask.request.id, "answered_elsewhere") in list(agent.see(process(Activity.IDLE, 14.0)))
 
 
+def test_a_sub_agents_hook_gives_way_to_the_terminal_after_a_while(
+    agent: ClaudeAgent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = asked(agent, permission(agent_id="sub"))
+    assert list(agent.see(process(Activity.RUNNING, 2.0))) == []
+    now = clock() + 61
+    monkeypatch.setattr(claude_agent, "clock", lambda: now)
+    told = list(agent.see(process(Activity.RUNNING, 2.0)))
+    assert told[0] == Settle(ask.request.id, "withdrawn")
+    assert [text for _, text in agent.answers] == [""]
+    assert list(agent.see(process(Activity.WAITING, 3.0, waiting_for="permission prompt")))[-1] == StatusChange(
+        "waiting", "awaiting_approval"
+    )
+
+
 def test_an_error_stays_until_the_next_turn(agent: ClaudeAgent) -> None:
     told = list(agent.hook(hook("StopFailure", error="server_error", last_assistant_message="It broke")))
     assert told[-1] == StatusChange("error")
@@ -305,7 +333,7 @@ def test_the_status_line_gives_context_cost_and_limits(agent: ClaudeAgent) -> No
 
 def test_a_new_session_of_the_same_process_costs_what_it_costs_itself(agent: ClaudeAgent) -> None:
     list(agent.hook(status_line(0.5)))
-    assert Session("s2", "cleared", cwd="/work") in list(agent.see(process(Activity.IDLE, 4.0, "s2")))
+    list(agent.see(process(Activity.IDLE, 4.0, "s2")))
     [usage] = agent.hook(status_line(0.75, session_id="s2"))
     assert isinstance(usage, Usage)
     assert usage.cost_usd == 0.25

@@ -15,7 +15,7 @@ from uuid import uuid4
 import pytest
 from agentstream.collector import feed as feeds
 from agentstream.collector.feed import Feed
-from agentstream.collector.moments import first_since
+from agentstream.collector.moments import Search, first_since
 from agentstream.collector.positions import Positions
 from agentstream.collector.tail import MAX_LINE_BYTES, Tail, line_start
 from agentstream.messages import Message, Output
@@ -67,7 +67,7 @@ def feed(place: Place, path: Path, state: Path, since: float = 0.0) -> Feed:
         return Publisher(place.url, place.token, place.agent, outbox=Outbox(producer=producer), complete=True)
 
     return Feed(
-        path, path.name, Positions.load(state), publisher, Words, lambda _: None, lambda message: message, since
+        path, path.name, Positions.load(state), publisher, Words, lambda _: None, lambda message: message, lambda: since
     )
 
 
@@ -138,15 +138,23 @@ async def test_two_collectors_publish_everything_once(place: Place, tmp_path: Pa
 
 
 @in_a_loop
-async def test_what_was_there_before_is_left_out_unless_it_is_wanted(place: Place, tmp_path: Path) -> None:
+async def test_a_file_is_published_from_a_moment_on_even_if_it_is_copied_piece_by_piece(
+    place: Place, tmp_path: Path
+) -> None:
     path = tmp_path / "talk.jsonl"
-    path.write_bytes(b"".join(map(line, range(100, 130))))
-    one = feed(place, path, tmp_path / "state", since=inf)
-    task = asyncio.create_task(one.run())
-    await one.caught_up()
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    await following(feed(place, path, tmp_path / "state", since=inf), appending(path, range(30))())
+    lines = [said_at(60 * minute, words=f"line {minute - 30} größer") for minute in range(60)]
+    one = feed(place, path, tmp_path / "state", since=60 * 30 - 0.5)
+
+    async def copied() -> None:
+        for line in lines[:30]:
+            with path.open("ab") as file:
+                file.write(line)
+            await one.caught_up()
+        with path.open("ab") as file:
+            file.write(b"".join(lines[30:]))
+
+    await following(one, copied())
+    await following(feed(place, path, tmp_path / "state", since=inf), nothing())  # its state is known
     assert await asyncio.to_thread(place.text) == expected(30)
 
 
@@ -224,9 +232,9 @@ def test_a_long_line_is_read_at_once(tmp_path: Path) -> None:
     assert not tail.behind
 
 
-def said_at(moment: float, padding: int = 0) -> bytes:
+def said_at(moment: float, padding: int = 0, words: str = "") -> bytes:
     told = datetime.fromtimestamp(moment, UTC).isoformat().replace("+00:00", "Z")
-    return json.dumps({"timestamp": told, "say": "x" * padding}).encode() + b"\n"
+    return json.dumps({"timestamp": told, "say": words or "x" * padding}).encode() + b"\n"
 
 
 @pytest.mark.parametrize("wanted", [0, 1, 17, 199, 200])
@@ -240,9 +248,8 @@ def test_reading_begins_at_a_moment(tmp_path: Path, wanted: int) -> None:
             file.write(said_at(60 * minute + 60, padding=minute * 500))
         end = file.tell()
     found = first_since(path, 60 * wanted + 60 - 0.5)
-    assert found == [*starts, end][wanted]
-    assert first_since(path, 0) == 0
-    assert first_since(path, inf) == end
+    assert found == Search([*starts, end][wanted], wanted < 200)
+    assert first_since(path, 0) == Search(0, True)
 
 
 def test_a_transcript_of_half_a_gigabyte_takes_little_time_and_memory(tmp_path: Path) -> None:
@@ -258,7 +265,7 @@ def test_a_transcript_of_half_a_gigabyte_takes_little_time_and_memory(tmp_path: 
     assert path.stat().st_size > 500_000_000
     tracemalloc.start()
     began = time.perf_counter()
-    assert first_since(path, 3_600 * 251) == last
+    assert first_since(path, 3_600 * 251) == Search(last, True)
     taken, (_, peak) = time.perf_counter() - began, tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 32 * 1024 * 1024

@@ -5,10 +5,11 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tests.clients_python.place import Place
@@ -16,6 +17,7 @@ from tests.clients_python.recording.model import Script, serving
 from tests.clients_python.recording.replies import Answer
 from tests.support import ROOT
 from tests.support.api import Api
+from tests.support.matrix import saw
 from tests.support.server import free_port
 from tests.support.tmux import Terminal as Terminal  # noqa: PLC0414
 from tests.support.waiting import eventually as eventually  # noqa: PLC0414
@@ -88,6 +90,19 @@ class Person:
         self._terminals.append(terminal)
         return terminal
 
+    def run(self, *command: str) -> str:
+        """What a program prints that needs no terminal."""
+        return subprocess.run(
+            command,
+            env=self.environment,
+            cwd=self.work,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+            stdin=subprocess.DEVNULL,
+        ).stdout
+
     def claude(self, *arguments: str) -> Terminal:
         """Claude Code as people start it; waits until it can be typed to."""
         terminal = self.start("claude", "--model", "claude-sonnet-4-5", *arguments)
@@ -131,16 +146,40 @@ class Person:
         found: dict[str, Any] = eventually(lambda: self.api.get(path).data.get("resolution"))
         return found
 
+    def plan(self) -> list[dict[str, Any]]:
+        """The agent's plan, step by step."""
+        found: dict[str, Any] = self.api.get(f"/agents/{self.agent()['id']}").data.get("plan") or {}
+        return list(found.get("entries", []))
+
+    def said(self, parent: str | None = None) -> list[str]:
+        """What people and the agent said, or a sub-agent of it."""
+        spoken = (one for one in self.outputs() if one["kind"] == "text" and one.get("parentId") == parent)
+        return [one["content"] for one in spoken if parent or one["role"] in ("user", "assistant")]
+
+    def has_said(self, words: list[str]) -> bool:
+        """Whether that is all that people and the agent said."""
+        return bool(self.agents()) and self.said() == words
+
+    def events(self, type_: str) -> list[dict[str, Any]]:
+        """The payloads of everything of that type that was published of the agent."""
+        return [event.payload for event in self.place.history(self.agent()["name"]) if event.type == type_]
+
+    def saw(self, *features: str) -> None:
+        """The page shows these of the tool that runs, as the documentation says."""
+        labels = self.agent()["labels"]
+        saw(labels["tool"], labels["toolVersion"], *features)
+
     def outputs(self) -> list[dict[str, Any]]:
         """Everything that was published of the agent's words."""
-        name = self.agent()["name"]
-        return [event.payload for event in self.place.history(name) if event.type == "agent:output"]
+        return self.events("agent:output")
 
 
 @contextmanager
-def person(home: Path, place: Place, answers: Sequence[Answer]) -> Iterator[Person]:
-    """A person whose model gives these answers."""
-    with serving(Script(answers), free_port()) as model:
+def person(
+    home: Path, place: Place, answers: Sequence[Answer], others: Mapping[str, Sequence[Answer]] = MappingProxyType({})
+) -> Iterator[Person]:
+    """A person whose model gives these answers, and these `others` to sub-agents that are told so."""
+    with serving(Script(answers, others), free_port()) as model:
         someone = Person(home, place, model)
         someone.prepare()
         try:

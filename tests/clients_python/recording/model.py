@@ -26,10 +26,14 @@ ASIDE = reply(text("A recorded scene"), cached=0, written=5)
 
 
 class Script:
-    """The answers of one scene, in order; the last is given again and again."""
+    """The answers of one scene, in order; the last is given again and again. Conversations that begin with a key of
+    `others` get those answers, such as the sub-agents of a tool."""
 
-    def __init__(self, answers: Sequence[Answer]) -> None:
+    def __init__(
+        self, answers: Sequence[Answer], others: Mapping[str, Sequence[Answer]] = MappingProxyType({})
+    ) -> None:
         self._answers = list(answers)
+        self._others = {words: list(given) for words, given in others.items()}
         self._lock = threading.Lock()
         self.requests: list[Request] = []
 
@@ -40,9 +44,11 @@ class Script:
             number = len(self.requests)
             if not request.get("tools") or "format" in (request.get("text") or {}):
                 return ASIDE, number
-            answer = self._answers[0]
-            if len(self._answers) > 1:
-                del self._answers[0]
+            first = json.dumps(request.get("messages", [])[:1])
+            answers = next((given for words, given in self._others.items() if words in first), self._answers)
+            answer = answers[0]
+            if len(answers) > 1:
+                del answers[0]
             return answer, number
 
 

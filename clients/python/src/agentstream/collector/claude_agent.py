@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agentstream.adapters.bounds import line, plain
-from agentstream.adapters.builder import LABEL, MessageBuilder
+from agentstream.adapters.builder import LABEL, MessageBuilder, Speaker
 from agentstream.adapters.claude_requests import Decision, asked
 from agentstream.adapters.open_requests import OpenRequests
 from agentstream.adapters.progress import MAX_LIMITS, usage
@@ -22,6 +22,7 @@ from agentstream.collector.claude_tasks import ClaudeTasks
 from agentstream.collector.claude_transcript import ClaudeTranscript
 from agentstream.collector.hooks import HookEvent
 from agentstream.collector.source import Transcript
+from agentstream.concurrency import clock
 from agentstream.messages import Context, Message, Session, Usage, UsageLimit, encode
 from agentstream.requests import Resolution
 
@@ -33,6 +34,11 @@ MAX_BEGUN = 200
 MAX_ASKED = 200
 # An answer at the terminal changes the registry entry a little later than the hook was called.
 SETTLED_SECONDS = 0.5
+# How long a sub-agent's hook waits for people elsewhere before the terminal asks.
+HELD_SECONDS = 60.0
+NOW_IN_THE_TERMINAL = "Nobody has answered here, so the terminal asks now.\n"
+# The hook that says how a session began is called about when the registry first has it.
+ANNOUNCED_LOOKS = 3
 _CHANGES = {"startup": "started", "resume": "resumed", "fork": "resumed", "clear": "cleared"}
 
 
@@ -53,8 +59,11 @@ class ClaudeAgent:
     _begun: dict[str, str] = field(default_factory=dict)
     _failed: bool = False
     _context: Context | None = None
-    _source: str = "started"
+    _source: str | None = None  # how the session began, if a hook has said so
+    _default: str = "started"  # the same, if none does
+    _unannounced: int = 0  # looks until the session is announced even so
     _shown: set[str] = field(default_factory=set)  # hooks whose dialogs have been open in the terminal
+    _held: dict[str, float] = field(default_factory=dict)  # hooks that keep a dialog from opening, and since when
     _changed: float = 0.0  # when the registry entry that was seen last had changed
     _outdated: float | None = None  # the same, when a dialog was closed that the entry may still speak of
     _usage: Usage | None = None
@@ -68,7 +77,11 @@ class ClaudeAgent:
     def see(self, process: ClaudeProcess) -> Iterator[Message]:
         """The process's registry entry, whenever it is read."""
         if process.session != self.session:
-            yield from self._enter(process)
+            self._enter(process)
+        elif self._unannounced:
+            self._unannounced -= 1
+            yield from self._announce(process.cwd)
+        yield from self._give_way()
         if process.activity is Activity.WAITING:
             self._shown.update(self._asking)
         elif process.changed > 0:
@@ -97,7 +110,7 @@ class ClaudeAgent:
             case {"hook_event_name": "Stop" | "UserPromptSubmit"}:
                 return self._settle_dialogs()
             case {"hook_event_name": "SessionStart", "source": str(source)}:
-                self._source = _CHANGES.get(source, "started")
+                self._source = _CHANGES.get(source)
                 return ()
             case {"context_window": dict()}:
                 return self._status_line(event.event)
@@ -115,6 +128,7 @@ class ClaudeAgent:
     def unanswerable(self, event: HookEvent) -> Iterator[Message]:
         """The hook no longer waits: the terminal has answered, or Claude has given up."""
         self._asking.pop(event.id, None)
+        self._held.pop(event.id, None)
         self._shown.discard(event.id)
         yield from self.requests.settle(event.id, "answered_elsewhere")
 
@@ -137,13 +151,19 @@ class ClaudeAgent:
         if self.session:
             yield Session(self.session, "ended")
 
-    def _enter(self, process: ClaudeProcess) -> Iterator[Message]:
-        change: Any = "cleared" if self.session and self._source != "resumed" else self._source
-        self.session, self._source = process.session, "started"
+    def _enter(self, process: ClaudeProcess) -> None:
+        self._default = "cleared" if self.session else "started"
+        self.session, self._unannounced = process.session, ANNOUNCED_LOOKS
         self._cost_before = self._cost
         self.labels.pop("title", None)
         self.labels |= {"session": process.session, "toolVersion": process.version}
-        yield Session(process.session, change, cwd=plain(process.cwd))
+
+    def _announce(self, cwd: str) -> Iterator[Message]:
+        """Report the session, once a hook has said how it began, or if none does in time."""
+        if self._source or not self._unannounced:
+            change: Any = self._source or self._default
+            self._source, self._unannounced = None, 0
+            yield Session(self.session, change, cwd=plain(cwd))
 
     def _status(self, process: ClaudeProcess) -> Iterator[Message]:
         if process.activity is Activity.WAITING:
@@ -167,6 +187,8 @@ class ClaudeAgent:
         if self.knows(event):
             return
         self._asking[event.id] = event
+        if "agent_id" in event.event:
+            self._held[event.id] = clock()
         self._asked.append(self.request_id(event))
         wish = dict(event.event)
         wish["input"] = wish.get("tool_input", {})
@@ -191,6 +213,14 @@ class ClaudeAgent:
             if is_over or event.id in self._shown:
                 yield from self._settle(event)
 
+    def _give_way(self) -> Iterator[Message]:
+        """A sub-agent in the background has no dialog while its hook waits: let the terminal ask as well."""
+        for key, since in list(self._held.items()):
+            if clock() - since > HELD_SECONDS:
+                yield from self.requests.settle(key, "withdrawn")
+                yield from self._builder.say(NOW_IN_THE_TERMINAL, Speaker("system"))
+                self._answer(key, "")
+
     def _settle_dialogs(self) -> Iterator[Message]:
         for event in self.asking:
             if "agent_id" not in event.event:
@@ -203,6 +233,7 @@ class ClaudeAgent:
 
     def _answer(self, key: str, text: str) -> None:
         self._shown.discard(key)
+        self._held.pop(key, None)
         if event := self._asking.pop(key, None):
             self.answers.append((event, text))
 

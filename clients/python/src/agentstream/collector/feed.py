@@ -38,6 +38,11 @@ class Translator(Protocol):
     def translate(self, record: Mapping[str, Any], offset: int) -> Iterable[Message]: ...
 
 
+def from_the_beginning() -> float:
+    """The moment before which nothing was written."""
+    return 0.0
+
+
 Publishers = Callable[[str], AbstractAsyncContextManager[Publisher]]
 
 
@@ -47,7 +52,7 @@ class Feed:
 
     `publishers` makes a publisher for a producer's name, `translators` a translator for a segment. `heard` gets every
     record once it is published; `limited` returns what is published of a message. A file that is new to the collector
-    is published from the first record that was written at or after `since`, in seconds since 1970.
+    is published from the first record that was written at or after `since()`, in seconds since 1970.
     """
 
     path: Path
@@ -57,9 +62,10 @@ class Feed:
     translators: Callable[[], Translator]
     heard: Callable[[Mapping[str, Any]], None]
     limited: Callable[[Message], Message | None]
-    since: float = 0.0
+    since: Callable[[], float] = from_the_beginning
     _caught_up: asyncio.Event = field(default_factory=asyncio.Event)
     _publisher: Publisher | None = None
+    _searched: int = 0
 
     async def run(self) -> None:
         """Never returns. Raises `Refused` if the server doesn't accept the events, and OSError."""
@@ -138,17 +144,28 @@ class Feed:
             return None
 
     def _position(self) -> Position | None:
-        """Where to begin; None while there is no file."""
+        """Where to begin; None while there is no file, or nothing in it that is to be published."""
         try:
             found = self.path.stat()
         except FileNotFoundError:
             return None
         known = self.positions.files.get(str(self.path))
         if known is None:
-            start = first_since(self.path, self.since)
-            return Position(found.st_ino, start, start // SEGMENT_BYTES)
+            return self._first(found.st_ino, found.st_size)
         if known.inode != found.st_ino:
             return Position(found.st_ino, 0, 0)
         if found.st_size < max(known.start, known.segment * SEGMENT_BYTES):
             return Position(found.st_ino, 0, 0, known.generation + 1)
         return known
+
+    def _first(self, inode: int, size: int) -> Position | None:
+        """Where a new file is to be published from. It may still be in the middle of being copied from an older one."""
+        if size < self._searched:
+            self._searched = 0
+        if size > self._searched:
+            search = first_since(self.path, self.since(), self._searched)
+            self._searched = search.offset
+            if search.found:
+                return Position(inode, search.offset, search.offset // SEGMENT_BYTES)
+        self._caught_up.set()
+        return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -14,26 +15,34 @@ from agentstream.collector.tail import Line, Tail, line_start
 NEAR_BYTES = 512 * 1024
 
 
-def first_since(path: Path, moment: float) -> int:
-    """The byte at which the first record begins that says it was written at or after `moment`, in seconds since 1970;
-    the file's end if there is none. Raises OSError."""
-    begin, end = 0, path.stat().st_size
+@dataclass(frozen=True)
+class Search:
+    """Where the first record begins that was written at or after a moment; if there is none yet, where to search on."""
+
+    offset: int
+    found: bool
+
+
+def first_since(path: Path, moment: float, begin: int = 0) -> Search:
+    """Search a file from the line at byte `begin` on for a moment, in seconds since 1970. Raises OSError."""
     if moment <= 0:
-        return 0
+        return Search(begin, True)
+    end = path.stat().st_size
     while end - begin > NEAR_BYTES:
-        middle = line_start(path, (begin + end) // 2)
-        found = next(((line, said) for line, said in _said(path, middle) if line.offset < end), None)
-        if found is None or found[1] >= moment:
-            end = (begin + end) // 2
+        middle = (begin + end) // 2
+        tail = Tail(path, line_start(path, middle))
+        line, said = next(((line, said) for line, said in _said(tail) if line.offset < end), (None, moment))
+        if line is None or said >= moment:
+            end = middle
         else:
-            begin = found[0].end
-    later = (line.offset for line, said in _said(path, begin) if said >= moment)
-    return next(later, line_start(path, path.stat().st_size))
+            begin = line.end
+    tail = Tail(path, begin)
+    first = next((line.offset for line, said in _said(tail) if said >= moment), None)
+    return Search(tail.offset, False) if first is None else Search(first, True)
 
 
-def _said(path: Path, offset: int) -> Iterator[tuple[Line, float]]:
-    """The records from a line on that say when they were written."""
-    tail = Tail(path, offset)
+def _said(tail: Tail) -> Iterator[tuple[Line, float]]:
+    """The records that say when they were written."""
     while (lines := tail.read()) or tail.behind:
         for line in lines:
             if (moment := _moment(line.text)) is not None:

@@ -38,9 +38,12 @@ log = logging.getLogger("agentstream")
 LAST_WORDS_SECONDS = 5.0
 LABELS_SECONDS = 2.0
 LOOK_SECONDS = 2.0
-# How long before its process is said to have begun an agent may have said something.
-EARLY_SECONDS = 5.0
+# Clocks of processes are read to the hundredth of a second, at best.
+EARLY_SECONDS = 0.5
+# How long ago something may have been written that is found now.
+LATE_SECONDS = 10.0
 CANNOT_TYPE = "This agent runs in a terminal of its own: text and signals from here can't reach it.\n"
+TOO_LATE = "It had been answered in the terminal by then, so the answer from here doesn't count.\n"
 
 
 @dataclass
@@ -174,7 +177,10 @@ class Reported(Generic[Found]):
         """Give hooks their answers; one that doesn't read yet gets it the next time."""
         left = []
         for event, text in self.agent.answers:
-            if self.spool.waits(event) and not self.spool.answer(event, text):
+            if not self.spool.waits(event):
+                if text:
+                    self._publisher.put(Output(TOO_LATE, "system"))
+            elif not self.spool.answer(event, text):
                 left.append((event, text))
         self.agent.answers[:] = left
 
@@ -228,14 +234,13 @@ class Reported(Generic[Found]):
             self._since,
         )
 
-    @property
     def _since(self) -> float:
         """Nothing from before this moment is published, because the agent began or the user connected then. A moment in
         the future doesn't count: the clock has been set back."""
         now = time.time()
         moments = (self.running.began - EARLY_SECONDS, self.positions.since)
         past = [moment for moment in moments if moment <= now]
-        return min(max(past, default=now - EARLY_SECONDS), self.backfill_after)
+        return min(max(past, default=now - LATE_SECONDS), self.backfill_after)
 
     def _publish(self, outbox: Outbox, lease: bool = False) -> Publisher:
         api = self.place.api
