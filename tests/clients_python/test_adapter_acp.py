@@ -99,7 +99,7 @@ def talks() -> dict[str, Talk]:
     return {name: replayed(scene) for name, scene in SCENES.items()}
 
 
-@pytest.mark.parametrize("agent", ["opencode", "claude", "gemini"])
+@pytest.mark.parametrize("agent", ["opencode", "claude", "copilot", "gemini"])
 def test_a_turn_is_shown_with_words_calls_diffs_plan_level_and_cost(talks: dict[str, Talk], agent: str) -> None:
     talk = talks[f"acp-{agent}-tools"]
     [session] = [message for message in talk.messages if isinstance(message, Session)]
@@ -139,13 +139,13 @@ def test_plan_level_and_cost_are_those_the_agent_reports(talks: dict[str, Talk],
         assert [(step.content, step.status) for step in plan.entries] == [("Greet", "completed"), ("Leave", "pending")]
 
 
-@pytest.mark.parametrize("agent", ["opencode", "claude", "gemini"])
+@pytest.mark.parametrize("agent", ["opencode", "claude", "copilot", "gemini"])
 def test_a_denial_and_an_interruption_reach_the_agent_as_the_protocol_has_them(
     talks: dict[str, Talk], agent: str
 ) -> None:
     denied = talks[f"acp-{agent}-denied"]
     [answer] = [line for line in denied.written if "result" in line]
-    assert answer["result"]["outcome"]["optionId"] in ("reject", "cancel")
+    assert answer["result"]["outcome"]["optionId"] in ("reject", "cancel", "reject_once")
     interrupted = talks[f"acp-{agent}-interrupted"]
     cancel, answer = [line for line in interrupted.written if line.get("method") != "session/prompt"][2:]
     assert (cancel["method"], answer["result"]) == ("session/cancel", {"outcome": {"outcome": "cancelled"}})

@@ -47,6 +47,7 @@ def scenes() -> Iterator[AcpScene]:
     """The same conversation with each agent, in the words of its tools."""
     yield from _scenes("opencode", ("opencode", "acp"), "bash", "write", "filePath", Call("todowrite", _todos()))
     yield from _scenes("claude", ("claude-agent-acp",), "Bash", "Write", "file_path", Call("TodoWrite", _todos()))
+    yield from _scenes("copilot", ("copilot", "--acp"), "bash", "create", "path", Call("update_todo", _todos()))
     gemini = ("gemini", "--acp", "--skip-trust", "--model", "gemini-2.5-pro")
     todo = Call(
         "write_todos", {"todos": [{"description": step["content"], "status": step["status"]} for step in STEPS]}
@@ -60,7 +61,7 @@ def _todos() -> dict[str, Any]:
 
 def _scenes(name: str, command: Sequence[str], shell: str, write: str, path: str, todo: Call) -> Iterator[AcpScene]:
     greeting = Call(shell, {"command": "echo hello; touch made.txt", "description": "Greet"})
-    writing = Call(write, {path: NOTE, "content": "hello\n"})
+    writing = Call(write, {path: NOTE, "file_text" if write == "create" else "content": "hello\n"})
     turn = (reply(thought("Think ", "first."), text("I greet ", "you."), greeting), reply(writing), reply(todo))
     yield AcpScene(f"acp-{name}-tools", command, (*turn, reply(text("Done."))), ("allow", "allow", "allow"))
     denied = (reply(text("I greet."), greeting), reply(text("Then not.")))
@@ -85,7 +86,14 @@ def settings(model: str) -> Mapping[str, str]:
     asking = json.loads(file.read_text()) | {"permission": {"bash": "ask", "edit": "ask"}}
     file.write_text(json.dumps(asking))
     claude = {"ANTHROPIC_BASE_URL": model, "ANTHROPIC_API_KEY": "none", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"}
-    return variables | claude | {"GOOGLE_GEMINI_BASE_URL": model, "GEMINI_API_KEY": "none"}
+    copilot = {
+        "COPILOT_OFFLINE": "true",
+        "COPILOT_PROVIDER_TYPE": "anthropic",
+        "COPILOT_PROVIDER_BASE_URL": model,
+        "COPILOT_PROVIDER_API_KEY": "none",
+        "COPILOT_MODEL": "claude-sonnet-4-5",
+    }
+    return variables | claude | copilot | {"GOOGLE_GEMINI_BASE_URL": model, "GEMINI_API_KEY": "none"}
 
 
 def _play(scene: AcpScene, environment: Mapping[str, str]) -> Iterator[bytes]:

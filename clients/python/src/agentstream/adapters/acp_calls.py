@@ -22,7 +22,8 @@ MAX_CALLS = 200
 MAX_FILES = 200
 
 _KINDS = {"read", "edit", "delete", "move", "search", "execute", "think", "fetch", "other"}
-_IDENTIFIER = re.compile(r"[A-Za-z][\w.:-]{0,60}")
+# A title that is a tool's name and not a sentence, as opencode has them.
+_IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,60}")
 
 
 @dataclass
@@ -52,9 +53,9 @@ class Call:
     def about(self) -> str | None:
         """What the agent says about the call, unless its input says the same."""
         content = self.fields.get("content")
-        said = [self.title, _words(content) if isinstance(content, list) else ""]
+        said = [self.title if self.named else "", _words(content) if isinstance(content, list) else ""]
         shown = as_text(self.tool["input"])
-        return "\n\n".join(words for words in said if words not in shown and words != self.name) or None
+        return "\n\n".join(words for words in said if words and words not in shown and words != self.name) or None
 
     @property
     def tool(self) -> Fields:
@@ -72,10 +73,6 @@ class Calls:
     builder: MessageBuilder
     _known: dict[str, Call] = field(default_factory=dict)
 
-    def __call__(self, id_: str) -> Call | None:
-        """The call with that id that hasn't ended."""
-        return self._known.get(id_)
-
     def begin(self, fields: Fields) -> Iterator[Message]:
         """A `tool_call`."""
         self._learn(fields)
@@ -88,8 +85,11 @@ class Calls:
 
     def asked(self, fields: Fields) -> tuple[Call, list[Message]]:
         """The call about which a permission asks, and the messages that show it."""
+        known = self._known.get(fields["toolCallId"])
+        # Some agents describe the call in other words when they ask.
+        messages = list(self._publish(known)) if known and known.input else []
         call = self._learn({name: value for name, value in fields.items() if value is not None})
-        return call, list(self._publish(call))
+        return call, [*messages, *self._publish(call)]
 
     def end(self) -> Iterator[Message]:
         """The turn is over: publish calls that never began."""
@@ -161,8 +161,15 @@ def _result(fields: Fields) -> str:
     content, raw = fields.get("content"), fields.get("rawOutput")
     if isinstance(raw, str) and raw:
         return raw
-    said = _words(content) if isinstance(content, list) else ""
-    return said or ("" if raw is None or (isinstance(content, list) and content) else as_text(raw))
+    if isinstance(content, list) and (said := _words(content)):
+        return said
+    match raw:
+        case {"content": str(said)} | {"output": str(said)}:
+            return said
+        case None:
+            return ""
+        case _:
+            return "" if content else as_text(raw)
 
 
 def _words(content: list[Any]) -> str:
