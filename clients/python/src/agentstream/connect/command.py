@@ -57,6 +57,10 @@ def connect(choice: Choice, names: Sequence[str], environment: Mapping[str, str]
     if config is not None:
         _show(config_path(environment), None, config)
     kept = _service(choice, environment)
+    changed = [str(file.path) for _, planned in plans for file, _ in planned]
+    print(
+        "Files that will be written:", *changed, *([] if config is None else [config_path(environment)]), sep="\n    "
+    )
     print(f"The collector will run as {kept.name} and report to workspace {workspace.name} at {choice.url}.")
     if not choice.yes and not _agrees():
         print("Nothing was changed.")
