@@ -116,6 +116,25 @@ def test_the_users_own_status_line_is_shown(collecting: HookSpool) -> None:
     assert [event.event for event in collecting.take()] == [EVENT]
 
 
+def test_hooks_of_an_older_version_go_on_when_the_script_is_replaced(collecting: HookSpool) -> None:
+    current = collecting.script.read_text()
+    collecting.script.write_text(current + "# as it was once\n")
+    waiting = start(collecting, "ask")
+    assert waiting.stdin is not None
+    waiting.stdin.write(json.dumps(EVENT))
+    waiting.stdin.close()
+    [event] = eventually(collecting.take)
+    assert not collecting.is_current
+    collecting.install()
+    assert collecting.is_current
+    eventually(lambda: collecting.answer(event, "{}"))
+    assert waiting.wait(30) == 0
+    assert waiting.stdout is not None
+    assert waiting.stdout.read() == "{}"
+    assert run(collecting, "note") == (0, "", "")
+    assert run(collecting, "of-another-version", event="x" * 1_000_000) == (0, "", "")
+
+
 def test_half_an_event_is_waited_for_and_then_dropped(collecting: HookSpool) -> None:
     path = collecting.folder / "new" / "1-1"
     path.write_text('{"half')

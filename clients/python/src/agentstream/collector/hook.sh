@@ -32,5 +32,8 @@ status)
         exit
     fi
     ;;
+*) # of another version
+    cat >/dev/null
+    ;;
 esac
 exit 0

@@ -69,11 +69,22 @@ class HookSpool:
         self.folder.chmod(0o700)
         for name in FOLDERS:
             (self.folder / name).mkdir(mode=0o700, exist_ok=True)
-        script = self.folder / "hook.sh"
-        text = files("agentstream.collector").joinpath("hook.sh").read_text()
-        if not script.exists() or script.read_text() != text:
-            replace_file(script, text, 0o700)
-        return script
+        if not self.is_current:
+            replace_file(self.script, _script_text(), 0o700)
+        return self.script
+
+    @property
+    def script(self) -> Path:
+        """What the hooks run. It keeps its name and arguments from version to version: settings name it."""
+        return self.folder / "hook.sh"
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the script is that of this version."""
+        try:
+            return self.script.read_text() == _script_text()
+        except (OSError, UnicodeDecodeError):
+            return False
 
     @contextmanager
     def collecting(self) -> Iterator[None]:
@@ -169,3 +180,7 @@ class HookSpool:
     def _remove(self, kind: str, id_: str) -> None:
         with suppress(OSError):
             (self.folder / kind / id_).unlink()
+
+
+def _script_text() -> str:
+    return files("agentstream.collector").joinpath("hook.sh").read_text()

@@ -59,13 +59,19 @@ def _tool(tool: Tool) -> Iterator[Finding]:
     yield Finding(f"{tool.name} version", problem is None, problem or f"{version} at {tool.program}")
     if tool.is_connected():
         yield Finding(f"{tool.name} hooks", True, "present")
-        found = str(tool.script) if tool.script.exists() else f"{tool.script} is missing"
-        yield Finding(f"{tool.name} script", tool.script.exists(), found)
+        yield _script(tool)
         yield from tool.findings()
     else:
         yield Finding(f"{tool.name} hooks", False, f"missing: run `agentstream connect {tool.name}`")
     running = sum(len(list(source.look())) for source in sources(tool.environment) if source.tool == tool.name)
     yield Finding(f"{tool.name} sessions", True, f"{running} running")
+
+
+def _script(tool: Tool) -> Finding:
+    path = tool.script
+    good = tool.spool.is_current
+    problem = "is of another version: restart the collector" if path.exists() else "is missing"
+    return Finding(f"{tool.name} script", good, str(path) if good else f"{path} {problem}")
 
 
 def _collector(environment: Mapping[str, str]) -> Iterator[Finding]:

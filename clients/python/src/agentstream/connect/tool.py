@@ -89,7 +89,7 @@ class Tool(ABC):
     @property
     def script(self) -> Path:
         """What hooks run."""
-        return self.spool.folder / "hook.sh"
+        return self.spool.script
 
     def problem(self) -> str | None:
         """Why it can't be connected, if it can't. Raises ValueError."""
