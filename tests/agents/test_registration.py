@@ -56,6 +56,14 @@ def test_a_key_has_one_agent_however_many_ask_at_once(api: Api, agents: str) -> 
     assert len(api.get(agents).data) == 1
 
 
+def test_workspaces_of_one_name_created_at_once_each_get_an_address_of_their_own(api: Api) -> None:
+    name = f"Same {uuid.uuid4()}"
+    with ThreadPoolExecutor(10) as pool:
+        made = list(pool.map(lambda _: api.post("/workspaces", {"name": name}), range(10)))
+    assert [one.status for one in made] == [201] * 10, made
+    assert len({one.data["slug"] for one in made}) == 10
+
+
 def test_registering_again_merges_labels_and_leaves_the_rest(api: Api, agents: str) -> None:
     made = api.post(agents, {"key": "k", "labels": {"host": "a", "tool": "claude"}}).data
     again = api.post(agents, {"key": "k", "labels": {"host": "b", "tool": None, "branch": "main"}})
