@@ -1,4 +1,4 @@
-"""One agent that the collector reports, whose server is away."""
+"""One agent that the collector reports: the server is away, or an answer comes too late."""
 
 import asyncio
 from functools import partial
@@ -16,7 +16,7 @@ from agentstream.collector.detail import Detail
 from agentstream.collector.hooks import HookEvent, HookSpool
 from agentstream.collector.positions import Positions
 from agentstream.collector.process import Process
-from agentstream.collector.reported import Place, Reported
+from agentstream.collector.reported import TOO_LATE, Place, Reported
 from agentstream.outbox import Outbox
 from agentstream.redaction import Redactor
 from agentstream.sharing import SharedConnection
@@ -40,6 +40,36 @@ def status_line(number: int) -> HookEvent:
     return HookEvent(f"1-{number}", float(number), 1, False, told)
 
 
+def reported(place: places.Place, connection: SharedConnection, folder: Path) -> Reported[ClaudeProcess]:
+    api = Api(place.url, place.token)
+    where = Place(api, connection, place.workspace, place.agent, "k", 0, Redactor({}))
+    known = (HookSpool(folder), Positions(folder / "state"))
+    return Reported(process(0), ClaudeSource(folder), where, Reporting("w", Detail.FULL), *known, inf)
+
+
+def test_who_answers_after_the_terminal_did_is_told(place: places.Place, tmp_path: Path) -> None:
+    server = Server(place.url, place.token)
+    asked = {"hook_event_name": "PermissionRequest", "tool_name": "Bash", "tool_input": {"command": "ls"}}
+
+    async def go() -> None:
+        async with SharedConnection(place.url, place.token) as connection:
+            one = reported(place, connection, tmp_path)
+            running = asyncio.create_task(one.run())
+            await asyncio.sleep(0)
+            one.hook(HookEvent("1-1", 1.0, 1, True, asked))  # of which nothing is left
+            path = f"/agents/{place.agent}/requests"
+            while not (found := (await asyncio.to_thread(server.get, path)).data["requests"]):
+                await asyncio.sleep(0.05)
+            answer = f"{path}/{found[0]['requestId']}/answer"
+            assert (await asyncio.to_thread(server.post, answer, {"option": "allow"})).status == 200
+            while TOO_LATE not in await asyncio.to_thread(place.text, "agent", "system"):
+                await asyncio.sleep(0.05)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    asyncio.run(asyncio.wait_for(go(), 60))
+
+
 def test_a_day_without_the_server_leaves_only_the_newest_state_to_tell(
     mortal: LiveServer, mortal_place: places.Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -48,10 +78,7 @@ def test_a_day_without_the_server_leaves_only_the_newest_state_to_tell(
 
     async def go() -> None:
         async with SharedConnection(mortal_place.url, mortal_place.token) as connection:
-            api = Api(mortal_place.url, mortal_place.token)
-            place = Place(api, connection, mortal_place.workspace, mortal_place.agent, "k", 0, Redactor({}))
-            known = (HookSpool(tmp_path), Positions(tmp_path / "state"))
-            one = Reported(process(0), ClaudeSource(tmp_path), place, Reporting("w", Detail.FULL), *known, inf)
+            one = reported(mortal_place, connection, tmp_path)
             running = asyncio.create_task(one.run())
             await asyncio.sleep(0)
             for number in range(1, 2_000):
