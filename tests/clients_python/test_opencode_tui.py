@@ -168,6 +168,8 @@ def test_a_session_is_shown_and_answered_from_connect_to_disconnect(someone: Ope
     os.kill(terminal.pid, signal.SIGKILL)
     eventually(lambda: someone.agent()["status"] == "offline")
     assert someone.resolution(request)["outcome"] in ("withdrawn", "answered_elsewhere")
+    someone.saw("state", "words", "thinking", "tools", "plan", "context", "usage")
+    someone.saw("permission", "permission in the terminal", "question", "catching up", "crash")
     # Nothing is left of us, and what is left of opencode's settings is theirs.
     someone.agentstream("disconnect")
     assert not someone.plugin.parent.exists()
