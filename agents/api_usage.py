@@ -37,6 +37,7 @@ class SessionOut(SessionFields):
     first_seq: int = Field(description="of its first event on the agent's stream")
     last_seq: int = Field(description="of its last event so far")
     started_at: str
+    number: int = Field(description="counted from the oldest session that is listed")
     ended_at: str | None = Field(None, description="omitted while the session is open, like outcome")
     outcome: str | None = Field(None, description="ended, replaced, completed, error, user_stopped or lost")
     usage: UsageOut

@@ -23,7 +23,11 @@ def sessions(agent_id: uuid.UUID, before: int | None, limit: int) -> dict[str, A
         found = Session.objects.filter(agent=agent_id, first_seq__lt=before or BIGINT).order_by("-first_seq")
         rows = list(found[: limit + 1])
         usage = sums_of_sessions(agent_id, [row.name for row in rows])
-    listed = [_state(row, span.head) | {"usage": usage.get(row.name, {})} for row in rows[:limit]]
+        number = found.count()
+    listed = [
+        _state(row, span.head) | {"number": number - index, "usage": usage.get(row.name, {})}
+        for index, row in enumerate(rows[:limit])
+    ]
     return {"sessions": listed, "more": len(rows) > limit}
 
 

@@ -1,18 +1,17 @@
 import "./lib/copy.js";
 import { announce } from "./lib/announce.js";
 import { connection } from "./lib/connection.js";
-import { partsOf } from "./lib/dom.js";
+import { partsOf, stylesheet } from "./lib/dom.js";
 import { formatNumber } from "./lib/format.js";
 import { shortcuts } from "./lib/shortcuts.js";
+import { announcedStatus } from "./lib/status.js";
 import { followWorkspace } from "./lib/workspaces.js";
 import { RequestCards } from "./requests/cards.js";
 import { askedText } from "./requests/text.js";
 import { AutoScroll } from "./transcript/auto-scroll.js";
 import { Composer } from "./transcript/composer.js";
-import { display, loadMarkdown } from "./transcript/entry-view.js";
+import { display, loadMarkdown } from "./transcript/message-view.js";
 import { Header } from "./transcript/header.js";
-import { earlier } from "./transcript/history.js";
-import { Search } from "./transcript/search.js";
 import { SeenMarker } from "./transcript/seen-marker.js";
 import { Transcript } from "./transcript/transcript.js";
 
@@ -29,16 +28,30 @@ const requests = new RequestCards(part("requests"), agentId);
 requests.readonly = part("requests").hasAttribute("data-readonly");
 /** Created when first opened. @type {import("./transcript/timeline.js").Timeline | null} */
 let timeline = null;
+/** Beside the transcript, where there is room. @type {import("./transcript/rail.js").Rail | null} */
+let rail = null;
+/** As wide as three columns need. */
+const wide = matchMedia("(min-width: 100rem)");
 let oldest = Number(page.dataset.oldest);
 let snapshotSeq = 0;
+/** @type {Map<string, any>} */
+let workspaceAgents = new Map();
 let target = targetSeq();
 /** @type {Promise<boolean> | null} */
 let loading = null;
 
 const autoScroll = new AutoScroll(part("scroll"), part("new"));
-export const transcript = new Transcript(part("entries"), autoScroll, { onchange: () => changed() });
-const search = new Search(part("search"), transcript, part("entries"), () => loadEarlier());
-transcript.from = Math.max(
+/** Most agents have neither. @type {import("./transcript/sessions.js").Sessions | null} */
+let sessions = null;
+/** @type {import("./transcript/plan.js").Plan | null} */
+let plan = null;
+/** @type {import("./transcript/search.js").Search | null} */
+let search = null;
+export const transcript = new Transcript(part("entries"), autoScroll, {
+  onchange: () => changed(),
+  sessionText: (entry) => sessions?.headingOf(entry) ?? entry.text,
+});
+transcript.from = transcript.seq = Math.max(
   0,
   oldest - 1,
   Math.min(Number(page.dataset.seq) - EVENTS_BACK, (target ?? Infinity) - EVENTS_BEFORE_TARGET),
@@ -52,6 +65,7 @@ subscription.on("subscribed", (answer) => {
   if (!answer.complete) {
     transcript.reset(oldest - 1);
     timeline?.reset();
+    rail?.reset();
     seenMarker.reset();
   }
   snapshotSeq = answer.seq;
@@ -60,18 +74,26 @@ subscription.on("subscribed", (answer) => {
   showComposer();
   header.showContext(answer.state);
   header.showUsage(answer.state.usage);
+  showPlan(answer.state.plan);
+  if (answer.state.session) showSessions();
   header.rename({ agent: answer.state.name });
   showStart();
 });
 subscription.on("event", (event) => {
   transcript.append(event);
   timeline?.add(event);
+  rail?.add(event);
   seenMarker.show(event);
 });
 // Replayed events are older than the snapshot, which the header already shows.
 subscription.on("status", (change, { seq }) => seq > snapshotSeq && showStatus(change, seq));
 subscription.on("context", (change, { seq }) => seq > snapshotSeq && header.showContext(change));
 subscription.on("usage", (report, { seq }) => seq > snapshotSeq && header.showUsage(report));
+subscription.on("plan", (change, { seq }) => seq > snapshotSeq && showPlan(change));
+subscription.on("session", () => showSessions());
+for (const type of /** @type {const} */ (["terminated", "usage"])) {
+  subscription.on(type, () => sessions?.changed());
+}
 subscription.on("request", (request, event) => event.seq > snapshotSeq && showRequest(request, event));
 subscription.on("request_resolved", (resolution, { seq }) => seq > snapshotSeq && endRequest(resolution));
 subscription.on("unsubscribed", ({ reason }) => end(reason));
@@ -83,8 +105,21 @@ followWorkspace(workspaceId, {
       requests.readonly = members.myRole === "viewer";
     }
     header.rename({ workspace: name, agent: agents.get(agentId)?.name ?? header.agentName });
+    workspaceAgents = agents;
+    rail?.showAgents(agents);
   },
 });
+
+/** Fills the columns at both sides, once the window is wide enough for them. */
+async function showRail() {
+  if (!wide.matches || rail) return;
+  const [{ Rail }] = await Promise.all([import("./transcript/rail.js"), stylesheet(part("agent-list").dataset.styles)]);
+  rail ??= new Rail({ agents: part("agent-list"), files: part("files") }, agentId);
+  rail.add(...transcript.changes());
+  rail.showAgents(workspaceAgents);
+  part("plan").open = true;
+  if (!timeline?.open) await toggleTimeline();
+}
 
 function showRequest(request, { timestamp }) {
   requests.add({ ...request, createdAt: timestamp });
@@ -97,20 +132,48 @@ function endRequest(resolution) {
   showComposer();
 }
 
+async function showPlan(state) {
+  if (!state && !plan) return;
+  const { Plan } = await import("./transcript/plan.js");
+  plan ??= new Plan(part("plan"));
+  plan.show(state);
+}
+
+async function showSessions() {
+  const { Sessions } = await import("./transcript/sessions.js");
+  const menu = { button: part("sessions"), list: part("session-list") };
+  sessions ??= new Sessions(agentId, menu, () => transcript.redrawSessions());
+  sessions.changed();
+}
+
+/** Loaded when the reader comes to the field. */
+async function startSearch() {
+  const { Search } = await import("./transcript/search.js");
+  search ??= new Search(part("search"), transcript, part("entries"), () => loadEarlier());
+}
+
+/** Loaded when the keyboard comes to the transcript. */
+async function startPermalinks() {
+  const { Permalinks } = await import("./transcript/permalinks.js");
+  new Permalinks(part("scroll"), transcript);
+}
+
 function changed() {
   showStart();
-  search.changed();
-  if (target !== null && transcript.last?.seq >= target) showEntry(target);
+  search?.changed();
+  if (target !== null && transcript.seq >= target) showEntry(target);
 }
 
 function showStatus(agent, seq) {
+  const before = header.status;
   header.showStatus(agent);
+  if (agent.status !== before) announce(announcedStatus(header.agentName, agent));
   seenMarker.show({ seq, status: agent.status });
   showComposer();
 }
 
 function showComposer() {
-  composer.show({ status: header.status, asks: requests.size > 0 });
+  composer.show({ status: header.status, reason: header.reason, asks: requests.size > 0 });
 }
 
 const hasEarlier = () => transcript.from >= oldest;
@@ -149,9 +212,11 @@ async function fetchEarlier() {
   button.disabled = true;
   button.textContent = "Loading…";
   try {
+    const { earlier } = await import("./transcript/history.js");
     const past = await earlier(agentId, transcript.from, oldest);
     oldest = past.oldest;
     timeline?.add(...past.events);
+    rail?.add(...past.events);
     transcript.prepend(past.events, past.from);
     button.textContent = "Load earlier";
     return true;
@@ -212,12 +277,17 @@ async function save(button) {
 }
 
 async function toggleTimeline() {
-  const { Timeline } = await import("./transcript/timeline.js");
+  const [{ Timeline }] = await Promise.all([
+    import("./transcript/timeline.js"),
+    stylesheet(part("timeline").dataset.styles),
+  ]);
   timeline ??= new Timeline(part("timeline"), agentId);
   await timeline.toggle();
   part("timeline-toggle").setAttribute("aria-expanded", timeline.open);
 }
 
+part("search").addEventListener("focusin", startSearch, { once: true });
+part("scroll").addEventListener("focusin", startPermalinks, { once: true });
 part("earlier").addEventListener("click", () => loadEarlier());
 part("raw").addEventListener("click", () => showRaw(!display.raw));
 part("timeline-toggle").addEventListener("click", toggleTimeline);
@@ -237,4 +307,6 @@ shortcuts({
   a: ["Answer the agent", () => composer.focus()],
 });
 showComposer();
+wide.addEventListener("change", showRail);
+showRail();
 loadMarkdown(() => transcript.redraw());

@@ -2,7 +2,7 @@ import "./lib/copy.js";
 import { arrange, element, partsOf } from "./lib/dom.js";
 import { MAX_PINS, clean, isPinned, pins, togglePin } from "./lib/pins.js";
 import { followWorkspaces } from "./lib/workspaces.js";
-import { loadMarkdown } from "./transcript/entry-view.js";
+import { loadMarkdown } from "./transcript/message-view.js";
 import { Panel } from "./transcript/panel.js";
 
 const page = document.getElementById("pinned");

@@ -145,6 +145,7 @@ def test_sessions_are_listed_with_their_outcomes(desk: Desk) -> None:
     desk.publish(("agent:output", {"content": "x"}), producer="e")
     three, two, one = sessions(desk)
     assert (one["session"], one["title"], one["change"]) == ("one", "First", "resumed")
+    assert [session["number"] for session in (one, two, three)] == [1, 2, 3]
     assert (one["firstSeq"], one["lastSeq"]) == (1, 9), "it goes on"
     assert not {"outcome", "endedAt"} & one.keys()
     assert (two["firstSeq"], two["lastSeq"], two["outcome"], two["usage"]) == (3, 5, "error", {"inputTokens": 7})

@@ -139,21 +139,6 @@ def test_the_page_keeps_working_with_hostile_text_of_any_size(reader: Page, plac
     expect(reader.get_by_text("still here")).to_be_in_viewport(timeout=10_000)
 
 
-def test_tool_calls_are_folded_and_summarized(reader: Page, place: Place) -> None:
-    tool = {"role": "tool", "toolName": "Bash", "toolCallId": "t"}
-    place.publish(
-        "a",
-        message("ls -l", **tool, kind="tool_call"),
-        message("total 2\nfirst\nsecond", **tool, kind="tool_result"),
-    )
-    result = reader.locator('.entry[data-kind="tool_result"]')
-    expect(result.locator("summary")).to_contain_text("Tool result · Bash")
-    expect(result.locator("summary")).to_contain_text("total 2 … 3 lines")
-    expect(result.locator(".entry-text")).to_be_hidden()
-    result.locator("summary").click()
-    expect(result.locator(".entry-text")).to_have_text("total 2\nfirst\nsecond")
-
-
 def test_search_finds_loaded_and_earlier_output(reader: Page, place: Place) -> None:
     lines = [(OUTPUT, {"content": f"line {number}\n"}) for number in range(1, 1_801)]
     place.publish("a", *lines)
@@ -284,9 +269,85 @@ def test_stop_asks_for_confirmation_and_shows_who_asked(reader: Page, place: Pla
     expect(reader.get_by_role("dialog")).to_be_hidden()
     reader.get_by_role("button", name="Interrupt").click()
     reader.get_by_role("dialog").get_by_role("button", name="Interrupt").click()
-    expect(notes).to_have_text([re.compile("root interrupted the agent$")])
-    place.status("finished")
-    expect(reader.get_by_role("button", name="Stop")).to_be_disabled()
+    expect(notes).to_have_text([re.compile("root sent an interrupt")])
+
+
+def test_a_run_that_has_ended_takes_no_answer_and_changes_of_status_are_announced(reader: Page, place: Place) -> None:
+    said = reader.locator("[aria-live=polite]")
+    box = reader.get_by_role("textbox", name="Answer this agent")
+    ended = reader.get_by_text("The run has ended; nobody is listening")
+    box.fill("Unsent")
+    expect(ended).to_be_hidden()
+    for status, reason in (("finished", None), ("offline", "lost"), ("error", "process_error")):
+        place.status(status, reason)
+        expect(ended).to_be_visible()
+        expect(box).to_be_hidden()
+        for name in ("Send", "Interrupt", "Stop"):
+            expect(reader.get_by_role("button", name=name)).to_be_hidden()
+    expect(said).to_contain_text("worker: Error process failed")
+    place.status("waiting", "awaiting_input")
+    expect(said).to_have_text("worker: Waiting for input")
+    expect(ended).to_be_hidden()
+    expect(box).to_have_value("Unsent")
+
+
+def test_the_keyboard_and_screen_readers_find_their_way_through_a_transcript(reader: Page, place: Place) -> None:
+    place.publish("a", ("agent:session", {"session": "s", "change": "started", "title": "Fix it"}), message("Hello"))
+    place.publish("b", *[(OUTPUT, {"content": f"line {number}\n"}) for number in range(100)])
+    expect(reader.get_by_text("line 99")).to_be_in_viewport()
+    log = reader.get_by_role("log", name="Transcript of worker")
+    expect(log.get_by_role("article", name=re.compile(r"^Assistant, \d\d:\d\d:\d\d$"))).to_have_count(1)
+    expect(log.get_by_role("article", name=re.compile("^Output, "))).to_have_count(1)
+    expect(log.get_by_role("heading", level=3)).to_have_text(["Assistant", "Output"])
+    expect(log.get_by_role("heading", level=2)).to_contain_text("Fix it")
+    scroll(reader).focus()
+    reader.keyboard.press("Tab")
+    focused = reader.locator(".entry-time:focus")
+    expect(focused).to_be_visible()
+    top = int(focused.get_attribute("href").removeprefix("#"))  # type: ignore[union-attr]
+    for _ in range(3):
+        reader.keyboard.press("ArrowUp")
+    expect(focused).to_have_attribute("href", f"#{top - 3}")
+    expect(focused).to_be_in_viewport()
+    reader.keyboard.press("ArrowDown")
+    reader.keyboard.press("Enter")
+    expect(reader.locator("[data-target]")).to_have_attribute("data-seq", str(top - 2))
+    assert reader.url.endswith(f"#{top - 2}")
+    assert len(reader.locator('[data-entries] .entry-time[tabindex="0"]').all()) == 1
+
+
+def test_a_wide_window_shows_the_other_agents_and_what_has_changed(reader: Page, place: Place) -> None:
+    place.api.agent(place.workspace["id"], "another")
+    changes = [{"path": "src/a.py", "patch": "@@ -1 +1 @@\n-old\n+new\n"}]
+    call = {"role": "tool", "kind": "tool_call", "toolKind": "edit", "toolName": "Edit", "content": "{}"}
+    beside = reader.get_by_role("navigation", name="Agents of this workspace")
+    changed, chart = reader.get_by_role("region", name="Changed files"), reader.locator(".context-chart")
+    reader.set_viewport_size({"width": 1600, "height": 900})
+    expect(beside.get_by_role("link")).to_have_text([re.compile("another"), re.compile("worker")])
+    expect(beside.get_by_role("link", name="worker")).to_have_attribute("aria-current", "page")
+    expect(reader.get_by_text("Nothing reported yet")).to_be_visible()
+    for empty in (chart, changed, reader.get_by_role("region", name="Usage"), reader.locator("[data-plan]")):
+        expect(empty).to_be_hidden()
+    place.publish(
+        "a",
+        (OUTPUT, {**call, "changes": changes}),
+        ("agent:plan", {"entries": [{"content": "Do it", "status": "pending"}]}),
+        ("agent:usage", {"inputTokens": 12_000, "costUsd": 0.4}),
+    )
+    place.context(30)
+    expect(changed.get_by_role("link")).to_have_text(re.compile(r"^src/a.py \+1 .1$"))
+    expect(chart.locator("canvas")).to_be_visible()
+    expect(reader.locator("[data-plan] li")).to_be_visible()
+    expect(reader.get_by_role("region", name="Usage")).to_contain_text("12,000 input tokens")
+    chart.locator(".u-over").hover()
+    expect(reader.locator(".context-value")).to_have_text(re.compile(r"^\d\d:\d\d:\d\d · context 30 %$"))
+    place.status("error")
+    expect(beside.get_by_role("link").first).to_contain_text("Error")
+    room = {name: reader.locator(name).bounding_box() for name in (".agent-list", ".transcript", ".rail")}
+    assert room[".agent-list"]["x"] < room[".transcript"]["x"] < room[".rail"]["x"]  # type: ignore[index]
+    reader.set_viewport_size({"width": 1280, "height": 800})
+    expect(beside).to_be_hidden()
+    expect(reader.locator("[data-plan]")).to_be_visible()
 
 
 def test_a_viewer_cannot_answer(tab: Page, live: LiveServer, place: Place) -> None:

@@ -59,28 +59,61 @@ def test_a_sub_agents_entries_are_a_thread_that_folds_when_it_ends(reader: Page,
     expect(reader.get_by_text("two", exact=True)).to_be_hidden()
 
 
-def test_sub_agents_that_take_turns_are_told_apart(reader: Page, place: Place) -> None:
+def test_sub_agents_are_nested_inside_their_calls_however_they_take_turns(reader: Page, place: Place) -> None:
+    def call(id_: str, **more: Any) -> Event:
+        tool = {"role": "tool", "kind": "tool_call", "toolName": "Task", "toolCallId": id_, "messageId": f"call {id_}"}
+        return "agent:output", {**tool, "toolInput": {"description": f"task {id_}"}, "content": "{}", **more}
+
+    prompt = {"role": "user", "content": "Review it", "messageId": "p", "parentId": "c"}
     place.publish(
         "a",
+        call("c"),
+        call("d"),
         subagent("c", "started"),
         subagent("d", "started", "tester"),
+        ("agent:output", prompt),
         *[says(f"{parent}{turn}", parent) for turn in range(3) for parent in "cd"],
+        says("after"),
     )
-    expect(heading(reader)).to_contain_text("3 entries")
-    expect(heading(reader, "tester")).to_contain_text("3 entries")
-    expect(headings(reader).filter(has_text="continued")).to_have_count(6)
-    colors = {
-        name: reader.locator(".entry", has_text=name).last.get_attribute("data-thread") for name in ("c0", "c2", "d2")
-    }
-    assert colors["c0"] == colors["c2"] != colors["d2"]
-    headings(reader).filter(has_text="reviewer").last.click()
-    expect(headings(reader).filter(has_text="reviewer")).to_have_count(1)
+    calls = reader.locator("[data-entries] > .block > .entry[data-type=tool]")
+    expect(calls).to_have_count(2)
+    expect(calls.first.locator(".thread-entries .entry-text")).to_have_text(["Review it", "c0", "c1", "c2"])
+    expect(calls.last.locator(".thread-entries .entry-text")).to_have_text(["d0", "d1", "d2"])
+    expect(calls.first.locator(".entry-who").first).to_have_text("Prompt")
+    expect(reader.get_by_text("User", exact=True)).to_have_count(0)
+    expect(heading(reader)).to_contain_text("4 entries")
+    colors = {one.get_attribute("data-thread") for one in reader.locator(".thread").all()}
+    assert len(colors) == 2
+    heading(reader).click()
     expect(heading(reader)).to_be_focused()
     expect(reader.get_by_text("c2", exact=True)).to_be_hidden()
     expect(reader.get_by_text("d2", exact=True)).to_be_visible()
-    place.publish("b", subagent("d", "failed", "tester"))
+    # A sub-agent may start one of its own.
+    place.publish("b", call("e", parentId="d"), subagent("e", "started", "helper"), says("e0", "e"))
+    expect(calls.last.locator(".thread-entries .thread-entries .entry-text")).to_have_text("e0")
+    place.publish("c", subagent("d", "failed", "tester"))
     expect(heading(reader, "tester")).to_contain_text("Failed")
-    expect(headings(reader)).to_have_count(2)
+    expect(reader.get_by_text("e0", exact=True)).to_be_hidden()
+
+
+def test_a_call_and_its_sub_agent_find_each_other_when_the_past_is_loaded(reader: Page, place: Place) -> None:
+    call = {"role": "tool", "kind": "tool_call", "toolName": "Task", "toolCallId": "c", "content": "{}"}
+    read = {"role": "tool", "kind": "tool_call", "toolName": "Read", "toolCallId": "r", "toolInput": {"path": "a.py"}}
+    lines = [("agent:output", {"content": f"line {n}\n"}) for n in range(700)]
+    place.publish("a", ("agent:output", call), subagent("c", "started"), says("early", "c"))
+    place.publish("b", ("agent:output", {**read, "toolKind": "read", "content": "{}"}), *lines)
+    place.publish("c", says("late", "c"), ("agent:output", {**read, "kind": "tool_result", "content": "x\ny"}))
+    reader.reload()
+    expect(reader.get_by_text("late", exact=True)).to_be_visible()
+    expect(headings(reader)).to_have_count(1)
+    expect(reader.locator(".entry[data-type=result]")).to_have_count(1)
+    scroll(reader).evaluate("one => one.scrollTop = 0")
+    expect(reader.get_by_text("Start of the transcript")).to_be_attached()
+    scroll(reader).evaluate("one => one.scrollTop = 0")
+    expect(reader.locator(".tool .thread-entries .entry-text")).to_have_text(["early", "late"])
+    expect(headings(reader)).to_have_count(1)
+    expect(reader.locator(".tool", has_text="a.py")).to_contain_text("2 lines")
+    expect(reader.locator(".entry[data-type=result]")).to_have_count(0)
 
 
 def test_what_ran_when_the_process_ended_has_stopped(reader: Page, place: Place) -> None:
@@ -105,7 +138,7 @@ def test_a_thread_is_whole_once_its_start_is_loaded(reader: Page, place: Place) 
     expect(reader.get_by_text("after", exact=True)).to_be_in_viewport()
     expect(heading(reader)).to_have_attribute("aria-expanded", "false")
     expect(heading(reader)).to_contain_text("reviewer Read it Done 700 entries")
-    expect(reader.locator(".entry-body:visible")).to_have_count(1)
+    expect(reader.locator(".entry-text:visible")).to_have_count(1)
 
 
 def test_a_thread_of_which_only_a_part_is_kept_counts_that(tab: Page, live: LiveServer, place: Place) -> None:
@@ -186,8 +219,22 @@ def test_images_are_shown_and_other_files_linked(reader: Page, place: Place, com
 def test_an_image_that_is_gone_leaves_a_text(reader: Page, place: Place, complaints: Complaints) -> None:
     gone = {"id": "00000000-0000-4000-8000-000000000000", "name": "old.png", "mediaType": "image/png", "size": 1}
     place.publish("a", ("agent:output", {"content": "see", "attachments": [gone]}))
-    expect(reader.get_by_text("old.png · no longer available")).to_be_visible()
+    expect(reader.get_by_text("old.png · no longer stored")).to_be_visible()
     expect(reader.locator(".attachments img")).to_have_count(0)
+    assert [complaint for complaint in complaints if "404" not in complaint] == []
+    complaints.clear()
+
+
+def test_a_file_that_is_gone_says_so_where_its_link_was(reader: Page, place: Place, complaints: Complaints) -> None:
+    kept = attach(place, "report.txt", b"Hello", "text/plain")
+    gone = {"id": "00000000-0000-4000-8000-000000000000", "name": "old.txt", "mediaType": "text/plain", "size": 1}
+    place.publish("a", ("agent:output", {"content": "see", "messageId": "m", "attachments": [kept, gone]}))
+    with reader.expect_download() as saved:
+        reader.get_by_role("link", name="report.txt").click()
+    assert saved.value.suggested_filename == "report.txt"
+    reader.get_by_role("link", name="old.txt").click()
+    expect(reader.get_by_text("old.txt · no longer stored")).to_be_visible()
+    expect(reader.get_by_role("link", name="old.txt")).to_have_count(0)
     assert [complaint for complaint in complaints if "404" not in complaint] == []
     complaints.clear()
 

@@ -1,5 +1,7 @@
 """An agent's page: all output once and in order, and no output does any harm."""
 
+import re
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -29,61 +31,213 @@ def test_chunks_of_one_message_are_one_entry(reader: Page, place: Place) -> None
     expect(reader.locator(".entry-text")).to_have_text(["Once upon a time", "The end"])
 
 
-def test_a_tool_call_shows_its_diff_and_its_result_how_it_went(reader: Page, place: Place) -> None:
-    call = {"kind": "tool_call", "toolName": "Edit", "toolCallId": "c", "content": "Edit <b>a.py</b>"}
-    patch = "--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-old\n+<img src=x onerror=alert(1)>\n"
-    result = {"kind": "tool_result", "toolCallId": "c", "content": "no such file", "isError": True, "durationMs": 1234}
-    place.publish("a", (OUTPUT, {**call, "changes": [{"path": "a.py", "patch": patch}]}), (OUTPUT, result))
-    expect(reader.locator("details.fold")).to_have_count(2)
-    called, answered = reader.locator("details.fold").all()
-    expect(called.locator(".diff")).to_have_count(0)
-    called.locator("summary").first.click()
-    expect(called.locator("[data-change=removed]").last).to_have_text("-old")
-    expect(called.locator(".diff [data-change=added]")).to_have_text("+<img src=x onerror=alert(1)>")
-    expect(answered.locator(".fold-brief")).to_have_text("no such file · failed · 1.2 s")
+def tool(name: str, kind: str, given: dict[str, Any], result: str | None = None, **more: Any) -> list[Any]:
+    """A call, and its result."""
+    id_ = f"call {name} {given}"
+    base = {"role": "tool", "toolName": name, "toolCallId": id_[:200]}
+    changes = {"changes": more.pop("changes")} if "changes" in more else {}
+    events = [(OUTPUT, {**base, "kind": "tool_call", "toolKind": kind, "toolInput": given, "content": "{}", **changes})]
+    return events + (
+        [(OUTPUT, {**base, "kind": "tool_result", "content": result, **more})] if result is not None else []
+    )
 
 
-def test_sessions_plans_and_usage_are_described(reader: Page, place: Place) -> None:
+PATCH = "--- a/a.py\n+++ b/a.py\n@@ -1,2 +1,16 @@\n-old\n" + "".join(f"+new {n}\n" for n in range(15))
+EVIL = "<img src=x onerror=document.title='pwned'>\u202e"
+
+
+def test_a_call_and_its_result_are_one_row_that_says_what_happened(reader: Page, place: Place) -> None:
+    output = "".join(f"line {n}\n" for n in range(30))
+    place.publish(
+        "a",
+        *tool("Bash", "execute", {"command": "make test"}, f"Exit code 2\n{output}", isError=True, durationMs=1234),
+        *tool("Read", "read", {"file_path": "/home/ada/project/src/deep/a.py"}, "1\n2\n3"),
+        *tool("Grep", "search", {"pattern": "x", "path": "src"}, "Found 3 files\na\nb\nc"),
+        *tool("WebFetch", "fetch", {"url": "https://example.com/page"}, "# The title\ntext"),
+        *tool("mcp__jira__create", "other", {"summary": "Broken", "labels": ["a", "b"]}, "PAY-1"),
+        *tool("Edit", "edit", {"file_path": "a.py"}, "done", changes=[{"path": "a.py", "patch": PATCH}]),
+        *tool("Bash", "execute", {"command": "sleep 100"}),
+    )
+    rows = reader.locator(".tool")
+    expect(rows).to_have_count(7)
+    bash, jira, edit, running = (rows.nth(number) for number in (0, 4, 5, 6))
+    heads = [" ".join(row.locator(".tool-head").inner_text().split()) for row in rows.all()]
+    assert heads == [
+        "Failed $ make test exit 2 1.2 s",
+        "Done Read …/src/deep/a.py 3 lines",
+        "Done Grep x in src 3 files",
+        "Done WebFetch example.com · The title",
+        "Done jira · create Broken",
+        "Done Edit a.py +15 \N{MINUS SIGN}1",
+        "Running $ sleep 100",
+    ]
+    # What failed, and commands, show how they ended; changes what they are; the rest opens.
+    expect(bash.locator(".tool-tail")).to_have_text("…\nline 25\nline 26\nline 27\nline 28\nline 29")
+    expect(edit.locator(".diff [data-change=added]")).to_contain_text("+new 9")
+    expect(edit.locator(".diff")).not_to_contain_text("+new 14")
+    expect(edit.locator(".diff")).not_to_contain_text("--- a/a.py")
+    edit.get_by_role("button", name="Show all").click()
+    expect(edit.locator(".diff")).to_contain_text("+new 14")
+    expect(reader.get_by_text('"labels"')).to_have_count(0)
+    jira.locator(".tool-head").click()
+    expect(jira.locator("dt")).to_have_text(["summary", "labels"])
+    expect(jira.locator(".tool-output")).to_have_text("PAY-1")
+    jira.get_by_text("Raw").click()
+    expect(jira.locator(".tool-raw pre")).to_contain_text('"labels": [')
+    bash.locator(".tool-head").press("Enter")
+    expect(bash.locator(".tool-output").last).to_contain_text("line 3\n")
+    expect(bash.locator(".tool-tail")).to_have_count(0)
+    # An opened box keeps its border under the pointer.
+    box = bash.locator(".tool-output").last
+    box.hover()
+    expect(box).to_have_css("border-top-style", "solid")
+    # A result that comes late is still its call's; what never gets one says so.
+    place.publish("b", (OUTPUT, {"content": "between\n"}), *tool("Bash", "execute", {"command": "sleep 100"}, "ok")[1:])
+    expect(running.locator(".tool-state")).to_have_text("Done")
+    place.publish("c", *tool("Read", "read", {"path": "b.py"}), ("agent:status", {"status": "finished"}))
+    expect(rows.last.locator(".tool-state")).to_have_text("No result")
+
+
+def test_hostile_tools_are_only_text(reader: Page, place: Place) -> None:
+    given = {
+        "command": EVIL,
+        "file_path": EVIL,
+        "pattern": EVIL,
+        "url": "javascript:document.title='pwned'",
+        "path": EVIL,
+    }
+    kinds = ("execute", "read", "edit", "search", "fetch", "think", "other")
+    patch = [{"path": EVIL, "patch": f"@@ -1 +1 @@\n+{EVIL}\n"}]
+    events = [
+        event for kind in kinds for event in tool(f"{EVIL}{kind}", kind, {**given, EVIL: EVIL}, EVIL, changes=patch)
+    ]
+    place.publish("a", *events, *tool("constructor", "other", {"__proto__": EVIL}, EVIL))
+    place.publish(
+        "b",
+        (OUTPUT, {"kind": "thinking", "content": EVIL}),
+        ("agent:plan", {"entries": [{"content": EVIL, "status": "pending"}]}),
+    )
+    place.publish("c", ("agent:session", {"session": EVIL, "change": "started", "title": EVIL}))
+    rows = reader.locator(".tool")
+    expect(rows).to_have_count(len(kinds) + 1)
+    for head in rows.locator(".tool-head").all():
+        head.click()
+    expect(reader.locator("[data-plan]")).to_contain_text("⟨U+202E⟩")
+    expect(reader.locator("[data-variant=session]")).to_contain_text("⟨U+202E⟩")
+    expect(rows.first).to_contain_text("⟨U+202E⟩")
+    assert reader.locator("#agent :is(img, script, style, iframe)").count() == 0
+    assert reader.locator("#agent a[href^=javascript]").count() == 0
+    assert "pwned" not in reader.title()
+    assert "\u202e" not in reader.locator("#agent").inner_text()
+
+
+def test_the_plan_stays_in_sight_and_thinking_is_folded(reader: Page, place: Place) -> None:
     def steps(*states: str) -> dict[str, Any]:
         return {"entries": [{"content": f"step {n}", "status": state} for n, state in enumerate(states, 1)]}
 
+    plan = reader.locator("[data-plan]")
+    place.publish("a", ("agent:plan", steps("in_progress", "pending")), *lines(1, 200))
+    expect(plan.locator("summary")).to_have_text("Plan 0 of 2 step 1")
+    place.publish("b", ("agent:plan", steps("completed", "in_progress")))
+    expect(plan.locator("summary")).to_have_text("Plan 1 of 2 step 2")
+    plan.locator("summary").click()
+    expect(plan.locator("li")).to_have_text(["Done: step 1", "In progress: step 2"])
+    expect(plan).to_be_in_viewport()
+    reader.reload()
+    expect(plan.locator("summary")).to_have_text("Plan 1 of 2 step 2")
+    place.publish("c", (OUTPUT, {"kind": "thinking", "messageId": "t", "content": "First this.\nThen the needle."}))
+    thought = reader.locator(".entry[data-type=thinking]")
+    expect(thought.locator("summary")).to_have_text("Thinking First this.")
+    expect(thought.locator(".entry-text")).to_be_hidden()
+    # What a search or an address leads to is unfolded.
+    reader.get_by_role("searchbox").first.fill("needle")
+    expect(reader.get_by_text("1 found")).to_be_visible()
+    reader.keyboard.press("Enter")
+    expect(reader.get_by_text("1 of 1")).to_be_visible()
+    expect(thought.locator(".entry-text")).to_be_visible()
+
+
+def test_a_search_opens_the_tool_call_that_it_leads_to(reader: Page, place: Place) -> None:
+    result = "needle\n" + "hay\n" * 300
+    place.publish("a", *tool("Read", "read", {"path": "a.py"}, result), *lines(1, 100))
+    reader.get_by_role("searchbox").first.fill("needle")
+    expect(reader.get_by_text("1 found")).to_be_visible()
+    reader.keyboard.press("Enter")
+    expect(reader.get_by_text("1 of 1")).to_be_visible()
+    expect(reader.locator(".tool-output")).to_be_in_viewport()
+    expect(reader.locator(".tool-output")).to_contain_text("needle")
+    # The result is an event of its own, whose address leads to the row.
+    reader.goto(f"{place.agent_url}#2")
+    reader.reload()
+    expect(reader.locator("[data-target] .tool-output")).to_be_in_viewport()
+
+
+def test_sessions_divide_the_transcript_and_are_picked_from_a_menu(reader: Page, place: Place) -> None:
     place.publish(
         "a",
-        ("agent:session", {"session": "s", "change": "started", "title": "Fix the tests"}),
-        ("agent:plan", steps("in_progress", "pending")),
-        ("agent:plan", steps("completed", "in_progress")),
-        ("agent:usage", {"session": "s", "inputTokens": 12_000, "outputTokens": 900, "costUsd": 0.42}),
+        ("agent:session", {"session": "one", "change": "started", "title": "Fix the tests"}),
+        ("agent:usage", {"session": "one", "costUsd": 0.42}),
+        *lines(1, 100),
+        ("agent:terminated", {"exitCode": 3, "reason": "error"}),
+        ("agent:session", {"session": "two", "change": "started"}),
+        *lines(101, 200),
     )
-    expect(reader.locator('.entry[data-type="plan"]')).to_have_count(1)
-    expect(reader.locator('.entry[data-type="plan"]')).to_contain_text("Plan")
-    expect(reader.locator('.entry[data-type="plan"] .entry-text')).to_have_text("✓ step 1\n▸ step 2")
-    expect(reader.locator('.entry[data-type="note"] .entry-body')).to_have_text(
-        [
-            "Session started · Fix the tests",
-            "Session so far · 12,000 tokens in · 900 tokens out · $0.42",
-        ]
-    )
+    reader.reload()
+    expect(reader.get_by_text("line 200", exact=True)).to_be_in_viewport()
+    heads = reader.locator("[data-variant=session]")
+    menu = reader.get_by_role("button", name="Session 2")
+    menu.click()
+    one = reader.get_by_role("navigation", name="Sessions").get_by_role("link", name="Session 1")
+    expect(one).to_have_text(re.compile(r"^Session 1 Fix the tests \w+ \d+, \d\d:\d\d · \d+ s · exit 3 · \$0\.42$"))
+    one.click()
+    expect(heads.first).to_be_in_viewport()
+    expect(heads.first).to_have_text(re.compile(r"Session 1 · Fix the tests · .* · exit 3 · \$0\.42"))
+    assert reader.url.endswith("#1")
+    expect(heads.first.get_by_role("heading", level=2).get_by_role("link")).to_have_attribute("href", "#1")
 
 
-def test_events_appear_between_the_messages(reader: Page, place: Place) -> None:
+def test_a_turn_and_a_run_end_with_one_line(reader: Page, place: Place) -> None:
     expect(reader.get_by_role("heading", name="No output yet")).to_be_visible()
-    error = {"error": {"code": "BROKEN", "message": "It broke"}}
+    notes = reader.locator('.entry[data-type="note"]:not([data-hidden]) .entry-body')
     place.publish(
         "a",
         ("agent:status", {"status": "running"}),
         ("agent:context", {"contextLevel": 40}),
         ("agent:context", {"contextLevel": 42, "tokensUsed": 84_000, "tokensLimit": 200_000}),
-        ("agent:error", error),
+        ("agent:usage", {"inputTokens": 12_000}),
+        ("agent:error", {"error": {"code": "BROKEN", "message": "It broke"}}),
+        ("agent:status", {"status": "idle"}),
+        ("agent:status", {"status": "running"}),
+        (OUTPUT, {"content": "more\n"}),
+        ("agent:status", {"status": "idle"}),
+    )
+    expect(notes).to_have_text(["Idle"])
+    # The shape of each status can be seen.
+    shape = notes.locator(".shape")
+    assert shape.evaluate("one => getComputedStyle(one).borderTopColor") not in ("rgba(0, 0, 0, 0)", "transparent")
+    place.publish(
+        "b",
+        ("agent:session", {"session": "s", "change": "ended"}),
         ("agent:terminated", {"exitCode": 3, "reason": "error"}),
         ("agent:status", {"status": "error", "reason": "process_error"}),
     )
-    notes = reader.locator('.entry[data-type="note"] .entry-body')
-    process = "Process ended with exit code 3 · failed"
-    expect(notes).to_have_text(["Running", "Context 42 %, 84,000 of 200,000 tokens", process, "Error · process failed"])
+    expect(notes).to_have_text(["Error · exited with code 3"])
     expect(reader.locator('.entry[data-type="error"]')).to_contain_text("It broke")
     head = reader.locator(".agent-head")
     expect(head).to_contain_text("Error")
     expect(head).to_contain_text("84,000 of 200,000 tokens")
+
+
+def test_lines_without_a_message_form_one_block(reader: Page, place: Place) -> None:
+    for text in ("one", "two\n", "three"):
+        place.say(text)
+    entries = reader.locator(".entry")
+    expect(entries).to_have_count(3)
+    expect(reader.locator(".entry-who:visible")).to_have_text(["Output"])
+    boxes = [entry.bounding_box() for entry in entries.all()]
+    gaps = [after["y"] - before["y"] - before["height"] for before, after in pairwise(boxes) if before and after]
+    assert gaps == [0, 0]
+    expect(reader.get_by_role("article")).to_have_count(1)
 
 
 def test_hostile_output_is_always_shown_as_text(reader: Page, place: Place) -> None:
@@ -101,7 +255,7 @@ def test_hostile_output_is_always_shown_as_text(reader: Page, place: Place) -> N
     expect(reader.locator(".entry-text")).to_have_count(len(hostile))
     assert transcript(reader) == "".join(hostile)
     expect(reader.locator(".entry-text").nth(4)).to_contain_text("⟨U+202E⟩gnp.exe⟨U+202C⟩ red")
-    assert reader.locator("[data-entries] :is(img, script, style, a:not(.entry-time), h1)").count() == 0
+    assert reader.locator("[data-entries] :is(img, script, style, a:not(.entry-time, .address), h1)").count() == 0
     assert reader.locator(".agent-head img").count() == 0
     assert "pwned" not in reader.title()
 

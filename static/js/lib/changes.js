@@ -20,21 +20,39 @@ export function changesView(changes, lines) {
   return element("div", { class: "changes" }, ...files.map((file) => fileView(file, open, lines)));
 }
 
-function fileView({ path, patch, size: { added, removed } }, open, lines) {
-  const counts = element(
+/** "+4 −5" @param {{added: number, removed: number}} size */
+export function changeCounts({ added, removed }) {
+  return element(
     "span",
     { class: "change-counts" },
     element("span", { "data-change": "added", title: "lines added" }, `+${formatNumber(added)}`),
+    " ",
     element("span", { "data-change": "removed", title: "lines removed" }, `−${formatNumber(removed)}`),
   );
+}
+
+/**
+ * One file's unified diff, without the lines that name the file.
+ * @param {string} patch
+ * @param {number} lines shown at first
+ */
+export function hunksView(patch, lines) {
+  return patchView(patch.slice(Math.max(0, patch.search(/^@@/m))), lines);
+}
+
+function patchView(patch, lines) {
+  return clipped(patch.replace(/\n$/, ""), { lines, class: "diff", draw: diffNodes });
+}
+
+function fileView({ path, patch, size }, open, lines) {
   const details = element(
     "details",
     { class: "change", open },
-    element("summary", {}, element("span", { class: "change-path" }, visible(path)), counts),
+    element("summary", {}, element("span", { class: "change-path" }, visible(path)), changeCounts(size)),
   );
   const draw = () => {
     if (details.open && details.children.length === 1) {
-      details.append(clipped(patch.replace(/\n$/, ""), { lines, class: "diff", draw: diffNodes }));
+      details.append(patchView(patch, lines));
     }
   };
   details.addEventListener("toggle", draw);
@@ -67,7 +85,7 @@ const KINDS = { "+": "added", "-": "removed", "@": "place", "\\": "header" };
 
 /** Before a file's first hunk, `+++` and `---` name the file. */
 function* kindsOf(lines) {
-  let inHead = true;
+  let inHead = !lines[0]?.startsWith("@@");
   for (const line of lines) {
     if (line.startsWith("@@")) inHead = false;
     yield inHead ? "header" : KINDS[line[0]];

@@ -98,3 +98,18 @@ export function paced(act) {
     else draw();
   };
 }
+
+/**
+ * Loads styles that most pages don't need.
+ * @param {string} href
+ * @returns {Promise<void>} once they apply, or have failed to load
+ */
+export function stylesheet(href) {
+  const known = document.querySelector(`link[href="${CSS.escape(href)}"]`);
+  if (known) return Promise.resolve();
+  return new Promise((resolve) => {
+    const link = element("link", { rel: "stylesheet", href });
+    link.onload = link.onerror = () => resolve();
+    document.head.append(link);
+  });
+}

@@ -11,6 +11,17 @@ const fullDay = new Intl.DateTimeFormat(undefined, { dateStyle: "full" });
 const mediumDay = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 const dayAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
+const short = new Intl.DateTimeFormat(undefined, {
+  month: "short",
+  day: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+  hourCycle: "h23",
+});
+
+/** Nov 24, 04:30 @param {Date} date */
+export const formatShort = (date) => short.format(date);
+
 /** 09:05:07 @param {Date} date */
 export const formatClock = (date) => clock.format(date);
 

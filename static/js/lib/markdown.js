@@ -1,9 +1,12 @@
-import DOMPurify from "../../vendor/dompurify/dompurify.js";
+import "../../vendor/dompurify/dompurify.js";
 import { Marked } from "../../vendor/marked/marked.js";
 import { escapeBidi } from "./visible.js";
 import { copyButton } from "./copy.js";
 import { element } from "./dom.js";
 import { openOutside } from "./links.js";
+
+/** The minified library is a script, which defines a global. @type {import("../../vendor/dompurify/dompurify.js").DOMPurify} */
+const DOMPurify = /** @type {any} */ (globalThis).DOMPurify;
 
 /** A longer message is shown raw, because parsing it would block the page. In characters. */
 export const MAX_MARKDOWN_LENGTH = 20_000;

@@ -1,4 +1,3 @@
-import { showDialog } from "./dialog.js";
 import { element } from "./dom.js";
 import { gridAddress } from "./pins.js";
 
@@ -13,7 +12,8 @@ export function shortcuts(more) {
   for (const [key, entry] of Object.entries(more)) known.set(key, entry);
 }
 
-function list() {
+async function list() {
+  const { showDialog } = await import("./dialog.js");
   const rows = [...known].flatMap(([key, [description]]) => [
     element("dt", {}, element("kbd", {}, key)),
     element("dd", {}, description),

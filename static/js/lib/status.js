@@ -1,3 +1,5 @@
+import { visible } from "./visible.js";
+
 /**
  * What a status is called, and which ones need attention. Listed by urgency.
  * @type {Record<string, {text: string, attention?: boolean}>}
@@ -33,6 +35,23 @@ export function statusText(status) {
 /** @param {string | null | undefined} reason */
 export function reasonText(reason) {
   return REASONS[reason] ?? (reason ?? "").replaceAll("_", " ");
+}
+
+/**
+ * What a screen reader says of a new status.
+ * @param {string} agentName
+ * @param {{status: string, reason?: string | null}} agent
+ */
+export function announcedStatus(agentName, { status, reason }) {
+  return `${visible(agentName)}: ${statusText(status)} ${visible(reasonText(reason))}`.trim();
+}
+
+/**
+ * Whether the run is over: nobody reads what people send.
+ * @param {{status: string, reason?: string | null}} agent
+ */
+export function hasEnded({ status, reason }) {
+  return status === "finished" || status === "offline" || (status === "error" && reason === "process_error");
 }
 
 /** Reasons to look at an agent other than its status. @type {Record<string, string>} */

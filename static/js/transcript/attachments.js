@@ -1,6 +1,7 @@
 import { element } from "../lib/dom.js";
 import { formatNumber } from "../lib/format.js";
 import { visible } from "../lib/visible.js";
+import { save } from "./save.js";
 
 /** @typedef {{id: string, name: string, mediaType: string, size: number}} Attachment */
 
@@ -28,14 +29,27 @@ function attachmentView({ id, name, mediaType, size }) {
     title: `${shown} · ${sizeText(size)}`,
   });
   link.append(isImage ? imageOf(link, shown) : `${shown} · ${sizeText(size)}`);
+  if (!isImage) link.addEventListener("click", (event) => fetchFile(event, link, shown));
   return link;
 }
+
+/** Saves a file, instead of leading to an error page if it was deleted with its events. */
+async function fetchFile(event, link, name) {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  const answer = await fetch(link.href).catch(() => null);
+  if (answer?.status === 404) return link.replaceWith(gone(name));
+  if (!answer?.ok) return void open(link.href, "_blank", "noopener");
+  save(await answer.blob(), name);
+}
+
+const gone = (name) => element("span", { class: "attachment-file" }, `${name} · no longer stored`);
 
 /** Lazy, so that what scrolls by isn't fetched. What was deleted with its events leaves a text. */
 function imageOf(link, name) {
   const image = element("img", { alt: name, loading: "lazy", decoding: "async" });
   image.addEventListener("error", () => {
-    link.replaceWith(element("span", { class: "attachment-file" }, `${name} · no longer available`));
+    link.replaceWith(gone(name));
   });
   image.src = link.href;
   return image;

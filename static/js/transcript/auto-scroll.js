@@ -33,31 +33,36 @@ export class AutoScroll {
     return this.#scroller;
   }
 
-  /** Runs `add`, which appends `count` events. @param {number} count @param {() => void} add */
-  grow(count, add) {
-    this.#look();
-    add();
-    if (this.following) return this.#toEnd();
+  /**
+   * Runs `add`, which appends `count` events, some of them perhaps to what is above.
+   * @param {number} count
+   * @param {() => Element | undefined} anchor
+   * @param {() => void} add
+   */
+  grow(count, anchor, add) {
+    this.keepPlace(anchor, add);
+    if (this.following) return;
     this.#unseen += count;
     this.#label();
   }
 
   /**
-   * Runs `change`, which alters content above or around `anchor`, without moving what the reader is looking at.
-   * @param {Element | undefined} anchor
+   * Runs `change`, which alters content above or around an element, without moving what the reader is looking at.
+   * @param {() => Element | undefined} anchor finds that element, before and after the change
    * @param {() => void} change
-   * @param {() => Element | undefined} replaced what has taken the anchor's place, unless that stays
    */
-  keepPlace(anchor, change, replaced = () => anchor) {
+  keepPlace(anchor, change) {
     this.#look();
-    const before = anchor?.getBoundingClientRect().top;
+    const before = this.following ? 0 : anchor()?.getBoundingClientRect().top;
     change();
     if (this.following) return this.#toEnd();
-    const after = replaced();
-    if (after?.isConnected) this.#scroller.scrollTop += after.getBoundingClientRect().top - before;
+    const after = anchor();
+    if (after?.isConnected && before !== undefined) {
+      this.#scroller.scrollTop += after.getBoundingClientRect().top - before;
+    }
   }
 
-  /** Runs `change`, which the reader has asked for at `anchor`: it stays, even where the end was followed. */
+  /** Runs `change`, which the reader has asked for at an element: it stays, even where the end was followed. */
   holdStill(anchor, change) {
     this.following = false;
     this.keepPlace(anchor, change);

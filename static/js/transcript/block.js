@@ -13,10 +13,15 @@ export class Block {
   /** @type {Map<import("./entry.js").Entry, EntryView> | null} */
   #views = null;
   #lines = 0;
+  #reader;
 
-  /** @param {number} columns the width of a line, in characters */
-  constructor(columns) {
+  /**
+   * @param {number} columns the width of a line, in characters
+   * @param {import("./transcript.js").Reader} reader
+   */
+  constructor(columns, reader) {
     this.columns = columns;
+    this.#reader = reader;
     this.element.className = "block";
   }
 
@@ -39,13 +44,13 @@ export class Block {
     if (this.drawn) this.element.append(this.#draw(entry));
   }
 
-  shift() {
-    const entry = this.entries.shift();
-    this.#views?.get(entry).element.remove();
+  remove(entry) {
+    this.entries.splice(this.entries.indexOf(entry), 1);
+    this.elementOf(entry)?.remove();
     this.#views?.delete(entry);
   }
 
-  /** The text of `entry`, one of these, has changed. */
+  /** What `entry`, one of these, says has changed. */
   update(entry) {
     this.#views?.get(entry)?.update();
   }
@@ -53,12 +58,6 @@ export class Block {
   /** The entry before `entry` has changed. */
   place(entry) {
     this.#views?.get(entry)?.place();
-  }
-
-  /** Threads were folded or unfolded. */
-  refold() {
-    if (this.drawn) this.entries.forEach((entry) => this.place(entry));
-    else this.clear();
   }
 
   elementOf(entry) {
@@ -87,7 +86,7 @@ export class Block {
   }
 
   #draw(entry) {
-    const view = new EntryView(entry);
+    const view = new EntryView(entry, this.#reader);
     this.#views.set(entry, view);
     return view.element;
   }

@@ -1,6 +1,6 @@
 import { call, showingErrors } from "../lib/api.js";
-import { confirmed } from "../lib/dialog.js";
 import { onSubmit } from "../lib/dom.js";
+import { hasEnded } from "../lib/status.js";
 
 /** @type {Record<string, [question: string, explanation: string, yes: string]>} */
 const SIGNALS = {
@@ -15,7 +15,6 @@ const SIGNALS = {
 /** The form that answers an agent, with the buttons that interrupt or stop it. */
 export class Composer {
   #form;
-  #signals;
   #text;
   #alert;
   #path;
@@ -31,17 +30,16 @@ export class Composer {
     this.#path = `/agents/${agentId}`;
     onSubmit(form, () => this.#send());
     this.#text.addEventListener("keydown", (event) => this.#typed(event));
-    this.#signals = [...form.querySelectorAll("button")].filter((button) => button.dataset.signal);
-    for (const button of this.#signals) button.addEventListener("click", () => this.#sendSignal(button.dataset.signal));
+    const signals = [...form.querySelectorAll("button")].filter((button) => button.dataset.signal);
+    for (const button of signals) button.addEventListener("click", () => this.#sendSignal(button.dataset.signal));
   }
 
   /**
-   * Only a running agent can be interrupted or stopped. A waiting one needs text, unless it has an open request.
-   * @param {{status: string, asks?: boolean}} agent
+   * Where nothing runs, nothing can be sent. A waiting agent needs text, unless it has an open request.
+   * @param {{status: string, reason?: string | null, asks?: boolean}} agent
    */
-  show({ status, asks }) {
-    const ended = status === "finished" || status === "offline";
-    for (const button of this.#signals) button.disabled = ended;
+  show({ status, reason, asks }) {
+    this.#form.toggleAttribute("data-ended", hasEnded({ status, reason }));
     this.#form.toggleAttribute("data-wanted", status === "waiting" && !asks);
   }
 
@@ -66,6 +64,7 @@ export class Composer {
   }
 
   async #sendSignal(signal) {
+    const { confirmed } = await import("../lib/dialog.js");
     if (await confirmed(...SIGNALS[signal])) await this.#post("signal", { signal });
   }
 

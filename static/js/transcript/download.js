@@ -1,6 +1,7 @@
 import { stripAnsi } from "../lib/ansi.js";
-import { Entry } from "./entry.js";
 import { pages } from "./history.js";
+import { Outline } from "./outline.js";
+import { save } from "./save.js";
 
 /**
  * Saves all retained events of an agent as a file.
@@ -28,16 +29,13 @@ function asJson(events) {
 
 /** One paragraph per message, headed by its time and author. @param {any[]} events */
 function asText(events) {
-  const entries = [];
-  for (const event of events) {
-    if (!entries.at(-1)?.extend(event)) entries.push(new Entry(event));
-  }
+  const { added } = new Outline().add(events);
   let last;
-  return entries
+  return [...inOrder(added)]
     .map((entry) => {
       const heading = entry.group === last ? "" : `\n[${entry.timestamp}] ${entry.author ?? ""}\n`;
       last = entry.group;
-      if (entry.type === "note") return `\n[${entry.timestamp}] · ${entry.text}\n`;
+      if (entry.type === "note") return entry.text ? `\n[${entry.timestamp}] · ${entry.text}\n` : "";
       const text = stripAnsi(entry.text);
       return heading + text + (text.endsWith("\n") ? "" : "\n");
     })
@@ -45,14 +43,15 @@ function asText(events) {
     .trimStart();
 }
 
-function fileName(name) {
-  return name.replace(/[^\p{L}\p{N}._-]+/gu, "-").slice(0, 80) || "agent";
+/** Results after their calls, and what a sub-agent says after the call that started it. */
+function* inOrder(added, id = undefined) {
+  for (const entry of added.get(id) ?? []) {
+    yield entry;
+    if (entry.thread) yield* inOrder(added, entry.thread.id);
+    if (entry.result) yield entry.result;
+  }
 }
 
-function save(blob, name) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+function fileName(name) {
+  return name.replace(/[^\p{L}\p{N}._-]+/gu, "-").slice(0, 80) || "agent";
 }

@@ -1,15 +1,8 @@
-import { formatContext, formatCost, formatNumber } from "../lib/format.js";
 import { reasonText, statusText } from "../lib/status.js";
 import { KINDS as ASKED, outcomeText } from "../requests/text.js";
 
 const KINDS = { thinking: "Thinking", tool_call: "Tool call", tool_result: "Tool result" };
 const ROLES = { user: "User", system: "System", tool: "Tool" };
-const ENDINGS = {
-  completed: "completed",
-  error: "failed",
-  user_stopped: "stopped by a user",
-  lost: "its runner was lost",
-};
 const SESSIONS = {
   started: "Session started",
   resumed: "Session resumed",
@@ -17,40 +10,36 @@ const SESSIONS = {
   compacted: "Context compacted",
   ended: "Session ended",
 };
-const STEPS = { completed: "✓", in_progress: "▸", pending: "○" };
-const SUBAGENTS = { started: "Sub-agent started", ended: "Sub-agent finished", failed: "Sub-agent failed" };
-const SIGNALS = { interrupt: "interrupted the agent", stop: "asked the agent to stop" };
+const SIGNALS = { interrupt: "sent an interrupt", stop: "asked the agent to stop" };
+const TYPES = { thinking: "thinking", tool_call: "tool", tool_result: "result" };
 
-/** @typedef {{type: "output" | "input" | "error" | "note" | "plan", text: string, author?: string, status?: string}} EventText */
+/** @typedef {"output" | "thinking" | "tool" | "result" | "input" | "error" | "note"} EntryType */
+/** @typedef {{type: EntryType, text: string, author?: string, status?: string, variant?: "closing" | "session" | "request"}} EventText */
 
 /** @type {Record<string, (payload: any) => EventText>} */
 const TEXTS = {
-  "agent:output": (payload) => ({ type: "output", author: outputAuthor(payload), text: payload.content }),
+  "agent:output": (payload) => ({
+    type: TYPES[payload.kind] ?? "output",
+    author: outputAuthor(payload),
+    text: payload.content,
+  }),
   "agent:input": ({ content, from }) => ({ type: "input", author: `${from} wrote`, text: content }),
   "agent:signal": ({ signal, from }) => ({ type: "note", text: `${from} ${SIGNALS[signal] ?? `sent ${signal}`}` }),
   "agent:error": ({ error }) => ({ type: "error", author: `Error · ${error.code}`, text: error.message }),
-  "agent:status": ({ status, reason }) => ({
-    type: "note",
-    status,
-    text: [statusText(status), reasonText(reason)].filter(Boolean).join(" · "),
-  }),
-  "agent:context": (payload) => ({ type: "note", text: contextText(payload) }),
+  "agent:status": () => ({ type: "note", variant: "closing", text: "" }),
+  "agent:terminated": () => ({ type: "note", variant: "closing", text: "" }),
   "agent:session": ({ change, title }) => ({
     type: "note",
+    variant: change === "ended" ? "closing" : change === "compacted" ? undefined : "session",
     text: [SESSIONS[change] ?? change, title].filter(Boolean).join(" · "),
   }),
-  "agent:plan": ({ entries }) => ({ type: "plan", author: "Plan", text: entries.map(stepText).join("\n") }),
-  "agent:usage": (payload) => ({
+  "agent:subagent": ({ name }) => ({ type: "note", text: name }),
+  "agent:request": ({ kind, title }) => ({
     type: "note",
-    text: ["Session so far", sumsText(payload)].filter(Boolean).join(" · "),
+    variant: "request",
+    text: `${ASKED[kind] ?? kind} · ${title}`,
   }),
-  "agent:subagent": ({ change, name, description }) => ({
-    type: "note",
-    text: [SUBAGENTS[change] ?? change, name, description].filter(Boolean).join(" · "),
-  }),
-  "agent:request": ({ kind, title }) => ({ type: "note", text: `${ASKED[kind] ?? kind} · ${title}` }),
   "agent:request_resolved": (payload) => ({ type: "note", text: outcomeText({ options: [] }, payload) }),
-  "agent:terminated": (payload) => ({ type: "note", text: terminatedText(payload) }),
 };
 
 /**
@@ -75,56 +64,47 @@ export function isProcessOutput({ type, payload: { content, role, kind, messageI
   return ["assistant", "system"].includes(role) && !isStreaming && content.endsWith("\n") && !MARKDOWN.test(content);
 }
 
+/** What a sub-agent is told comes from the agent that started it, not from a person. */
 function outputAuthor(payload) {
-  const { role, kind, toolName } = payload;
+  const { role, kind, toolName, parentId } = payload;
+  if (parentId !== undefined && role === "user") return "Prompt";
+  if (parentId !== undefined && role === "tool" && (kind ?? "text") === "text") return "Sub-agent";
   const own = isProcessOutput({ type: "agent:output", payload }) ? "Output" : "Assistant";
   const author = KINDS[kind] ?? ROLES[role] ?? own;
   return toolName ? `${author} · ${toolName}` : author;
 }
 
-/** @param {{content: string, status: string}} step */
-function stepText({ content, status }) {
-  return `${STEPS[status] ?? "○"} ${content}`;
+/**
+ * How a turn, a session or a run ended: one line for all events that say so.
+ * @param {{type: string, payload: any}[]} events
+ */
+export function closingText(events) {
+  const last = (type) => events.findLast((event) => event.type === type)?.payload;
+  const exit = last("agent:terminated");
+  const told = last("agent:status");
+  const status = exit && !FINAL.has(told?.status) ? STATUS_AFTER[exit.reason] : told?.status;
+  if (!status) return { status: "finished", text: "Session ended" };
+  const why = reasonText(exit ? REASON_AFTER[exit.reason] : told?.reason);
+  const what = why.startsWith("for ") ? [`${statusText(status)} ${why}`] : [statusText(status), why];
+  return { status, text: [...what, exit && exitText(exit)].filter(Boolean).join(" · ") };
 }
 
-/** How a session's end, or the start of the next one, tells what it used. */
-const USED = {
-  "agent:terminated": "session used",
-  ended: "used",
-  started: "the session before used",
-  resumed: "the session before used",
-  cleared: "the session before used",
-};
+const FINAL = new Set(["finished", "error", "offline"]);
+const STATUS_AFTER = { completed: "finished", error: "error", user_stopped: "finished", lost: "offline" };
+const REASON_AFTER = { user_stopped: "user_stopped", lost: "lost" };
+
+/** "exited with code 1"; nothing if only its end is known. */
+function exitText({ exitCode, signal }) {
+  if (signal) return `ended by ${signal}`;
+  return typeof exitCode === "number" ? `exited with code ${exitCode}` : "";
+}
 
 /**
- * What comes before the sums of the session that is over; nothing where none ends.
- * @param {{type: string, payload: any}} event
+ * A request, with how it ended once that is known.
+ * @param {any} request
+ * @param {any} resolution
  */
-export const usedBy = ({ type, payload }) => USED[type === "agent:session" ? payload.change : type];
-
-/**
- * "12,000 tokens in · 900 tokens out · $0.42"
- * @param {{inputTokens?: number, outputTokens?: number, costUsd?: number, estimated?: boolean}} usage
- */
-export function sumsText({ inputTokens, outputTokens, costUsd, estimated }) {
-  const parts = [
-    inputTokens === undefined ? "" : `${formatNumber(inputTokens)} tokens in`,
-    outputTokens === undefined ? "" : `${formatNumber(outputTokens)} tokens out`,
-    formatCost(costUsd, estimated),
-  ];
-  return parts.filter(Boolean).join(" · ");
-}
-
-/** @param {{contextLevel: number | null, tokensUsed?: number, tokensLimit?: number}} context */
-function contextText(context) {
-  return `Context ${formatContext(context)}`;
-}
-
-function terminatedText({ exitCode, signal, reason }) {
-  const how = signal
-    ? ` by ${signal}`
-    : exitCode === undefined || exitCode === null
-      ? ""
-      : ` with exit code ${exitCode}`;
-  return `Process ended${how} · ${ENDINGS[reason] ?? reason}`;
+export function requestText(request, resolution) {
+  const asked = `${ASKED[request.kind] ?? request.kind} · ${request.title}`;
+  return resolution ? `${asked} · ${outcomeText({ options: [], ...request }, resolution)}` : asked;
 }

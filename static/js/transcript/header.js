@@ -46,6 +46,10 @@ export class Header {
     return this.#status.getAttribute("status");
   }
 
+  get reason() {
+    return this.#status.getAttribute("reason");
+  }
+
   /** @param {{agent?: string, workspace?: string}} names */
   rename(names) {
     Object.assign(this.#names, names);
@@ -70,7 +74,7 @@ export class Header {
   async showUsage(report) {
     if (!report) return;
     const { UsageTotal } = await import("./usage.js");
-    this.#usage ??= new UsageTotal(this.#part("usage"), this.#agentId);
+    this.#usage ??= new UsageTotal(this.#part("usage"), this.#part("usage-details"), this.#agentId);
     this.#usage.show(report);
   }
 

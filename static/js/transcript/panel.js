@@ -2,6 +2,7 @@ import "../lib/agent-elements.js";
 import { announce } from "../lib/announce.js";
 import { connection } from "../lib/connection.js";
 import { element } from "../lib/dom.js";
+import { announcedStatus } from "../lib/status.js";
 import { RequestCards } from "../requests/cards.js";
 import { askedText } from "../requests/text.js";
 import { AutoScroll } from "./auto-scroll.js";
@@ -98,7 +99,7 @@ export class Panel {
   }
 
   #follow(since) {
-    this.#transcript.from = since;
+    this.#transcript.from = this.#transcript.seq = since;
     const subscription = (this.#subscription = connection().agent(this.#id, { since }));
     subscription.on("subscribed", (answer) => this.#answered(answer));
     subscription.on("event", (event) => {
@@ -135,6 +136,8 @@ export class Panel {
   }
 
   #showStatus(agent, seq) {
+    const before = this.#status.getAttribute("status");
+    if (before && agent.status !== before) announce(announcedStatus(this.#name.textContent, agent));
     this.#status.show(agent);
     this.#seenMarker.show({ seq, status: agent.status });
   }

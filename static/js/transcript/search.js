@@ -40,6 +40,8 @@ export class Search {
       subtree: true,
       characterData: true,
     });
+    // Somebody may have typed before this was loaded.
+    if (this.#field.value) this.#typed();
     this.#showCount();
   }
 
@@ -64,7 +66,7 @@ export class Search {
   #find() {
     const text = this.#text;
     this.#found = text
-      ? [...this.#transcript.entries()].filter((entry) => entry.text.toLowerCase().includes(text))
+      ? [...this.#transcript.entries()].filter((entry) => entry.words.toLowerCase().includes(text))
       : [];
     this.#showCount();
     this.#renderHighlights();

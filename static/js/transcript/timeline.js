@@ -1,6 +1,6 @@
 import { element, oncePerFrame } from "../lib/dom.js";
 import { formatClock, formatDuration } from "../lib/format.js";
-import { reasonText, statusText } from "../lib/status.js";
+import { HIGH_CONTEXT, reasonText, statusText } from "../lib/status.js";
 import { pages } from "./history.js";
 
 const TYPES = ["agent:status", "agent:context"];
@@ -19,6 +19,8 @@ export class Timeline {
   #agentId;
   #segments = element("ol", { class: "timeline", "aria-label": "Status over time" });
   #chart = element("div", { class: "context-chart", role: "img", "aria-label": chartLabel([]) });
+  #value = element("p", { class: "context-value", "aria-hidden": "true" });
+  #nothing = element("p", { class: "muted", hidden: true }, "Nothing reported yet");
   #events = new Map(); // by seq
   #fetched;
   #plot;
@@ -31,7 +33,7 @@ export class Timeline {
   constructor(panel, agentId) {
     this.#panel = panel;
     this.#agentId = agentId;
-    panel.append(this.#segments, this.#chart);
+    panel.append(this.#segments, this.#chart, this.#value, this.#nothing);
     new ResizeObserver(() => this.#draw()).observe(panel);
     setInterval(() => this.#draw(), REDRAW_INTERVAL_MS);
   }
@@ -44,7 +46,11 @@ export class Timeline {
     this.#panel.hidden = !this.#panel.hidden;
     if (!this.open) return;
     const { default: Plot } = await import("../../vendor/uplot/uplot.js");
-    this.#plot ??= new Plot(options(Plot, this.#chart.clientWidth), [[], []], this.#chart);
+    this.#plot ??= new Plot(
+      options(Plot, this.#chart.clientWidth, (text) => (this.#value.textContent = text)),
+      [[], []],
+      this.#chart,
+    );
     this.#fetched ??= this.#fetch().catch(() => (this.#fetched = undefined));
     this.#draw();
   }
@@ -72,9 +78,13 @@ export class Timeline {
   #render() {
     if (!this.open || !this.#plot) return;
     const [statuses, contexts] = TYPES.map((type) => this.#eventsOf(type));
+    this.#segments.hidden = !statuses.length;
+    this.#chart.hidden = this.#value.hidden = !contexts.length;
+    this.#nothing.hidden = statuses.length + contexts.length > 0;
     const first = Math.min(...[statuses[0], contexts[0]].filter(Boolean).map(time), Date.now() - 60_000);
     const range = { min: first / 1000, max: Date.now() / 1000 };
     this.#renderStatuses(statuses, range);
+    if (!contexts.length) return;
     this.#plot.setSize({ width: this.#chart.clientWidth, height: CHART_HEIGHT_PX });
     this.#plot.setData(chartData(contexts, range.max), false);
     this.#plot.setScale("x", range);
@@ -130,7 +140,7 @@ function segment({ payload: { status, reason }, timestamp }, from, to) {
 }
 
 /** @returns {import("../../vendor/uplot/uplot.js").Options} */
-function options(Plot, width) {
+function options(Plot, width, tell) {
   const variable = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const color = (name) => () => resolveColor(variable(name));
   const axis = {
@@ -143,7 +153,8 @@ function options(Plot, width) {
     width,
     height: CHART_HEIGHT_PX,
     padding: [10, MARGIN_PX.right, 0, 0],
-    cursor: { drag: { x: false, y: false } },
+    cursor: { drag: { x: false, y: false }, y: false },
+    hooks: { setCursor: [(plot) => tell(valueAt(plot))], draw: [(plot) => drawLimit(plot, color("--waiting")())] },
     legend: { show: false },
     scales: { x: { time: true, auto: false }, y: { range: [0, 100] } },
     axes: [
@@ -160,6 +171,27 @@ function options(Plot, width) {
       { stroke: color("--accent"), width: 2, points: { show: false }, paths: Plot.paths.stepped({ align: 1 }) },
     ],
   };
+}
+
+/** What the chart shows under the pointer. @param {any} plot */
+function valueAt({ cursor: { idx }, data: [times, levels] }) {
+  const level = levels[idx];
+  if (level === undefined || level === null) return "";
+  return `${formatClock(new Date(times[idx] * 1000))} · context ${level} %`;
+}
+
+/** A line from which on the context is almost full. */
+function drawLimit(plot, color) {
+  const { ctx, bbox } = plot;
+  const y = plot.valToPos(HIGH_CONTEXT, "y", true);
+  ctx.save();
+  ctx.strokeStyle = color;
+  ctx.setLineDash([4, 4]);
+  ctx.beginPath();
+  ctx.moveTo(bbox.left, y);
+  ctx.lineTo(bbox.left + bbox.width, y);
+  ctx.stroke();
+  ctx.restore();
 }
 
 /** A label for each grid line; none where the edge would cut it off. */

@@ -1,71 +1,88 @@
-import { oncePerFrame } from "../lib/dom.js";
-import { Block } from "./block.js";
-import { Entry } from "./entry.js";
+import { element, oncePerFrame } from "../lib/dom.js";
+import { EntryList, firstIndex } from "./entry-list.js";
+import { Outline } from "./outline.js";
+import { VisibleBlocks } from "./visible-blocks.js";
 
 /** How many entries are kept: while the end is followed, and while the reader has scrolled up. */
 const MAX_ENTRIES = 20_000;
 const MAX_ENTRIES_SCROLLED = 120_000;
-/** Blocks this far outside the visible part are drawn, so that they are ready when the reader scrolls. */
-const DRAW_MARGIN = "1500px 0px";
-const CHARACTER_WIDTH_PX = 8;
+
+/**
+ * What entries need to know of the page that shows them.
+ * @typedef {object} Reader
+ * @property {(thread: import("./thread.js").Thread, heading: HTMLElement) => void} toggle
+ * @property {(entry: Entry) => string} sessionText how a session's heading reads
+ */
+/** @typedef {import("./entry.js").Entry} Entry */
 
 /** The entries after `from`, up to the stream's newest event. All are kept in memory; only those near the visible part are drawn. */
 export class Transcript {
-  /** The seq that the first entry follows. */
+  /** The seq that the first entry follows, and that of the newest event. */
   from = 0;
-  length = 0;
-  #list;
+  seq = 0;
   #autoScroll;
   #onchange;
   #maxEntries;
-  /** @type {Block[]} */
-  #blocks = [];
-  /** @type {WeakMap<Element, Block>} */
-  #blockOfElement = new WeakMap();
+  #outline = new Outline();
   #queue = [];
   #render = oncePerFrame(() => this.#flush());
-  #nearby;
-  /** Loaded with the first sub-agent: most agents have none. @type {import("./threads.js").Threads | null} */
-  #threads = null;
-  #loading = false;
+  #reader;
+  #seen;
+  #list;
 
   /**
-   * @param {HTMLElement} list
+   * @param {HTMLElement} container
    * @param {import("./auto-scroll.js").AutoScroll} autoScroll
-   * @param {{onchange?: () => void, maxEntries?: number}} [options] `onchange` is called when entries or `from` have changed
+   * @param {object} [options]
+   * @param {() => void} [options.onchange] called when entries or `from` have changed
+   * @param {number} [options.maxEntries]
+   * @param {Reader["sessionText"]} [options.sessionText]
    */
-  constructor(list, autoScroll, { onchange = () => {}, maxEntries = MAX_ENTRIES } = {}) {
-    this.#list = list;
+  constructor(
+    container,
+    autoScroll,
+    { onchange = () => {}, maxEntries = MAX_ENTRIES, sessionText = ({ text }) => text } = {},
+  ) {
     this.#autoScroll = autoScroll;
     this.#onchange = onchange;
     this.#maxEntries = maxEntries;
-    const options = { root: autoScroll.scroller, rootMargin: DRAW_MARGIN };
-    this.#nearby = new IntersectionObserver((changes) => this.#moved(changes), options);
+    this.#reader = { sessionText, toggle: (thread, heading) => this.#toggle(thread, heading) };
+    this.#seen = new VisibleBlocks(
+      autoScroll.scroller,
+      (changing, change) => autoScroll.keepPlace(this.#anchor(changing), change),
+      (block) => this.#mayClear(block),
+    );
+    this.#list = new EntryList(container, this.#reader, this.#seen);
+  }
+
+  get length() {
+    return [...this.#outline.threads.values()].reduce((sum, { count }) => sum + count, this.#list.length);
   }
 
   get full() {
     return this.length >= MAX_ENTRIES_SCROLLED;
   }
 
-  /** @returns {Entry | undefined} */
-  get last() {
-    return this.#blocks.at(-1)?.entries.at(-1);
+  /** Each sub-agent's entries after the call that started it. @returns {Generator<Entry>} */
+  *entries(list = this.#list) {
+    for (const entry of list.entries()) {
+      yield entry;
+      if (entry.thread?.list) yield* this.entries(entry.thread.list);
+    }
   }
 
-  /** @returns {Generator<Entry>} */
-  *entries() {
-    for (const block of this.#blocks) yield* block.entries;
+  /** The events whose changes of files and sessions it shows. */
+  changes() {
+    const kept = [...this.entries()].filter(({ variant, payload }) => variant === "session" || payload.changes);
+    return kept.map(({ eventType, payload, firstSeq }) => ({ type: eventType, payload, seq: firstSeq }));
   }
 
   /** Empties it. @param {number} from */
   reset(from) {
-    this.from = from;
-    this.length = 0;
-    this.#blocks = [];
+    this.from = this.seq = from;
     this.#queue = [];
-    this.#threads = null;
-    this.#nearby.disconnect();
-    this.#list.replaceChildren();
+    this.#outline = new Outline();
+    this.#list.clear();
     this.#onchange();
   }
 
@@ -78,258 +95,217 @@ export class Transcript {
   /** Adds the events after `from`, up to the current start, at the front. @param {any[]} events @param {number} from */
   prepend(events, from) {
     this.#flush();
-    const blocks = [];
-    for (const entry of build(events).entries) this.#place(entry, blocks);
+    const past = new Outline();
+    const { added } = past.add(events);
     this.#autoScroll.keepPlace(this.#anchor(), () => {
-      this.#join(blocks.at(-1)?.entries.at(-1));
-      this.#list.prepend(...blocks.map(({ element }) => element));
-      this.#blocks.unshift(...blocks);
-      this.#rethread();
-      for (const block of blocks) block.clear();
-      for (const { element } of blocks) this.#nearby.observe(element);
+      const { adopted, gone, changed } = this.#outline.recall(past);
+      for (const entry of gone) this.#listOf(entry)?.remove(entry);
+      const hidden = new Set(gone);
+      for (const thread of adopted) this.#open(thread);
+      for (const [id, entries] of added) this.#prependTo(this.#listOf({ threadId: id }), entries, hidden);
+      for (const entry of changed) this.#update(entry);
+      for (const id of added.keys()) this.#outline.lasts.set(id, this.#listOf({ threadId: id }).last);
     });
-    this.#count();
     this.from = from;
     this.#onchange();
   }
 
-  /** The entry that contains the event `seq`, or the one after it. @param {number} seq */
+  /** What a list has kept, because a sub-agent outlives its call here, comes again with the events before. */
+  #prependTo(list, entries, hidden) {
+    const held = [];
+    while (list.first?.type === "subagent") {
+      held.push(list.first);
+      list.remove(list.first);
+    }
+    const known = list.first?.firstSeq ?? Infinity;
+    const fresh = entries.filter((entry) => entry.firstSeq < known && !hidden.has(entry));
+    list.prepend([...held, ...fresh].sort((one, other) => one.firstSeq - other.firstSeq));
+  }
+
+  /** The entry that contains the event `seq`, or else the one after it. @param {number} seq */
   at(seq) {
-    const block = this.#blocks.find((one) => one.seq >= seq);
-    return block?.entries.find((entry) => entry.seq >= seq);
+    let next;
+    let inside;
+    for (const entry of this.entries()) {
+      if (entry.covers(seq)) return entry;
+      if (entry.result?.covers(seq)) inside ??= entry;
+      if (entry.firstSeq > seq && !(entry.firstSeq > next?.firstSeq) && !entry.hidden) next = entry;
+    }
+    return inside ?? next;
   }
 
-  /** Scrolls to an entry, unfolding its thread, and returns its element. @param {Entry} entry */
+  /** Scrolls to an entry, unfolding what it is in and itself, and returns its element. @param {Entry} entry */
   reveal(entry) {
-    if (entry.folded) this.#fold(entry.thread, false);
-    return this.#scrollTo(entry);
-  }
-
-  #scrollTo(entry) {
-    const block = this.#blockOf(entry);
-    if (!block) return null;
-    block.draw();
-    const element = block.elementOf(entry);
-    this.#autoScroll.show(element);
+    entry.open = true;
+    for (const thread of this.#around(entry)) this.#fold(thread, false);
+    const element = this.#scrollTo(entry);
+    this.#update(entry);
     return element;
   }
 
   /** The element of an entry, if it is drawn. @param {Entry} entry */
   elementOf(entry) {
-    return this.#blockOf(entry)?.elementOf(entry);
+    return this.#listOf(entry)?.blockOf(entry)?.elementOf(entry);
+  }
+
+  /** The topmost entry in sight, drawn. */
+  get atTop() {
+    return this.#anchorIn(this.#list, this.#autoScroll.scroller.getBoundingClientRect(), new Set())?.entry;
+  }
+
+  /** The entry `step` after this one that is shown. @param {Entry} entry @param {1 | -1} step */
+  beside(entry, step) {
+    const shown = [...this.entries()].filter((one) => !one.hidden && this.#around(one).every(({ open }) => open));
+    return shown[shown.indexOf(entry) + step];
+  }
+
+  /** Draws an entry and scrolls as far as needed to see it. @param {Entry} entry */
+  draw(entry) {
+    const block = this.#listOf(entry).blockOf(entry);
+    block?.draw();
+    return block?.elementOf(entry);
   }
 
   redraw() {
-    const anchor = this.#anchor();
-    const block = this.#blocks.find(({ element }) => element === anchor?.parentElement);
-    const index = block ? [...block.element.children].indexOf(anchor) : 0;
-    this.#autoScroll.keepPlace(
-      anchor,
-      () => this.#blocks.forEach((one) => one.redraw()),
-      () => block?.element.children[index] ?? anchor,
-    );
+    this.#autoScroll.keepPlace(this.#anchor(), () => {
+      for (const list of this.#lists) list.redraw();
+    });
+  }
+
+  /** The headings of sessions have changed. */
+  redrawSessions() {
+    for (const entry of this.#list.entries()) if (entry.variant === "session") this.#update(entry);
+  }
+
+  get #lists() {
+    return [this.#list, ...[...this.#outline.threads.values()].map(({ list }) => list)];
+  }
+
+  /** @param {{threadId?: string}} entry */
+  #listOf({ threadId }) {
+    return threadId === undefined ? this.#list : this.#outline.threads.get(threadId)?.list;
+  }
+
+  /** The threads that an entry is in, the innermost first. */
+  #around(entry) {
+    const threads = [];
+    for (let { threadId } = entry; threadId !== undefined; { threadId } = threads.at(-1).host) {
+      const thread = this.#outline.threads.get(threadId);
+      if (!thread || threads.includes(thread)) break;
+      threads.push(thread);
+    }
+    return threads;
+  }
+
+  #scrollTo(entry) {
+    for (const thread of this.#around(entry).reverse()) this.draw(thread.host);
+    const found = this.draw(entry);
+    if (found) this.#autoScroll.show(found);
+    return found ?? null;
   }
 
   #flush() {
     if (!this.#queue.length) return;
     const events = this.#queue.splice(0);
-    this.#autoScroll.grow(events.length, () => {
-      const { entries, extended } = build(events, this.last);
-      if (extended) this.#blocks.at(-1).update(extended);
-      const threads = this.#threads?.append(entries) ?? new Set();
-      const known = this.#blocks.length;
-      for (const entry of entries) this.#place(entry, this.#blocks);
-      const last = this.#blocks[known - 1];
-      if (last && !last.drawn) last.clear();
-      this.#add(this.#blocks.slice(known));
-      this.#showThreads(threads);
-      if (!this.#threads && entries.some(isThreaded)) this.#loadThreads();
+    const following = this.#autoScroll.following;
+    const anchor = following ? () => undefined : this.#anchor();
+    this.#autoScroll.grow(events.length, anchor, () => {
+      const { added, changed } = this.#outline.add(events);
+      for (const thread of this.#outline.threads.values()) if (!thread.list) this.#open(thread);
+      for (const [id, entries] of added) this.#listOf({ threadId: id }).append(entries, following);
+      for (const entry of changed) this.#update(entry);
     });
-    this.#count();
+    this.seq = events.at(-1).seq;
     this.#trim();
     this.#onchange();
   }
 
-  /** Adds new blocks at the end. If the end is followed, the last one is about to be visible. */
-  #add(blocks) {
-    for (const block of blocks) block.clear();
-    if (this.#autoScroll.following) blocks.at(-1)?.draw();
-    this.#list.append(...blocks.map(({ element }) => element));
-    for (const { element } of blocks) this.#nearby.observe(element);
+  /** Gives a sub-agent a list of its own. */
+  #open(thread) {
+    thread.list = new EntryList(element("div", { class: "entries" }), this.#reader, this.#seen);
   }
 
-  async #loadThreads() {
-    if (this.#loading) return;
-    this.#loading = true;
-    try {
-      const { Threads } = await import("./threads.js");
-      this.#threads = new Threads((thread, heading) => this.#toggle(thread, heading));
-      for (const thread of this.#threads.append(this.entries())) thread.show();
-      this.redraw();
-      const target = [...this.entries()].find((entry) => entry.target);
-      if (target) this.reveal(target);
-    } catch (error) {
-      console.info("Sub-agents are shown without threads:", error.message);
-    }
-    this.#loading = false;
-  }
-
-  /** Entries at the start have come or gone. */
-  #rethread() {
-    if (this.#threads) this.#showThreads(this.#threads.reset(this.entries()));
-    else if ([...this.entries()].some(isThreaded)) this.#loadThreads();
+  #update(entry) {
+    if (entry.thread && !this.#autoScroll.following) this.#keepOpen(entry.thread);
+    this.#listOf(entry)?.blockOf(entry)?.update(entry);
   }
 
   /** A thread that ends is folded, but not away from under a reader who has scrolled up. */
-  #showThreads(threads) {
-    for (const thread of threads) {
-      if (thread.closing && !this.#autoScroll.following) thread.chosen = true;
-      if (thread.show()) this.#refold(thread);
-    }
+  #keepOpen(thread) {
+    if (thread.shown && !thread.open && thread.chosen === null) thread.chosen = true;
   }
 
   #toggle(thread, heading) {
-    this.#autoScroll.holdStill(heading, () => this.#fold(thread, thread.open));
-    if (heading.isConnected) return;
-    this.#scrollTo(thread.first).querySelector(".thread-head").focus({ preventScroll: true });
+    this.#autoScroll.holdStill(
+      () => heading,
+      () => this.#fold(thread, thread.open),
+    );
   }
 
   #fold(thread, folded) {
     thread.chosen = !folded;
-    if (thread.show()) this.#refold(thread);
-  }
-
-  #refold(thread) {
-    for (const block of this.#blocks) if (block.entries.some((entry) => entry.thread === thread)) block.refold();
-  }
-
-  #place(entry, blocks) {
-    if (!blocks.length || blocks.at(-1).full) blocks.push(this.#newBlock());
-    blocks.at(-1).push(entry);
-  }
-
-  #newBlock() {
-    const block = new Block(Math.max(20, this.#list.clientWidth / CHARACTER_WIDTH_PX));
-    this.#blockOfElement.set(block.element, block);
-    return block;
-  }
-
-  /** Joins the current start to `earlier`, the entry before it. */
-  #join(earlier) {
-    const [block] = this.#blocks;
-    if (!block || !earlier) return;
-    if (earlier.merge(block.entries[0])) block.shift();
-    if (!block.entries.length) this.#drop(this.#blocks.shift());
-    const [first] = this.#blocks[0]?.entries ?? [];
-    first?.follow(earlier);
-    if (!first) return;
-    this.#blocks[0].place(first);
-    this.#blocks[0].update(first);
-  }
-
-  /** @param {IntersectionObserverEntry[]} changes */
-  #moved(changes) {
-    // One that crossed the margin twice is reported twice.
-    const changing = [...new Map(changes.map((change) => [change.target, change])).values()]
-      .map(({ target, isIntersecting, boundingClientRect: { height } }) => ({
-        block: this.#blockOfElement.get(target),
-        isIntersecting,
-        height,
-      }))
-      .filter(
-        ({ block, isIntersecting }) => block.drawn !== isIntersecting && (isIntersecting || this.#mayClear(block)),
-      );
-    if (!changing.length) return;
-    const elements = new Set(changing.map(({ block }) => block.element));
-    this.#autoScroll.keepPlace(this.#anchor(elements), () => {
-      for (const { block, isIntersecting, height } of changing) {
-        if (isIntersecting) block.draw();
-        else block.clear(height);
-      }
-    });
+    this.#update(thread.host);
   }
 
   /** Selected text must not vanish from the selection, and the last block must be drawn when it grows. */
   #mayClear(block) {
     const selection = document.getSelection();
     const selected = !selection.isCollapsed && selection.containsNode(block.element, true);
-    return !selected && block !== this.#blocks.at(-1);
+    return !selected && block !== this.#list.blocks.at(-1);
   }
 
-  /** The topmost visible element that stays: an entry if possible, otherwise a block, even one that changes. */
+  /** Finds the topmost visible element that stays, now and after a change: an entry's if possible, otherwise a block's. */
   #anchor(changing = new Set()) {
-    const { top, bottom } = this.#autoScroll.scroller.getBoundingClientRect();
-    const below = ({ element }) => element.getBoundingClientRect().bottom > top + 1;
-    const index = firstIndex(this.#blocks, below);
-    const stays = this.#blocks.slice(index).find(({ element }) => !changing.has(element));
+    const found = this.#anchorIn(this.#list, this.#autoScroll.scroller.getBoundingClientRect(), changing);
+    if (!found) return () => undefined;
+    const { entry, block } = found;
+    return () => (entry && block.elementOf(entry)) ?? block.element;
+  }
+
+  #anchorIn(list, sight, changing) {
+    const { top, bottom } = sight;
+    const below = (one) => one.getBoundingClientRect().bottom > top + 1;
+    const index = firstIndex(list.blocks, (block) => below(block.element));
+    const stays = list.blocks.slice(index).find((block) => !changing.has(block.element));
     const inSight = stays && stays.element.getBoundingClientRect().top < bottom;
-    const block = inSight ? stays : this.#blocks[index];
-    if (!block?.drawn || changing.has(block.element)) return block?.element;
-    return [...block.element.children].find((element) => below({ element })) ?? block.element;
-  }
-
-  #blockOf(entry) {
-    return this.#blocks.find((block) => block.seq >= entry.seq);
-  }
-
-  #count() {
-    this.length = this.#blocks.reduce((sum, block) => sum + block.entries.length, 0);
-  }
-
-  #drop(block) {
-    this.#nearby.unobserve(block.element);
-    block.element.remove();
+    const block = inSight ? stays : list.blocks[index];
+    if (!block?.drawn || changing.has(block.element)) return block && { block };
+    const entry = block.entries.find((one) => below(block.elementOf(one)));
+    const inner = entry?.thread?.open ? entry.thread.list : null;
+    if (inner?.element.isConnected && inner.element.getBoundingClientRect().top < top) {
+      return this.#anchorIn(inner, sight, changing) ?? { block, entry };
+    }
+    return { block, entry };
   }
 
   #trim() {
     const most = this.#autoScroll.following ? this.#maxEntries : Math.max(MAX_ENTRIES_SCROLLED, this.#maxEntries);
     if (this.length <= most) return;
-    let threaded = false;
     this.#autoScroll.keepPlace(this.#anchor(), () => {
-      while (this.length > most && this.#blocks.length > 1) {
-        const dropped = this.#blocks.shift();
-        this.length -= dropped.entries.length;
-        this.from = dropped.seq;
-        this.#drop(dropped);
-        threaded ||= dropped.entries.some(isThreaded);
-      }
-      const [first] = this.#blocks[0].entries;
-      first.follow(null);
-      this.#blocks[0].place(first);
-      if (threaded) this.#rethread();
+      while (this.length > most && this.#drop(oldestOf(this.#lists)));
     });
   }
-}
 
-/** @param {Entry} entry */
-function isThreaded({ threadId }) {
-  return threadId !== undefined;
-}
-
-/** Turns `events` into the entries after `last`; `extended` is `last` if they continued it. */
-function build(events, last) {
-  const entries = [];
-  let extended = null;
-  for (const event of events) {
-    const previous = entries.at(-1) ?? last;
-    if (previous?.extend(event)) {
-      if (previous === last) extended = last;
-      continue;
-    }
-    const entry = new Entry(event);
-    entry.follow(previous ?? null);
-    entries.push(entry);
+  /** Drops a list's oldest block. A sub-agent whose call was in it keeps its place as long as it has entries. */
+  #drop(list) {
+    if (!list) return false;
+    const dropped = [];
+    while (list.blocks.length > 1 && !dropped.some(isDroppable)) dropped.push(...list.shift().entries);
+    this.from = Math.max(this.from, ...dropped.filter(isDroppable).map(({ seq }) => seq));
+    for (const entry of dropped) this.#outline.forget(entry, this.from);
+    const left = dropped.filter(({ thread }) => thread?.list.length);
+    this.#list.prepend(left.map(({ thread }) => this.#outline.holdPlace(thread)));
+    return dropped.some(isDroppable);
   }
-  return { entries, extended };
 }
 
-/** The index of the first item that passes, if all after it pass too. */
-function firstIndex(items, passes) {
-  let [low, high] = [0, items.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (passes(items[middle])) high = middle;
-    else low = middle + 1;
-  }
-  return low;
+/** A sub-agent that is shown in the place of its call stays as long as it has entries. */
+const isDroppable = ({ type, thread }) => type !== "subagent" || !thread?.list.length;
+
+/** Of those that can do without their first block, the one whose next entry to drop is the oldest. */
+function oldestOf(lists) {
+  const ages = lists
+    .filter(({ blocks }) => blocks.length > 1)
+    .map((list) => ({ list, seq: list.blocks.find(({ entries }) => entries.some(isDroppable))?.seq ?? Infinity }));
+  return ages.sort((one, other) => one.seq - other.seq)[0]?.list;
 }

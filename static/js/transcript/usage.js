@@ -1,4 +1,5 @@
 import { call } from "../lib/api.js";
+import { element } from "../lib/dom.js";
 import { formatCost, formatNumber } from "../lib/format.js";
 
 /** An agent may report with every step, and every viewer asks. */
@@ -11,20 +12,23 @@ const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFracti
  *   costUsd?: number, estimated?: boolean}} Sums
  */
 
-/** What an agent has used in all its sessions. Reports are of one session each, so the server is asked for the sum. */
+/** What an agent has used in all its sessions, in brief in the header and in full in the rail. Reports are of one session each, so the server is asked for the sum. */
 export class UsageTotal {
   #element;
+  #section;
   #agentId;
   #limits = [];
   #timer;
   #askedAt = -Infinity;
 
   /**
-   * @param {HTMLElement} element
+   * @param {HTMLElement} brief
+   * @param {HTMLElement} section
    * @param {string} agentId
    */
-  constructor(element, agentId) {
-    this.#element = element;
+  constructor(brief, section, agentId) {
+    this.#element = brief;
+    this.#section = section;
     this.#agentId = agentId;
   }
 
@@ -50,7 +54,10 @@ export class UsageTotal {
     const text = briefText(sums);
     this.#element.hidden = !text;
     this.#element.textContent = text;
-    this.#element.title = [...details(sums), ...this.#limits.map(limitText)].join("\n");
+    const lines = [...details(sums), ...this.#limits.map(limitText)];
+    this.#section.hidden = !text;
+    this.#section.querySelector("ul").replaceChildren(...lines.map((line) => element("li", {}, line)));
+    this.#element.title = lines.join("\n");
     this.#element.setAttribute("aria-label", `${text}, used so far: ${this.#element.title.replaceAll("\n", ", ")}`);
   }
 }
