@@ -4,9 +4,8 @@ import { connection } from "./lib/connection.js";
 import { partsOf, stylesheet } from "./lib/dom.js";
 import { formatNumber } from "./lib/format.js";
 import { shortcuts } from "./lib/shortcuts.js";
-import { announcedStatus } from "./lib/status.js";
+import { announcedStatus, openRequests } from "./lib/status.js";
 import { followWorkspace } from "./lib/workspaces.js";
-import { RequestCards } from "./requests/cards.js";
 import { askedText } from "./requests/text.js";
 import { AutoScroll } from "./transcript/auto-scroll.js";
 import { Composer } from "./transcript/composer.js";
@@ -24,8 +23,10 @@ const part = partsOf(page);
 const { agent: agentId, workspace: workspaceId } = page.dataset;
 const header = new Header(page, agentId);
 const composer = new Composer(part("composer"), agentId);
-const requests = new RequestCards(part("requests"), agentId);
-requests.readonly = part("requests").hasAttribute("data-readonly");
+/** Most agents ask nothing. @type {Promise<import("./requests/cards.js").RequestCards> | null} */
+let requests = null;
+let asking = 0;
+let readonly = part("requests").hasAttribute("data-readonly");
 /** Created when first opened. @type {import("./transcript/timeline.js").Timeline | null} */
 let timeline = null;
 /** Beside the transcript, where there is room. @type {import("./transcript/rail.js").Rail | null} */
@@ -70,7 +71,7 @@ subscription.on("subscribed", (answer) => {
   }
   snapshotSeq = answer.seq;
   showStatus(answer.state, subscription.seq);
-  requests.reset(answer.state);
+  if (requests || openRequests(answer.state)) withRequests((cards) => cards.reset(answer.state));
   showComposer();
   header.showContext(answer.state);
   header.showUsage(answer.state.usage);
@@ -102,7 +103,8 @@ followWorkspace(workspaceId, {
   onchange: ({ name, agents, members }) => {
     if (members.myRole) {
       part("composer").hidden = members.myRole === "viewer";
-      requests.readonly = members.myRole === "viewer";
+      readonly = members.myRole === "viewer";
+      requests?.then((cards) => (cards.readonly = readonly));
     }
     header.rename({ workspace: name, agent: agents.get(agentId)?.name ?? header.agentName });
     workspaceAgents = agents;
@@ -121,15 +123,30 @@ async function showRail() {
   if (!timeline?.open) await toggleTimeline();
 }
 
-function showRequest(request, { timestamp }) {
-  requests.add({ ...request, createdAt: timestamp });
-  announce(askedText(request, header.agentName));
+/** Changes the cards in the order of the events. @param {(cards: import("./requests/cards.js").RequestCards) => void} change */
+async function withRequests(change) {
+  requests ??= loadRequests();
+  const cards = await requests;
+  change(cards);
+  asking = cards.size;
   showComposer();
 }
 
+async function loadRequests() {
+  const { styles } = part("requests").dataset;
+  const [{ RequestCards }] = await Promise.all([import("./requests/cards.js"), stylesheet(styles)]);
+  const cards = new RequestCards(part("requests"), agentId);
+  cards.readonly = readonly;
+  return cards;
+}
+
+function showRequest(request, { timestamp }) {
+  withRequests((cards) => cards.add({ ...request, createdAt: timestamp }));
+  announce(askedText(request, header.agentName));
+}
+
 function endRequest(resolution) {
-  requests.resolve(resolution);
-  showComposer();
+  if (requests) withRequests((cards) => cards.resolve(resolution));
 }
 
 async function showPlan(state) {
@@ -173,7 +190,7 @@ function showStatus(agent, seq) {
 }
 
 function showComposer() {
-  composer.show({ status: header.status, reason: header.reason, asks: requests.size > 0 });
+  composer.show({ status: header.status, reason: header.reason, asks: asking > 0 });
 }
 
 const hasEarlier = () => transcript.from >= oldest;

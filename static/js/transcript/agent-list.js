@@ -1,5 +1,6 @@
 import { arrange, element, paced } from "../lib/dom.js";
-import { attention, sortByUrgency, statusText } from "../lib/status.js";
+import { inbox } from "../lib/inbox.js";
+import { attention, statusText, triage } from "../lib/status.js";
 import { visible } from "../lib/visible.js";
 
 /** More would not be read; the workspace's page has them all. */
@@ -29,9 +30,9 @@ export class AgentList {
 
   /** Agents don't move under the pointer or the focus. */
   #render() {
-    const agents = [...this.#agents.values()];
+    const agents = [...this.#agents.values()].map((agent) => ({ ...agent, needs: inbox().needs(agent) }));
     const frozen = this.#nav.matches(":hover, :focus-within") && this.#items.size > 0;
-    const shown = frozen ? agents.filter(({ id }) => this.#items.has(id)) : sortByUrgency(agents).slice(0, MAX_LISTED);
+    const shown = frozen ? agents.filter(({ id }) => this.#items.has(id)) : triage(agents).slice(0, MAX_LISTED);
     for (const agent of shown) this.#fill(agent);
     for (const id of this.#items.keys()) if (!this.#agents.has(id)) this.#items.delete(id);
     this.#nav.hidden = agents.length < 2;

@@ -1,7 +1,7 @@
 import { element } from "../lib/dom.js";
 import { visible } from "../lib/visible.js";
 import { requestText } from "./event-text.js";
-import { MessageView, deliveryText } from "./message-view.js";
+import { MessageView } from "./message-view.js";
 import { ThreadView } from "./thread-view.js";
 import { ToolView } from "./tool-view.js";
 
@@ -92,10 +92,8 @@ function noteView(entry) {
   const body = element("div", { class: "entry-body" });
   const text = element("span");
   const update = () => {
-    const { status, variant, payload, resolution, delivery, eventType } = entry;
-    const isSignal = eventType === "agent:signal";
+    const { status, variant, payload, resolution } = entry;
     text.textContent = visible(variant === "request" ? requestText(payload, resolution) : entry.text);
-    if (isSignal) text.textContent += ` · ${deliveryText(delivery)}`;
     body.toggleAttribute("data-status", Boolean(status));
     if (status) body.dataset.status = status;
     body.replaceChildren(...(status ? [element("span", { class: "shape" })] : []), text);

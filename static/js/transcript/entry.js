@@ -40,8 +40,6 @@ export class Entry {
   thread = null;
   /** Of a request: how it ended. @type {any} */
   resolution = null;
-  /** Of what a person sent: what became of it. @type {any} */
-  delivery = null;
   #key;
   #event;
   /** How a run, a turn or a session ended, in one line: several events. @type {any[]} */

@@ -35,7 +35,6 @@ export class MessageView {
   #entry;
   #text = element("div", { class: "entry-text" });
   #brief = element("span", { class: "fold-brief" });
-  #delivery = element("p", { class: "delivery", hidden: true });
   #files;
   #filesShown = 0;
   #drawnAt = 0;
@@ -82,7 +81,6 @@ export class MessageView {
       this.#brief.textContent = escapeBidi(this.#entry.text.trimStart().split("\n", 1)[0].slice(0, 200));
     }
     this.#showFiles();
-    this.#showDelivery();
     this.#drawnAt = performance.now();
     this.#cost = this.#drawnAt - started;
     if (this.#rendered && this.#cost > MAX_RENDER_MS) this.#entry.tooSlow = true;
@@ -110,22 +108,6 @@ export class MessageView {
     this.#files = files.attachmentsView(this.#entry.attachments);
     this.element.append(this.#files);
   }
-
-  /** Of what a person sent: whether it has arrived. */
-  #showDelivery() {
-    if (this.#entry.type !== "input") return;
-    const { delivery } = this.#entry;
-    this.#delivery.hidden = false;
-    this.#delivery.dataset.delivery = !delivery ? "sent" : delivery.failure ? "failed" : "delivered";
-    this.#delivery.textContent = deliveryText(delivery);
-    this.element.append(this.#delivery);
-  }
-}
-
-/** @param {{failure?: string} | null} delivery */
-export function deliveryText(delivery) {
-  if (!delivery) return "Sent";
-  return delivery.failure ? `Not delivered: ${escapeBidi(delivery.failure)}` : "Delivered";
 }
 
 /** @param {string} author */

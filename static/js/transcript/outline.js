@@ -2,7 +2,7 @@ import { Entry } from "./entry.js";
 import { Thread } from "./thread.js";
 
 /** The header and the rail show these, not the transcript. */
-const ELSEWHERE = new Set(["agent:context", "agent:usage", "agent:plan", "agent:updated", "agent:delivered"]);
+const ELSEWHERE = new Set(["agent:context", "agent:usage", "agent:plan", "agent:updated"]);
 const OVER = new Set(["idle", "finished", "error", "offline"]);
 
 /** @typedef {{added: Map<string | undefined, Entry[]>, changed: Set<Entry>}} Growth what to show of some events: new entries by the id of their sub-agent, and changed ones */
@@ -15,7 +15,7 @@ export class Outline {
   calls = new Map();
   /** Results whose call isn't known, by its id. @type {Map<string, Entry>} */
   results = new Map();
-  /** Requests, and what people sent, that may still get an answer: by id and by seq. @type {Map<string | number, Entry>} */
+  /** Requests that may still be answered, by id. @type {Map<string, Entry>} */
   asked = new Map();
   /** The newest entry of each sub-agent, and of the agent itself. @type {Map<string | undefined, Entry>} */
   lasts = new Map();
@@ -56,7 +56,7 @@ export class Outline {
   forget(entry, from) {
     const { toolCallId, requestId, parentId } = entry.payload;
     this.#open.delete(entry);
-    for (const id of [requestId, entry.firstSeq]) if (this.asked.get(id) === entry) this.asked.delete(id);
+    if (this.asked.get(requestId) === entry) this.asked.delete(requestId);
     if (this.calls.get(toolCallId) === entry) this.calls.delete(toolCallId);
     if (this.results.get(toolCallId) === entry) this.results.delete(toolCallId);
     if (entry.result?.seq > from) this.results.set(toolCallId, entry.result);
@@ -105,7 +105,7 @@ export class Outline {
 
   #take(event) {
     const { type, payload } = event;
-    if (ELSEWHERE.has(type)) return this.#deliver(event);
+    if (ELSEWHERE.has(type)) return undefined;
     if (type === "agent:subagent") return this.#noteThread(event);
     if (type === "agent:status" || type === "agent:terminated") return this.#end(event);
     if (type === "agent:session") return this.#divide(event);
@@ -130,7 +130,6 @@ export class Outline {
     if (entry.type === "tool" && toolCallId !== undefined) this.calls.set(toolCallId, entry);
     if (entry.type === "result" && toolCallId !== undefined) this.results.set(toolCallId, entry);
     if (entry.variant === "request") this.asked.set(requestId, entry);
-    if (["agent:input", "agent:signal"].includes(entry.eventType)) this.asked.set(entry.firstSeq, entry);
     return entry;
   }
 
@@ -151,13 +150,6 @@ export class Outline {
     asked.resolution = resolution;
     this.#growth.changed.add(asked);
     return true;
-  }
-
-  #deliver({ type, payload }) {
-    const sent = type === "agent:delivered" && this.asked.get(payload.inputSeq);
-    if (!sent) return;
-    sent.delivery = payload;
-    this.#growth.changed.add(sent);
   }
 
   #noteThread(event) {
