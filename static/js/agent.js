@@ -141,6 +141,7 @@ async function loadRequests() {
 }
 
 function showRequest(request, { timestamp }) {
+  asking = Math.max(asking, 1);
   withRequests((cards) => cards.add({ ...request, createdAt: timestamp }));
   announce(askedText(request, header.agentName));
 }
@@ -184,7 +185,9 @@ function changed() {
 function showStatus(agent, seq) {
   const before = header.status;
   header.showStatus(agent);
-  if (agent.status !== before) announce(announcedStatus(header.agentName, agent));
+  // A request has been announced itself.
+  const told = agent.status === "waiting" && asking > 0;
+  if (agent.status !== before && !told) announce(announcedStatus(header.agentName, agent));
   seenMarker.show({ seq, status: agent.status });
   showComposer();
 }

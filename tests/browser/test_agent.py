@@ -301,6 +301,7 @@ def test_the_keyboard_and_screen_readers_find_their_way_through_a_transcript(rea
     expect(log.get_by_role("heading", level=3)).to_have_text(["Assistant", "Output"])
     expect(log.get_by_role("heading", level=2)).to_contain_text("Fix it")
     scroll(reader).focus()
+    expect(reader.locator('.entry-time[tabindex="0"]')).to_have_count(1)
     reader.keyboard.press("Tab")
     focused = reader.locator(".entry-time:focus")
     expect(focused).to_be_visible()

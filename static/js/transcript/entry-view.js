@@ -2,7 +2,6 @@ import { element } from "../lib/dom.js";
 import { visible } from "../lib/visible.js";
 import { requestText } from "./event-text.js";
 import { MessageView } from "./message-view.js";
-import { ThreadView } from "./thread-view.js";
 import { ToolView } from "./tool-view.js";
 
 /** The element of an entry: its day where one begins, its time, and what it says. */
@@ -73,9 +72,15 @@ export class EntryView {
 /** @returns {{element: HTMLElement, update: () => void}} */
 function bodyOf(entry, reader) {
   if (entry.type === "note") return entry.variant === "session" ? sessionView(entry, reader) : noteView(entry);
-  if (entry.type === "subagent") return new ThreadView(entry, reader);
+  if (entry.type === "subagent") return threadView(entry, reader);
   if (entry.type === "tool") return new ToolView(entry, reader);
   return new MessageView(entry);
+}
+
+/** Empty until the module is loaded, with which everything is drawn again. */
+function threadView(entry, reader) {
+  const { ThreadView } = reader;
+  return ThreadView ? new ThreadView(entry, reader) : { element: element("div", { class: "entry-body" }), update() {} };
 }
 
 /** Where a session begins: a heading that is a link to it. */

@@ -137,7 +137,8 @@ export class Panel {
 
   #showStatus(agent, seq) {
     const before = this.#status.getAttribute("status");
-    if (before && agent.status !== before) announce(announcedStatus(this.#name.textContent, agent));
+    const told = agent.status === "waiting" && this.#requests.size > 0; // a request has been announced itself
+    if (before && agent.status !== before && !told) announce(announcedStatus(this.#name.textContent, agent));
     this.#status.show(agent);
     this.#seenMarker.show({ seq, status: agent.status });
   }

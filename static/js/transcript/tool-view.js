@@ -1,15 +1,12 @@
 import { ansiNodes } from "../lib/ansi.js";
 import { changeCounts, changesView, hunksView } from "../lib/changes.js";
-import { clipped } from "../lib/clip.js";
 import { element } from "../lib/dom.js";
 import { visible } from "../lib/visible.js";
-import { ThreadView } from "./thread-view.js";
-import { STATES, commandOf, sizeOfChanges, stateOf, toolText } from "./tool-text.js";
+import { STATES, sizeOfChanges, stateOf, toolText } from "./tool-text.js";
 
-/** Lines of a diff that are shown at first, of a command's output while it is closed, and of anything once it is open. */
+/** Lines of a diff that are shown at first, and of a command's output while it is closed. */
 const DIFF_LINES = 12;
 const TAIL_LINES = 5;
-const LINES = 60;
 /** In characters: the end of an output is not worth more. */
 const MAX_TAIL = 2_000;
 
@@ -44,14 +41,23 @@ export class ToolView {
     this.#head.setAttribute("aria-expanded", String(open));
     this.#head.replaceChildren(...headParts(this.#entry));
     this.#showPreview();
-    this.#inside.hidden = !shown;
-    this.#inside.replaceChildren(...(shown ? insideOf(this.#entry) : []));
+    this.#showInside(shown);
     this.#showThread(thread);
+  }
+
+  /** Loaded with the first call that is opened. */
+  async #showInside(shown) {
+    this.#inside.hidden = !shown;
+    if (!shown) return this.#inside.replaceChildren();
+    const { insideOf } = await import("./tool-inside.js");
+    if (!this.#inside.hidden) this.#inside.replaceChildren(...insideOf(this.#entry));
+    return undefined;
   }
 
   /** A sub-agent's heading takes the place of its call's. */
   #showThread(thread) {
-    if (!thread) return this.#thread?.element.remove();
+    const { ThreadView } = this.#reader;
+    if (!thread || !ThreadView) return this.#thread?.element.remove();
     this.#thread ??= new ThreadView(this.#entry, this.#reader);
     this.#thread.update();
     if (this.#thread.element.parentNode !== this.element) this.element.prepend(this.#thread.element);
@@ -104,38 +110,4 @@ function tailOf({ payload: { toolKind }, result, open, thread }) {
   const lines = text.slice(-MAX_TAIL).split("\n");
   const rest = lines.slice(-TAIL_LINES).join("\n");
   return rest.length < text.length ? `…\n${rest}` : rest;
-}
-
-/** All of a call, in words; the JSON only for who wants it. */
-function insideOf(entry) {
-  const { toolKind, toolInput, changes } = entry.payload;
-  const input = typeof toolInput === "object" && toolInput ? toolInput : {};
-  const parts = [];
-  if (entry.thread) return [rawOf(entry)];
-  if (toolKind === "execute") parts.push(output(`$ ${commandOf(entry, input)}`));
-  else if (!["read", "edit"].includes(toolKind) && Object.keys(input).length) parts.push(fieldsOf(input));
-  else if (!Object.keys(input).length && !changes) parts.push(output(entry.text));
-  if (entry.result) parts.push(output(entry.result.text));
-  return [...parts, rawOf(entry)];
-}
-
-const output = (text) => clipped(text.trimEnd(), { lines: LINES, class: "tool-output", draw: ansiNodes });
-
-function fieldsOf(input) {
-  const rows = Object.entries(input).flatMap(([key, value]) => [
-    element("dt", {}, visible(key)),
-    element("dd", {}, clipped(typeof value === "string" ? value : JSON.stringify(value), { lines: LINES })),
-  ]);
-  return element("dl", { class: "tool-fields" }, ...rows);
-}
-
-/** Built when it is opened. */
-function rawOf({ payload, result }) {
-  const details = element("details", { class: "tool-raw" }, element("summary", {}, "Raw"));
-  details.addEventListener("toggle", () => {
-    if (details.children.length > 1) return;
-    const json = JSON.stringify(result ? [payload, result.payload] : payload, null, 2);
-    details.append(clipped(json, { lines: LINES, class: "tool-output" }));
-  });
-  return details;
 }

@@ -11,6 +11,7 @@ const MAX_ENTRIES_SCROLLED = 120_000;
  * What entries need to know of the page that shows them.
  * @typedef {object} Reader
  * @property {(thread: import("./thread.js").Thread, heading: HTMLElement) => void} toggle
+ * @property {typeof import("./thread-view.js").ThreadView | null} ThreadView loaded with the first sub-agent: most agents have none
  * @property {(entry: Entry) => string} sessionText how a session's heading reads
  */
 /** @typedef {import("./entry.js").Entry} Entry */
@@ -46,7 +47,8 @@ export class Transcript {
     this.#autoScroll = autoScroll;
     this.#onchange = onchange;
     this.#maxEntries = maxEntries;
-    this.#reader = { sessionText, toggle: (thread, heading) => this.#toggle(thread, heading) };
+    /** @type {Reader} */
+    this.#reader = { ThreadView: null, sessionText, toggle: (thread, heading) => this.#toggle(thread, heading) };
     this.#seen = new VisibleBlocks(
       autoScroll.scroller,
       (changing, change) => autoScroll.keepPlace(this.#anchor(changing), change),
@@ -107,6 +109,7 @@ export class Transcript {
       for (const id of added.keys()) this.#outline.lasts.set(id, this.#listOf({ threadId: id }).last);
     });
     this.from = from;
+    this.#loadThreads();
     this.#onchange();
   }
 
@@ -216,8 +219,17 @@ export class Transcript {
       for (const entry of changed) this.#update(entry);
     });
     this.seq = events.at(-1).seq;
+    this.#loadThreads();
     this.#trim();
     this.#onchange();
+  }
+
+  async #loadThreads() {
+    if (this.#reader.ThreadView || !this.#outline.threads.size) return;
+    ({ ThreadView: this.#reader.ThreadView } = await import("./thread-view.js"));
+    this.redraw();
+    const target = [...this.entries()].find((entry) => entry.target);
+    if (target) this.reveal(target);
   }
 
   /** Gives a sub-agent a list of its own. */
