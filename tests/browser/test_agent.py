@@ -344,6 +344,7 @@ def test_a_wide_window_shows_the_other_agents_and_what_has_changed(reader: Page,
     expect(reader.locator(".context-value")).to_have_text(re.compile(r"^\d\d:\d\d:\d\d · context 30 %$"))
     place.status("error")
     expect(beside.get_by_role("link").first).to_contain_text("Error")
+    expect(beside.locator(".agent-shape").first).to_have_attribute("data-status", "error")
     room = {name: reader.locator(name).bounding_box() for name in (".agent-list", ".transcript", ".rail")}
     assert room[".agent-list"]["x"] < room[".transcript"]["x"] < room[".rail"]["x"]  # type: ignore[index]
     reader.set_viewport_size({"width": 1280, "height": 800})

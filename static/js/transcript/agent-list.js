@@ -1,6 +1,6 @@
 import { arrange, element, paced } from "../lib/dom.js";
 import { inbox } from "../lib/inbox.js";
-import { attention, statusText, triage } from "../lib/status.js";
+import { openRequests, statusText, triage } from "../lib/status.js";
 import { visible } from "../lib/visible.js";
 
 /** More would not be read; the workspace's page has them all. */
@@ -48,7 +48,7 @@ export class AgentList {
     const { id, name, status } = agent;
     const item = this.#items.get(id) ?? element("li");
     this.#items.set(id, item);
-    const look = attention(agent) ?? status;
+    const look = openRequests(agent) ? "asks" : status;
     const key = `${name}\n${status}\n${look}`;
     if (item.dataset.shown === key) return;
     item.dataset.shown = key;
