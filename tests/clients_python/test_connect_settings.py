@@ -9,6 +9,7 @@ from agentstream.connect import claude_settings
 from agentstream.connect.hook_settings import parse
 from agentstream.connect.settings_file import Journal, SettingsFile, json_edit
 
+UNDO = json_edit(parse, claude_settings.disconnected)
 SCRIPT = Path("/home/Zoë's home/.local/state/agentstream/hooks/hook.sh")
 THEIRS = """{
     "model": "opus",
@@ -33,11 +34,11 @@ def file(tmp_path: Path) -> SettingsFile:
 
 def connect(file: SettingsFile, journal: Journal) -> None:
     if text := file.changed(json_edit(parse, lambda settings: claude_settings.connected(settings, SCRIPT))):
-        file.write(text, journal)
+        file.write(text, journal, UNDO)
 
 
 def disconnect(file: SettingsFile, journal: Journal) -> bool:
-    return file.take_back(json_edit(parse, claude_settings.disconnected), journal)
+    return file.take_back(UNDO, journal)
 
 
 def test_settings_are_the_same_to_the_byte_afterwards(file: SettingsFile, journal: Journal) -> None:
@@ -66,6 +67,21 @@ def test_connecting_twice_changes_nothing_more(file: SettingsFile, journal: Jour
     assert file.path.read_text() == once
     assert disconnect(file, journal)
     assert file.path.read_text() == THEIRS
+
+
+def test_connecting_again_after_others_changed_the_file_still_leaves_no_trace(
+    file: SettingsFile, journal: Journal
+) -> None:
+    file.path.parent.mkdir()
+    file.path.write_text(THEIRS)
+    connect(file, journal)
+    settings = json.loads(file.path.read_text())
+    del settings["hooks"]["SessionStart"]
+    file.path.write_text(json.dumps(settings | {"model": "haiku"}))
+    connect(file, journal)
+    assert claude_settings.is_connected(json.loads(file.path.read_text()))
+    assert disconnect(file, journal)
+    assert json.loads(file.path.read_text()) == json.loads(THEIRS) | {"model": "haiku"}
 
 
 def test_what_others_change_meanwhile_stays(file: SettingsFile, journal: Journal) -> None:

@@ -37,6 +37,11 @@ class Script:
         self._lock = threading.Lock()
         self.requests: list[Request] = []
 
+    def go_on(self, *answers: Answer) -> None:
+        """From now on these are the answers."""
+        with self._lock:
+            self._answers = list(answers)
+
     def answer(self, request: Request) -> tuple[Answer, int]:
         """What to answer, and its number."""
         with self._lock:

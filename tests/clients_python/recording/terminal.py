@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agentstream.collector.codex_files import owner
+from agentstream.collector.codex_files import open_rollouts
+from agentstream.collector.codex_processes import CodexProcesses
 
 from tests.clients_python.messages import TRANSCRIPTS
 from tests.support.tmux import Terminal
@@ -128,8 +129,9 @@ def _take(step: Step, codex: Codex) -> None:
             codex.start(*arguments)
         case Killed():
             time.sleep(APART)
-            for pid in filter(None, map(owner, _files())):
-                os.kill(pid, signal.SIGKILL)
+            for one in CodexProcesses(HOME / ".codex").look():
+                if any(open_rollouts(one.process.pid)):
+                    os.kill(one.process.pid, signal.SIGKILL)
 
 
 def _ended() -> int:

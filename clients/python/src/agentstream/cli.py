@@ -163,6 +163,7 @@ def _connect(given: argparse.Namespace) -> int:
         given.yes,
         given.service,
         given.backfill_hours,
+        given.answer,
     )
     return connect(choice, given.tools, os.environ)
 
@@ -243,6 +244,11 @@ def _add_machine_commands(commands: Any, url: str) -> None:
         default=0.0,
         metavar="HOURS",
         help="also publish what running sessions said this long ago (default: 0)",
+    )
+    connecting.add_argument(
+        "--answer",
+        action="store_true",
+        help="answer Codex's permissions on the page; meanwhile it doesn't ask in its terminal",
     )
     connecting.set_defaults(command_function=_connect)
     leaving = commands.add_parser("disconnect", help="take out what `connect` wrote, and stop the collector")

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from agentstream.adapters.bounds import line, plain
+from agentstream.adapters.bounds import line
 from agentstream.adapters.builder import Speaker, label
-from agentstream.adapters.progress import MAX_FOLDER, plan
+from agentstream.adapters.progress import plan
 from agentstream.adapters.tools import beside
 from agentstream.collector.activity import Activity
 from agentstream.collector.codex_calls import Call, call_of, plan_of, result_of
@@ -47,9 +47,7 @@ class CodexRollout:
     def translate(self, record: Record, offset: int) -> Iterator[Message]:
         """The messages of the line at that byte offset."""
         match record:
-            case {"type": "session_meta", "payload": {"id": self.session, **meta}}:
-                yield self._started(meta)
-            case {"type": "compacted"}:
+            case {"type": "compacted"} if self.parent is None:
                 yield Session(self._session, "compacted")
             case {"type": "event_msg", "payload": {"type": str(type_), **event}}:
                 yield from self._event(type_, event, offset)
@@ -72,15 +70,10 @@ class CodexRollout:
                 return None
 
     def labels(self, record: Record) -> dict[str, str]:
-        """The labels that the line gives; `parent` is the session that started this one as a sub-agent."""
+        """The labels that the line gives."""
         match record:
             case {"type": "session_meta", "payload": {"id": self.session, **meta}}:
-                found: dict[str, object] = {
-                    "tool": "codex",
-                    "session": self.session,
-                    "toolVersion": meta.get("cli_version"),
-                }
-                found |= {"cwd": meta.get("cwd"), "branch": _branch(meta), "parent": _parent(meta)}
+                found = {"toolVersion": meta.get("cli_version"), "cwd": meta.get("cwd"), "branch": _branch(meta)}
             case {"type": "turn_context", "payload": {**turn}}:
                 found = {"cwd": turn.get("cwd"), "model": turn.get("model")}
             case _:
@@ -91,11 +84,6 @@ class CodexRollout:
     def _session(self) -> str:
         return label(self.session) or "?"
 
-    def _started(self, meta: Payload) -> Session:
-        cwd = meta.get("cwd")
-        folder = plain(cwd) if isinstance(cwd, str) and len(cwd) <= MAX_FOLDER else None
-        return Session(self._session, "started", cwd=folder, branch=label(_branch(meta)))
-
     def _event(self, type_: str, event: Payload, offset: int) -> Iterable[Message]:
         match type_, event:
             case "user_message", {"message": str(said)}:
@@ -105,7 +93,7 @@ class CodexRollout:
             case "agent_reasoning", {"text": str(thought)}:
                 return self._say(thought, offset, Speaker(kind="thinking"))
             case "token_count", _:
-                return counted(self._session, event)
+                return counted(self._session, event, with_level=self.parent is None)
             case "task_complete" | "turn_complete", {"error": {"message": str(message)}}:
                 return (Failure.brief("turn_failed", message),)
             case "turn_aborted", _:
@@ -254,16 +242,6 @@ def _branch(meta: Payload) -> object:
     match meta:
         case {"git": {"branch": branch}}:
             return branch
-        case _:
-            return None
-
-
-def _parent(meta: Payload) -> object:
-    match meta:
-        case {"parent_thread_id": str(parent)}:
-            return parent
-        case {"source": {"subagent": {"thread_spawn": {"parent_thread_id": parent}}}}:
-            return parent
         case _:
             return None
 

@@ -14,14 +14,15 @@ from agentstream.messages import Context, Message, Usage, UsageLimit
 _ALLOWANCES = {300: "five_hour", 10_080: "seven_day"}
 
 
-def counted(session: str, event: Mapping[Any, Any]) -> Iterator[Message]:
-    """The messages of a `token_count`.
+def counted(session: str, event: Mapping[Any, Any], with_level: bool = True) -> Iterator[Message]:
+    """The messages of a `token_count`; that of a sub-agent says nothing about the agent's own level.
 
     The level is that of the last answer: the totals count the same context again with each answer.
     """
     info = event.get("info")
     limits = tuple(_limits(event.get("rate_limits")))
-    yield from _level(info)
+    if with_level:
+        yield from _level(info)
     match info:
         case {"total_token_usage": {**total}}:
             yield replace(_totals(session, total), limits=limits or None)

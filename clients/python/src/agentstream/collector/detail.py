@@ -7,6 +7,7 @@ from dataclasses import replace
 from enum import Enum
 
 from agentstream.messages import Failure, Message, Output, Plan, Session, Subagent
+from agentstream.requests import Ask, Settle
 
 
 class Detail(Enum):
@@ -24,7 +25,7 @@ def limited(message: Message, detail: Detail) -> Message | None:
             return message if detail is Detail.FULL else None
         case _ if detail is not Detail.STATUS:
             return message
-        case Output() | Plan() | Subagent():
+        case Output() | Plan() | Subagent() | Ask() | Settle():
             return None
         case Failure():
             return Failure(message.code, message.code)

@@ -68,7 +68,7 @@ def connect(choice: Choice, names: Sequence[str], environment: Mapping[str, str]
     TokenStore.default(environment).put(choice.url, choice.token)
     journal = _journal(environment)
     if config is not None:
-        _config_file(environment).write(config, journal)
+        _config_file(environment).write(config, journal, _kept)
     for tool, planned in plans:
         tool.connect(planned, journal)
     _connected(environment, {tool.name for tool in tools})
@@ -94,7 +94,7 @@ def disconnect(names: Sequence[str], environment: Mapping[str, str]) -> int:
         return 0
     for kept in (service(environment), Background(environment)):
         _stop(kept)
-    _config_file(environment).take_back(lambda text: text, journal)
+    _config_file(environment).take_back(_kept, journal)
     shutil.rmtree(hook_folder(environment), ignore_errors=True)
     for name in ("collector.json", "collector.log", "tools"):
         (hook_folder(environment).parent / name).unlink(missing_ok=True)
@@ -121,6 +121,11 @@ def _is_ready(tool: Tool, required: bool) -> bool:
 def _config_file(environment: Mapping[str, str]) -> SettingsFile:
     """It is only ever written and removed as a whole."""
     return SettingsFile(config_path(environment))
+
+
+def _kept(text: str) -> str:
+    """What somebody else has changed stays."""
+    return text
 
 
 def _service(choice: Choice, environment: Mapping[str, str]) -> Service:

@@ -11,6 +11,7 @@ from urllib.request import urlopen
 
 from agentstream.api import Api
 from agentstream.collector.config import Config, config_path
+from agentstream.collector.connected import ConnectedTools
 from agentstream.collector.hooks import HookSpool, hook_folder
 from agentstream.collector.positions import Positions, state_path
 from agentstream.collector.sources import sources
@@ -56,6 +57,9 @@ def _tool(tool: Tool) -> Iterator[Finding]:
         problem = tool.problem()
     except ValueError as failed:
         problem = str(failed)
+    if tool.name not in ConnectedTools.of(tool.environment):
+        yield Finding(tool.name, True, f"{version} at {tool.program}, not connected")
+        return
     yield Finding(f"{tool.name} version", problem is None, problem or f"{version} at {tool.program}")
     if tool.is_connected():
         yield Finding(f"{tool.name} hooks", True, "present")

@@ -69,13 +69,16 @@ class SettingsFile:
         after = edit(before)
         return None if after == before else after
 
-    def write(self, text: str, journal: Journal) -> None:
-        """Write a changed text, keeping what is needed to take that back. Raises OSError."""
+    def write(self, text: str, journal: Journal, undo: Edit) -> None:
+        """Write a changed text, keeping what is needed to take that back: what was there before our first change or, if
+        somebody else has changed the file since, what it is without ours. Raises OSError, ValueError."""
         before = self.text()
         known = journal.changes().get(str(self.path))
-        # A second change on top of ours goes back to what was there before the first.
-        first = known.before if known and _digest(before) == known.written else before
-        journal.put(self.path, Change(first, _digest(text)))
+        if known and _digest(before) == known.written:
+            before = known.before
+        elif before is not None:
+            before = undo(before)
+        journal.put(self.path, Change(before, _digest(text)))
         self._replace(text)
 
     def take_back(self, undo: Edit, journal: Journal) -> bool:

@@ -114,8 +114,9 @@ class Tool(ABC):
     def connect(self, planned: list[tuple[SettingsFile, str]], journal: Journal) -> None:
         """Write the settings as planned. Raises OSError."""
         self.spool.install()
+        undone = dict(self.undone())
         for file, text in planned:
-            file.write(text, journal)
+            file.write(text, journal, undone[file])
 
     def disconnect(self, journal: Journal) -> Iterator[tuple[Path, bool]]:
         """Take our entries out; yields each file and whether it had any. Raises OSError, ValueError."""

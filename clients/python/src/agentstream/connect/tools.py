@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from agentstream.connect.claude import ClaudeTool
+from agentstream.connect.codex import CodexTool
 from agentstream.connect.opencode import OpencodeTool
 from agentstream.connect.tool import Tool
 
-TOOLS: dict[str, type[Tool]] = {tool.name: tool for tool in (ClaudeTool, OpencodeTool)}
+TOOLS: dict[str, type[Tool]] = {tool.name: tool for tool in (ClaudeTool, CodexTool, OpencodeTool)}
 
 
 def chosen_tools(names: Sequence[str], environment: Mapping[str, str], answer: bool = False) -> list[Tool]:
