@@ -137,10 +137,10 @@ class CodexSource:
         """Whether a session may be that of a terminal: it was begun there, or went on since the terminal was opened."""
         if terminal.background or not session.is_from_a_terminal or os.path.realpath(session.cwd) != terminal.cwd:
             return False
-        resumed = _written(session.path) >= terminal.began + CLOCK_SECONDS
+        written = _written(session.path)
         if left := self._left.get(session.session):
-            return resumed and terminal.began >= left - CLOCK_SECONDS
-        return resumed or session.created >= terminal.began - CLOCK_SECONDS
+            return written > left and terminal.began >= left - CLOCK_SECONDS
+        return written >= terminal.began or session.created >= terminal.began - CLOCK_SECONDS
 
     def _close(self, process: Process, opened: Mapping[Path, Process]) -> None:
         """A terminal is gone; if its session works in the background, it stays until the turn ends."""
