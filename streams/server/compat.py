@@ -181,6 +181,17 @@ def use_channels(server: Any, channel: Any, request_class: type, admit: Any) -> 
     factory.buildProtocol = build_protocol
 
 
+def limit_accepts(port: Any, most: int) -> None:
+    """Accept at most this many connections at once. Twisted would accept ever more while others are waiting."""
+    read = port.doRead
+
+    def bounded() -> None:
+        port.numberAccepts = min(port.numberAccepts, most)
+        read()
+
+    port.doRead = bounded
+
+
 def header_values(request: Any, name: bytes) -> Iterator[bytes]:
     """The values of a header of daphne's HTTP request."""
     yield from request.requestHeaders.getRawHeaders(name, [])

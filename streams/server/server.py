@@ -45,6 +45,7 @@ DRAIN_STEPS = 20
 GARBAGE = (5_000, 10, 40)
 BODY_PIECE = 262_144  # bytes of a body passed on at once; the whole is passed on in one go, so small pieces take long
 BACKLOG = 4_096  # connections waiting to be accepted; the kernel's own limit may be lower
+ACCEPT_AT_ONCE = 20  # connections, before the event loop turns to the others: 5 ms
 REFUSED_AT_ONCE = 20  # connections that get an error response; the rest are dropped
 CUT_EVERY = 0.5  # seconds between two checks for clients that take too long
 HTTP_STEP = 0.05  # seconds between two checks whether the reader of an HTTP response has caught up
@@ -107,6 +108,7 @@ class StreamServer(Server):  # type: ignore[misc]
 
     def listen_success(self, port: Any) -> None:
         self._ports.append(port)
+        compat.limit_accepts(port, ACCEPT_AT_ONCE)
         super().listen_success(port)
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:

@@ -137,6 +137,17 @@ def test_daphnes_http_factory_lets_the_classes_of_channels_and_requests_be_chose
     assert stub.http_factory.buildProtocol("refused") == "refused"
 
 
+def test_twisted_accepts_as_many_connections_at_once_as_a_port_allows() -> None:
+    assert "numAccepts = self.numberAccepts" in inspect.getsource(tcp.Port.doRead)
+    allowed: list[int] = []
+    port = SimpleNamespace(numberAccepts=100, doRead=lambda: allowed.append(port.numberAccepts))
+    compat.limit_accepts(port, 20)
+    for waiting in (100, 40, 3):
+        port.numberAccepts = waiting
+        port.doRead()
+    assert allowed == [20, 20, 3]
+
+
 CHANNEL = ["allHeadersReceived", "allContentReceived", "requestDone"]
 
 
