@@ -140,7 +140,7 @@ def test_daphnes_http_factory_lets_the_classes_of_channels_and_requests_be_chose
 def test_twisted_accepts_as_many_connections_at_once_as_a_port_allows() -> None:
     assert "numAccepts = self.numberAccepts" in inspect.getsource(tcp.Port.doRead)
     allowed: list[int] = []
-    port = SimpleNamespace(numberAccepts=100, doRead=lambda: allowed.append(port.numberAccepts))
+    port: Any = SimpleNamespace(numberAccepts=100, doRead=lambda: allowed.append(port.numberAccepts))
     compat.limit_accepts(port, 20)
     for waiting in (100, 40, 3):
         port.numberAccepts = waiting

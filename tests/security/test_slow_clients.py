@@ -20,7 +20,7 @@ from tests.support.viewer import contents, viewer
 REQUEST_SECONDS = 1.0
 MANY = 300
 START = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-BODY = b"POST /api/tickets HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000000\r\n\r\n"
+BODY = b"POST /api/tickets HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: a=b\r\nContent-Length: 1000000\r\n\r\n"
 WHOLE = START + b"\r\n"
 UPGRADE = handshake()[:-2]
 OTHER_ADDRESS = "127.0.0.2"  # not one that may be a proxy's
