@@ -224,6 +224,9 @@ def main(modules: list[str]) -> None:
     if line[0] == "-m":
         sys.argv = line[1:]
         runpy.run_module(line[1], run_name="__main__", alter_sys=True)
+    elif line[0] == "-c":
+        sys.argv = ["-c", *line[2:]]
+        exec(line[1], {"__name__": "__main__"})  # as Python does
     else:
         sys.argv = line
         runpy.run_path(line[0], run_name="__main__")
