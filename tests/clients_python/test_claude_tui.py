@@ -193,7 +193,8 @@ def test_without_a_collector_the_agent_works_as_before(people: Callable[..., Per
     assert "hook error" not in terminal.screen.lower()
 
 
-def test_a_plan_a_title_and_a_sub_agent_are_shown(people: Callable[..., Person]) -> None:
+def test_a_plan_a_title_a_diff_and_a_sub_agent_are_shown(people: Callable[..., Person], tmp_path: Path) -> None:
+    note = tmp_path / "Zoë's home" / "the work" / "note.txt"
     someone = people(
         reply(Call("ToolSearch", {"query": "select:TaskCreate,TaskUpdate", "max_results": 5})),
         reply(
@@ -202,6 +203,8 @@ def test_a_plan_a_title_and_a_sub_agent_are_shown(people: Callable[..., Person])
         ),
         reply(Call("TaskUpdate", {"taskId": "1", "status": "completed"})),
         reply(text("It is planned.")),
+        reply(Call("Write", {"file_path": str(note), "content": "hello\n"})),
+        reply(text("It is written.")),
         reply(Call("Agent", DELEGATED)),
         reply(text("All is done.")),
         Make_it_for_me=(touch("made.txt"), reply(text("The file is there."))),
@@ -214,6 +217,15 @@ def test_a_plan_a_title_and_a_sub_agent_are_shown(people: Callable[..., Person])
     terminal.type("/rename Greetings")
     eventually(lambda: someone.agent()["labels"].get("title") == "Greetings")
     someone.saw("plan", "title")
+    terminal.type("Write it")
+    request = someone.request()
+    [change] = request["tool"]["changes"]
+    assert (change["path"], change["patch"].splitlines()[-1]) == (str(note), "+hello")
+    assert someone.answer(request, option="allow") == 200
+    eventually(note.exists)
+    eventually(lambda: [one for one in someone.outputs() if one.get("changes")])
+    someone.saw("diffs")
+    terminal.wait_for("It is written.")
     terminal.type("Delegate it")
     assert someone.answer(someone.request(), option="allow") == 200
     eventually((someone.work / "made.txt").exists)
