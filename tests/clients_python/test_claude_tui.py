@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -156,14 +155,14 @@ def test_a_cleared_session_goes_on_under_the_same_agent(people: Callable[..., Pe
     someone = people(reply(text("First.")), reply(text("Second.")))
     terminal = someone.claude()
     terminal.type("One")
-    terminal.wait_for("First.")
+    eventually(partial(someone.has_said, ["One", "First."]))
+    first = someone.agent()["labels"]["session"]
     terminal.type("/clear")
-    time.sleep(1)
+    eventually(lambda: someone.agent()["labels"]["session"] != first)
     terminal.type("Two")
-    terminal.wait_for("Second.")
-    eventually(lambda: [one["content"] for one in someone.outputs()][-1:] == ["Second."])
-    sessions = someone.api.get(f"/agents/{someone.agent()['id']}/sessions").data
-    assert len(sessions["sessions"] if isinstance(sessions, dict) else sessions) == 2
+    eventually(lambda: someone.said()[-2:] == ["Two", "Second."])
+    changes = [(one["change"], one["session"] == first) for one in someone.events("agent:session")]
+    assert changes == [("started", True), ("cleared", False)]
     someone.saw("clear")
 
 
@@ -174,7 +173,7 @@ def test_a_collector_that_was_away_repeats_and_misses_nothing(people: Callable[.
         terminal.type(f"Go on {number}")
         terminal.wait_for(words)
         if number == 0:
-            eventually(lambda: "First." in [one["content"] for one in someone.outputs()])
+            eventually(partial(someone.has_said, ["Go on 0", "First."]))
             os.kill(int((someone.home / ".local/state/agentstream/hooks/collector.pid").read_text()), signal.SIGKILL)
     someone.agentstream("connect", "claude", "--workspace", someone.place.slug, "--yes", "--no-service")
     eventually(lambda: "Third." in [one["content"] for one in someone.outputs()])
@@ -255,7 +254,10 @@ def test_a_session_goes_on_after_resuming_forking_and_compaction(people: Callabl
     eventually(partial(someone.has_said, [*said, "/compact", "Go on", "Fourth."]))
     changes = [(one["change"], one["session"]) for one in someone.events("agent:session")]
     first, forked = changes[0][1], changes[-1][1]
-    assert [change for change, _ in changes] == ["started", "ended", "resumed", "ended", "resumed", "compacted"]
+    # The compaction is from another source, which may be quicker.
+    in_turn = [change for change, _ in changes if change != "compacted"]
+    assert in_turn == ["started", "ended", "resumed", "ended", "resumed"]
+    assert ("compacted", forked) in changes
     assert {session for _, session in changes} == {first, forked}
     someone.saw("resume", "compaction")
 

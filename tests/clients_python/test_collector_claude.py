@@ -197,6 +197,13 @@ def test_a_session_begins_as_its_hook_says(agent: ClaudeAgent, source: str, chan
     assert list(agent.see(process(Activity.IDLE, 3.0, "s2"))) == [Session("s2", change, cwd="/work")]
 
 
+def test_a_short_session_is_reported_all_the_same(agent: ClaudeAgent) -> None:
+    list(agent.see(process(Activity.IDLE, 3.0, "s2")))
+    list(agent.hook(hook("SessionStart", source="resume")))
+    assert list(agent.see(process(Activity.IDLE, 4.0, "s3"))) == [Session("s2", "resumed", cwd="/work")]
+    assert list(agent.gone()) == [Session("s3", "cleared", cwd="/work"), Session("s3", "ended")]
+
+
 def test_a_session_whose_hook_says_nothing_is_reported_soon(agent: ClaudeAgent) -> None:
     told = [list(agent.see(process(Activity.IDLE, 3.0, "s2"))) for _ in range(5)]
     assert told == [[], [], [], [Session("s2", "cleared", cwd="/work")], []]

@@ -62,6 +62,7 @@ class ClaudeAgent:
     _source: str | None = None  # how the session began, if a hook has said so
     _default: str = "started"  # the same, if none does
     _unannounced: int = 0  # looks until the session is announced even so
+    _pending: str = ""  # the folder of a session that hasn't been announced
     _shown: set[str] = field(default_factory=set)  # hooks whose dialogs have been open in the terminal
     _held: dict[str, float] = field(default_factory=dict)  # hooks that keep a dialog from opening, and since when
     _changed: float = 0.0  # when the registry entry that was seen last had changed
@@ -77,10 +78,12 @@ class ClaudeAgent:
     def see(self, process: ClaudeProcess) -> Iterator[Message]:
         """The process's registry entry, whenever it is read."""
         if process.session != self.session:
+            yield from self._announce()
             self._enter(process)
         elif self._unannounced:
             self._unannounced -= 1
-            yield from self._announce(process.cwd)
+            if self._source or not self._unannounced:
+                yield from self._announce()
         yield from self._give_way()
         if process.activity is Activity.WAITING:
             self._shown.update(self._asking)
@@ -148,22 +151,23 @@ class ClaudeAgent:
         for event in self.asking:
             self._answer(event.id, "")
         yield from self.requests.close()
+        yield from self._announce()
         if self.session:
             yield Session(self.session, "ended")
 
     def _enter(self, process: ClaudeProcess) -> None:
         self._default = "cleared" if self.session else "started"
-        self.session, self._unannounced = process.session, ANNOUNCED_LOOKS
+        self.session, self._unannounced, self._pending = process.session, ANNOUNCED_LOOKS, process.cwd
         self._cost_before = self._cost
         self.labels.pop("title", None)
         self.labels |= {"session": process.session, "toolVersion": process.version}
 
-    def _announce(self, cwd: str) -> Iterator[Message]:
-        """Report the session, once a hook has said how it began, or if none does in time."""
-        if self._source or not self._unannounced:
+    def _announce(self) -> Iterator[Message]:
+        """Report the session, unless that was done."""
+        if self._pending:
             change: Any = self._source or self._default
-            self._source, self._unannounced = None, 0
-            yield Session(self.session, change, cwd=plain(cwd))
+            yield Session(self.session, change, cwd=plain(self._pending))
+        self._pending, self._source, self._unannounced = "", None, 0
 
     def _status(self, process: ClaudeProcess) -> Iterator[Message]:
         if process.activity is Activity.WAITING:
