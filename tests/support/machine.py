@@ -63,14 +63,25 @@ def main(*markers: str) -> int:
             print(f"missing: {tool.names[0]}; the tests marked {tool.marker} will be skipped", file=sys.stderr)
     for project in NODE_PROJECTS if NODE.find() else ():
         if not _is_installed(project):
-            subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=project, check=True)
+            subprocess.run([*_install(project), "--silent", "--no-audit", "--no-fund"], cwd=project, check=True)
     return 0
 
 
+def _install(project: Path) -> list[str]:
+    """The agents' packages for other platforms aren't in every registry, so a lock file couldn't list them; those
+    versions are exact in package.json."""
+    return ["npm", "ci"] if _lock(project).exists() else ["npm", "install", "--no-package-lock", "--no-save"]
+
+
+def _lock(project: Path) -> Path:
+    return project / "package-lock.json"
+
+
 def _is_installed(project: Path) -> bool:
-    """npm writes this file when it has installed what the lock file says."""
+    """npm writes this file when it has installed what the project asks for."""
     installed = project / "node_modules" / ".package-lock.json"
-    return installed.exists() and installed.stat().st_mtime >= (project / "package-lock.json").stat().st_mtime
+    wanted = _lock(project) if _lock(project).exists() else project / "package.json"
+    return installed.exists() and installed.stat().st_mtime >= wanted.stat().st_mtime
 
 
 if __name__ == "__main__":
