@@ -351,7 +351,7 @@ def test_a_hundred_thousand_lines_scroll_with_little_on_the_page(reader: Page, p
 
 UNTIL_SEQ = """async (seq) => {
   const { transcript } = await import("/static/js/agent.js");
-  while (!(transcript.last?.seq >= seq)) await new Promise((resolve) => setTimeout(resolve, 50));
+  while (!(transcript.seq >= seq)) await new Promise((resolve) => setTimeout(resolve, 50));
 }"""
 SCROLL = """one => new Promise((resolve) => {
   const frames = [];
