@@ -57,7 +57,8 @@ def fresh_browser(
     contexts: list[BrowserContext] = []
 
     def make() -> BrowserContext:
-        context = chromium.new_context(viewport={"width": 1280, "height": 800})
+        # Animations cost a page ten times what it takes otherwise; a test of one asks for motion.
+        context = chromium.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
         context.on("page", complaints.watch)
         contexts.append(context)
         return context
