@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from agentstream.concurrency import within
+from agentstream.concurrency import Notifier, within
 from agentstream.connection import Connection
 from websockets.asyncio.server import ServerConnection
 
@@ -65,5 +65,15 @@ def test_a_frame_that_arrives_during_a_cancellation_goes_to_the_next_caller() ->
                 with pytest.raises(asyncio.CancelledError):
                     await waiting
                 assert [message["id"] for message in await connection.receive()] == [number]
+
+    at_most(5, go())
+
+
+def test_a_notification_between_the_call_and_the_first_step_of_a_wait_is_not_missed() -> None:
+    async def go() -> None:
+        notifier = Notifier()
+        waiting = asyncio.ensure_future(notifier.wait())
+        notifier.notify()
+        await waiting
 
     at_most(5, go())

@@ -58,5 +58,6 @@ class Notifier:
         self._next.set()
         self._next = asyncio.Event()
 
-    async def wait(self) -> None:
-        await self._next.wait()
+    def wait(self) -> Awaitable[object]:
+        """Wait for the next notification after this call, even if the waiting begins later, as that of a new task."""
+        return self._next.wait()
