@@ -269,11 +269,11 @@ def test_when_the_agent_terminates_its_requests_are_withdrawn(desk: Desk) -> Non
         ("completed", ("finished", "completed"), "turn"),
         ("user_stopped", ("finished", "user_stopped"), "turn"),
         ("error", ("error", "process_error"), "failed"),
-        ("lost", ("offline", "lost"), None),
+        ("lost", ("offline", "lost"), "lost"),
     ],
 )
 def test_an_agent_that_ended_waits_for_nobody_even_if_its_producer_reports_no_status(
-    desk: Desk, reason: str, status: tuple[str, str], needs: str | None
+    desk: Desk, reason: str, status: tuple[str, str], needs: str
 ) -> None:
     for n, begun in ((1, ("agent:request", permission("r1"))), (3, ("agent:status", {"status": "running"}))):
         desk.publish(begun, ("agent:terminated", {"exitCode": None, "reason": reason}), n=n)

@@ -27,6 +27,7 @@ def test_everything_published_is_stored_in_order(place: Place) -> None:
         "status",
         "context",
         "error",
+        "status",  # of its end
         "terminated",
     ]
     assert place.text() == "Hello"

@@ -34,10 +34,11 @@ def test_everything_published_is_watched(place: Place) -> None:
             await said.output("end")
         seen = await watching
         own = {"agentId": place.agent}
-        assert [event.seq for event in seen] == list(range(1, 9))
-        assert [event.type for event in seen[-4:]] == [
+        assert [event.seq for event in seen] == list(range(1, 10))
+        assert [event.type for event in seen[-5:]] == [
             "agent:context",
             "agent:error",
+            "agent:status",  # of its end
             "agent:terminated",
             "agent:output",
         ]
@@ -45,7 +46,7 @@ def test_everything_published_is_watched(place: Place) -> None:
         assert [event.payload["content"] for event in seen[1:3]] == ["Hel", "lo"]
         assert seen[3].payload["toolName"] == "bash"
         assert seen[4].payload == {**own, "contextLevel": 42, "tokensUsed": 84_000, "tokensLimit": 200_000}
-        assert seen[6].payload == {**own, "exitCode": 137, "signal": "SIGKILL", "reason": "error"}
+        assert seen[7].payload == {**own, "exitCode": 137, "signal": "SIGKILL", "reason": "error"}
 
     within(20, go())
 

@@ -41,7 +41,8 @@ def test_the_wheel_holds_the_modules_their_types_and_the_license(packages: tuple
     with zipfile.ZipFile(packages[0]) as archive:
         names = set(archive.namelist())
     info = {name for name in names if ".dist-info/" in name}
-    assert names - info == MODULES | {"agentstream/py.typed", "agentstream/collector/hook.sh"}
+    scripts = {"agentstream/collector/hook.sh", "agentstream/collector/opencode.js"}
+    assert names - info == MODULES | scripts | {"agentstream/py.typed"}
     assert any(name.endswith("/licenses/LICENSE") for name in info)
 
 

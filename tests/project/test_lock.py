@@ -65,7 +65,7 @@ def test_everything_in_the_lock_has_hashes() -> None:
 
 def test_pip_audit_reads_the_lock() -> None:
     command = subprocess.run(
-        ["make", "--dry-run", "audit"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["make", "--no-print-directory", "--dry-run", "audit"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.splitlines()[-1]
     told = subprocess.run([*command.split(), "--dry-run"], cwd=ROOT, capture_output=True, text=True, check=True).stderr
     [count] = re.findall(r"would have audited (\d+) packages", told)
