@@ -62,6 +62,7 @@ export class Needs {
 
   /** Asks the server who needs the user: soon, once every change after its answer will be heard of. */
   #changed() {
+    if (connection().state === "closed") return; // signed out
     if (this.#timer || [...this.#followed.keys()].some((id) => !this.#answered.has(id))) return;
     const pause = this.#loadedAt + SHORTEST_PAUSE_MS - performance.now();
     this.#timer = setTimeout(() => this.#load(), this.#loadedAt < 0 ? 0 : Math.max(GATHER_MS, pause));
@@ -69,6 +70,7 @@ export class Needs {
 
   async #load() {
     this.#timer = undefined;
+    if (connection().state === "closed") return;
     const began = (this.#loadedAt = performance.now());
     try {
       const found = await call("GET", "/needs");
