@@ -159,7 +159,12 @@ def test_nothing_moves_while_the_pointer_or_the_focus_is_in_the_list(
         assert place.api.call("DELETE", f"/agents/{team['lost']['id']}").status == 204
 
     def places() -> Any:
-        script = "rows => rows.map((one) => [one.querySelector('.agent-name').textContent, one.offsetTop])"
+        """Where the rows are within the list; a notice above it moves the whole list."""
+        script = """rows => {
+          const top = (one) => one.getBoundingClientRect().top;
+          const list = top(rows[0].closest("[data-groups]"));
+          return rows.map((row) => [row.querySelector(".agent-name").textContent, Math.round(top(row) - list)]);
+        }"""
         return home.locator(".agent-row").evaluate_all(script)
 
     row(home, "done").hover()
