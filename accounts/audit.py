@@ -35,6 +35,7 @@ class Action(StrEnum):
     SIGNED_IN = auto()
     SIGN_IN_FAILED = auto()
     SIGNED_OUT = auto()
+    PASSWORD_CHANGED = auto()
     DEVICE_APPROVED = auto()
     DEVICE_DENIED = auto()
     DEVICE_FAILED = auto()

@@ -15,6 +15,7 @@ from accounts.actor import Actor, address_of
 from accounts.audit import Action, record
 from accounts.inbox import close_inbox, open_inbox
 from accounts.models import Token
+from accounts.sessions import note_sign_in
 from streams.signals import access_changed
 
 
@@ -48,6 +49,8 @@ def user_deleted(instance: Any, **kwargs: Any) -> None:
 @receiver(user_logged_in)
 def signed_in(request: HttpRequest, user: Any, **kwargs: Any) -> None:
     open_inbox(user.pk)  # for accounts created without Django's signals
+    if request is not None and hasattr(request, "session"):
+        note_sign_in(request.session, address_of(request), request.headers.get("User-Agent", ""))
     detail = {"by": "sign-in link"} if _page(request) == "sign_in_link" else None
     record(Action.SIGNED_IN, target=user.get_username(), detail=detail, actor=_person(request, user))
 

@@ -161,13 +161,19 @@ class WorkspaceService:
             _signal_access(user_id)
 
 
+def may_create(user: Any) -> bool:
+    """Whether the user may create workspaces, apart from how many they own."""
+    allowed = settings.WORKSPACE_CREATION
+    return bool(user.is_superuser or allowed == "everyone" or (allowed == "staff" and user.is_staff))
+
+
 def _require_room(user_id: int) -> None:
     """Raise ProtocolError (FORBIDDEN) if the user may not create a workspace, or has created enough."""
     # Locked, so that two concurrent requests can't both take the last place.
     user: Any = get_user_model()._default_manager.select_for_update().get(pk=user_id)
     if user.is_superuser:
         return
-    if settings.WORKSPACE_CREATION != "everyone" and not (settings.WORKSPACE_CREATION == "staff" and user.is_staff):
+    if not may_create(user):
         metrics.LIMITED.labels(limit="workspace_creation").inc()
         raise ProtocolError(Code.FORBIDDEN, f"only {settings.WORKSPACE_CREATION} may create workspaces on this server")
     limit = settings.WORKSPACES_PER_USER

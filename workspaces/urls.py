@@ -7,6 +7,7 @@ urlpatterns = [
     path("pinned/", views.pinned, name="pinned"),
     path("w/<slug:slug>/", views.workspace, name="workspace"),
     path("w/<slug:slug>/people/", people_views.people, name="people"),
+    path("w/<slug:slug>/settings/", views.settings, name="settings"),
     path("w/<slug:slug>/limits/", views.limits, name="limits"),
     path("w/<slug:slug>/audit/", audit_views.workspace_audit, name="workspace_audit"),
     path("audit/", audit_views.audit, name="audit"),

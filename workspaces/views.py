@@ -11,16 +11,17 @@ from workspaces.access import visible_workspaces
 from workspaces.invitations import addressed_to
 from workspaces.models import Role
 from workspaces.quotas import quota
+from workspaces.services import may_create
 
 
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
-    return render(request, "home.html", _home(request.user.pk))
+    return render(request, "home.html", _home(request.user))
 
 
-def _home(user_id: int | None) -> dict[str, Any]:
-    invited = addressed_to(user_id) if user_id is not None else []
-    return {"workspaces": visible_workspaces(user_id), "invitations": invited}
+def _home(user: Any) -> dict[str, Any]:
+    visible = visible_workspaces(user.pk)
+    return {"workspaces": visible, "invitations": addressed_to(user.pk), "may_create": may_create(user)}
 
 
 @login_required
@@ -33,6 +34,15 @@ def pinned(request: HttpRequest) -> HttpResponse:
 def workspace(request: HttpRequest, slug: str) -> HttpResponse:
     found = get_object_or_404(visible_workspaces(request.user.pk), slug=slug)
     return render(request, "workspace.html", {"workspace": found, "role": found.role})
+
+
+@login_required
+def settings(request: HttpRequest, slug: str) -> HttpResponse:
+    """Renames and deletes a workspace, for its owners."""
+    found = get_object_or_404(visible_workspaces(request.user.pk), slug=slug)
+    if found.role != Role.OWNER:
+        raise PermissionDenied
+    return render(request, "workspace_settings.html", {"workspace": found, "role": found.role})
 
 
 @login_required

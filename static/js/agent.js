@@ -330,3 +330,10 @@ showComposer();
 wide.addEventListener("change", showRail);
 showRail();
 loadMarkdown(() => transcript.redraw());
+for (const name of ["rename", "delete"]) {
+  part(name)?.addEventListener("click", async () => {
+    const { renameAgent, deleteAgent } = await import("./people/manage.js");
+    if (name === "rename") renameAgent(agentId, header.agentName);
+    else deleteAgent(agentId, header.agentName);
+  });
+}

@@ -63,6 +63,13 @@ function showEmpty() {
   part("empty").hidden = agentCounts.size < cards.size || [...agentCounts.values()].some(Boolean);
 }
 
+for (const button of home.querySelectorAll("[data-new-workspace]")) {
+  button.addEventListener("click", async () => {
+    const { newWorkspace } = await import("./people/manage.js");
+    newWorkspace();
+  });
+}
+
 followWorkspaces([...cards.keys()], {
   onlist: list,
   onchange: show,

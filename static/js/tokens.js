@@ -2,7 +2,7 @@ import "./lib/copy.js";
 import { call, showingErrors } from "./lib/api.js";
 import { confirmed } from "./lib/dialog.js";
 import { element, onSubmit, partsOf } from "./lib/dom.js";
-import { formatDay } from "./lib/format.js";
+import { formatDay, formatDayAndTime } from "./lib/format.js";
 import { Poller } from "./lib/poller.js";
 import { chosenLimits, chosenSlug, limitsOf } from "./people/token-limits.js";
 
@@ -19,7 +19,7 @@ function show(tokens) {
 }
 
 function row(token) {
-  const { id, name, hint, createdAt, expiresAt } = token;
+  const { id, name, hint, createdAt, expiresAt, lastUsedAt, lastAddress } = token;
   const remove = element(
     "button",
     { type: "button", class: "button quiet", "aria-label": `Delete the token ${name}` },
@@ -28,6 +28,7 @@ function row(token) {
   remove.addEventListener("click", () => deleteToken(id, name));
   const expired = expiresAt && new Date(expiresAt) < new Date();
   const expiry = expiresAt ? `${expired ? "expired" : "expires"} ${formatDay(expiresAt)}` : "never expires";
+  const used = lastUsedAt ? `last used ${formatDayAndTime(lastUsedAt)} from ${lastAddress}` : "never used";
   const label = element(
     "span",
     { class: "people-name" },
@@ -35,7 +36,7 @@ function row(token) {
     " ",
     element("code", { class: "muted" }, `${hint}…`),
   );
-  const times = element("span", { class: "muted people-times" }, `created ${formatDay(createdAt)}, ${expiry}`);
+  const times = element("span", { class: "muted people-times" }, `created ${formatDay(createdAt)}, ${expiry}, ${used}`);
   return element(
     "li",
     { class: "people-row", "data-token": id },

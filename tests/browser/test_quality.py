@@ -51,11 +51,12 @@ def test_axe_finds_nothing_serious_on_any_page(
     unused = Place(place.api, place.api.workspace("unused"), place.agent)
     unused.add(owner, "owner")
     still = [place.api.post(invited, {"role": "viewer"}).data["url"], f"{live.url}/account/tokens/"]
-    still += [f"{place.workspace_url}usage/", f"{unused.workspace_url}usage/"]
+    still += [f"{place.workspace_url}usage/", f"{unused.workspace_url}usage/", f"{live.url}/account/"]
     webhook = {"name": "chat", "url": "https://example.invalid/x", "preset": "slack"}
     hooked = place.api.post(f"/workspaces/{place.workspace['id']}/webhooks", webhook).data["id"]
     still += [f"{place.workspace_url}webhooks/", f"{place.workspace_url}webhooks/{hooked}/"]
     lively = [live.url, place.workspace_url, f"{place.workspace_url}people/", place.agent_url, pinned]
+    lively += [f"{place.workspace_url}settings/", unused.workspace_url]
     for url in (*lively, f"{live.url}/pinned/?agents=", *still):
         tab.goto(url)
         if url not in still:

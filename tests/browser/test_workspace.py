@@ -225,7 +225,15 @@ def test_a_user_without_workspaces_is_told_what_to_do(tab: Page, live: LiveServe
     sign_in(tab, live, "newcomer")
     tab.goto(live.url)
     expect(tab.get_by_role("heading", name="No workspaces yet")).to_be_visible()
-    expect(tab.locator("copy-command:visible").first).to_contain_text("/api/workspaces")
+    tab.get_by_role("button", name="Create a workspace").click()
+    tab.get_by_role("textbox", name="Name").fill("Made <b>here</b>")
+    tab.get_by_role("button", name="Create workspace").click()
+    expect(tab.get_by_role("heading", level=1)).to_have_text("Made <b>here</b>")
+    ways = tab.locator("[data-empty-operator] copy-command")
+    expect(ways).to_have_count(3)
+    for way in ways.all():
+        expect(way).to_contain_text(re.compile(r"^agentstream login --url http\S+ && agentstream (connect|run|ask) "))
+        expect(way).not_to_contain_text("ags_")  # no token that a shell would remember
     expect_state(tab, "Live")
 
 
@@ -253,7 +261,7 @@ def test_home_shows_a_new_workspace_and_drops_a_deleted_one(tab: Page, live: Liv
     later(tab)
     expect(card(tab, "Joined <b>later</b>").get_by_role("link")).to_have_attribute("href", f"/w/{second['slug']}/")
     expect(tab.locator(".workspace-card a")).to_have_text(["Joined <b>later</b>", "Joined first"])
-    expect(tab.locator("copy-command code").first).to_contain_text(f"--workspace {second['slug']} --name")
+    expect(tab.locator("copy-command code").first).to_contain_text(f"--workspace {second['slug']}")
 
     root.agent(first["id"], "in the first")
     expect(row(tab, "in the first")).to_be_visible()

@@ -25,9 +25,12 @@ export async function call(method, path, body) {
   const headers = {};
   if (method !== "GET") headers["X-CSRFToken"] = csrfToken();
   if (body) headers["Content-Type"] = "application/json";
-  const response = await fetch(`/api${path}`, { method, headers, body: body && JSON.stringify(body) }).catch(
-    () => null,
-  );
+  const response = await fetch(`/api${path}`, {
+    method,
+    headers,
+    keepalive: method !== "GET",
+    body: body && JSON.stringify(body),
+  }).catch(() => null);
   if (!response) throw new ApiError("The server can't be reached.");
   const answer = response.status === 204 ? null : await response.json().catch(() => ({}));
   if (!response.ok) {
