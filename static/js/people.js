@@ -1,5 +1,6 @@
 import { arrange, partsOf } from "./lib/dom.js";
-import { followWorkspace, showEnd, showHeader } from "./lib/workspaces.js";
+import { showEnd, showHeader } from "./lib/workspace-page.js";
+import { followWorkspace } from "./lib/workspaces.js";
 import { Invitations } from "./people/invitations.js";
 import { MemberRow } from "./people/member-row.js";
 

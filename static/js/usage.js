@@ -1,6 +1,7 @@
 import "./lib/copy.js";
 import { partsOf } from "./lib/dom.js";
-import { followWorkspace, showEnd, showHeader } from "./lib/workspaces.js";
+import { showEnd, showHeader } from "./lib/workspace-page.js";
+import { followWorkspace } from "./lib/workspaces.js";
 
 const REFRESH_MS = 2_000; // the shortest time between two refreshes: each sums up the whole period
 

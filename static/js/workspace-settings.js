@@ -1,6 +1,7 @@
 import { call, showingErrors } from "./lib/api.js";
 import { onSubmit, partsOf } from "./lib/dom.js";
-import { followWorkspace, showEnd, showHeader } from "./lib/workspaces.js";
+import { showEnd, showHeader } from "./lib/workspace-page.js";
+import { followWorkspace } from "./lib/workspaces.js";
 
 const page = document.getElementById("settings");
 const part = partsOf(page);

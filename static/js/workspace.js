@@ -2,7 +2,8 @@ import "./lib/copy.js";
 import { Board } from "./board/board.js";
 import { partsOf } from "./lib/dom.js";
 import { shortcuts } from "./lib/shortcuts.js";
-import { followWorkspace, showEnd, showHeader } from "./lib/workspaces.js";
+import { showEnd, showHeader } from "./lib/workspace-page.js";
+import { followWorkspace } from "./lib/workspaces.js";
 
 const page = document.getElementById("workspace");
 const part = partsOf(page);
