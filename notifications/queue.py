@@ -36,21 +36,29 @@ def pending() -> QuerySet[Delivery]:
     return Delivery.objects.filter(state=DeliveryState.PENDING)
 
 
+def _due(now: datetime) -> QuerySet[Delivery]:
+    """The deliveries that may be sent now, each the first of its webhook and agent."""
+    earlier = pending().filter(webhook=OuterRef("webhook"), agent=OuterRef("agent"), seq__lt=OuterRef("seq"))
+    return pending().filter(~Exists(earlier), due_at__lte=now, webhook__stopped="").order_by("due_at")
+
+
+def _locked(due: QuerySet[Delivery]) -> QuerySet[Delivery]:
+    """Those that no other process is claiming at this moment. On SQLite only one can."""
+    return due.select_for_update(of=("self",), skip_locked=True) if connection.vendor == "postgresql" else due
+
+
 def claim(limit: int, busy: Counter[object], per_webhook: int) -> list[Delivery]:
     """Up to `limit` deliveries that are due, now claimed by the caller: the first of each webhook and agent.
 
     `busy` counts by webhook what the caller is sending already; each may have `per_webhook`.
     """
     now = timezone.now()
-    earlier = pending().filter(webhook=OuterRef("webhook"), agent=OuterRef("agent"), seq__lt=OuterRef("seq"))
-    due = pending().filter(~Exists(earlier), due_at__lte=now, webhook__stopped="").order_by("due_at")
-    if limit <= 0 or not due.exists():  # takes no write lock
+    if limit <= 0 or not _due(now).exists():  # takes no write lock
         return []
     claimed: list[Delivery] = []
     with transaction.atomic():
-        rows = due.select_for_update(of=("self",), skip_locked=True) if connection.vendor == "postgresql" else due
         counts = Counter(busy)
-        for delivery in rows[: limit + sum(busy.values()) + STEP]:
+        for delivery in _locked(_due(now))[: limit + sum(busy.values()) + STEP]:
             if len(claimed) < limit and counts[delivery.webhook_id] < per_webhook:
                 counts[delivery.webhook_id] += 1
                 claimed.append(delivery)
@@ -59,12 +67,12 @@ def claim(limit: int, busy: Counter[object], per_webhook: int) -> list[Delivery]
 
 
 def next_in_line(delivery: Delivery) -> Delivery | None:
-    """The next delivery of the same webhook and agent, claimed, if there is one."""
+    """The next delivery of the same webhook and agent, claimed, unless another process has claimed it."""
+    now = timezone.now()
     with transaction.atomic():
-        found = pending().filter(webhook=delivery.webhook_id, agent=delivery.agent_id, webhook__stopped="")
-        following = found.filter(seq__gt=delivery.seq, due_at__lte=timezone.now()).order_by("seq").first()
+        following = _locked(_due(now).filter(webhook=delivery.webhook_id, agent=delivery.agent_id)).first()
         if following:
-            _extend([following], timezone.now())
+            _extend([following], now)
     return following
 
 
