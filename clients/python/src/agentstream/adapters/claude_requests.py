@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -11,6 +11,7 @@ from agentstream.adapters.bounds import MAX_BYTES, MAX_TITLE, line, plain
 from agentstream.adapters.builder import as_text
 from agentstream.adapters.diffs import changes
 from agentstream.adapters.open_requests import Waiting
+from agentstream.adapters.questions import MAX_QUESTIONS, Form, chosen, has_choices
 from agentstream.messages import encode
 from agentstream.requests import Option, Request, Resolution
 
@@ -20,10 +21,9 @@ Decision = dict[str, Any]
 Wrap = Callable[[Decision], str]
 Decide = Callable[[Resolution], Decision]
 
-# The server's limits.
-MAX_ALWAYS = 10
-MAX_QUESTIONS = 10
-MAX_CHOICES = 20
+MAX_ALWAYS = 10  # options beyond allow and deny
+# Claude shows the preview beside an option.
+FORM = Form("multiSelect", ("description", "preview"), lambda _: True)
 
 _WHERE = {
     "session": "in this session",
@@ -175,61 +175,20 @@ def _are_plain(questions: list[Any]) -> bool:
     return (
         0 < len(questions) <= MAX_QUESTIONS
         and all(isinstance(words, str) and words for words in texts)
-        and all(_has_choices(entry) for entry in questions)
+        and all(has_choices(entry) for entry in questions)
         and len(set(texts)) == len(texts)
         and text.size(encode(questions)) < MAX_BYTES // 2
     )
 
 
-def _has_choices(question: dict[str, Any]) -> bool:
-    match question.get("options", []):
-        case [*options] if len(options) <= MAX_CHOICES:
-            return all(isinstance(option, dict) and isinstance(option.get("label"), str) for option in options)
-        case _:
-            return False
-
-
 def _question(wish: Wish, questions: list[dict[str, Any]]) -> tuple[Request, Decide]:
-    title = questions[0]["question"] if len(questions) == 1 else f"{len(questions)} questions"
-    request = Request(
-        title,
-        [Option("deny", "Don't answer", "deny")],
-        "question",
-        questions=[_shown(number, question) for number, question in enumerate(questions, 1)],
-    )
-
     def decide(resolution: Resolution) -> Decision:
         if resolution.answers is None:
             return _deny(resolution)
         given = {
-            question["question"]: ", ".join(_chosen(number, question, resolution.answers))
+            question["question"]: ", ".join(chosen(number, question, resolution.answers))
             for number, question in enumerate(questions, 1)
         }
         return _allow(wish) | {"updatedInput": wish["input"] | {"answers": given}}
 
-    return request, decide
-
-
-def _shown(number: int, question: dict[str, Any]) -> dict[str, Any]:
-    asked: dict[str, Any] = {
-        "id": f"q{number}",
-        "question": plain(question["question"]),
-        "options": [_choice(*numbered) for numbered in enumerate(question.get("options", []), 1)],
-        "multiple": question.get("multiSelect") is True,
-        "free": True,
-    }
-    header = question.get("header")
-    return asked | {"header": line(header)} if isinstance(header, str) and header.strip() else asked
-
-
-def _choice(number: int, option: dict[str, Any]) -> dict[str, str]:
-    choice = {"id": f"o{number}", "label": line(option["label"]) or "?"}
-    # The preview that Claude shows beside an option.
-    more = "\n".join(said for name in ("description", "preview") if isinstance(said := option.get(name), str) and said)
-    return choice | {"description": plain(more)} if more else choice
-
-
-def _chosen(number: int, question: dict[str, Any], answers: dict[str, list[str]]) -> Iterator[str]:
-    """The labels of the chosen options, and any free text."""
-    labels = {f"o{index}": option["label"] for index, option in enumerate(question.get("options", []), 1)}
-    yield from (labels.get(given, given) for given in answers.get(f"q{number}", []))
+    return FORM.request(questions), decide

@@ -8,14 +8,13 @@ from typing import Any
 from agentstream.adapters.bounds import MAX_TITLE, line, plain
 from agentstream.adapters.diffs import MAX_PATH
 from agentstream.adapters.open_requests import Waiting
+from agentstream.adapters.questions import MAX_QUESTIONS, Form, chosen, has_choices
 from agentstream.messages import encode
 from agentstream.requests import Option, Request, Resolution
 
 Fields = Mapping[str, Any]
 
-# The server's limits.
-MAX_QUESTIONS = 10
-MAX_CHOICES = 20
+FORM = Form("multiple", ("description",), lambda question: question.get("custom") is not False)
 
 _REPLIES = {"allow": "once", "always": "always"}
 
@@ -61,44 +60,13 @@ def _always(event: Fields) -> Iterator[Option]:
 
 
 def _questions(key: str, questions: list[dict[str, Any]], event: Fields) -> Waiting:
-    title = questions[0]["question"] if len(questions) == 1 else f"{len(questions)} questions"
-    request = Request(
-        title,
-        [Option("deny", "Don't answer", "deny")],
-        "question",
-        questions=[_shown(number, question) for number, question in enumerate(questions, 1)],
-    )
-
     def answer(resolution: Resolution) -> str:
         if resolution.answers is None:
             return encode({"path": "reject"})
-        given = [list(_chosen(number, one, resolution.answers)) for number, one in enumerate(questions, 1)]
+        given = [list(chosen(number, one, resolution.answers)) for number, one in enumerate(questions, 1)]
         return encode({"answers": given})
 
-    return Waiting(key, request, answer, _call(event))
-
-
-def _shown(number: int, question: dict[str, Any]) -> dict[str, Any]:
-    shown = {
-        "id": f"q{number}",
-        "question": plain(question["question"]),
-        "options": [_choice(*numbered) for numbered in enumerate(question["options"], 1)],
-        "multiple": question.get("multiple") is True,
-        "free": question.get("custom") is not False,
-    }
-    header = question.get("header")
-    return shown | {"header": line(header)} if isinstance(header, str) and header.strip() else shown
-
-
-def _choice(number: int, option: dict[str, Any]) -> dict[str, str]:
-    choice = {"id": f"o{number}", "label": line(option["label"]) or "?"}
-    description = option.get("description")
-    return choice | {"description": plain(description)} if isinstance(description, str) and description else choice
-
-
-def _chosen(number: int, question: dict[str, Any], answers: dict[str, list[str]]) -> Iterator[str]:
-    labels = {f"o{index}": option["label"] for index, option in enumerate(question["options"], 1)}
-    yield from (labels.get(given, given) for given in answers.get(f"q{number}", []))
+    return Waiting(key, FORM.request(questions), answer, _call(event))
 
 
 def _are_plain(questions: list[Any]) -> bool:
@@ -108,8 +76,8 @@ def _are_plain(questions: list[Any]) -> bool:
 
 def _is_plain(question: Any) -> bool:
     match question:
-        case {"question": str(words), "options": [*options]} if words and len(options) <= MAX_CHOICES:
-            return all(isinstance(option, dict) and isinstance(option.get("label"), str) for option in options)
+        case {"question": str(words), "options": [*_]} if words:
+            return has_choices(question)
         case _:
             return False
 
