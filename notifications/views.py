@@ -4,9 +4,8 @@ import uuid
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
@@ -15,16 +14,7 @@ from notifications.forms import WebhookForm
 from notifications.models import Webhook
 from notifications.services import Wanted, WebhookService, find
 from streams.protocol.messages import Code, ProtocolError
-from workspaces.access import visible_workspaces
-from workspaces.models import Role
-
-
-def _owned(request: HttpRequest, slug: str) -> Any:
-    """The workspace, if the user may manage it."""
-    found = get_object_or_404(visible_workspaces(request.user.pk), slug=slug)
-    if found.role != Role.OWNER:
-        raise PermissionDenied
-    return found
+from workspaces.views import owned_workspace
 
 
 @never_cache
@@ -32,7 +22,7 @@ def _owned(request: HttpRequest, slug: str) -> Any:
 @sensitive_post_parameters("url")
 def webhooks(request: HttpRequest, slug: str) -> HttpResponse:
     """Lists them, with a form to create one, whose secret is shown once."""
-    workspace = _owned(request, slug)
+    workspace = owned_workspace(request, slug)
     form = WebhookForm(request.POST or None)
     made: tuple[Webhook, str] | None = None
     if request.method == "POST" and form.is_valid():
@@ -51,7 +41,7 @@ def webhooks(request: HttpRequest, slug: str) -> HttpResponse:
 @sensitive_post_parameters("url")
 def webhook(request: HttpRequest, slug: str, webhook_id: uuid.UUID) -> HttpResponse:
     """One webhook: its last deliveries, and what its owners may do with it."""
-    workspace = _owned(request, slug)
+    workspace = owned_workspace(request, slug)
     found = _found(workspace.pk, webhook_id)
     context: dict[str, Any] = {"form": WebhookForm(webhook=found)}
     match request.POST.get("action"):

@@ -8,14 +8,14 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.utils.timezone import now
 
 from accounts.audit import EARLIEST, LATEST, PAGE, TEXT_LENGTH, Action, Search
 from accounts.audit_export import as_csv, as_list
 from streams.protocol.messages import BIGINT
-from workspaces.access import visible_workspaces
-from workspaces.models import Role, Workspace
+from workspaces.models import Workspace
+from workspaces.views import owned_workspace
 
 EXPORT = 10_000  # entries in one file; the API has more
 
@@ -55,10 +55,7 @@ def _midnight(day: Any) -> datetime:
 
 @login_required
 def workspace_audit(request: HttpRequest, slug: str) -> HttpResponse:
-    found = get_object_or_404(visible_workspaces(request.user.pk), slug=slug)
-    if found.role != Role.OWNER:
-        raise PermissionDenied
-    return _audit(request, found)
+    return _audit(request, owned_workspace(request, slug))
 
 
 @login_required

@@ -8,7 +8,7 @@ from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import UserCreationForm
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_POST
@@ -18,11 +18,12 @@ from streams.protocol.messages import Code, ProtocolError
 from workspaces import invitations
 from workspaces.access import access_of, visible_workspaces
 from workspaces.models import Invitation, Role, Workspace
+from workspaces.views import visible_workspace
 
 
 @login_required
 def people(request: HttpRequest, slug: str) -> HttpResponse:
-    found = get_object_or_404(visible_workspaces(request.user.pk), slug=slug)
+    found = visible_workspace(request, slug)
     return render(request, "people.html", {"workspace": found, "role": found.role})
 
 

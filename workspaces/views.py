@@ -14,6 +14,19 @@ from workspaces.quotas import quota
 from workspaces.services import may_create
 
 
+def visible_workspace(request: HttpRequest, slug: str) -> Any:
+    """The workspace of a page, with the user's `role`. Raises Http404 if they can't see it."""
+    return get_object_or_404(visible_workspaces(request.user.pk), slug=slug)
+
+
+def owned_workspace(request: HttpRequest, slug: str) -> Any:
+    """The workspace of a page for its owners. Raises Http404, and PermissionDenied for others who can see it."""
+    found = visible_workspace(request, slug)
+    if found.role != Role.OWNER:
+        raise PermissionDenied
+    return found
+
+
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
     return render(request, "home.html", _home(request.user))
@@ -32,23 +45,19 @@ def pinned(request: HttpRequest) -> HttpResponse:
 
 @login_required
 def workspace(request: HttpRequest, slug: str) -> HttpResponse:
-    found = get_object_or_404(visible_workspaces(request.user.pk), slug=slug)
+    found = visible_workspace(request, slug)
     return render(request, "workspace.html", {"workspace": found, "role": found.role})
 
 
 @login_required
 def settings(request: HttpRequest, slug: str) -> HttpResponse:
     """Renames and deletes a workspace, for its owners."""
-    found = get_object_or_404(visible_workspaces(request.user.pk), slug=slug)
-    if found.role != Role.OWNER:
-        raise PermissionDenied
+    found = owned_workspace(request, slug)
     return render(request, "workspace_settings.html", {"workspace": found, "role": found.role})
 
 
 @login_required
 def limits(request: HttpRequest, slug: str) -> HttpResponse:
     """A workspace's usage and limits, for its owners."""
-    found = get_object_or_404(visible_workspaces(request.user.pk), slug=slug)
-    if found.role != Role.OWNER:
-        raise PermissionDenied
+    found = owned_workspace(request, slug)
     return render(request, "limits.html", {"workspace": found, "role": found.role, "quota": quota(found.pk)})
