@@ -59,8 +59,8 @@ class ClientSession:
         self._offences = Bucket(settings.BAD_MESSAGES, settings.BAD_MESSAGES / 60)
         self._rejected = 0
         self._closed = False
-        self._subjects: dict[str, tuple[Kind, uuid.UUID]] = {}  # of the streams followed
-        self._stateless: set[str] = set()  # those followed without their state
+        # Of the streams followed, with whether their states are wanted.
+        self._subjects: dict[str, tuple[Kind, uuid.UUID, bool]] = {}
         self._paging: dict[str, asyncio.Task[None]] = {}  # by stream: states that are being sent
         self._grants: dict[tuple[Kind, uuid.UUID], Rights] = {}  # known rights; replaced whenever they may have changed
         self._tasks: set[asyncio.Task[None]] = set()
@@ -155,8 +155,7 @@ class ClientSession:
         self._stop_paging(name)
         span = snapshot.span
         start = Start(span.floor, complete=False) if again else start_at(wish, span, snapshot.time)
-        self._subjects[name] = (kind, key)
-        (self._stateless.discard if wish.state else self._stateless.add)(name)
+        self._subjects[name] = (kind, key, wish.state)
         self._send("subscribed", _subscribed(kind, key, span, start, snapshot.state), request)
         if snapshot.state and snapshot.state.pages:
             self._connection.unfollow(name)
@@ -260,9 +259,8 @@ class ClientSession:
     # Events of the connection (SessionListener)
 
     def lost(self, cursor: Cursor) -> None:
-        kind, key = self._subjects[cursor.feed.name]
         self._connection.unfollow(cursor.feed.name)
-        self._spawn(self._subscribe_again(kind, key))
+        self._spawn(self._subscribe_again(*self._subjects[cursor.feed.name]))
 
     def dropped(self, name: str) -> None:
         self._end_subscription(name, Reason.DELETED)
@@ -274,10 +272,10 @@ class ClientSession:
         self._grants = {}
         self._spawn(self._recheck())
 
-    async def _subscribe_again(self, kind: Kind, key: uuid.UUID) -> None:
+    async def _subscribe_again(self, kind: Kind, key: uuid.UUID, state: bool) -> None:
         while True:
             try:
-                await self.subscribe(kind, key, Subscribe(state=kind.stream(key) not in self._stateless), again=True)
+                await self.subscribe(kind, key, Subscribe(state=state), again=True)
                 return
             except ProtocolError as error:
                 if error.code in (Code.NOT_FOUND, Code.FORBIDDEN):
@@ -310,24 +308,25 @@ class ClientSession:
             self._viewer = viewer
             self._watch_expiry()
             subjects = list(self._subjects.items())
-            granted = await asyncio.gather(*(self._reader.access(self._query(*subject)) for _, subject in subjects))
+            queries = [self._query(kind, key) for _, (kind, key, _) in subjects]
+            granted = await asyncio.gather(*map(self._reader.access, queries))
         except ProtocolError:
             return  # the database is down; the next heartbeat tries again
         except Exception:
             logger.exception("cannot check the access of %s; the next heartbeat tries again", self._viewer.name)
             return
-        for (name, (kind, _)), rights in zip(subjects, granted, strict=True):
+        for (name, (kind, _, _)), rights in zip(subjects, granted, strict=True):
             if not rights.allow(Access.READ, kind.readers):
                 self._end_subscription(name, Reason.FORBIDDEN)
 
     def _end_subscription(self, name: str, reason: Reason) -> None:
         if subject := self._forget(name):
-            self._answer("unsubscribed", {**_subject(*subject), "reason": reason}, None)
+            kind, key, _ = subject
+            self._answer("unsubscribed", {**_subject(kind, key), "reason": reason}, None)
 
-    def _forget(self, name: str) -> tuple[Kind, uuid.UUID] | None:
+    def _forget(self, name: str) -> tuple[Kind, uuid.UUID, bool] | None:
         self._stop_paging(name)
         self._connection.unfollow(name)
-        self._stateless.discard(name)
         return self._subjects.pop(name, None)
 
     def _stop_paging(self, name: str) -> None:
