@@ -25,7 +25,8 @@ export class Needs {
   #menu = null;
   /** Follows the changes of each workspace, without its state. @type {Map<string, any>} */
   #followed = new Map();
-  #answered = new Set();
+  /** The ids of those whose first answer hasn't come. */
+  #opening = new Set();
   #loadedAt = -Infinity;
   #timer;
 
@@ -50,20 +51,22 @@ export class Needs {
     const subscription = connection().workspace(id, { state: false });
     subscription.on("updated", ({ change }) => MOVING.includes(change) && this.#changed());
     subscription.on("subscribed", () => {
-      this.#answered.add(id);
+      this.#opening.delete(id);
       this.#changed();
     });
     /** @type {any} */ (subscription).on("end", () => {
       this.#followed.delete(id);
+      this.#opening.delete(id);
       this.#changed();
     });
     this.#followed.set(id, subscription);
+    this.#opening.add(id);
   }
 
   /** Asks the server who needs the user: soon, once every change after its answer will be heard of. */
   #changed() {
     if (connection().state === "closed") return; // signed out
-    if (this.#timer || [...this.#followed.keys()].some((id) => !this.#answered.has(id))) return;
+    if (this.#timer || this.#opening.size) return;
     const pause = this.#loadedAt + SHORTEST_PAUSE_MS - performance.now();
     this.#timer = setTimeout(() => this.#load(), this.#loadedAt < 0 ? 0 : Math.max(GATHER_MS, pause));
   }
