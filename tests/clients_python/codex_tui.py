@@ -12,6 +12,7 @@ from typing import Any
 from tests.clients_python.place import Place
 from tests.clients_python.recording.model import Script, serving
 from tests.clients_python.recording.replies import Answer, reply, text
+from tests.clients_python.recording.tools import codex_settings
 from tests.clients_python.tui import Person
 from tests.support.server import free_port
 from tests.support.tmux import Terminal
@@ -49,33 +50,7 @@ class CodexPerson(Person):
     def prepare(self) -> None:
         self.work.mkdir(parents=True)
         self.codex_home.mkdir()
-        (self.codex_home / "config.toml").write_text(f"""
-model = "gpt-5.5"
-model_provider = "scripted"
-check_for_update_on_startup = false
-approval_policy = "on-request"
-sandbox_mode = "workspace-write"
-
-[analytics]
-enabled = false
-
-[tui.model_availability_nux]
-"gpt-6.1-sol" = 1
-
-[notice.model_migrations]
-"gpt-5.5" = "gpt-6-sol"
-
-[model_providers.scripted]
-name = "scripted"
-base_url = "{self.model}/v1"
-wire_api = "responses"
-env_key = "SCRIPTED_KEY"
-request_max_retries = 1
-stream_max_retries = 1
-
-[projects."{self.work}"]
-trust_level = "trusted"
-""")
+        (self.codex_home / "config.toml").write_text(codex_settings(self.model, self.work))
 
     def connect(self, *options: str) -> None:
         self.agentstream("connect", "codex", *options, "--workspace", self.place.slug, "--yes", "--no-service")

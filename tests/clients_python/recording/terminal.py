@@ -26,6 +26,7 @@ from tests.support.waiting import eventually
 from .model import Script, serving
 from .recorder import programs
 from .terminal_scenes import SCENES, Ended, Killed, Pressed, Restarted, Seen, Step, TerminalScene, Typed
+from .tools import codex_settings
 
 PORT = 47252
 HERE = Path("/tmp/agentstream-terminal")
@@ -171,31 +172,12 @@ def _trimmed(line: Record) -> Record:
 
 def _configure(model: str) -> None:
     (HOME / ".codex").mkdir(parents=True)
-    (HOME / ".codex/config.toml").write_text(f"""
-model = "gpt-5.5"
-model_provider = "scripted"
-check_for_update_on_startup = false
-approval_policy = "on-request"
-sandbox_mode = "workspace-write"
-[analytics]
-enabled = false
-[tui.model_availability_nux]
-"gpt-6.1-sol" = 1
-[notice.model_migrations]
-"gpt-5.5" = "gpt-6-sol"
-[model_providers.scripted]
-name = "scripted"
-base_url = "{model}/v1"
-wire_api = "responses"
-env_key = "SCRIPTED_KEY"
-request_max_retries = 1
-stream_max_retries = 1
+    docs = f"""
 [mcp_servers.docs]
 command = "{sys.executable}"
 args = ["{DOCS}"]
-[projects."{WORK}"]
-trust_level = "trusted"
-""")
+"""
+    (HOME / ".codex/config.toml").write_text(codex_settings(model, WORK) + docs)
 
 
 def _kill_daemons() -> None:

@@ -47,6 +47,37 @@ class Claude:
         }
 
 
+def codex_settings(model: str, work: Path) -> str:
+    """Codex's `config.toml` for a terminal: the scripted model, a trusted folder, no questions about anything else."""
+    return f"""
+model = "gpt-5.5"
+model_provider = "scripted"
+check_for_update_on_startup = false
+approval_policy = "on-request"
+sandbox_mode = "workspace-write"
+
+[analytics]
+enabled = false
+
+[tui.model_availability_nux]
+"gpt-6.1-sol" = 1
+
+[notice.model_migrations]
+"gpt-5.5" = "gpt-6-sol"
+
+[model_providers.scripted]
+name = "scripted"
+base_url = "{model}/v1"
+wire_api = "responses"
+env_key = "SCRIPTED_KEY"
+request_max_retries = 1
+stream_max_retries = 1
+
+[projects."{work}"]
+trust_level = "trusted"
+"""
+
+
 @dataclass(frozen=True)
 class Codex:
     name: str = "codex"
