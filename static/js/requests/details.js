@@ -49,7 +49,7 @@ function toolViews({ input, changes = [] }, body) {
   if (changes.length) views.push(changesView(changes, LINES));
   const rest = Object.entries(input).filter(([key, value]) => !said.has(key) && value !== body);
   if (!rest.length) return views;
-  const fields = element("dl", { class: "request-input" }, ...rest.flatMap(fieldView));
+  const fields = element("dl", { class: "fields request-input" }, ...rest.flatMap(fieldView));
   // The input repeats what a diff shows.
   return [...views, changes.length ? folded("Input", fields) : fields];
 }

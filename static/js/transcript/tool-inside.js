@@ -27,7 +27,7 @@ function fieldsOf(input) {
     element("dt", {}, visible(key)),
     element("dd", {}, clipped(typeof value === "string" ? value : JSON.stringify(value), { lines: LINES })),
   ]);
-  return element("dl", { class: "tool-fields" }, ...rows);
+  return element("dl", { class: "fields tool-fields" }, ...rows);
 }
 
 /** Built when it is opened. */
