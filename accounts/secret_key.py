@@ -42,6 +42,6 @@ def strong(key: str, source: str) -> str:
     raise ImproperlyConfigured(f"{source}: {problem}. If you leave it unset, one is generated.")
 
 
-def channel_layer_key(secret: str) -> bytes:
-    """The key for messages between processes, derived so that it doesn't reveal the secret key."""
-    return HKDF(SHA256(), length=32, salt=None, info=b"agentstream channel layer").derive(secret.encode())
+def derived_key(secret: str, purpose: str) -> bytes:
+    """A key of 32 bytes for one purpose, which reveals neither the secret key nor the keys for other purposes."""
+    return HKDF(SHA256(), length=32, salt=None, info=f"agentstream {purpose}".encode()).derive(secret.encode())

@@ -4,9 +4,9 @@ import base64
 import secrets
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
+
+from accounts.secret_key import derived_key
 
 PREFIX = "whsec_"  # of Standard Webhooks
 SECRET_BYTES = 32
@@ -38,5 +38,4 @@ def _cipher() -> MultiFernet:
 
 
 def _key(secret: str) -> bytes:
-    key = HKDF(SHA256(), length=32, salt=None, info=b"agentstream webhooks").derive(secret.encode())
-    return base64.urlsafe_b64encode(key)
+    return base64.urlsafe_b64encode(derived_key(secret, "webhooks"))

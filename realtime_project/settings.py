@@ -9,7 +9,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from realtime_project.secret_key import channel_layer_key, generated_key, strong
+from accounts.secret_key import derived_key, generated_key, strong
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -191,7 +191,9 @@ CHANNEL_LAYERS: dict[str, Any] = {
             "CONFIG": {
                 "hosts": [{"address": url} for url in REDIS_URL.split(",")],
                 # The first encrypts; messages under any of them are read.
-                "symmetric_encryption_keys": [channel_layer_key(key) for key in (SECRET_KEY, *SECRET_KEY_FALLBACKS)],
+                "symmetric_encryption_keys": [
+                    derived_key(key, "channel layer") for key in (SECRET_KEY, *SECRET_KEY_FALLBACKS)
+                ],
             },
         }
         if REDIS_URL

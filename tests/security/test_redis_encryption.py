@@ -12,7 +12,7 @@ import msgpack  # type: ignore[import-untyped]
 import pytest
 from redis.asyncio import Redis as Client
 
-from realtime_project.secret_key import channel_layer_key
+from accounts.secret_key import derived_key
 from streams.layers import redis as layers
 from streams.layers.redis import SharedLayer
 from streams.metrics import FOREIGN_MESSAGES
@@ -21,7 +21,7 @@ from tests.support.server import SHARED_KEY, LiveServer
 from tests.support.services import Redis
 from tests.support.viewer import contents, viewer
 
-NEW, OLD, OTHER = (channel_layer_key(name * 8) for name in ("new-", "old-", "other-"))
+NEW, OLD, OTHER = (derived_key(name * 8, "channel layer") for name in ("new-", "old-", "other-"))
 SECRET_TEXT = "the launch code is 8713"
 MESSAGE = {"type": "stream.appended", "text": SECRET_TEXT}
 

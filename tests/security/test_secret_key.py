@@ -8,7 +8,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 
-from realtime_project.secret_key import strong
+from accounts.secret_key import strong
 from tests.support.server import LiveServer
 
 WEAK = {
