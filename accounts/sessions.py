@@ -73,7 +73,7 @@ def _shown(session: Session, current_key: str | None) -> SignedIn:
 def browser_name(user_agent: str) -> str:
     """A browser and its system in words, as far as they are well known."""
     systems = {"iPhone": "iPhone", "iPad": "iPad", "Android": "Android", "Mac OS": "macOS", "Windows": "Windows"}
-    systems["Linux"] = "Linux"  # which Android's name has, too
+    systems["Linux"] = "Linux"  # last, because Android's browsers name it, too
     browsers = {"Edg/": "Edge", "Firefox/": "Firefox", "Chrome/": "Chrome", "Safari/": "Safari"}
     system = next((name for sign, name in systems.items() if sign in user_agent), "")
     browser = next((name for sign, name in browsers.items() if sign in user_agent), "Unknown browser")
